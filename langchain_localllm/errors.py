@@ -1,0 +1,126 @@
+"""Every error that this package raises on purpose.
+
+```text
+LocalLLMError
+├── InvalidOptionError        ValueError        an argument or option that cannot be used
+├── MissingDependencyError    ImportError       an optional package is not installed
+├── ModelFileError            ValueError        a model file that is no usable model
+├── DocumentError             ValueError        a document or folder that cannot be read
+├── ServerStartError          RuntimeError      a local server that did not come up
+└── ModelCallError            core ModelError   a call to a model failed
+    ├── InvalidRequestError   ValueError        core ModelInvalidRequestError
+    ├── ContextLengthError    ValueError        core ContextOverflowError: prompt longer than the context
+    ├── ModelMissingError     LookupError       core ModelNotFoundError
+    ├── AuthenticationError   PermissionError   core ModelAuthenticationError (401)
+    ├── PermissionDeniedError PermissionError   core ModelPermissionDeniedError (403)
+    ├── RateLimitError        RuntimeError      core ModelRateLimitError (429)
+    ├── ServerError           RuntimeError      core ModelAPIError: the engine reports a failure
+    │   └── ModelLoadingError                   still loading when the wait was over (503)
+    ├── ConnectionFailedError ConnectionError   core ModelConnectionError: nobody answers
+    │   ├── WrongServerError                    something answers, but not this kind of server
+    │   └── StreamBrokenError                   the answer was cut, ended early or is not readable
+    └── CallTimeoutError      TimeoutError      core ModelTimeoutError
+```
+
+A message says what went wrong and what to do. The same fault has the same type on `invoke`, `ainvoke`, `stream`, `astream` and
+`batch`. Messages never hold keys or passwords.
+"""
+
+from langchain_core.exceptions import (
+    ContextOverflowError,
+    ModelAPIError,
+    ModelAuthenticationError,
+    ModelConnectionError,
+    ModelError,
+    ModelInvalidRequestError,
+    ModelNotFoundError,
+    ModelPermissionDeniedError,
+    ModelRateLimitError,
+    ModelTimeoutError,
+)
+
+
+class LocalLLMError(Exception):
+    """Base of all errors of this package."""
+
+
+class InvalidOptionError(LocalLLMError, ValueError):
+    """An argument or option is unknown, of the wrong type or out of range."""
+
+
+class MissingDependencyError(LocalLLMError, ImportError):
+    """An optional package is missing; the message names the extra to install."""
+
+
+class ModelFileError(LocalLLMError, ValueError):
+    """A model file is missing, empty, truncated or of a format that the engine cannot load."""
+
+
+class DocumentError(LocalLLMError, ValueError):
+    """A document or folder is missing, empty, encrypted or not readable as text."""
+
+
+class ServerStartError(LocalLLMError, RuntimeError):
+    """A server that this package started did not become ready."""
+
+
+class ModelCallError(LocalLLMError, ModelError):
+    """A call to a model failed."""
+
+
+class InvalidRequestError(ModelCallError, ModelInvalidRequestError, ValueError):
+    """The engine refused the request, for example for a wrong option type or a grammar that does not parse."""
+
+
+class ContextLengthError(ModelCallError, ContextOverflowError, ValueError):
+    """The prompt is longer than the model's context.
+
+    Attributes:
+        prompt_tokens: Length of the prompt in tokens, or `None` where the engine does not tell.
+        context_tokens: Length of the context in tokens, or `None` where the engine does not tell.
+    """
+
+    def __init__(self, message: str, *, prompt_tokens: int | None = None, context_tokens: int | None = None) -> None:
+        super().__init__(message)
+        self.prompt_tokens = prompt_tokens
+        self.context_tokens = context_tokens
+
+
+class ModelMissingError(ModelCallError, ModelNotFoundError, LookupError):
+    """The engine does not have the model; the message says how to get it."""
+
+
+class AuthenticationError(ModelCallError, ModelAuthenticationError, PermissionError):
+    """The server wants a key, or another one (HTTP 401)."""
+
+
+class PermissionDeniedError(ModelCallError, ModelPermissionDeniedError, PermissionError):
+    """The server knows the key but forbids the request (HTTP 403)."""
+
+
+class RateLimitError(ModelCallError, ModelRateLimitError, RuntimeError):
+    """The server takes no more requests now (HTTP 429)."""
+
+
+class ServerError(ModelCallError, ModelAPIError, RuntimeError):
+    """The engine reports a failure of its own, also in the middle of a stream."""
+
+
+class ModelLoadingError(ServerError):
+    """The server was still loading its model when the wait was over (HTTP 503)."""
+
+
+class ConnectionFailedError(ModelCallError, ModelConnectionError, ConnectionError):
+    """No server answers at the address."""
+
+
+class WrongServerError(ConnectionFailedError):
+    """Something answers at the address, but it does not speak the expected API."""
+
+
+class StreamBrokenError(ConnectionFailedError):
+    """The answer was cut, ended before its last event or holds what cannot be parsed."""
+
+
+class CallTimeoutError(ModelCallError, ModelTimeoutError, TimeoutError):
+    """The call took longer than its timeout."""
