@@ -1,0 +1,34 @@
+"""The two tiny models that ship with the package, for demos, tests of your own chains, and work offline."""
+
+from pathlib import Path
+
+__all__ = ["tiny_chat_model", "tiny_embedding_model"]
+
+_HERE = Path(__file__).parent
+
+
+def tiny_chat_model() -> Path:
+    """Path of the shipped chat model, a GGUF file of a few megabytes (llama architecture, ChatML, 2,048 tokens of context).
+
+    It answers questions from passages, calls tools and fills JSON, all in a simple way: see `tiny-chat.md` beside it for what it
+    can and cannot do. It runs on every engine that reads GGUF.
+
+    Example:
+        >>> from langchain_localllm.models import tiny_chat_model
+        >>> tiny_chat_model().name
+        'tiny-chat.gguf'
+    """
+    return _HERE / "tiny-chat.gguf"
+
+
+def tiny_embedding_model() -> Path:
+    """Path of the shipped embedding model, a GGUF file of a few megabytes (bert architecture, mean pooling, 512 tokens of context).
+
+    It puts a question near the passage that answers it: see `tiny-embed.md` beside it.
+
+    Example:
+        >>> from langchain_localllm.models import tiny_embedding_model
+        >>> tiny_embedding_model().name
+        'tiny-embed.gguf'
+    """
+    return _HERE / "tiny-embed.gguf"
