@@ -8,9 +8,10 @@ from pathlib import Path
 import gguf
 import numpy as np
 import torch
-from embed_model import Embedder
-from embed_tokens import CLS, MASK, PAD, SEP, SPECIAL, UNK
 from gguf import GGMLQuantizationType, TokenType
+
+from .embed_model import Embedder
+from .embed_tokens import CLS, MASK, PAD, SEP, SPECIAL, UNK
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / "langchain_localllm" / "models" / "tiny-embed.gguf"
@@ -91,7 +92,7 @@ def export(model: Embedder, pieces: list[str], path: Path = OUTPUT) -> None:
 
 
 if __name__ == "__main__":
-    from embed_train import load_best
+    from .embed_train import load_best
 
     export(*load_best())
     sys.stderr.write(f"wrote {OUTPUT} ({OUTPUT.stat().st_size / 1e6:.2f} MB)\n")

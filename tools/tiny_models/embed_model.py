@@ -67,12 +67,13 @@ class Embedder(nn.Module):
         self.register_buffer("positions", positions(c.context, c.width))
         self.norm = nn.LayerNorm(c.width, c.epsilon)
         self.layers = nn.ModuleList(Layer(c) for _ in range(c.layers))
-        nn.init.normal_(self.tokens.weight, std=1.0)
+        with torch.no_grad():  # dimension 0 tells how little a token matters (see embed_start.py): it must not reach the result
+            self.layers[-1].norm_out.weight[0] = 0
 
-    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Shapes: ids and mask (batch, tokens); the result is (batch, width)."""
+    def forward(self, ids: Tensor, mask: Tensor, *, shallow: bool = False) -> Tensor:
+        """Shapes: ids and mask (batch, tokens); the result is (batch, width). `shallow` leaves out what is still untrained."""
         x = self.norm(self.tokens(ids) + self.positions[: ids.shape[1]])
         for layer in self.layers:
-            x = layer(x, mask)
+            x = layer.norm_out(x) if shallow else layer(x, mask)
         weight = mask[:, :, None].to(x.dtype)
         return F.normalize((x * weight).sum(1), dim=1)

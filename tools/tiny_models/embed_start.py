@@ -1,0 +1,68 @@
+"""Where the embedding model's token vectors start: what the word list knows about meaning and weight.
+
+Near-synonyms start near each other, forms of a word on the same vector, small words with little weight. Every vector has the same length
+once the model has normalised it, so a word's weight is kept in dimension 0: what is there is missing elsewhere, and the last
+normalisation drops it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .embed_tokens import ENDINGS, SPECIAL, START, stem
+from .embed_words import IRREGULAR, LEXICON, STOP_WORDS
+
+SHARED = 0.75  # how near two words of one meaning start (cosine)
+
+
+def weight(piece: str) -> float:
+    """How much a piece matters at the start, from 0 to 1."""
+    body = piece.removeprefix(START)
+    if piece in SPECIAL or not any(c.isalnum() for c in body):
+        return 0.1
+    if piece.startswith(START) and body in STOP_WORDS:
+        return 0.15
+    if not piece.startswith(START) and body in ENDINGS:
+        return 0.2
+    if not body.isascii():
+        return 0.6
+    return (0.3, 0.5, 0.7, 0.8)[min(len(body), 4) - 1] if not piece.startswith(START) else (0.35, 0.6, 0.8, 1.0)[min(len(body), 4) - 1]
+
+
+def relatives() -> dict[str, str]:
+    """Word forms and stems to the plain word on whose vector they start."""
+    found = {form: plain for plain, forms in IRREGULAR.items() for form in forms.split()}
+    plain_words = {w for theme in LEXICON.values() for meaning in theme.meanings() for w in meaning}
+    found |= {stem(w): w for w in sorted(plain_words) if stem(w) not in plain_words}
+    return {form: plain for form, plain in found.items() if form not in STOP_WORDS}
+
+
+def start_vectors(pieces: list[str], width: int, seed: int = 1) -> np.ndarray:
+    """Token vectors, shape (pieces, width), 32-bit."""
+    rng = np.random.default_rng(seed)
+    own: dict[str, np.ndarray] = {}
+
+    def unit(name: str) -> np.ndarray:
+        if name not in own:
+            vector = rng.normal(size=width)
+            vector[0] = 0
+            own[name] = vector / np.linalg.norm(vector)
+        return own[name]
+
+    meanings: dict[str, list[int]] = {}
+    for number, meaning in enumerate(m for theme in LEXICON.values() for m in theme.meanings()):
+        for word in meaning:
+            meanings.setdefault(word, []).append(number)
+    same = relatives()
+    vectors = np.zeros((len(pieces), width))
+    for row, piece in enumerate(pieces):
+        body = piece.removeprefix(START)
+        plain = same.get(body, body)
+        content = unit(plain) * (1 - SHARED) ** 0.5
+        if plain in meanings and len(body) > 2:  # noqa: PLR2004  # short pieces are parts of other words more often than not
+            shared = sum(unit(f"meaning {m}") for m in meanings[plain])
+            content = content + SHARED**0.5 * shared / np.linalg.norm(shared)
+        content *= weight(piece) / np.linalg.norm(content)
+        content[0] = (1 - weight(piece) ** 2) ** 0.5
+        vectors[row] = content * width**0.5
+    return vectors.astype(np.float32)
