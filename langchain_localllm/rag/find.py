@@ -1,0 +1,63 @@
+"""Which files a list of files and folders stands for."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from langchain_localllm.errors import DocumentError
+
+OnUnreadable = Callable[[DocumentError], None]
+
+
+def find_files(paths: Iterable[str | Path], on_unreadable: OnUnreadable | None = None) -> list[Path]:
+    """List the files in `paths`: folders recursively and sorted, without hidden files, each file once.
+
+    Symbolic links are followed, and a link that leads back to a folder already seen is left out.
+
+    Args:
+        paths: Files and folders. A file that is named here is taken even when it is hidden.
+        on_unreadable: Called with the error for each folder that cannot be opened. Default: such an error is raised.
+
+    Returns:
+        The files, in the order of `paths`.
+
+    Raises:
+        DocumentError: A path does not exist, or a folder cannot be opened and `on_unreadable` is not given.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = (Path(folder) / "b.txt").write_text("two")
+        ...     _ = (Path(folder) / "a.md").write_text("one")
+        ...     [file.name for file in find_files([folder])]
+        ['a.md', 'b.txt']
+    """
+
+    def report(fault: OSError) -> None:
+        error = DocumentError(f"{fault.filename}: the folder cannot be opened ({fault.strerror})")
+        if on_unreadable is None:
+            raise error from fault
+        on_unreadable(error)
+
+    files: dict[str, Path] = {}  # by real path, so that no file comes twice
+    for path in map(Path, paths):
+        if not path.exists():
+            raise DocumentError(f"{path}: no such file or folder; check the spelling")
+        for file in _walk(path, report) if path.is_dir() else [path]:
+            files.setdefault(os.path.realpath(file), file)
+    return list(files.values())
+
+
+def _walk(folder: Path, report: Callable[[OSError], None]) -> Iterator[Path]:
+    seen = {os.path.realpath(folder)}
+    for root, folders, names in os.walk(folder, followlinks=True, onerror=report):
+        folders[:] = [name for name in sorted(folders) if not name.startswith(".") and _is_new(Path(root, name), seen)]
+        yield from (Path(root, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _is_new(folder: Path, seen: set[str]) -> bool:
+    real = os.path.realpath(folder)
+    if real in seen:
+        return False
+    seen.add(real)
+    return True

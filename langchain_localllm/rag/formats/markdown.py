@@ -1,0 +1,60 @@
+"""Markdown: a Document for each section."""
+
+import re
+from collections.abc import Iterator
+
+from langchain_core.documents import Document
+
+from langchain_localllm.rag.formats.text import decode, tidy
+
+_HEADING = re.compile(r" {0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
+_FENCE = re.compile(r" {0,3}(```|~~~)")
+_UNDERLINED = re.compile(r"^(?=\S)(?![-*+>#|]\s?)(.+)\n(=+|-{3,})[ \t]*$", re.MULTILINE)
+_FRONT_MATTER = re.compile(r"\A---\n.*?\n(---|\.\.\.)\n", re.DOTALL)
+
+
+def read_markdown(data: bytes) -> Iterator[Document]:
+    """The sections of a Markdown file, with the headings above each in `heading`."""
+    yield from sections(decode(data))
+
+
+def sections(markdown: str) -> Iterator[Document]:
+    r"""Split at headings, which go from the text to the metadata: `"Boats > Prices"`.
+
+    langchain-text-splitters has a splitter for this; it is not used because it drops the indentation of code and the
+    joiners inside emoji and Persian words.
+
+    Example:
+        >>> [section] = sections("# Boats\n## Prices\nA day costs 14 marks.")
+        >>> section.page_content, section.metadata
+        ('A day costs 14 marks.', {'heading': 'Boats > Prices'})
+    """
+    headings: dict[int, str] = {}  # level -> text
+    body: list[str] = []
+    fence = ""
+    for line in _plain_headings(markdown).split("\n"):
+        if match := _FENCE.match(line):
+            fence = "" if match[1] == fence else fence or match[1]
+        heading = None if fence else _HEADING.match(line)
+        if not heading:
+            body.append(line)
+            continue
+        yield from _section(headings, body)
+        level = len(heading[1])
+        headings = {above: text for above, text in headings.items() if above < level} | {level: heading[2]}
+        body = []
+    yield from _section(headings, body)
+
+
+def _plain_headings(markdown: str) -> str:
+    """Underlined headings as `#` ones; the front matter, if any, is left out: it is about the file, not in it."""
+    return _UNDERLINED.sub(
+        lambda match: ("# " if match[2].startswith("=") else "## ") + match[1], _FRONT_MATTER.sub("", markdown)
+    )
+
+
+def _section(headings: dict[int, str], body: list[str]) -> Iterator[Document]:
+    text = tidy("\n".join(body))
+    if text:
+        heading = " > ".join(text for text in headings.values() if text)
+        yield Document(text, metadata={"heading": heading} if heading else {})

@@ -1,0 +1,57 @@
+"""Documents to passages that fit a small model."""
+
+import re
+from collections.abc import Iterable
+
+from langchain_core.documents import Document
+
+from langchain_localllm.errors import InvalidOptionError, MissingDependencyError
+from langchain_localllm.rag.defaults import CHUNK_SIZE
+
+# Where a text may be cut, best first: paragraphs, lines, sentences (Western, then East Asian), words, anywhere.
+_CUTS = [r"\n\n", r"\n", r"(?<=[.!?…])\s+", r"(?<=[\u3002\uff01\uff1f])", r"\s+", ""]
+
+
+def split_documents(
+    documents: Iterable[Document], chunk_size: int = CHUNK_SIZE, chunk_overlap: int = 0
+) -> list[Document]:
+    """Cut documents into passages at paragraphs, else lines, else sentences, else words.
+
+    Args:
+        documents: What `load_documents` returned, or any other Documents. A passage never spans two of them.
+        chunk_size: Longest passage in UTF-8 bytes, so that a Chinese character counts as three letters, which is about
+            what it costs in tokens.
+        chunk_overlap: How many bytes neighbouring passages of one document share at most.
+
+    Returns:
+        The passages, each with its document's metadata.
+
+    Raises:
+        InvalidOptionError: `chunk_size` is below 1, or `chunk_overlap` is negative or not below `chunk_size`.
+        MissingDependencyError: langchain-text-splitters is not installed.
+
+    Example:
+        >>> text = Document("The key hangs by the door. The boat is blue.", metadata={"source": "notes.txt"})
+        >>> [chunk.page_content for chunk in split_documents([text], chunk_size=30)]
+        ['The key hangs by the door.', 'The boat is blue.']
+    """
+    if chunk_size < 1 or not 0 <= chunk_overlap < chunk_size:
+        raise InvalidOptionError(
+            f"chunk_size={chunk_size} and chunk_overlap={chunk_overlap}: use a positive size and a smaller overlap"
+        )
+    try:
+        from langchain_text_splitters import RecursiveCharacterTextSplitter
+    except ImportError as error:
+        raise MissingDependencyError(
+            'splitting needs langchain-text-splitters; install it with: pip install "langchain-localllm[rag]"'
+        ) from error
+    splitter = RecursiveCharacterTextSplitter(
+        separators=_CUTS,
+        is_separator_regex=True,
+        keep_separator="end",
+        chunk_size=chunk_size,
+        chunk_overlap=chunk_overlap,
+        length_function=lambda text: len(text.encode()),
+    )
+    chunks = splitter.split_documents(documents)
+    return [chunk for chunk in chunks if re.search(r"\w", chunk.page_content)]  # a rule or a bullet alone tells nothing
