@@ -1,0 +1,71 @@
+"""The seam between LangChain's side and a runtime: a request is opened, pieces come out."""
+
+from collections.abc import AsyncGenerator, Generator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """How long an engine worked on a request, in seconds; `None` where the engine does not tell.
+
+    Attributes:
+        load: Loading the model.
+        prompt: Reading the prompt.
+        generation: Generating the answer.
+    """
+
+    load: float | None = None
+    prompt: float | None = None
+    generation: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """How an answer ended; the last piece carries it.
+
+    Attributes:
+        reason: `stop` (the model ended, or a stop sequence was met), `length` (the limit of tokens or the context's end)
+            or `tool_calls`.
+        prompt_tokens: Tokens of the prompt, or `None` where the engine does not tell; likewise below.
+        completion_tokens: Tokens generated.
+        cached_tokens: Tokens of the prompt that were in the engine's cache and not read again.
+        timings: How long it took.
+        model: The model's name as the engine gives it.
+    """
+
+    reason: str
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    timings: Timings = field(default_factory=Timings)
+    model: str | None = None
+
+
+@dataclass(slots=True)
+class Piece:
+    """A piece of an answer, usually a token.
+
+    Attributes:
+        text: Text to add to the answer; may be empty.
+        finish: How the answer ended, on the last piece.
+        reasoning: Text that a reasoning model thinks before it answers.
+        tool_calls: Parts of tool calls, each with `index` and any of `id`, `name` and `args` (JSON text).
+        logprobs: What the engine reports of the token's probabilities.
+    """
+
+    text: str
+    finish: Finish | None = None
+    reasoning: str = ""
+    tool_calls: list[dict[str, Any]] | None = None
+    logprobs: list[dict[str, Any]] | None = None
+
+
+class Handle(Protocol):
+    """An answer that is being made. It is read once, either way; closing it, or its iterator, ends the engine's work."""
+
+    def pieces(self) -> Generator[Piece]:
+        """The pieces, the last one with `finish`."""
+
+    def apieces(self) -> AsyncGenerator[Piece]:
+        """The same for async code."""

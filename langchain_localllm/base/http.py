@@ -1,0 +1,102 @@
+"""The options of classes whose engine is a server."""
+
+from collections.abc import AsyncGenerator, Generator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, ClassVar, Final, Self
+
+from pydantic import Field, PrivateAttr, SecretStr, model_validator
+
+from langchain_localllm.base.engine import Piece
+from langchain_localllm.base.options import Options
+from langchain_localllm.transport.address import Address
+from langchain_localllm.transport.client import Decoder, HttpClient
+from langchain_localllm.transport.plan import Patience, Plan
+
+CONNECTION_OPTIONS: Final = frozenset({"api_key", "headers", "max_retries", "timeout", "wait_until_ready"})
+"""Options that change how the server is reached, but not what it answers."""
+
+
+class ServerOptions(Options):
+    """How to reach a server."""
+
+    NOT_IN_KEY: ClassVar[frozenset[str]] = CONNECTION_OPTIONS
+    START_HINT: ClassVar[str]
+    """What an error tells to do when no server is there."""
+
+    base_url: str
+    """The server's address. A user and password in it become an `Authorization` header."""
+    api_key: SecretStr | None = None
+    """Sent as a bearer token."""
+    headers: dict[str, str] | None = Field(None, repr=False)
+    """Headers to send with each request."""
+    timeout: float | None = Field(None, gt=0)
+    """Seconds of silence from the server after which a call fails. The default waits, since a prompt may take long to read."""
+    max_retries: int = Field(1, ge=0)
+    """How often a connection that fails before anything was answered is tried again."""
+    wait_until_ready: float = Field(60.0, ge=0)
+    """Seconds to wait for a server that is still loading its model."""
+
+    _clients: dict[Address, HttpClient] = PrivateAttr(default_factory=dict)  # copies share it, and so the connections
+
+    @model_validator(mode="after")
+    def _hide_credentials(self) -> Self:
+        address = Address.parse(self.base_url, self.headers)
+        if (self.base_url, dict(self.headers or {})) != (address.url, dict(address.headers)):
+            self.__dict__.update(base_url=address.url, headers=dict(address.headers))
+        return self
+
+    @property
+    def client(self) -> HttpClient:
+        """The connections to the server. Objects made from this one by `bind` or per-call options share them."""
+        headers = dict(self.headers or {})
+        if self.api_key is not None:
+            headers["Authorization"] = f"Bearer {self.api_key.get_secret_value()}"
+        address = Address.parse(self.base_url, headers)
+        if (client := self._clients.get(address)) is None:
+            client = self._clients.setdefault(address, HttpClient(address, self.START_HINT))
+        return client
+
+    @property
+    def patience(self) -> Patience:
+        """How long to go on trying."""
+        return Patience(self.max_retries, self.wait_until_ready)
+
+    def close(self) -> None:
+        """Close idle connections. The object can be used again."""
+        for client in self._clients.values():
+            client.close()
+
+    async def aclose(self) -> None:
+        """Close the connections of this event loop, and those of sync code."""
+        for client in list(self._clients.values()):
+            await client.aclose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class HttpHandle:
+    """An answer that comes over HTTP."""
+
+    client: HttpClient
+    opening: Plan[Any]
+    decoder: Decoder[Piece]
+
+    def pieces(self) -> Generator[Piece]:
+        """The pieces, from sync code."""
+        return self.client.stream(self.opening, self.decoder)
+
+    def apieces(self) -> AsyncGenerator[Piece]:
+        """The pieces, from async code."""
+        return self.client.astream(self.opening, self.decoder)

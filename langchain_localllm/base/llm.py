@@ -1,0 +1,224 @@
+"""What every text LLM of ours shares: streaming, callbacks, batches, options of a call, the cache key."""
+
+import asyncio
+import threading
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, Generator, Iterator
+from contextlib import aclosing, closing
+from typing import Any, ClassVar, Final
+
+from langchain_core.callbacks import (
+    AsyncCallbackManagerForLLMRun,
+    CallbackManagerForLLMRun,
+    Callbacks,
+)
+from langchain_core.language_models import BaseLLM, LanguageModelInput
+from langchain_core.outputs import GenerationChunk, LLMResult
+from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables.config import ContextThreadPoolExecutor
+from typing_extensions import override
+
+from langchain_localllm.base.engine import Handle
+from langchain_localllm.base.options import SamplingOptions, caching
+from langchain_localllm.errors import ModelCallError
+from langchain_localllm.base.results import combined, joined, text_chunk
+
+_AT_ONCE: Final = 32
+"""Prompts of one `generate` that are with the engine at the same time."""
+
+
+class LocalLLM(SamplingOptions, BaseLLM):
+    """A text LLM on a local engine. A runtime adds its options and says how a prompt is opened."""
+
+    NOT_PER_CALL: ClassVar[frozenset[str]] = frozenset(BaseLLM.model_fields)
+
+    @abstractmethod
+    def _open(self, prompt: str, stop: list[str]) -> Handle:
+        """Begin an answer to the prompt with this object's options."""
+
+    @property
+    @override
+    def _identifying_params(self) -> dict[str, Any]:
+        return self.chosen(self.NOT_IN_KEY)
+
+    # --- one prompt ---
+
+    @override
+    def _stream(
+        self,
+        prompt: str,
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Generator[GenerationChunk]:
+        model = self.with_options(kwargs)
+        listener = run_manager if run_manager and run_manager.handlers else None
+        with closing(model._open(prompt, model.stops(stop)).pieces()) as pieces:
+            for piece in pieces:
+                if chunk := text_chunk(piece):
+                    if listener and chunk.text:
+                        listener.on_llm_new_token(chunk.text, chunk=chunk)
+                    yield chunk
+
+    @override
+    async def _astream(
+        self,
+        prompt: str,
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncGenerator[GenerationChunk]:
+        model = self.with_options(kwargs)
+        listener = run_manager if run_manager and run_manager.handlers else None
+        async with aclosing(model._open(prompt, model.stops(stop)).apieces()) as pieces:
+            async for piece in pieces:
+                if chunk := text_chunk(piece):
+                    if listener and chunk.text:
+                        await listener.on_llm_new_token(chunk.text, chunk=chunk)
+                    yield chunk
+
+    @override
+    def stream(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
+    ) -> Generator[str]:
+        # LangChain hands on the text of the last chunk too, which carries the usage and no text.
+        for text in super().stream(input, config, stop=stop, **kwargs):
+            if text:
+                yield text
+
+    @override
+    async def astream(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
+    ) -> AsyncGenerator[str]:
+        async with aclosing(super().astream(input, config, stop=stop, **kwargs)) as texts:  # type: ignore[type-var]  # it is a generator
+            async for text in texts:
+                if text:
+                    yield text
+
+    # --- many prompts ---
+
+    @override
+    def _generate(
+        self,
+        prompts: list[str],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        # LangChain wants it defined, but `_generate_helper` below does the work: it knows the run of each prompt.
+        return combined([joined(self._stream(prompt, stop, run_manager, **kwargs)) for prompt in prompts], [])
+
+    @override
+    def generate(
+        self, prompts: list[str], stop: list[str] | None = None, callbacks: Callbacks | list[Callbacks] | None = None, **kwargs: Any
+    ) -> LLMResult:
+        model, settings = self._for_call(stop, kwargs)
+        if caching(model.cache):
+            model = model.identified()
+        return BaseLLM.generate(model, prompts, callbacks=callbacks, **settings)
+
+    @override
+    async def agenerate(
+        self, prompts: list[str], stop: list[str] | None = None, callbacks: Callbacks | list[Callbacks] | None = None, **kwargs: Any
+    ) -> LLMResult:
+        model, settings = self._for_call(stop, kwargs)
+        if caching(model.cache):
+            model = await model.aidentified()
+        return await BaseLLM.agenerate(model, prompts, callbacks=callbacks, **settings)
+
+    def _for_call(self, stop: list[str] | None, kwargs: dict[str, Any]) -> tuple["LocalLLM", dict[str, Any]]:
+        """A copy that carries the call's options, since LangChain's cache key holds the object's only; and what is left for LangChain."""
+        settings = {name: kwargs[name] for name in ("tags", "metadata", "run_name", "run_id") if name in kwargs}
+        model = self.with_options({name: value for name, value in kwargs.items() if name not in settings})
+        return model, {**settings, "stop": model.stops(stop) or None}
+
+    @override
+    def batch(
+        self,
+        inputs: list[LanguageModelInput],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[str]:
+        if return_exceptions:  # LangChain's own for text models gives one item's error to all
+            return Runnable.batch(self, inputs, config, return_exceptions=True, **kwargs)
+        return super().batch(inputs, config, **kwargs)
+
+    @override
+    async def abatch(
+        self,
+        inputs: list[LanguageModelInput],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[str]:
+        if return_exceptions:
+            return await Runnable.abatch(self, inputs, config, return_exceptions=True, **kwargs)
+        return await super().abatch(inputs, config, **kwargs)
+
+    @override
+    def _generate_helper(
+        self, prompts: list[str], stop: list[str] | None, run_managers: list[CallbackManagerForLLMRun], **_: Any
+    ) -> LLMResult:
+        """Work on all prompts at once. LangChain's own gives every token to the first run, and one prompt's error to all."""
+        failed = threading.Event()
+
+        def work(prompt: str, run: CallbackManagerForLLMRun | None) -> LLMResult:
+            try:
+                result = joined(_unless(failed, self._stream(prompt, stop, run)))
+            except BaseException as error:
+                failed.set()
+                if run:
+                    run.on_llm_error(error, response=LLMResult(generations=[]))
+                raise
+            if run:
+                run.on_llm_end(result)
+            return result
+
+        runs = run_managers or [None] * len(prompts)
+        if len(prompts) == 1:
+            return combined([work(prompts[0], runs[0])], run_managers)
+        with ContextThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+            try:
+                return combined(pool.map(work, prompts, runs), run_managers)
+            except BaseException:
+                failed.set()
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    @override
+    async def _agenerate_helper(
+        self, prompts: list[str], stop: list[str] | None, run_managers: list[AsyncCallbackManagerForLLMRun], **_: Any
+    ) -> LLMResult:
+        places = asyncio.Semaphore(_AT_ONCE)
+
+        async def work(prompt: str, run: AsyncCallbackManagerForLLMRun | None) -> LLMResult:
+            try:
+                async with places, aclosing(self._astream(prompt, stop, run)) as chunks:
+                    result = joined([chunk async for chunk in chunks])
+            except BaseException as error:
+                if run:
+                    await run.on_llm_error(error, response=LLMResult(generations=[]))
+                raise
+            if run:
+                await run.on_llm_end(result)
+            return result
+
+        runs = run_managers or [None] * len(prompts)
+        tasks = [asyncio.ensure_future(work(prompt, run)) for prompt, run in zip(prompts, runs, strict=True)]
+        try:
+            return combined(await asyncio.gather(*tasks), run_managers)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _unless(failed: threading.Event, chunks: Generator[GenerationChunk]) -> Iterator[GenerationChunk]:
+    with closing(chunks):
+        for chunk in chunks:
+            if failed.is_set():
+                raise ModelCallError("Stopped because another prompt of the same call failed.")
+            yield chunk

@@ -1,0 +1,144 @@
+"""Options: common spellings, old spellings, and what a single call overrides."""
+
+import difflib
+import functools
+import warnings
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Self
+
+from langchain_core.caches import BaseCache
+from langchain_core.globals import get_llm_cache
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from langchain_localllm.errors import InvalidOptionError
+
+
+@functools.cache
+def _advise_once(advice: str) -> None:
+    warnings.warn(advice, stacklevel=2)
+
+
+def _no_empty_stop(stop: list[str] | None) -> list[str] | None:
+    if stop and "" in stop:
+        raise InvalidOptionError("A stop sequence is an empty string, which every text contains. Remove it from `stop`.")
+    return stop
+
+
+class Options(BaseModel):
+    """Fields and rules that every class of ours shares.
+
+    Arguments may be given under the names that other packages and the engines use (`ALIASES`); an unknown one is refused with
+    the nearest known name.
+    """
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=(), hide_input_in_errors=True)
+
+    ALIASES: ClassVar[Mapping[str, str]] = {}
+    """Other spelling to field name; a runtime adds its own."""
+
+    RETIRED: ClassVar[Mapping[str, str]] = {}
+    """Arguments that older code passes and no engine reads any more, with the advice that is given once."""
+
+    NOT_PER_CALL: ClassVar[frozenset[str]] = frozenset()
+    """Fields that belong to the object and not to a call: LangChain's own."""
+
+    NOT_IN_KEY: ClassVar[frozenset[str]] = frozenset()
+    """Options that do not change the answer."""
+
+    @classmethod
+    def _canonical(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments under our names; the caller's mapping stays as it is."""
+        named: dict[str, Any] = {}
+        for spelling, value in given.items():
+            if spelling in cls.RETIRED:
+                _advise_once(f"`{spelling}` of {cls.__name__} has no effect: {cls.RETIRED[spelling]}")
+                continue
+            name = cls.ALIASES.get(spelling, spelling)
+            if name in named:
+                raise InvalidOptionError(f"`{name}` was given twice, once as `{spelling}`. Give it once.")
+            named[name] = value
+        return named
+
+    @classmethod
+    def _unknown(cls, name: str, known: frozenset[str]) -> InvalidOptionError:
+        near = difflib.get_close_matches(name, sorted(known | set(cls.ALIASES)), n=1)
+        advice = f"Did you mean `{near[0]}`?" if near else f"See the parameters of {cls.__name__}."
+        return InvalidOptionError(f"{cls.__name__} has no option `{name}`. {advice}")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_arguments(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        named = cls._canonical(given)
+        for name in named:
+            if name not in cls.model_fields and not name.startswith("_"):  # LangChain caches its own under such names
+                raise cls._unknown(name, frozenset(cls.model_fields))
+        return named
+
+    def chosen(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
+        """The options that are set, without LangChain's own fields and those to ignore."""
+        values = ((name, getattr(self, name)) for name in type(self).model_fields if name not in self.NOT_PER_CALL | ignored)
+        return {name: value for name, value in values if value is not None}
+
+    def with_options(self, options: Mapping[str, Any]) -> Self:
+        """This object with other values for some options, for one call; the fields are validated, connections are shared.
+
+        Raises:
+            InvalidOptionError: An option is unknown, or its value does not fit.
+        """
+        if not options:
+            return self
+        known = frozenset(type(self).model_fields) - self.NOT_PER_CALL
+        copy = self.model_copy()
+        for name, value in self._canonical(options).items():
+            if name not in known:
+                raise self._unknown(name, known)
+            try:
+                self.__pydantic_validator__.validate_assignment(copy, name, value)
+            except ValidationError as error:
+                reason = "; ".join(problem["msg"] for problem in error.errors())
+                raise InvalidOptionError(f"`{name}`: {reason} (given: {value!r}).") from error
+        return copy
+
+
+class SamplingOptions(Options):
+    """The options of generation that mean the same on every runtime. `None` leaves the engine's own default."""
+
+    ALIASES: ClassVar[Mapping[str, str]] = {
+        "callback_manager": "callbacks",
+        "n_predict": "max_tokens",
+        "num_predict": "max_tokens",
+        "request_timeout": "timeout",
+        "temp": "temperature",
+    }
+
+    temperature: float | None = Field(None, ge=0)
+    """Randomness; 0 always takes the most probable token."""
+    max_tokens: int | None = Field(None, ge=-1)
+    """Tokens to generate at most; -1 means until the model ends or its context is full."""
+    seed: int | None = None
+    """Makes random choices repeat; -1 draws a new seed for each call."""
+    stop: Annotated[list[str] | None, AfterValidator(_no_empty_stop)] = None
+    """Texts at which generation ends; they are not part of the answer. A call's own `stop` is added to these."""
+    top_k: int | None = Field(None, ge=0)
+    """Choose among this many most probable tokens; 0 means all."""
+    top_p: float | None = Field(None, ge=0, le=1)
+    """Choose among the most probable tokens whose probabilities add up to this."""
+
+    def stops(self, stop: list[str] | None) -> list[str]:
+        """The object's stop sequences and the call's, each once."""
+        return list(dict.fromkeys([*(self.stop or ()), *(_no_empty_stop(stop) or ())]))
+
+    def identified(self) -> Self:
+        """This object with its model named, for the cache key, where only the engine knows the name."""
+        return self
+
+    async def aidentified(self) -> Self:
+        """As `identified`, without blocking the event loop."""
+        return self
+
+
+def caching(cache: BaseCache | bool | None) -> bool:
+    """Whether answers come from a cache: the object's own, or LangChain's global one."""
+    return cache is not False and (cache is not None or get_llm_cache() is not None)

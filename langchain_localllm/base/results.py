@@ -1,0 +1,99 @@
+"""From an engine's finish to what LangChain reports."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from langchain_core.callbacks import BaseRunManager
+from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
+from langchain_core.outputs import Generation, GenerationChunk, LLMResult, RunInfo
+
+from langchain_localllm.base.engine import Finish, Piece
+
+
+def describe(finish: Finish) -> dict[str, Any]:
+    """What a result says of how it was made; unknown values are left out.
+
+    The keys are `finish_reason`, `model_name`, `usage` (`prompt_tokens`, `completion_tokens`, `total_tokens`, `cached_tokens`)
+    and `timings` (`load`, `prompt` and `generation` in seconds, `tokens_per_second` of generation).
+    """
+    about = {"finish_reason": finish.reason, "model_name": finish.model, "usage": _usage(finish), "timings": _timings(finish)}
+    return {key: value for key, value in about.items() if value}
+
+
+def _usage(finish: Finish) -> dict[str, int]:
+    counts = {
+        "prompt_tokens": finish.prompt_tokens,
+        "completion_tokens": finish.completion_tokens,
+        "total_tokens": _total(finish),
+        "cached_tokens": finish.cached_tokens,
+    }
+    return {key: value for key, value in counts.items() if value is not None}
+
+
+def _total(finish: Finish) -> int | None:
+    if finish.prompt_tokens is None or finish.completion_tokens is None:
+        return None
+    return finish.prompt_tokens + finish.completion_tokens
+
+
+def _timings(finish: Finish) -> dict[str, float]:
+    spent = finish.timings
+    speed = finish.completion_tokens / spent.generation if finish.completion_tokens and spent.generation else None
+    values = {"load": spent.load, "prompt": spent.prompt, "generation": spent.generation, "tokens_per_second": speed}
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def usage_metadata(finish: Finish) -> UsageMetadata | None:
+    """Token counts as chat messages carry them, or `None` where the engine does not tell."""
+    if finish.prompt_tokens is None or finish.completion_tokens is None:
+        return None
+    usage = UsageMetadata(
+        input_tokens=finish.prompt_tokens,
+        output_tokens=finish.completion_tokens,
+        total_tokens=finish.prompt_tokens + finish.completion_tokens,
+    )
+    if finish.cached_tokens is not None:
+        usage["input_token_details"] = InputTokenDetails(cache_read=finish.cached_tokens)
+    return usage
+
+
+def text_chunk(piece: Piece) -> GenerationChunk | None:
+    """The chunk for a piece, or `None` for one without content."""
+    if piece.finish is None and piece.logprobs is None:
+        return GenerationChunk(text=piece.text) if piece.text else None
+    info = describe(piece.finish) if piece.finish else {}
+    if piece.logprobs is not None:
+        info["logprobs"] = piece.logprobs
+    return GenerationChunk(text=piece.text, generation_info=info)
+
+
+def joined(chunks: Iterable[GenerationChunk]) -> LLMResult:
+    """The result of one prompt."""
+    texts: list[str] = []
+    info: dict[str, Any] = {}
+    logprobs: list[dict[str, Any]] = []
+    for chunk in chunks:
+        texts.append(chunk.text)
+        if chunk.generation_info:
+            logprobs += chunk.generation_info.get("logprobs", [])
+            info |= chunk.generation_info
+    if logprobs:
+        info["logprobs"] = logprobs
+    generation = Generation(text="".join(texts), generation_info=info)
+    return LLMResult(generations=[[generation]], llm_output=_output([info]))
+
+
+def combined(results: Iterable[LLMResult], runs: Sequence[BaseRunManager]) -> LLMResult:
+    """The results of several prompts as one, with their token counts added up."""
+    generations = [generation for result in results for generation in result.generations]
+    output = _output([row[0].generation_info or {} for row in generations])
+    return LLMResult(generations=generations, llm_output=output, run=[RunInfo(run_id=run.run_id) for run in runs] or None)
+
+
+def _output(infos: list[dict[str, Any]]) -> dict[str, Any]:
+    usage: Counter[str] = Counter()
+    for info in infos:
+        usage.update(info.get("usage", {}))
+    names = [info["model_name"] for info in infos if "model_name" in info]
+    return {"token_usage": dict(usage), **({"model_name": names[0]} if names else {})}

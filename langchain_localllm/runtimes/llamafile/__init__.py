@@ -1,0 +1,13 @@
+"""llama.cpp's server: llamafile, llama-server, and what speaks like them."""
+
+from langchain_localllm._lazy import lazy_exports
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "ChatLlamafile": "langchain_localllm.runtimes.llamafile.chat",
+        "Llamafile": "langchain_localllm.runtimes.llamafile.llm",
+        "LlamafileEmbeddings": "langchain_localllm.runtimes.llamafile.embeddings",
+        "LocalServer": "langchain_localllm.runtimes.llamafile.server",
+    },
+)

@@ -1,0 +1,233 @@
+"""What llama.cpp's server is asked and what its answers mean.
+
+Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Final
+
+from langchain_localllm.base.engine import Finish, Piece, Timings
+from langchain_localllm.errors import (
+    ContextLengthError,
+    InvalidRequestError,
+    ModelCallError,
+    ModelLoadingError,
+    StreamBrokenError,
+    WrongServerError,
+)
+from langchain_localllm.transport.faults import status_error
+from langchain_localllm.transport.lines import LineBuffer, parse_json
+from langchain_localllm.transport.plan import Plan, Send, fetch_json, open_reply
+
+if TYPE_CHECKING:
+    from langchain_localllm.base.http import ServerOptions
+
+_FINISH_REASONS: Final = {"eos": "stop", "word": "stop", "limit": "length"}
+_NOT_FOUND: Final = frozenset({404, 405})
+_LOADING: Final = 503
+_NOT_SUPPORTED: Final = 501
+
+
+class ErrorReader:
+    """Turns the server's errors, as a status or in the middle of a stream, into ours."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def __call__(self, status: int, body: Any) -> ModelCallError:
+        """The error for an HTTP status and its body (parsed JSON, or text)."""
+        error = body.get("error", body) if isinstance(body, dict) else {}
+        if not isinstance(error, dict):
+            error = {"message": str(error)}
+        reason = str(error.get("message", "")) or (body.strip() if isinstance(body, str) else "")
+        kind = error.get("type")
+        if kind == "exceed_context_size_error":
+            return _context_error(error.get("n_prompt_tokens"), error.get("n_ctx"))
+        if status == _LOADING:
+            return ModelLoadingError(f"The server at {self._url} is still loading its model. Wait, or raise `wait_until_ready`.")
+        if status in _NOT_FOUND:
+            return WrongServerError(
+                f"The server at {self._url} does not speak llama.cpp's API (it answered {status}). Is `base_url` right?"
+            )
+        if status == _NOT_SUPPORTED:
+            return InvalidRequestError(f"The server at {self._url} cannot do this: {reason}")
+        return status_error(status, reason, url=self._url)
+
+    def in_stream(self, event: dict[str, Any]) -> ModelCallError:
+        """The error for an event that reports one."""
+        error = event["error"]
+        code = error.get("code") if isinstance(error, dict) else None
+        return self(code if isinstance(code, int) else 500, event)
+
+
+def _context_error(prompt_tokens: int | None, context_tokens: int | None) -> ContextLengthError:
+    lengths = f"{prompt_tokens} tokens, the context holds {context_tokens}" if prompt_tokens else "more tokens than the context holds"
+    return ContextLengthError(
+        f"The prompt is too long: {lengths}. Shorten it, or start the server with a larger context (`--ctx-size`).",
+        prompt_tokens=prompt_tokens,
+        context_tokens=context_tokens,
+    )
+
+
+# --- plans ---
+
+
+def open_stream(options: ServerOptions, path: str, payload: dict[str, Any]) -> Plan[Any]:
+    """Ask for an answer that is streamed."""
+    send = Send("POST", path, {**payload, "stream": True}, options.timeout)
+    return open_reply(send, options.patience, ErrorReader(options.client.address.url))
+
+
+def _fetch(options: ServerOptions, method: str, path: str, payload: dict[str, Any] | None = None) -> Plan[Any]:
+    return fetch_json(Send(method, path, payload, options.timeout), options.patience, ErrorReader(options.client.address.url))
+
+
+def model_name(options: ServerOptions) -> Plan[str]:
+    """The name of the model that the server runs; the first, if it offers several."""
+    models = yield from _fetch(options, "GET", "/v1/models")
+    try:
+        return str(models["data"][0]["id"])
+    except (KeyError, IndexError, TypeError):
+        raise WrongServerError(f"The server at {options.client.address.url} names no model at /v1/models.") from None
+
+
+def tokenize(options: ServerOptions, text: str) -> Plan[list[int]]:
+    """The text's token ids, by the model's own tokenizer, without special tokens added."""
+    answer = yield from _fetch(options, "POST", "/tokenize", {"content": text})
+    return list(answer["tokens"])
+
+
+def embed(options: ServerOptions, texts: list[str], model: str | None) -> Plan[list[list[float]]]:
+    """One vector a text, in the order of the texts."""
+    payload: dict[str, Any] = {"input": texts, "encoding_format": "float"}
+    if model:
+        payload["model"] = model
+    answer = yield from _fetch(options, "POST", "/v1/embeddings", payload)
+    rows = sorted(answer["data"], key=lambda row: row["index"])
+    return [row["embedding"] for row in rows]
+
+
+# --- decoders ---
+
+
+class _EventDecoder(ABC):
+    """Server-sent events to pieces. The answer is whole when a piece with `finish` has come."""
+
+    def __init__(self, read_error: ErrorReader) -> None:
+        self._lines = LineBuffer()
+        self._read_error = read_error
+        self._finished = False
+
+    def feed(self, data: bytes) -> list[Piece]:
+        """The pieces that are complete with these bytes."""
+        return [piece for line in self._lines.feed(data) if line and (piece := self._piece(line))]
+
+    def end(self) -> list[Piece]:
+        """Nothing, or `StreamBrokenError` when the bytes ended before the answer."""
+        rest = self._lines.end().strip()
+        pieces = [piece for piece in [self._piece(rest)] if piece] if rest else []
+        if not self._finished:
+            raise StreamBrokenError("The server ended its answer before it was complete. See the server's log for the reason.")
+        return pieces
+
+    def _piece(self, line: bytes) -> Piece | None:
+        field, _, value = line.partition(b":")
+        if field not in {b"data", b"error"}:
+            return None
+        if value.strip() == b"[DONE]":
+            return self._done()
+        event = parse_json(value)
+        if field == b"error":
+            event = {"error": event}
+        if "error" in event:
+            raise self._read_error.in_stream(event)
+        return self._read(event)
+
+    @abstractmethod
+    def _read(self, event: dict[str, Any]) -> Piece | None:
+        """The piece for an event."""
+
+    def _done(self) -> Piece | None:
+        return None
+
+
+class CompletionDecoder(_EventDecoder):
+    """Reads `/completion`."""
+
+    def _read(self, event: dict[str, Any]) -> Piece:
+        if not event.get("stop"):
+            return Piece(event["content"], logprobs=event.get("completion_probabilities"))
+        if event.get("truncated"):
+            raise _context_error(event.get("tokens_evaluated"), None)
+        self._finished = True
+        return Piece(event.get("content", ""), _completion_finish(event))
+
+
+def _completion_finish(event: dict[str, Any]) -> Finish:
+    timings = event.get("timings", {})
+    return Finish(
+        reason=_FINISH_REASONS.get(event.get("stop_type", ""), "stop"),
+        prompt_tokens=event.get("tokens_evaluated"),
+        completion_tokens=event.get("tokens_predicted"),
+        cached_tokens=timings.get("cache_n"),
+        timings=_timings(timings),
+        model=event.get("model"),
+    )
+
+
+def _timings(timings: dict[str, Any]) -> Timings:
+    return Timings(prompt=_seconds(timings.get("prompt_ms")), generation=_seconds(timings.get("predicted_ms")))
+
+
+def _seconds(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
+
+
+class ChatDecoder(_EventDecoder):
+    """Reads `/v1/chat/completions`. The reason for the end, the usage and `[DONE]` come in events of their own."""
+
+    def __init__(self, read_error: ErrorReader) -> None:
+        super().__init__(read_error)
+        self._reason: str | None = None
+        self._usage: dict[str, Any] = {}
+        self._timings: dict[str, Any] = {}
+        self._model: str | None = None
+
+    def _read(self, event: dict[str, Any]) -> Piece | None:
+        self._model = event.get("model") or self._model
+        self._usage = event.get("usage") or self._usage
+        self._timings = event.get("timings") or self._timings
+        if not event.get("choices"):
+            return None
+        choice = event["choices"][0]
+        self._reason = choice.get("finish_reason") or self._reason
+        delta = choice.get("delta", {})
+        piece = Piece(
+            delta.get("content") or "",
+            reasoning=delta.get("reasoning_content") or "",
+            tool_calls=[_tool_call(call) for call in delta["tool_calls"]] if delta.get("tool_calls") else None,
+            logprobs=(choice.get("logprobs") or {}).get("content"),
+        )
+        return piece if piece.text or piece.reasoning or piece.tool_calls else None
+
+    def _done(self) -> Piece | None:
+        if self._reason is None:
+            return None
+        self._finished = True
+        details = self._usage.get("prompt_tokens_details") or {}
+        finish = Finish(
+            reason=self._reason,
+            prompt_tokens=self._usage.get("prompt_tokens"),
+            completion_tokens=self._usage.get("completion_tokens"),
+            cached_tokens=details.get("cached_tokens"),
+            timings=_timings(self._timings),
+            model=self._model,
+        )
+        return Piece("", finish)
+
+
+def _tool_call(part: dict[str, Any]) -> dict[str, Any]:
+    function = part.get("function", {})
+    return {"index": part.get("index", 0), "id": part.get("id"), "name": function.get("name"), "args": function.get("arguments", "")}

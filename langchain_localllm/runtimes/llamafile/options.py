@@ -1,0 +1,110 @@
+"""The options of llama.cpp's server, under its own names.
+
+Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server ("POST /completion").
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, Self
+
+from pydantic import Field
+
+from langchain_localllm.base.http import CONNECTION_OPTIONS, ServerOptions
+from langchain_localllm.base.options import SamplingOptions
+from langchain_localllm.runtimes.llamafile.api import model_name
+
+DEFAULT_URL: Final = "http://localhost:8080"
+_NOT_SENT: Final = CONNECTION_OPTIONS | {"base_url", "stop"}
+
+
+class LlamafileOptions(ServerOptions, SamplingOptions):
+    """What the text and the chat class share."""
+
+    START_HINT: ClassVar[str] = (
+        "Start one, for example with `./model.llamafile --server --nobrowser`, or from Python with "
+        "`langchain_localllm.LocalServer('model.gguf')`, and give its address as `base_url`."
+    )
+    RETIRED: ClassVar[Mapping[str, str]] = {
+        "penalize_nl": "llama.cpp took it out. Use `logit_bias` to discourage a token.",
+        "streaming": "answers are always streamed from the server. Use `.stream()` or a callback to see tokens as they come.",
+        "tfs_z": "llama.cpp took tail-free sampling out. Use `min_p` or `typical_p`.",
+    }
+    NOT_IN_KEY: ClassVar[frozenset[str]] = CONNECTION_OPTIONS | {"cache_prompt", "id_slot", "stop"}
+
+    base_url: str = DEFAULT_URL
+    """The server's address."""
+    model: str | None = None
+    """The model's name, for servers that offer several. A server with one model finds it by itself."""
+
+    min_p: float | None = Field(None, ge=0, le=1)
+    """Drop tokens less probable than this share of the most probable one."""
+    typical_p: float | None = Field(None, ge=0, le=1)
+    """Locally typical sampling; 1 is off."""
+    repeat_penalty: float | None = Field(None, ge=0)
+    """Makes repeated tokens less probable; 1 is off."""
+    repeat_last_n: int | None = Field(None, ge=-1)
+    """Tokens that `repeat_penalty` looks back at; -1 is the whole context."""
+    presence_penalty: float | None = None
+    """Makes tokens that occurred less probable; 0 is off."""
+    frequency_penalty: float | None = None
+    """Makes tokens less probable by how often they occurred; 0 is off."""
+    dry_multiplier: float | None = Field(None, ge=0)
+    """Strength of DRY sampling against repeated phrases; 0 is off."""
+    dry_base: float | None = None
+    """Growth of the DRY penalty with the length of the phrase."""
+    dry_allowed_length: int | None = None
+    """Length of a phrase that DRY lets pass."""
+    dry_penalty_last_n: int | None = None
+    """Tokens that DRY looks back at; -1 is the whole context."""
+    dry_sequence_breakers: list[str] | None = None
+    """Texts at which DRY starts anew."""
+    xtc_probability: float | None = Field(None, ge=0, le=1)
+    """Chance that XTC removes the most probable tokens; 0 is off."""
+    xtc_threshold: float | None = Field(None, ge=0, le=1)
+    """Probability from which XTC counts a token as a top choice."""
+    dynatemp_range: float | None = None
+    """Temperature moves between `temperature` minus and plus this; 0 is off."""
+    dynatemp_exponent: float | None = None
+    """How temperature follows entropy."""
+    mirostat: int | None = Field(None, ge=0, le=2)
+    """Mirostat sampling: 0 is off, 1 is Mirostat, 2 is Mirostat 2.0."""
+    mirostat_tau: float | None = None
+    """Mirostat's target entropy."""
+    mirostat_eta: float | None = None
+    """Mirostat's learning rate."""
+    samplers: list[str] | None = None
+    """Order of the samplers, by name."""
+    min_keep: int | None = Field(None, ge=0)
+    """Tokens that the samplers leave at least."""
+    grammar: str | None = None
+    """A GBNF grammar that the answer follows."""
+    json_schema: dict[str, Any] | None = None
+    """A JSON schema that the answer follows."""
+    logit_bias: dict[str, float] | list[list[Any]] | None = None
+    """Adds to a token's logit, by token id or text."""
+    ignore_eos: bool | None = None
+    """Go on when the model wants to end."""
+    n_keep: int | None = Field(None, ge=-1)
+    """Tokens of the prompt kept when a server shifts its context; such an answer raises here."""
+    n_probs: int | None = Field(None, ge=0)
+    """Report the probabilities of this many top tokens."""
+    cache_prompt: bool | None = None
+    """Keep the prompt in the server's cache and read only what is new; the server does so by default."""
+    id_slot: int | None = Field(None, ge=-1)
+    """The server's slot to use; -1 is any that is idle."""
+    lora: list[dict[str, Any]] | None = None
+    """LoRA adapters of the server and their scales: `[{"id": 0, "scale": 0.5}]`."""
+
+    def payload(self) -> dict[str, Any]:
+        """The options that are set, as the server wants them."""
+        chosen = self.chosen(_NOT_SENT)
+        if "max_tokens" in chosen:
+            chosen["n_predict"] = chosen.pop("max_tokens")
+        return chosen
+
+    def identified(self) -> Self:
+        """This object with the name of the model that the server runs."""
+        return self if self.model else self.with_options({"model": self.client.run(model_name(self))})
+
+    async def aidentified(self) -> Self:
+        """As `identified`, without blocking the event loop."""
+        return self if self.model else self.with_options({"model": await self.client.arun(model_name(self))})

@@ -1,0 +1,233 @@
+"""Runs plans and streams, with `requests` from sync code and `aiohttp` from async code."""
+
+import asyncio
+import contextlib
+import os
+import time
+import weakref
+from collections.abc import AsyncGenerator, Generator, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeVar
+
+import aiohttp
+import requests
+
+from langchain_localllm.errors import ModelCallError
+from langchain_localllm.transport.address import Address
+from langchain_localllm.transport.faults import CONNECTION_FAULTS, connection_error
+from langchain_localllm.transport.plan import Pause, Plan, Read, Send, Step
+
+T = TypeVar("T")
+Item = TypeVar("Item", covariant=True)
+
+_CONNECT_SECONDS: Final = 10.0
+"""A server on this machine or network takes a connection at once, even when it is busy."""
+_READ_SIZE: Final = 65536
+_POOL_SIZE: Final = 64
+_HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": "langchain-localllm"}
+
+
+class Decoder(Protocol[Item]):
+    """Turns an answer's bytes into items. It does no I/O, so sync and async code share it."""
+
+    def feed(self, data: bytes) -> list[Item]:
+        """The items that are complete with these bytes."""
+
+    def end(self) -> list[Item]:
+        """The items left when the bytes have ended; raises `StreamBrokenError` when the answer is not whole."""
+
+
+class HttpClient:
+    """A connection pool to one server, for threads and event loops. Nothing is opened before the first request."""
+
+    def __init__(self, address: Address, hint: str) -> None:
+        """Keep the address.
+
+        Args:
+            address: The server.
+            hint: What an error tells to do when no server is there.
+        """
+        self.address = address
+        self._hint = hint
+        self._session: requests.Session | None = None
+        self._pid = 0
+        self._async_sessions: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopSession] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    def run(self, plan: Plan[T]) -> T:
+        """Carry out a plan."""
+        try:
+            step = next(plan)
+            while True:
+                try:
+                    result = self._do(step)
+                except Exception as error:  # noqa: BLE001 - the plan decides what becomes of a failed step
+                    step = plan.throw(error)
+                else:
+                    step = plan.send(result)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]  # StopIteration is not generic
+
+    async def arun(self, plan: Plan[T]) -> T:
+        """Carry out a plan without blocking the event loop."""
+        try:
+            step = next(plan)
+            while True:
+                try:
+                    result = await self._ado(step)
+                except Exception as error:  # noqa: BLE001 - the plan decides what becomes of a failed step
+                    step = plan.throw(error)
+                else:
+                    step = plan.send(result)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]  # StopIteration is not generic
+
+    def stream(self, opening: Plan[Any], decoder: Decoder[Item]) -> Generator[Item]:
+        """The items of an answer while they arrive. Closing the iterator closes the connection, which ends the server's work."""
+        reply = self.run(opening)
+        try:
+            with self._faults_mapped(answering=True):
+                while data := reply.read():
+                    yield from decoder.feed(data)
+            yield from decoder.end()
+        finally:
+            reply.close()  # an answer read to its end has given its connection back by now
+
+    async def astream(self, opening: Plan[Any], decoder: Decoder[Item]) -> AsyncGenerator[Item]:
+        """As `stream`, without blocking the event loop."""
+        reply = await self.arun(opening)
+        try:
+            with self._faults_mapped(answering=True):
+                while data := await reply.read():
+                    for item in decoder.feed(data):
+                        yield item
+            for item in decoder.end():
+                yield item
+        finally:
+            reply.close()
+
+    def close(self) -> None:
+        """Close idle connections. The client can be used again."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    async def aclose(self) -> None:
+        """Close the connections of this event loop, and those of sync code."""
+        self.close()
+        held = self._async_sessions.pop(asyncio.get_running_loop(), None)
+        if held is not None:
+            await held.life.aclose()
+
+    def _do(self, step: Step) -> Any:
+        match step:
+            case Send():
+                with self._faults_mapped(answering=False):
+                    return self._send(step)
+            case Read(reply):
+                with self._faults_mapped(answering=True):
+                    return reply.read_all()
+            case Pause(seconds):
+                return time.sleep(seconds)
+
+    async def _ado(self, step: Step) -> Any:
+        match step:
+            case Send():
+                with self._faults_mapped(answering=False):
+                    return await self._asend(step)
+            case Read(reply):
+                with self._faults_mapped(answering=True):
+                    return await reply.read_all()
+            case Pause(seconds):
+                return await asyncio.sleep(seconds)
+
+    @contextlib.contextmanager
+    def _faults_mapped(self, *, answering: bool) -> Iterator[None]:
+        try:
+            yield
+        except ModelCallError:  # some of ours are OSErrors too
+            raise
+        except CONNECTION_FAULTS as fault:
+            raise connection_error(fault, url=self.address.url, hint=self._hint, answering=answering) from fault
+
+    def _send(self, send: Send) -> "_SyncReply":
+        if self._session is None or self._pid != os.getpid():  # a forked child must not share sockets with its parent
+            self._session, self._pid = self._new_session(), os.getpid()
+        response = self._session.request(
+            send.method,
+            self.address.url + send.path,
+            json=send.body,
+            timeout=(_connect_seconds(send), send.timeout),
+            stream=True,
+            allow_redirects=False,
+        )
+        return _SyncReply(response)
+
+    def _new_session(self) -> requests.Session:
+        session = requests.Session()
+        session.trust_env = not self.address.is_loopback  # neither proxies nor .netrc for this machine
+        session.headers.update(_HEADERS)
+        session.headers.update(dict(self.address.headers))
+        adapter = requests.adapters.HTTPAdapter(pool_maxsize=_POOL_SIZE)
+        session.mount("http://", adapter)
+        session.mount("https://", adapter)
+        return session
+
+    async def _asend(self, send: Send) -> "_AsyncReply":
+        loop = asyncio.get_running_loop()
+        held = self._async_sessions.get(loop)
+        if held is None:
+            life = self._session_life()
+            held = self._async_sessions[loop] = _LoopSession(await anext(life), life)
+        response = await held.session.request(
+            send.method,
+            self.address.url + send.path,
+            json=send.body,
+            timeout=aiohttp.ClientTimeout(sock_connect=_connect_seconds(send), sock_read=send.timeout),
+            allow_redirects=False,
+        )
+        return _AsyncReply(response)
+
+    async def _session_life(self) -> AsyncGenerator[aiohttp.ClientSession]:
+        """A session that ends with its event loop: a loop closes the async generators that are still open."""
+        async with aiohttp.ClientSession(
+            headers={**_HEADERS, **dict(self.address.headers)},
+            trust_env=not self.address.is_loopback,
+            connector=aiohttp.TCPConnector(limit=0),
+        ) as session:
+            yield session
+
+
+@dataclass(frozen=True, slots=True)
+class _LoopSession:
+    session: aiohttp.ClientSession
+    life: AsyncGenerator[aiohttp.ClientSession]
+
+
+def _connect_seconds(send: Send) -> float:
+    return _CONNECT_SECONDS if send.timeout is None else min(_CONNECT_SECONDS, send.timeout)
+
+
+class _SyncReply:
+    def __init__(self, response: requests.Response) -> None:
+        self.status = response.status_code
+        self._response = response
+        self._read1 = response.raw.read1
+
+    def read(self) -> bytes:
+        return self._read1(_READ_SIZE)  # type: ignore[no-any-return]  # requests does not type its raw response
+
+    def read_all(self) -> bytes:
+        return self._response.content
+
+    def close(self) -> None:
+        self._response.close()
+
+
+class _AsyncReply:
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self.status = response.status
+        self.read = response.content.readany
+        self.read_all = response.read
+        self.close = response.close

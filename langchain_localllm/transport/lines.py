@@ -1,0 +1,41 @@
+"""Bytes to events: newline-delimited JSON and server-sent events, cut anywhere by the network."""
+
+import json
+from typing import Any, Final
+
+from langchain_localllm.errors import StreamBrokenError
+
+_SHOWN: Final = 80
+
+
+class LineBuffer:
+    """Collects bytes and hands out whole lines. A character cut between two reads is whole again before it is decoded."""
+
+    __slots__ = ("_rest",)
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The lines that are complete now, without their line ends."""
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        return lines
+
+    def end(self) -> bytes:
+        """What came after the last line end."""
+        rest, self._rest = self._rest, b""
+        return rest
+
+
+def parse_json(line: bytes) -> Any:
+    """One event's JSON.
+
+    Raises:
+        StreamBrokenError: It is not JSON, or not UTF-8.
+    """
+    try:
+        return json.loads(str(line, "utf-8"))  # json.loads(bytes) would guess the encoding, for each token
+    except ValueError:
+        shown = line[:_SHOWN].decode("utf-8", "replace")
+        raise StreamBrokenError(f"The server sent what is not JSON: {shown!r}. Is another program answering there?") from None
