@@ -1,0 +1,69 @@
+"""The chain's shape, with langchain-core's fake models; its answers are tested in integration_tests."""
+
+from typing import Any
+
+import pytest
+from langchain_core.documents import Document
+from langchain_core.language_models import FakeListChatModel, FakeListLLM
+from langchain_core.prompts import PromptTemplate
+from langchain_core.runnables import Runnable, RunnableLambda
+
+from langchain_localllm.rag import NO_ANSWER, answer_chain, answer_prompt
+
+PASSAGES = [Document("The boat is blue.", metadata={"source": "a.txt"}), Document("The key is old.")]
+RETRIEVER = RunnableLambda[str, list[Document]](lambda _: PASSAGES)
+QUESTION = {"question": "What colour is the boat?"}
+
+
+def models() -> list[Runnable[Any, Any]]:
+    chat, text = FakeListChatModel(responses=["Blue."]), FakeListLLM(responses=["Blue."])
+    return [chat, text, chat.with_retry(), text.bind(stop=["\n"])]
+
+
+@pytest.mark.parametrize("llm", models(), ids=["chat", "text", "chat retrying", "text bound"])
+async def test_the_same_result_on_every_path(llm: Runnable[Any, Any]) -> None:
+    chain = answer_chain(RETRIEVER, llm)
+    expected = {**QUESTION, "context": PASSAGES, "answer": "Blue."}
+    assert chain.invoke(QUESTION) == expected
+    assert await chain.ainvoke(QUESTION) == expected
+    assert chain.batch([QUESTION, QUESTION]) == [expected, expected]
+    assert await chain.abatch([QUESTION]) == [expected]
+
+
+def check_stream(chunks: list[dict[str, Any]]) -> None:
+    assert chunks[:2] == [QUESTION, {"context": PASSAGES}]
+    assert [chunk["answer"] for chunk in chunks[2:] if chunk["answer"]] == list("Blue.")
+
+
+async def test_the_stream_gives_the_passages_before_the_answer() -> None:
+    chain = answer_chain(RETRIEVER, FakeListChatModel(responses=["Blue."]))
+    check_stream(list(chain.stream(QUESTION)))
+    check_stream([chunk async for chunk in chain.astream(QUESTION)])
+
+
+def test_chat_models_get_messages_and_text_models_one_text() -> None:
+    values = {"passages": "[1] The boat is blue.", "question": "What colour?"}
+    chat = answer_prompt(FakeListChatModel(responses=[]).bind(stop=["x"])).invoke(values)
+    assert [message.type for message in chat.to_messages()] == ["system", "human"]
+    assert chat.to_messages()[1].content == "[1] The boat is blue.\n\nQuestion: What colour?"
+    assert answer_prompt(FakeListLLM(responses=[])).invoke(values).to_string().endswith("What colour?\nAnswer:")
+
+
+def test_a_prompt_of_ones_own() -> None:
+    seen: list[str] = []
+    llm = RunnableLambda(lambda prompt: seen.append(prompt.to_string()) or "Blue.")  # type: ignore[func-returns-value] # noted, then answered
+    prompt = PromptTemplate.from_template("{question}\n{passages}")
+    assert answer_chain(RETRIEVER, llm, prompt).invoke(QUESTION)["answer"] == "Blue."
+    assert seen == ["What colour is the boat?\n[1] The boat is blue.\n\n[2] The key is old."]
+
+
+def test_braces_in_documents_are_text() -> None:
+    retriever = RunnableLambda[str, list[Document]](lambda _: [Document("Use {name} and {0}.")])
+    assert answer_chain(retriever, FakeListChatModel(responses=["ok"])).invoke({"question": "{x}?"})["answer"] == "ok"
+
+
+def test_without_passages_the_model_is_not_called() -> None:
+    nothing = RunnableLambda[str, list[Document]](lambda _: [])
+    chain = answer_chain(nothing, FakeListChatModel(responses=["a guess"]))
+    assert chain.invoke(QUESTION)["answer"] == NO_ANSWER
+    assert list(chain.stream(QUESTION))[-1] == {"answer": NO_ANSWER}
