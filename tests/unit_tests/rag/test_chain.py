@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from langchain_core.documents import Document
 from langchain_core.language_models import FakeListChatModel, FakeListLLM
+from langchain_core.prompt_values import PromptValue
 from langchain_core.prompts import PromptTemplate
 from langchain_core.runnables import Runnable, RunnableLambda
 
@@ -51,9 +52,13 @@ def test_chat_models_get_messages_and_text_models_one_text() -> None:
 
 def test_a_prompt_of_ones_own() -> None:
     seen: list[str] = []
-    llm = RunnableLambda(lambda prompt: seen.append(prompt.to_string()) or "Blue.")  # type: ignore[func-returns-value] # noted, then answered
+
+    def model(prompt: PromptValue) -> str:
+        seen.append(prompt.to_string())
+        return "Blue."
+
     prompt = PromptTemplate.from_template("{question}\n{passages}")
-    assert answer_chain(RETRIEVER, llm, prompt).invoke(QUESTION)["answer"] == "Blue."
+    assert answer_chain(RETRIEVER, RunnableLambda(model), prompt).invoke(QUESTION)["answer"] == "Blue."
     assert seen == ["What colour is the boat?\n[1] The boat is blue.\n\n[2] The key is old."]
 
 
