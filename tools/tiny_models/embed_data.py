@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 PROSE_SHARE = 0.4
 THEMES = list(words.LEXICON.values())
 SYNONYMS = words.synonyms()
+NEIGHBOURS = words.neighbours()
 
 # {n1}, {n2}: a thing; {v1}, {v2}: an action (s: he does, d: done, g: doing); {q1}: a quality; {x}: a detail that nobody asks by name.
 SENTENCES = """
@@ -227,6 +228,11 @@ def _meanings(rng: random.Random, *, held_out: bool) -> dict[str, tuple[str, ...
     return found
 
 
+def _beside(rng: random.Random, meaning: tuple[str, ...]) -> tuple[str, ...]:
+    """The meaning itself, or now and then one that stands beside it in the word list: people ask with related words too."""
+    return rng.choice(NEIGHBOURS[meaning]) if meaning in NEIGHBOURS and rng.random() < 0.12 else meaning  # noqa: PLR2004
+
+
 def _detail(rng: random.Random, pattern: str, *, held_out: bool) -> str:
     return Scene(rng, held_out=held_out).fill(pattern)
 
@@ -246,7 +252,8 @@ def prose_example(rng: random.Random, *, held_out: bool = False, others: int | N
         detail = rng.choice(list(ANSWERS))
         about["x"] = (_detail(rng, detail, held_out=held_out),)
         asked = f"{rng.choice(ANSWERS[detail].split(','))} {asked[0].lower()}{asked[1:]}"
-    query = vary(rng, _fill(rng, asked, about))
+    nearly = about if held_out else {slot: _beside(rng, meaning) for slot, meaning in about.items()}
+    query = vary(rng, _fill(rng, asked, nearly))
     count = length(rng) if others is None else others
 
     def other() -> str:

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # torch's own name for it
 
+DROPPED = 8  # dimensions that hold a token's weight
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -67,8 +69,8 @@ class Embedder(nn.Module):
         self.register_buffer("positions", positions(c.context, c.width))
         self.norm = nn.LayerNorm(c.width, c.epsilon)
         self.layers = nn.ModuleList(Layer(c) for _ in range(c.layers))
-        with torch.no_grad():  # dimension 0 tells how little a token matters (see embed_start.py): it must not reach the result
-            self.layers[-1].norm_out.weight[0] = 0
+        with torch.no_grad():  # the first dimensions tell how little a token matters (see embed_start.py): they end here
+            self.layers[-1].norm_out.weight[:DROPPED] = 0
 
     def forward(self, ids: Tensor, mask: Tensor, *, shallow: bool = False) -> Tensor:
         """Shapes: ids and mask (batch, tokens); the result is (batch, width). `shallow` leaves out what is still untrained."""

@@ -1,18 +1,20 @@
 """Where the embedding model's token vectors start: what the word list knows about meaning and weight.
 
-Near-synonyms start near each other, forms of a word on the same vector, small words with little weight. Every vector has the same length
-once the model has normalised it, so a word's weight is kept in dimension 0: what is there is missing elsewhere, and the last
-normalisation drops it.
+Near-synonyms start near each other, neighbours in the list and words of one theme a little nearer than others, forms of a word on the
+same vector, small words with little weight. Every vector has the same length once the model has normalised it, so a word's weight is kept
+in the first dimensions: what is there is missing elsewhere, and the last normalisation drops it.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from .embed_model import DROPPED
 from .embed_tokens import ENDINGS, SPECIAL, START, stem
 from .embed_words import IRREGULAR, LEXICON, STOP_WORDS
 
-SHARED = 0.75  # how near two words of one meaning start (cosine)
+# Shares of a word's vector (squared): the word itself, its meaning, the two meanings beside it in the list, its theme.
+OWN, MEANING, BESIDE, THEME = 0.3, 0.5, 0.025, 0.08
 
 
 def weight(piece: str) -> float:
@@ -45,24 +47,27 @@ def start_vectors(pieces: list[str], width: int, seed: int = 1) -> np.ndarray:
     def unit(name: str) -> np.ndarray:
         if name not in own:
             vector = rng.normal(size=width)
-            vector[0] = 0
+            vector[:DROPPED] = 0
             own[name] = vector / np.linalg.norm(vector)
         return own[name]
 
-    meanings: dict[str, list[int]] = {}
-    for number, meaning in enumerate(m for theme in LEXICON.values() for m in theme.meanings()):
-        for word in meaning:
-            meanings.setdefault(word, []).append(number)
+    known: dict[str, np.ndarray] = {}
+    for theme, entry in LEXICON.items():
+        for part in (entry.things, entry.actions, entry.qualities):
+            for number, meaning in enumerate(part):
+                beside = [unit(" ".join(m)) for m in part[max(0, number - 1) : number + 2] if m != meaning]
+                vector = MEANING**0.5 * unit(" ".join(meaning)) + BESIDE**0.5 * sum(beside) + THEME**0.5 * unit(f"theme {theme}")
+                for word in meaning:
+                    known[word] = known.get(word, 0) + vector
     same = relatives()
     vectors = np.zeros((len(pieces), width))
     for row, piece in enumerate(pieces):
         body = piece.removeprefix(START)
         plain = same.get(body, body)
-        content = unit(plain) * (1 - SHARED) ** 0.5
-        if plain in meanings and len(body) > 2:  # noqa: PLR2004  # short pieces are parts of other words more often than not
-            shared = sum(unit(f"meaning {m}") for m in meanings[plain])
-            content = content + SHARED**0.5 * shared / np.linalg.norm(shared)
+        content = OWN**0.5 * unit(f"word {plain}")
+        if plain in known and len(body) > 2:  # noqa: PLR2004  # short pieces are parts of other words more often than not
+            content = content + (1 - OWN) ** 0.5 * known[plain] / np.linalg.norm(known[plain])
         content *= weight(piece) / np.linalg.norm(content)
-        content[0] = (1 - weight(piece) ** 2) ** 0.5
+        content[:DROPPED] = ((1 - weight(piece) ** 2) / DROPPED) ** 0.5 * (-1.0) ** np.arange(DROPPED)  # their sum must be 0
         vectors[row] = content * width**0.5
     return vectors.astype(np.float32)

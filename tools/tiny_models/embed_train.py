@@ -21,12 +21,13 @@ from torch.nn import functional as F  # noqa: N812  # torch's own name for it
 
 from .embed_data import Example, make_example, prose_example, vocabulary_words, world_example
 from .embed_model import Config, Embedder
+from .embed_prose import FOR_CHOOSING
 from .embed_start import start_vectors
 from .embed_tokens import Tokenizer, build_vocabulary
 
 FOLDER = Path(__file__).resolve().parents[2] / "build" / "tiny_embed"
 SEED = 20261121
-SHALLOW_STEPS, DEEP_STEPS = 3000, 2400
+SHALLOW_STEPS, DEEP_STEPS = 2000, 2400
 BATCH = 128
 RATES = {"tokens": 0.01, "tokens, deep": 0.003, "layers": 0.001}
 TEMPERATURE = 0.05
@@ -87,7 +88,8 @@ def held_out_examples(count: int = 400) -> dict[str, list[Example]]:
     """Examples for choosing the best checkpoint (the evaluation draws others)."""
     rng = random.Random("choose the best")  # noqa: S311  # not for secrets
     makers = {"world": world_example, "prose": prose_example}
-    return {name: [make(rng, held_out=True) for _ in range(count)] for name, make in makers.items()}
+    generated = {name: [make(rng, held_out=True) for _ in range(count)] for name, make in makers.items()}
+    return generated | {"notes": [Example(question, told, "") for told, question in FOR_CHOOSING]}
 
 
 def save(path: Path, values: dict[str, Any]) -> None:

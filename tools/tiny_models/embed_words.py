@@ -142,6 +142,12 @@ def synonyms() -> dict[str, tuple[str, ...]]:
     return {word: meanings[0] for word, meanings in found.items() if len(meanings) == 1 and len(meanings[0]) > 1}
 
 
+def neighbours() -> dict[tuple[str, ...], list[tuple[str, ...]]]:
+    """Each meaning with those beside it in its list (the lists are in order: tablets stand between medicine and dose)."""
+    parts = [part for theme in LEXICON.values() for part in (theme.things, theme.actions, theme.qualities)]
+    return {m: [*part[max(0, i - 1) : i], *part[i + 1 : i + 2]] for part in parts for i, m in enumerate(part)}
+
+
 def all_words() -> set[str]:
     """Every single word of the lexicon in its plain form, irregular forms and stop words."""
     words = {w for theme in LEXICON.values() for meaning in theme.meanings() for phrase in meaning for w in phrase.replace("-", " ").split()}
