@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, Generator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
 from contextlib import aclosing, closing
 from typing import Any, ClassVar, Final
 
@@ -20,11 +20,13 @@ from typing_extensions import override
 
 from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.options import SamplingOptions, caching
-from langchain_localllm.errors import ModelCallError
 from langchain_localllm.base.results import combined, joined, text_chunk
+from langchain_localllm.errors import ModelCallError
 
 _AT_ONCE: Final = 32
 """Prompts of one `generate` that are with the engine at the same time."""
+_RUN_SETTINGS: Final = frozenset({"tags", "metadata", "run_name", "run_id"})
+"""What LangChain's `generate` takes beside options."""
 
 
 class LocalLLM(SamplingOptions, BaseLLM):
@@ -33,7 +35,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
     NOT_PER_CALL: ClassVar[frozenset[str]] = frozenset(BaseLLM.model_fields)
 
     @abstractmethod
-    def _open(self, prompt: str, stop: list[str]) -> Handle:
+    def open_answer(self, prompt: str, stop: list[str]) -> Handle:
         """Begin an answer to the prompt with this object's options."""
 
     @property
@@ -53,7 +55,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
     ) -> Generator[GenerationChunk]:
         model = self.with_options(kwargs)
         listener = run_manager if run_manager and run_manager.handlers else None
-        with closing(model._open(prompt, model.stops(stop)).pieces()) as pieces:
+        with closing(model.open_answer(prompt, model.stops(stop)).pieces()) as pieces:
             for piece in pieces:
                 if chunk := text_chunk(piece):
                     if listener and chunk.text:
@@ -70,7 +72,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
     ) -> AsyncGenerator[GenerationChunk]:
         model = self.with_options(kwargs)
         listener = run_manager if run_manager and run_manager.handlers else None
-        async with aclosing(model._open(prompt, model.stops(stop)).apieces()) as pieces:
+        async with aclosing(model.open_answer(prompt, model.stops(stop)).apieces()) as pieces:
             async for piece in pieces:
                 if chunk := text_chunk(piece):
                     if listener and chunk.text:
@@ -127,8 +129,8 @@ class LocalLLM(SamplingOptions, BaseLLM):
         return await BaseLLM.agenerate(model, prompts, callbacks=callbacks, **settings)
 
     def _for_call(self, stop: list[str] | None, kwargs: dict[str, Any]) -> tuple["LocalLLM", dict[str, Any]]:
-        """A copy that carries the call's options, since LangChain's cache key holds the object's only; and what is left for LangChain."""
-        settings = {name: kwargs[name] for name in ("tags", "metadata", "run_name", "run_id") if name in kwargs}
+        """A copy that carries the call's options, since LangChain's cache key holds only the object's; and the rest, for LangChain."""
+        settings = {name: value for name, value in kwargs.items() if name in _RUN_SETTINGS}
         model = self.with_options({name: value for name, value in kwargs.items() if name not in settings})
         return model, {**settings, "stop": model.stops(stop) or None}
 
@@ -177,7 +179,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
                 run.on_llm_end(result)
             return result
 
-        runs = run_managers or [None] * len(prompts)
+        runs: Sequence[CallbackManagerForLLMRun | None] = run_managers or [None] * len(prompts)
         if len(prompts) == 1:
             return combined([work(prompts[0], runs[0])], run_managers)
         with ContextThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
@@ -206,7 +208,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
                 await run.on_llm_end(result)
             return result
 
-        runs = run_managers or [None] * len(prompts)
+        runs: Sequence[AsyncCallbackManagerForLLMRun | None] = run_managers or [None] * len(prompts)
         tasks = [asyncio.ensure_future(work(prompt, run)) for prompt, run in zip(prompts, runs, strict=True)]
         try:
             return combined(await asyncio.gather(*tasks), run_managers)

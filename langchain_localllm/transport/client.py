@@ -18,7 +18,7 @@ from langchain_localllm.transport.faults import CONNECTION_FAULTS, connection_er
 from langchain_localllm.transport.plan import Pause, Plan, Read, Send, Step
 
 T = TypeVar("T")
-Item = TypeVar("Item", covariant=True)
+Item = TypeVar("Item")
 
 _CONNECT_SECONDS: Final = 10.0
 """A server on this machine or network takes a connection at once, even when it is busy."""
@@ -51,9 +51,7 @@ class HttpClient:
         self._hint = hint
         self._session: requests.Session | None = None
         self._pid = 0
-        self._async_sessions: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopSession] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._async_sessions: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopSession] = weakref.WeakKeyDictionary()
 
     def run(self, plan: Plan[T]) -> T:
         """Carry out a plan."""
@@ -216,7 +214,7 @@ class _SyncReply:
         self._read1 = response.raw.read1
 
     def read(self) -> bytes:
-        return self._read1(_READ_SIZE)  # type: ignore[no-any-return]  # requests does not type its raw response
+        return self._read1(_READ_SIZE)
 
     def read_all(self) -> bytes:
         return self._response.content

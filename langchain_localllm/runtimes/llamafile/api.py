@@ -63,7 +63,9 @@ class ErrorReader:
 
 
 def _context_error(prompt_tokens: int | None, context_tokens: int | None) -> ContextLengthError:
-    lengths = f"{prompt_tokens} tokens, the context holds {context_tokens}" if prompt_tokens else "more tokens than the context holds"
+    lengths = (
+        f"{prompt_tokens} tokens, the context holds {context_tokens}" if prompt_tokens else "more tokens than the context holds"
+    )
     return ContextLengthError(
         f"The prompt is too long: {lengths}. Shorten it, or start the server with a larger context (`--ctx-size`).",
         prompt_tokens=prompt_tokens,
@@ -230,4 +232,9 @@ class ChatDecoder(_EventDecoder):
 
 def _tool_call(part: dict[str, Any]) -> dict[str, Any]:
     function = part.get("function", {})
-    return {"index": part.get("index", 0), "id": part.get("id"), "name": function.get("name"), "args": function.get("arguments", "")}
+    return {
+        "index": part.get("index", 0),
+        "id": part.get("id"),
+        "name": function.get("name"),
+        "args": function.get("arguments", ""),
+    }

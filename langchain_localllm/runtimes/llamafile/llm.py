@@ -29,7 +29,7 @@ class Llamafile(LlamafileOptions, LocalLLM):
         return "llamafile"
 
     @override
-    def _open(self, prompt: str, stop: list[str]) -> Handle:
+    def open_answer(self, prompt: str, stop: list[str]) -> Handle:
         payload = {**self.payload(), "prompt": prompt, "stop": stop}
         opening = open_stream(self, "/completion", payload)
         return HttpHandle(self.client, opening, CompletionDecoder(ErrorReader(self.client.address.url)))

@@ -1,0 +1,10 @@
+"""The names of `langchain_community.chat_models`, so that a changed package name in an import is the whole migration."""
+
+from typing import TYPE_CHECKING
+
+from langchain_localllm._lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from langchain_localllm.runtimes.llamafile.chat import ChatLlamafile as ChatLlamafile
+
+__getattr__, __dir__, __all__ = lazy_exports(__name__, {"ChatLlamafile": "langchain_localllm.runtimes.llamafile.chat"})

@@ -1,0 +1,10 @@
+"""The names of `langchain_community.embeddings`, so that a changed package name in an import is the whole migration."""
+
+from typing import TYPE_CHECKING
+
+from langchain_localllm._lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from langchain_localllm.runtimes.llamafile.embeddings import LlamafileEmbeddings as LlamafileEmbeddings
+
+__getattr__, __dir__, __all__ = lazy_exports(__name__, {"LlamafileEmbeddings": "langchain_localllm.runtimes.llamafile.embeddings"})
