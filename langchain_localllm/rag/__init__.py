@@ -13,44 +13,36 @@ print(chain.invoke({"question": "When does the library close?"})["answer"])
 ```
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from langchain_localllm._lazy import lazy_exports
+
 if TYPE_CHECKING:
-    from langchain_localllm.rag.chain import NO_ANSWER, answer_chain, answer_prompt, format_passages
-    from langchain_localllm.rag.defaults import CHUNK_SIZE, PASSAGES
-    from langchain_localllm.rag.find import find_files
-    from langchain_localllm.rag.index import build_index
-    from langchain_localllm.rag.load import load_documents, load_file
-    from langchain_localllm.rag.split import split_documents
+    from langchain_localllm.rag.chain import NO_ANSWER as NO_ANSWER
+    from langchain_localllm.rag.chain import answer_chain as answer_chain
+    from langchain_localllm.rag.chain import answer_prompt as answer_prompt
+    from langchain_localllm.rag.chain import format_passages as format_passages
+    from langchain_localllm.rag.defaults import CHUNK_SIZE as CHUNK_SIZE
+    from langchain_localllm.rag.defaults import PASSAGES as PASSAGES
+    from langchain_localllm.rag.find import find_files as find_files
+    from langchain_localllm.rag.index import build_index as build_index
+    from langchain_localllm.rag.load import load_documents as load_documents
+    from langchain_localllm.rag.load import load_file as load_file
+    from langchain_localllm.rag.split import split_documents as split_documents
 
-__all__ = [
-    "CHUNK_SIZE",
-    "NO_ANSWER",
-    "PASSAGES",
-    "answer_chain",
-    "answer_prompt",
-    "build_index",
-    "find_files",
-    "format_passages",
-    "load_documents",
-    "load_file",
-    "split_documents",
-]
-
-_HOMES = {
-    "chain": ["NO_ANSWER", "answer_chain", "answer_prompt", "format_passages"],
-    "defaults": ["CHUNK_SIZE", "PASSAGES"],
-    "find": ["find_files"],
-    "index": ["build_index"],
-    "load": ["load_documents", "load_file"],
-    "split": ["split_documents"],
-}
-
-
-def __getattr__(name: str) -> object:
-    """Import a public name when it is first used: `localllm --help` must not wait for langchain-core."""
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(f"{__name__}.{home}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_exports(  # `localllm --help` must not wait for langchain-core
+    __name__,
+    {
+        "CHUNK_SIZE": "langchain_localllm.rag.defaults",
+        "NO_ANSWER": "langchain_localllm.rag.chain",
+        "PASSAGES": "langchain_localllm.rag.defaults",
+        "answer_chain": "langchain_localllm.rag.chain",
+        "answer_prompt": "langchain_localllm.rag.chain",
+        "build_index": "langchain_localllm.rag.index",
+        "find_files": "langchain_localllm.rag.find",
+        "format_passages": "langchain_localllm.rag.chain",
+        "load_documents": "langchain_localllm.rag.load",
+        "load_file": "langchain_localllm.rag.load",
+        "split_documents": "langchain_localllm.rag.split",
+    },
+)

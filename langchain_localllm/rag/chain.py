@@ -13,8 +13,8 @@ from langchain_core.runnables import Runnable, RunnableBranch, RunnableLambda, R
 NO_ANSWER = "The passages do not tell."
 """What the model is asked to say when the passages hold no answer."""
 
-_INSTRUCTION = f"Answer the question with words from the passages. If they do not tell, say: {NO_ANSWER}"
-_QUESTION = "{passages}\n\nQuestion: {question}"
+_INSTRUCTION = f"Answer the question with a sentence from the passages. If they do not tell, say: {NO_ANSWER}"
+_QUESTION = "Question: {question}\n\n{passages}\n\nQuestion: {question}"  # twice: a tiny model reads only forwards
 
 
 def answer_chain(

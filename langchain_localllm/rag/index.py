@@ -53,9 +53,7 @@ def _in_memory(embeddings: Embeddings) -> VectorStore:
     try:
         import numpy  # noqa: F401, ICN001 - only to say at once that it is missing
     except ImportError as error:
-        raise MissingDependencyError(
-            'searching needs numpy; install it with: pip install "langchain-localllm[rag]"'
-        ) from error
+        raise MissingDependencyError('searching needs numpy; install it with: pip install "langchain-localllm[rag]"') from error
     return InMemoryVectorStore(embeddings)
 
 

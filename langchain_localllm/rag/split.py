@@ -12,9 +12,7 @@ from langchain_localllm.rag.defaults import CHUNK_SIZE
 _CUTS = [r"\n\n", r"\n", r"(?<=[.!?…])\s+", r"(?<=[\u3002\uff01\uff1f])", r"\s+", ""]
 
 
-def split_documents(
-    documents: Iterable[Document], chunk_size: int = CHUNK_SIZE, chunk_overlap: int = 0
-) -> list[Document]:
+def split_documents(documents: Iterable[Document], chunk_size: int = CHUNK_SIZE, chunk_overlap: int = 0) -> list[Document]:
     """Cut documents into passages at paragraphs, else lines, else sentences, else words.
 
     Args:

@@ -35,10 +35,12 @@ def read_html(data: bytes) -> Iterator[Document]:
 
 
 def _markdown(soup: "BeautifulSoup") -> str:
+    from bs4.element import NavigableString
+
     for tag in soup(_NOT_TEXT):
         tag.decompose()
     for string in soup.find_all(string=True):
-        if not string.find_parent("pre"):
+        if type(string) is NavigableString and not string.find_parent("pre"):  # comments and the doctype are other types
             string.replace_with(re.sub(r"\s+", " ", string))
     for tag in soup(list(_BEFORE)):
         tag.insert_before(_BEFORE[tag.name])

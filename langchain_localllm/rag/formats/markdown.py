@@ -48,9 +48,7 @@ def sections(markdown: str) -> Iterator[Document]:
 
 def _plain_headings(markdown: str) -> str:
     """Underlined headings as `#` ones; the front matter, if any, is left out: it is about the file, not in it."""
-    return _UNDERLINED.sub(
-        lambda match: ("# " if match[2].startswith("=") else "## ") + match[1], _FRONT_MATTER.sub("", markdown)
-    )
+    return _UNDERLINED.sub(lambda match: ("# " if match[2].startswith("=") else "## ") + match[1], _FRONT_MATTER.sub("", markdown))
 
 
 def _section(headings: dict[int, str], body: list[str]) -> Iterator[Document]:

@@ -15,9 +15,7 @@ def read_pdf(data: bytes) -> Iterator[Document]:
         from pypdf import PdfReader
         from pypdf.errors import FileNotDecryptedError
     except ImportError as error:
-        raise MissingDependencyError(
-            'reading PDF needs pypdf; install it with: pip install "langchain-localllm[rag]"'
-        ) from error
+        raise MissingDependencyError('reading PDF needs pypdf; install it with: pip install "langchain-localllm[rag]"') from error
     try:
         pages = [tidy(page.extract_text()) for page in PdfReader(BytesIO(data)).pages]
     except FileNotDecryptedError:

@@ -19,20 +19,13 @@ def load_bytes(folder: Path, name: str, data: bytes) -> list[tuple[str, dict[str
 
 
 def test_text_keeps_its_source(tmp_path: Path) -> None:
-    assert load_bytes(tmp_path, "a.txt", b"The key is red.\n") == [
-        ("The key is red.", {"source": str(tmp_path / "a.txt")})
-    ]
+    assert load_bytes(tmp_path, "a.txt", b"The key is red.\n") == [("The key is red.", {"source": str(tmp_path / "a.txt")})]
 
 
 def test_wrapped_lines_become_one_paragraph_and_short_lines_stay(tmp_path: Path) -> None:
-    wrapped = (
-        b"The boat leaves from the old jetty behind the station at half past six.\r\n"
-        b"It waits for nobody.\r\n\r\nRed\r\nBlue"
-    )
+    wrapped = b"The boat leaves from the old jetty behind the station at half past six.\r\nIt waits for nobody.\r\n\r\nRed\r\nBlue"
     [(text, _)] = load_bytes(tmp_path, "a.txt", wrapped)
-    assert text == (
-        "The boat leaves from the old jetty behind the station at half past six. It waits for nobody.\n\nRed\nBlue"
-    )
+    assert text == ("The boat leaves from the old jetty behind the station at half past six. It waits for nobody.\n\nRed\nBlue")
 
 
 def test_markdown_sections_carry_their_headings(tmp_path: Path) -> None:
@@ -48,16 +41,14 @@ def test_markdown_sections_carry_their_headings(tmp_path: Path) -> None:
 
 
 def test_markdown_lists_and_tables_keep_their_lines(tmp_path: Path) -> None:
-    table = (
-        "| Boat | A price that is long enough to look like a wrapped line |\n|---|---|\n| Heron | 14 |\n- one\n- two"
-    )
+    table = "| Boat | A price that is long enough to look like a wrapped line |\n|---|---|\n| Heron | 14 |\n- one\n- two"
     [(text, _)] = load_bytes(tmp_path, "a.md", table.encode())
     assert text == table
 
 
 def test_html_sections_without_script_and_style(tmp_path: Path) -> None:
     html = (
-        b"<html><head><title>T</title><style>p {}</style></head><body>"
+        b"<!DOCTYPE html><!-- no text --><html><head><title>T</title><style>p {}</style></head><body>"
         b"<script>var x;</script><p>Hello\n <b>big</b>\nworld.</p>"
         b"<h1>Boats</h1><div><h2>Pri<i>ces</i></h2><p>A day&nbsp;costs 14.<br>Pay first.</p>"
         b"<ul><li>no dogs</li><li>no boots</li></ul></div>"
@@ -93,9 +84,7 @@ def test_a_pdf_encrypted_with_an_empty_password_is_read(tmp_path: Path, make_pdf
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
 def test_encodings_of_western_text(tmp_path: Path, encoding: str) -> None:
-    sentence = (
-        "Die Schlüssel für die Hütte hängen hinter der Tür, und die Fähre fährt täglich außer sonntags über den See."
-    )
+    sentence = "Die Schlüssel für die Hütte hängen hinter der Tür, und die Fähre fährt täglich außer sonntags über den See."
     [(text, _)] = load_bytes(tmp_path, "a.txt", sentence.encode(encoding))
     assert text == sentence
 
@@ -187,9 +176,7 @@ def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "module"), [("a.pdf", "pypdf"), ("a.html", "bs4")])
-def test_a_missing_library_names_its_extra(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, module: str
-) -> None:
+def test_a_missing_library_names_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, module: str) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingDependencyError, match=r'pip install "langchain-localllm\[rag\]"'):
         load_bytes(tmp_path, name, b"<p>text</p>")
