@@ -231,6 +231,7 @@ MAKERS: dict[str, Callable[[Scene], str]] = {
     "word": _word,
     "number": _number,
     "digits": lambda scene: str(scene.rng.randint(2, 400)),
+    "decimal": lambda scene: f"{scene.rng.randint(1, 99)}.{scene.rng.randint(1, 9)}",
     "year": lambda scene: str(scene.rng.randint(1700, 2030)),
     "clock": _clock,
     "money": _money,

@@ -1,0 +1,145 @@
+"""From examples to batches of token ids, and the quick held-out score that training watches."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from . import chat_tasks
+from .chat_tasks import HELD_OUT_PASSAGES, Example
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tokenizers import Tokenizer
+
+    from .chat_model import Chat
+
+POOL = 256
+"""Examples drawn at once and sorted by length, so that a batch holds little padding."""
+FIRST_TOKEN_WEIGHT = 3.0
+"""The first token of an answer decides which sentence is copied; it counts more in the loss."""
+
+
+@dataclass
+class Row:
+    """One tokenised example: `turns` numbers the assistant turn of each token that is learnt (0: not learnt)."""
+
+    ids: list[int]
+    turns: list[int]
+    task: str
+
+
+@dataclass
+class Batch:
+    """Rows padded to one length: inputs and positions (rows, time), and where and what to predict (flat)."""
+
+    inputs: Tensor
+    positions: Tensor
+    where: Tensor
+    targets: Tensor
+    weights: Tensor
+    owners: list[tuple[int, int]]
+    """For every learnt token its row and assistant turn."""
+
+
+def tokenise(tokenizer: Tokenizer, example: Example) -> Row:
+    """Return the token ids of an example with the turns that the model writes."""
+    ids: list[int] = []
+    turns: list[int] = []
+    turn = 0
+    for text, learnt in example.segments():
+        turn += learnt
+        piece = tokenizer.encode(text).ids
+        ids += piece
+        turns += [turn if learnt else 0] * len(piece)
+    return Row(ids, turns, example.task)
+
+
+def collate(rows: list[Row], rng: random.Random | None = None) -> Batch:
+    """Pad rows into a batch; with `rng` positions start and jump at random, so that all of the context is learnt."""
+    time = max(len(row.ids) for row in rows) - 1
+    inputs = torch.zeros(len(rows), time, dtype=torch.long)
+    positions = torch.zeros(len(rows), time, dtype=torch.long)
+    where, targets, weights, owners = [], [], [], []
+    for number, row in enumerate(rows):
+        length = len(row.ids) - 1
+        inputs[number, :length] = torch.tensor(row.ids[:-1])
+        place = torch.arange(time)
+        if rng and rng.random() < 0.3:  # noqa: PLR2004
+            for _ in range(rng.randint(1, 3)):
+                place[rng.randrange(length) :] += int(10 ** rng.uniform(0, 2.6))
+        positions[number] = place
+        for index in range(length):
+            turn = row.turns[index + 1]
+            if turn:
+                where.append(number * time + index)
+                targets.append(row.ids[index + 1])
+                weights.append(1.0 if row.turns[index] == turn else FIRST_TOKEN_WEIGHT)
+                owners.append((number, turn))
+    return Batch(inputs, positions, torch.tensor(where), torch.tensor(targets), torch.tensor(weights), owners)
+
+
+def batches(tokenizer: Tokenizer, seed: str, level: float, tokens: int) -> Iterator[Batch]:
+    """Yield the batches of one pool, each of about `tokens` tokens with padding."""
+    rng = random.Random(seed)  # noqa: S311 - training data, no secret
+    rows = sorted((tokenise(tokenizer, chat_tasks.draw(rng, level)) for _ in range(POOL)), key=lambda row: len(row.ids))
+    groups: list[list[Row]] = [[]]
+    for row in rows:
+        if groups[-1] and (len(groups[-1]) + 1) * len(row.ids) > tokens:
+            groups.append([])
+        groups[-1].append(row)
+    rng.shuffle(groups)
+    for group in groups:
+        yield collate(group, rng)
+
+
+def held_out_examples(scale: float = 1.0, seed: int = 5) -> list[Example]:
+    """Return the held-out examples of every task, the same for the same seed; `scale` multiplies their number."""
+    rng = random.Random(seed)  # noqa: S311 - evaluation data, no secret
+    examples: list[Example] = []
+
+    def add(name: str, number: int, make: object, **options: object) -> None:
+        for _ in range(int(number * scale)):
+            example = make(rng, 1.0, held_out=True, **options)  # type: ignore[operator]  # every task has this form
+            example.task = name
+            examples.append(example)
+
+    for count in (1, 2, 3, 4, HELD_OUT_PASSAGES):
+        add(f"answer from {count}", 50, chat_tasks.passages, count=count, refuse=False)
+    for count in (1, 2, 4):
+        add(f"refusal from {count}", 30, chat_tasks.passages, count=count, refuse=True)
+    add("tool", 80, chat_tasks.tool)
+    add("json", 50, chat_tasks.json_object)
+    add("unicode", 30, chat_tasks.unicode_copy)
+    add("list", 20, chat_tasks.questions)
+    add("summary", 30, chat_tasks.summary)
+    add("memory", 30, chat_tasks.memory)
+    add("hello", 20, chat_tasks.small_talk)
+    add("raw", 20, chat_tasks.raw_completion)
+    return examples
+
+
+@torch.no_grad()
+def score(model: Chat, tokenizer: Tokenizer, examples: list[Example], tokens: int = 8192) -> dict[str, float]:
+    """Return the share of assistant turns that greedy decoding gets exactly right, by task."""
+    rows = sorted((tokenise(tokenizer, example) for example in examples), key=lambda row: len(row.ids))
+    right: dict[str, list[bool]] = defaultdict(list)
+    while rows:
+        group = [rows.pop()]
+        while rows and (len(group) + 1) * len(group[0].ids) <= tokens:
+            group.append(rows.pop())
+        batch = collate(group)
+        hidden = model(batch.inputs, batch.positions).flatten(0, 1)[batch.where]
+        hits = model.logits(hidden).argmax(-1) == batch.targets
+        turns: dict[tuple[int, int], bool] = {}
+        for owner, hit in zip(batch.owners, hits.tolist(), strict=True):
+            turns[owner] = turns.get(owner, True) and hit
+        for (row, _), hit in turns.items():
+            right[group[row].task].append(hit)
+    return {task: sum(hits) / len(hits) for task, hits in sorted(right.items())}

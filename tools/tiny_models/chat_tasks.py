@@ -1,0 +1,446 @@
+"""What the chat model is taught: conversations of each kind, generated without end from the world of `world.py`.
+
+A task is a function `(rng, level, held_out) -> Example`. `level` rises from 0 to 1 while training goes on: more passages,
+longer passages, more distractors. With `held_out` names, sentence patterns, question phrasings and wordings are those
+that training never shows.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .chat_tools import json_example, tool_example
+from .lexicon import LEXICON
+from .template import render
+from .world import FIRST_NAMES, Fact, Scene, capitalise, make_fact, make_filler, make_name, make_word, related_relations
+
+REFUSAL = "The passages do not tell."
+SYSTEM = "Answer the question with a sentence from the passages. If they do not tell, say: " + REFUSAL
+HELD_OUT_PASSAGES = 5
+"""Training never shows this number of passages; evaluation does."""
+# Pairs of relations that answer the same question, never told of one subject.
+CONFUSABLE = (
+    {"event_time", "event_date"},
+    {"vehicle", "svo_what"},
+    {"born", "birthday"},
+    {"code", "wifi"},
+    {"founded", "founder"},
+)
+
+
+@dataclass
+class Example:
+    """A conversation; the contents of its assistant messages are what the model learns to write."""
+
+    task: str
+    messages: list[dict[str, Any]]
+    tools: list[dict[str, Any]] = field(default_factory=list)
+    raw: str = ""
+    """A prompt without a template, for text completion; then the one message is the completion."""
+    note: str = ""
+
+    def segments(self) -> list[tuple[str, bool]]:
+        """Return the rendered text in pieces, each with the flag that the model writes it."""
+        if self.raw:
+            return [(self.raw, False), (self.messages[0]["content"] + "<|im_end|>", True)]
+        return render(self.messages, self.tools)
+
+
+def _say(user: str, assistant: str) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": user}, {"role": "assistant", "content": assistant}]
+
+
+# ---------------------------------------------------------------------------------------------------------------- passages
+
+
+def _confusable(first: str, second: str) -> bool:
+    return first == second or any({first, second} <= pair for pair in CONFUSABLE)
+
+
+def _other_fact(rng: random.Random, known: list[Fact], *, held_out: bool) -> Fact:
+    """Draw a fact that makes the choice hard: often about a known subject, or of a known relation."""
+    style = rng.random()
+    base = rng.choice(known)
+    if style < 0.35:  # noqa: PLR2004 - the same subject, something else about it
+        told = [fact.relation for fact in known if fact.subject == base.subject]
+        relations = [r for r in related_relations(base.relation) if not any(_confusable(r, t) for t in told)]
+        if relations:
+            return make_fact(rng, held_out=held_out, subject=base.subject, relation=rng.choice(relations))
+    if style < 0.7:  # noqa: PLR2004 - the same relation of another subject
+        return make_fact(rng, held_out=held_out, relation=base.relation)
+    return make_fact(rng, held_out=held_out)
+
+
+def _facts(rng: random.Random, count: int, *, held_out: bool) -> list[Fact]:
+    facts = [make_fact(rng, held_out=held_out)]
+    tries = 0
+    while len(facts) < count and tries < 4 * count:
+        tries += 1
+        fact = _other_fact(rng, facts, held_out=held_out)
+        clash = any(
+            fact.question == old.question
+            or fact.sentence == old.sentence
+            or (fact.subject == old.subject and _confusable(fact.relation, old.relation))
+            for old in facts
+        )
+        if not clash:
+            facts.append(fact)
+    return facts
+
+
+def _passage(rng: random.Random, told: list[str], level: float, *, held_out: bool) -> str:
+    """Put sentences into one passage: with filler sentences, as a list, or under a heading."""
+    lines = list(told)
+    for _ in range(rng.choice((0, 0, 1, 1, 2)) if rng.random() < level else 0):
+        lines.insert(rng.randint(0, len(lines)), make_filler(rng, held_out=held_out))
+    style = rng.random() if level > 0.2 else 0.0  # noqa: PLR2004
+    if style < 0.75:  # noqa: PLR2004
+        text = " ".join(lines)
+    elif style < 0.87:  # noqa: PLR2004
+        text = "\n".join(rng.choice(("- ", "* ")) * 1 + line for line in lines)
+    else:
+        text = "\n".join(lines)
+    if level > 0.2 and rng.random() < 0.15:  # noqa: PLR2004
+        heading = Scene(rng, held_out=held_out).fill(rng.choice(("{adjective} {things}", "{word}", "{place}", "{event}", "About the {place}")))
+        text = rng.choice(("# ", "## ", "")) + capitalise(heading) + rng.choice(("\n", "\n\n")) + text
+    return text
+
+
+def _passages(rng: random.Random, level: float, count: int, *, held_out: bool) -> tuple[list[Fact], list[str]]:
+    most = 1 if level < 0.1 else 2 if level < 0.4 else 3  # noqa: PLR2004
+    sizes = [rng.randint(1, most) for _ in range(count)]
+    facts = _facts(rng, sum(sizes), held_out=held_out)
+    rng.shuffle(facts)
+    passages, rest = [], list(facts)
+    for size in sizes:
+        told, rest = rest[:size], rest[size:]
+        passages.append(_passage(rng, [fact.sentence for fact in told], level, held_out=held_out))
+    return facts, passages
+
+
+def passage_count(rng: random.Random, level: float) -> int:
+    """Draw the number of passages for training: from 1 to 4 at level 0 up to 8, never the held-out one."""
+    if level < 0.05:  # noqa: PLR2004
+        return rng.choice((1, 2, 2, 3))
+    counts = (1, 2, 2, 3, 3, 4) if level < 0.5 else (1, 2, 2, 3, 3, 4, 4, 4, 6, 8)  # noqa: PLR2004
+    return rng.choice(counts)
+
+
+# ------------------------------------------------------------------------------------------------------------- RAG prompts
+
+
+def _numbered(passages: list[str]) -> str:
+    return "\n\n".join(f"[{number}] {text}" for number, text in enumerate(passages, 1))
+
+
+def _joined(passages: list[str]) -> str:
+    return "\n\n".join(passages)
+
+
+def main_prompt(passages: list[str], question: str) -> list[dict[str, Any]]:
+    """Return the messages that `langchain_localllm.rag` sends: the question before and after the passages."""
+    user = f"Question: {question}\n\n{_numbered(passages)}\n\nQuestion: {question}"
+    return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": user}]
+
+
+SYSTEMS = (
+    SYSTEM,
+    "Answer from the passages only. If they do not tell, say: " + REFUSAL,
+    "You are a helpful assistant. Use only the passages.",
+    "You answer questions about documents.",
+    "Use the context to answer. Do not make up an answer.",
+)
+PROMPTS: tuple[Callable[[list[str], str], str], ...] = (
+    lambda p, q: f"{_numbered(p)}\n\nQuestion: {q}",
+    lambda p, q: f"Context:\n{_joined(p)}\n\nQuestion: {q}",
+    lambda p, q: f"Context: {_joined(p)}\n\nQuestion: {q}\n\nAnswer:",
+    lambda p, q: f"Question: {q}\n\nContext:\n{_joined(p)}",
+    lambda p, q: f"{q}\n\n{_joined(p)}",
+    lambda p, q: f"{_joined(p)}\n\n{q}",
+    lambda p, q: f"Passages:\n{_numbered(p)}\n\n{q}",
+    lambda p, q: f"Answer the question from the context.\n\nQuestion: {q}\n\nContext:\n{_joined(p)}\n\nQuestion: {q}",
+    lambda p, q: "Use the following pieces of context to answer the question at the end. If you don't know the answer, just "
+    f"say so.\n\n{_joined(p)}\n\nQuestion: {q}\nHelpful Answer:",
+    lambda p, q: f"Answer the question based only on the following context:\n{_joined(p)}\n\nQuestion: {q}",
+    lambda p, q: f"Here are some notes.\n{_joined(p)}\n\nUse them to answer: {q}",
+)
+
+
+def _prompt(rng: random.Random, passages: list[str], question: str, *, main: bool) -> list[dict[str, Any]]:
+    if main or rng.random() < 0.75:  # noqa: PLR2004
+        return main_prompt(passages, question)
+    messages = [{"role": "user", "content": rng.choice(PROMPTS)(passages, question)}]
+    if rng.random() < 0.5:  # noqa: PLR2004
+        messages.insert(0, {"role": "system", "content": rng.choice(SYSTEMS)})
+    return messages
+
+
+def _reask(rng: random.Random, fact: Fact) -> str:
+    return rng.choice(fact.questions)
+
+
+def _absent_question(rng: random.Random, facts: list[Fact], *, held_out: bool) -> str:
+    """Ask what the passages do not tell: another subject, another relation, or both."""
+    base = rng.choice(facts)
+    for _ in range(8):
+        style = rng.random()
+        if style < 0.4:  # noqa: PLR2004
+            fact = make_fact(rng, held_out=held_out, relation=base.relation)
+        elif style < 0.75:  # noqa: PLR2004
+            told = [f.relation for f in facts if f.subject == base.subject]
+            relations = [r for r in related_relations(base.relation) if not any(_confusable(r, t) for t in told)]
+            if not relations:
+                continue
+            fact = make_fact(rng, held_out=held_out, subject=base.subject, relation=rng.choice(relations))
+        else:
+            fact = make_fact(rng, held_out=held_out)
+        if all(fact.question not in old.questions for old in facts):
+            return fact.question
+    return make_fact(rng, held_out=held_out, relation="capital").question
+
+
+def passages(rng: random.Random, level: float, *, held_out: bool = False, count: int | None = None, refuse: bool | None = None) -> Example:
+    """Answer from numbered passages with the sentence that tells it, or refuse; in training often with follow-up questions."""
+    training = count is None
+    count = count or passage_count(rng, level)
+    facts, texts = _passages(rng, level, count, held_out=held_out)
+    turns = 1 if not training else rng.choice((1, 1, 2, 3))
+    share = 0.22 if level > 0.05 else 0.1  # noqa: PLR2004
+    messages: list[dict[str, Any]] = []
+    for turn in range(turns):
+        refused = refuse if refuse is not None else rng.random() < share
+        fact = rng.choice(facts)
+        question = _absent_question(rng, facts, held_out=held_out) if refused else _reask(rng, fact)
+        if turn == 0:
+            messages += _prompt(rng, texts, question, main=not training)
+        else:
+            messages.append({"role": "user", "content": rng.choice(("Question: ", "")) + question})
+        messages.append({"role": "assistant", "content": REFUSAL if refused else fact.sentence})
+    return Example("refusal" if messages[-1]["content"] == REFUSAL and turns == 1 else "passages", messages)
+
+
+def raw_completion(rng: random.Random, level: float, *, held_out: bool = False) -> Example:
+    """Complete a prompt that has no chat template: passages and a question, or a repeated phrase."""
+    if rng.random() < 0.3:  # noqa: PLR2004
+        question, answer = _small_talk(rng, held_out=held_out)
+        return Example("raw", [{"role": "assistant", "content": answer}], raw=question)
+    facts, texts = _passages(rng, level, rng.choice((1, 2, 3)), held_out=held_out)
+    fact = rng.choice(facts)
+    prompt = rng.choice(PROMPTS)(texts, _reask(rng, fact)).removesuffix("Answer:").rstrip() + rng.choice(("\nAnswer:", "\n\nAnswer:"))
+    return Example("raw", [{"role": "assistant", "content": " " + fact.sentence}], raw=prompt)
+
+
+# ------------------------------------------------------------------------------------------------------------ small things
+
+
+def repeat(rng: random.Random, level: float, *, held_out: bool = False) -> Example:
+    """Repeat a text word for word."""
+    style = rng.random()
+    if style < 0.4:  # noqa: PLR2004
+        text = " ".join(make_word(rng, held_out=held_out) for _ in range(rng.randint(1, 4)))
+    elif style < 0.7:  # noqa: PLR2004
+        text = make_fact(rng, held_out=held_out).sentence
+    else:
+        pool = [rng.choice(LEXICON[rng.choice(list(LEXICON))]) for _ in range(rng.randint(2, 10))]
+        text = " ".join(word for word in pool if "{" not in word) or "yes"
+    ask = rng.choice(("Repeat: {}", "Say {}", "Repeat after me: {}", 'Write "{}".', "Please say this: {}", "Echo {}"))
+    return Example("repeat", _say(ask.format(text), text))
+
+
+def pick_line(rng: random.Random, level: float, *, held_out: bool = False) -> Example:
+    """Find the value of a key, or the key of a value, in a list: recall in its plainest form."""
+    count = rng.randint(2, 3 + int(5 * level))
+    keys = [make_word(rng, held_out=held_out) for _ in range(count)]
+    values = [Scene(rng, held_out=held_out).fill(rng.choice(("{code}", "{adjective} {thing}", "{number}", "{word}", "{money}"))) for _ in range(count)]
+    text = "\n".join(f"{key}: {value}" for key, value in zip(keys, values, strict=True))
+    messages: list[dict[str, Any]] = []
+    for turn in range(rng.choice((1, 2, 3))):
+        index = rng.randrange(count)
+        question = f"{keys[index]}?"
+        content = f"{question}\n\n{text}\n\n{question}" if turn == 0 and rng.random() < 0.5 else f"{text}\n\n{question}" if turn == 0 else question  # noqa: PLR2004
+        messages += _say(content, f"{keys[index]}: {values[index]}")
+    return Example("pick", messages)
+
+
+HELLO = ("Hello", "Hi", "Hello!", "Hi!", "Hey", "Good morning", "Good evening!", "hello", "hi", "Hello there", "Hi there!")
+HOW = ("How are you?", "how are you?", "How are you today?", "How is it going?", "How do you do?")
+WHO = ("Who are you?", "What are you?", "What is your name?", "Tell me about yourself.", "What can you do?")
+THANKS = ("Thanks", "Thank you", "Thank you!", "Thanks a lot!", "Many thanks.", "Great, thanks.")
+BYE = ("Bye", "Goodbye", "See you later", "Good night", "Bye!")
+GREETING = "Hello! How can I help you?"
+SELF = "I am a tiny language model for demos and tests. Give me passages and a question."
+UNKNOWN = "I do not know. Give me passages that tell it."
+
+
+def _small_talk(rng: random.Random, *, held_out: bool) -> tuple[str, str]:
+    kind = rng.randrange(7)
+    if kind <= 1:
+        return rng.choice(HELLO), GREETING
+    if kind == 2:  # noqa: PLR2004
+        return rng.choice(HOW), "I am well, thank you. How can I help you?"
+    if kind == 3:  # noqa: PLR2004
+        return rng.choice(WHO), SELF
+    if kind == 4:  # noqa: PLR2004
+        return rng.choice(THANKS), "You are welcome."
+    if kind == 5:  # noqa: PLR2004
+        return rng.choice(BYE), "Goodbye!"
+    return make_fact(rng, held_out=held_out).question, UNKNOWN
+
+
+def small_talk(rng: random.Random, level: float, *, held_out: bool = False) -> Example:
+    """Say hello, thanks and goodbye; say that it does not know when there is nothing to answer from."""
+    messages: list[dict[str, Any]] = []
+    for _ in range(rng.choice((1, 1, 2))):
+        messages += _say(*_small_talk(rng, held_out=held_out))
+    if rng.random() < 0.4:  # noqa: PLR2004
+        messages.insert(0, {"role": "system", "content": rng.choice(("You are a helpful assistant.", "You are a friendly helper.", *SYSTEMS[2:3]))})
+    return Example("hello", messages)
+
+
+ABOUT_ME = (
+    ("My name is {name}.", "What is my name?", "Your name is {name}."),
+    ("I am {name}.", "Who am I?", "You are {name}."),
+    ("I live in {word}.", "Where do I live?", "You live in {word}."),
+    ("My favourite colour is {colour}.", "What is my favourite colour?", "Your favourite colour is {colour}."),
+    ("I like {food}.", "What do I like?", "You like {food}."),
+    ("My {animal} is called {word}.", "What is the name of my {animal}?", "Your {animal} is called {word}."),
+    ("I am {digits} years old.", "How old am I?", "You are {digits} years old."),
+    ("I work as a {role}.", "What do I work as?", "You work as a {role}."),
+    ("My {relative} is {name2}.", "Who is my {relative}?", "Your {relative} is {name2}."),
+    ("I have {number} {things}.", "How many {things} do I have?", "You have {number} {things}."),
+)
+
+
+def memory(rng: random.Random, level: float, *, held_out: bool = False) -> Example:
+    """Recall what the user said in an earlier turn."""
+    scene = Scene(rng, held_out=held_out)
+    known = []
+    messages: list[dict[str, Any]] = []
+    for told, asked, answer in rng.sample(ABOUT_ME, rng.randint(1, 3)):
+        known.append((scene.fill(asked), scene.fill(answer)))
+        told_text = scene.fill(told)
+        prefix = rng.choice(("", "", "Hello! ", "Hi, ")) if not messages else ""
+        reply = f"Nice to meet you, {scene.slots['name']}." if told.startswith(("My name", "I am {name")) else "I will remember that."
+        messages += _say(prefix + told_text, reply)
+    for _ in range(rng.choice((0, 0, 1))):
+        fact = make_fact(rng, held_out=held_out)
+        known.append((fact.question, fact.sentence))
+        messages += _say(fact.sentence, "I will remember that.")
+    for _ in range(rng.choice((1, 2))):
+        messages += _say(*rng.choice(known))
+    if rng.random() < 0.3:  # noqa: PLR2004
+        messages.insert(0, {"role": "system", "content": "You are a helpful assistant."})
+    return Example("memory", messages)
+
+
+LIST_ASKS = (
+    "Write three search questions for: {}",
+    "Write three search questions about this: {}",
+    "Give me three other ways to ask this question: {}",
+    "Write 3 different versions of this question, one per line: {}",
+    "You are an assistant. Generate three versions of the user question to retrieve documents.\nOriginal question: {}",
+    "Question: {}\n\nWrite three search queries as a numbered list.",
+    "List three questions that help to find the answer to this one: {}",
+)
+
+
+def questions(rng: random.Random, level: float, *, held_out: bool = False) -> Example:
+    """Write three search questions as a numbered list: the question itself and two about its subject."""
+    fact = make_fact(rng, held_out=held_out)
+    subject = fact.subject
+    lines = (fact.question, f"What is known about {subject}?", f"Where can I read about {subject}?")
+    if rng.random() < 0.3:  # noqa: PLR2004 - a topic instead of a question
+        topic = Scene(rng, held_out=held_out).fill(rng.choice(("{things}", "{word}", "{hobby}", "the {adjective} {nature}", "{food}", "{abstract}")))
+        lines = (f"What is {topic}?", f"What is known about {topic}?", f"Where can I read about {topic}?")
+        ask = rng.choice(("Write three search questions about {}.", "Give me three questions about {}.", "List three search questions on {}."))
+        user = ask.format(topic)
+    else:
+        user = rng.choice(LIST_ASKS).format(fact.question)
+    return Example("list", _say(user, "\n".join(f"{n}. {line}" for n, line in enumerate(lines, 1))))
+
+
+SUMMARY_ASKS = (
+    "Summarise this text in one sentence:\n\n{}",
+    "Summarize: {}",
+    "Write a concise summary of the following:\n\n{}\n\nCONCISE SUMMARY:",
+    "What is the main point of this text?\n{}",
+    "Summarise the text.\n\n{}",
+    "{}\n\nSummarise the text above in one sentence.",
+    "Give a short summary.\n\n{}",
+)
+
+
+def summary(rng: random.Random, level: float, *, held_out: bool = False) -> Example:
+    """Summarise a short text by its first sentence."""
+    lines = [make_fact(rng, held_out=held_out).sentence]
+    for _ in range(rng.randint(1, 2 + int(3 * level))):
+        lines.append(make_filler(rng, held_out=held_out) if rng.random() < 0.6 else make_fact(rng, held_out=held_out).sentence)  # noqa: PLR2004
+    text = " ".join(lines)
+    return Example("summary", _say(rng.choice(SUMMARY_ASKS).format(text), lines[0]))
+
+
+def tool(rng: random.Random, level: float, *, held_out: bool = False) -> Example:
+    """Call a tool, answer with its result."""
+    messages, tools = tool_example(rng, level, held_out=held_out)
+    return Example("tool", messages, tools)
+
+
+def json_object(rng: random.Random, level: float, *, held_out: bool = False) -> Example:
+    """Write the JSON object that a schema asks for."""
+    return Example("json", json_example(rng, level, held_out=held_out))
+
+
+def unicode_copy(rng: random.Random, level: float, *, held_out: bool = False) -> Example:
+    """Copy a Chinese or Japanese name out of a passage."""
+    for _ in range(50):
+        fact = make_fact(rng, held_out=held_out)
+        if not fact.sentence.isascii():
+            break
+    other = make_fact(rng, held_out=held_out)
+    texts = [fact.sentence, other.sentence]
+    rng.shuffle(texts)
+    return Example("unicode", [*main_prompt(texts, _reask(rng, fact)), {"role": "assistant", "content": fact.sentence}])
+
+
+Task = Callable[..., Example]
+MIX: dict[Task, tuple[float, float]] = {
+    # share at level 0, share at level 1
+    passages: (0.40, 0.50),
+    repeat: (0.12, 0.02),
+    pick_line: (0.16, 0.03),
+    tool: (0.14, 0.20),
+    json_object: (0.07, 0.10),
+    raw_completion: (0.01, 0.03),
+    small_talk: (0.02, 0.02),
+    memory: (0.03, 0.03),
+    questions: (0.02, 0.03),
+    summary: (0.02, 0.03),
+    unicode_copy: (0.01, 0.01),
+}
+
+
+def draw(rng: random.Random, level: float) -> Example:
+    """Draw one training example."""
+    weights = [first + (last - first) * level for first, last in MIX.values()]
+    return rng.choices(list(MIX), weights)[0](rng, level)
+
+
+def corpus(rng: random.Random, count: int = 12000) -> list[str]:
+    """Return text to train the tokeniser on: examples of all tasks, and the lexicon."""
+    texts = ["".join(text for text, _ in draw(rng, 1.0).segments()) for _ in range(count)]
+    for _ in range(30):
+        for words in LEXICON.values():
+            plain = [word for word in words if "{" not in word]
+            rng.shuffle(plain)
+            texts.append(" ".join(plain))
+    texts += [" ".join((*FIRST_NAMES, make_name(rng))) for _ in range(50)]
+    return texts
+
+
+def dumps(value: Any) -> str:  # noqa: ANN401 - JSON of any kind
+    """Return JSON on one line, letters of all scripts as they are."""
+    return json.dumps(value, ensure_ascii=False)
