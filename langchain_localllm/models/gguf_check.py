@@ -1,0 +1,232 @@
+"""A quick look at a model file before an engine gets it: is it a whole GGUF, and what does its header say?
+
+Only the header is read, so this takes milliseconds for a file of any size. The format is described at
+https://github.com/ggml-org/ggml/blob/master/docs/gguf.md; files before version 2 (2023) are refused, as the engines do.
+"""
+
+import mmap
+import re
+import struct
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from langchain_localllm.errors import ModelFileError
+
+__all__ = ["GGUFInfo", "check_gguf"]
+
+_NEWEST_VERSION: Final = 3
+
+# The formats before GGUF, as the first four bytes of the file (a little-endian number, so the names read backwards).
+_BEFORE_GGUF: Final = {b"lmgg": "ggml", b"fmgg": "ggmf", b"tjgg": "ggjt", b"algg": "ggla"}
+
+# Value types of the header: number in the file -> struct code. 8 is a string, 9 a list.
+_SCALARS: Final = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_STRING: Final = 8
+_LIST: Final = 9
+
+# Values in a block -> number of the tensor type in the file -> bytes of a block. A type that is not here counts as empty.
+_BLOCK_SIZES: Final = {
+    1: {0: 4, 1: 2, 24: 1, 25: 2, 26: 4, 27: 8, 28: 8, 30: 2},  # F32, F16, I8 to I64, F64, BF16
+    32: {2: 18, 3: 20, 6: 22, 7: 24, 8: 34, 9: 40, 20: 18, 39: 17},  # Q4_0 to Q8_1, IQ4_NL, MXFP4
+    256: {10: 84, 11: 110, 12: 144, 13: 176, 14: 210, 15: 292}  # Q2_K to Q8_K
+    | {16: 66, 17: 74, 18: 98, 19: 50, 21: 110, 22: 82, 23: 136, 29: 56, 34: 54, 35: 66},  # IQ2_XXS to IQ1_M, TQ1_0, TQ2_0
+}
+_BLOCKS: Final = {kind: (values, size) for values, kinds in _BLOCK_SIZES.items() for kind, size in kinds.items()}
+
+
+@dataclass(frozen=True)
+class GGUFInfo:
+    """What the header of a GGUF file says.
+
+    Attributes:
+        metadata: Every single value by its key. Lists (such as the vocabulary) are left out.
+        list_lengths: The number of items of every list by its key.
+    """
+
+    metadata: dict[str, Any]
+    list_lengths: dict[str, int]
+
+    @property
+    def architecture(self) -> str:
+        """Name of the architecture, such as `llama` or `bert`; empty where the file does not tell."""
+        return str(self.metadata.get("general.architecture", ""))
+
+    @property
+    def context_length(self) -> int | None:
+        """The most tokens that the model was made for, or `None` where the file does not tell."""
+        return self._of_architecture("context_length")
+
+    @property
+    def pooling_type(self) -> int | None:
+        """How an embedding model makes one vector from many (1 mean, 2 CLS, 3 last); `None` where it does not tell."""
+        return self._of_architecture("pooling_type") or None
+
+    def _of_architecture(self, name: str) -> int | None:
+        value = self.metadata.get(f"{self.architecture}.{name}")
+        return int(value) if isinstance(value, int) else None
+
+
+def check_gguf(path: str | Path) -> GGUFInfo:
+    """Checks that a file is a whole GGUF language model, and returns what its header says.
+
+    Args:
+        path: The file; of a model in several parts, the first one.
+
+    Raises:
+        ModelFileError: It is missing, a folder, empty, of another or an older format, cut off, without a vocabulary, or a
+            part of the model is missing. The message says which, and what to do.
+
+    Example:
+        >>> from langchain_localllm.models import tiny_embedding_model
+        >>> from langchain_localllm.models.gguf_check import check_gguf
+        >>> check_gguf(tiny_embedding_model()).architecture
+        'bert'
+    """
+    path = Path(path).expanduser()
+    with open_model_file(path) as file:
+        info = _read_header(path, file)
+    _check_parts(path, info)
+    if kind := {"adapter": "a LoRA adapter", "mmproj": "a vision projector", "imatrix": "an importance matrix"}.get(
+        str(info.metadata.get("general.type"))
+    ):
+        raise ModelFileError(f"{path} is {kind}, not a language model: give the model file that it belongs to.")
+    if not info.list_lengths.get("tokenizer.ggml.tokens"):
+        raise ModelFileError(f"{path} has no vocabulary, so no engine can read text with it: use a complete model file.")
+    return info
+
+
+def open_model_file(path: Path) -> BinaryIO:
+    """Opens a model file for reading.
+
+    Raises:
+        ModelFileError: It is missing, a folder, not readable or empty.
+    """
+    if path.is_dir():
+        found = sorted(path.glob("*.gguf"))
+        hint = f"give one of its files, for example {found[0]}" if found else "give the path of a model file"
+        raise ModelFileError(f"{path} is a folder: {hint}.")
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        raise ModelFileError(f"There is no model file {path}: check the path.") from None
+    except OSError as error:
+        raise ModelFileError(f"The model file {path} cannot be read: {error.strerror}.") from None
+    if not file.read(1):
+        file.close()
+        raise ModelFileError(f"The model file {path} is empty: download it again.")
+    file.seek(0)
+    return file
+
+
+def _read_header(path: Path, file: BinaryIO) -> GGUFInfo:
+    magic = file.read(4)
+    if magic in _BEFORE_GGUF:
+        name = _BEFORE_GGUF[magic]
+        raise ModelFileError(f"{path} is a model in the {name} format from before GGUF: fetch the model as a GGUF file.")
+    if magic != b"GGUF":
+        raise ModelFileError(f"{path} is not a GGUF model file: fetch the model as a GGUF file.")
+    version = int.from_bytes(file.read(4), "little")
+    if not 1 < version <= _NEWEST_VERSION:
+        raise ModelFileError(f"{path} has GGUF version {version}, which the engines do not read: fetch a newer file.")
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        try:
+            return _parse(data)
+        except (struct.error, UnicodeDecodeError, KeyError, _BeyondEndError):
+            size = f"{len(data):,} bytes"
+    raise ModelFileError(f"{path} is cut off or damaged ({size} are there): download it again.")
+
+
+class _BeyondEndError(Exception):
+    """The file ends before what its header announces."""
+
+
+def _parse(data: mmap.mmap) -> GGUFInfo:
+    reader = _Reader(data)
+    tensor_count, value_count = reader.take("QQ")
+    metadata: dict[str, Any] = {}
+    list_lengths: dict[str, int] = {}
+    for _ in range(value_count):
+        key = reader.string()
+        (kind,) = reader.take("I")
+        if kind == _LIST:
+            list_lengths[key] = reader.skip_list()
+        else:
+            metadata[key] = reader.string() if kind == _STRING else reader.take(_SCALARS[kind])[0]
+    _check_tensors(reader, tensor_count, int(metadata.get("general.alignment", 32)))
+    return GGUFInfo(metadata, list_lengths)
+
+
+def _check_tensors(reader: "_Reader", count: int, alignment: int) -> None:
+    """Raises where the data of a tensor would end after the file."""
+    end = 0
+    for _ in range(count):
+        reader.string()
+        (dimensions,) = reader.take("I")
+        shape = reader.take(f"{dimensions}Q")
+        kind, offset = reader.take("IQ")
+        values, size = _BLOCKS.get(kind, (1, 0))
+        end = max(end, offset + prod(shape) // values * size)
+    start = -(-reader.position // max(alignment, 1)) * max(alignment, 1)
+    if start + end > len(reader.data):
+        raise _BeyondEndError
+
+
+class _Reader:
+    """Reads the header's values one after another; what lies beyond the end raises `struct.error`."""
+
+    def __init__(self, data: mmap.mmap) -> None:
+        self.data = data
+        self.position = 8  # after the magic and the version
+
+    def take(self, codes: str) -> tuple[Any, ...]:
+        """The next numbers, little-endian, by their struct codes."""
+        values = struct.unpack_from(f"<{codes}", self.data, self.position)
+        self.position += struct.calcsize(f"<{codes}")
+        return values
+
+    def string(self) -> str:
+        """The next string."""
+        (length,) = self.take("Q")
+        start = self.position
+        self._move(length)
+        return self.data[start : self.position].decode()
+
+    def skip_list(self) -> int:
+        """Goes past the next list and returns its number of items."""
+        kind, count = self.take("IQ")
+        if kind == _STRING:
+            self._skip_strings(count)
+        elif kind == _LIST:
+            for _ in range(count):
+                self.skip_list()
+        else:
+            self._move(count * struct.calcsize(f"<{_SCALARS[kind]}"))
+        return int(count)
+
+    def _skip_strings(self, count: int) -> None:
+        """Written for speed: a vocabulary and its merges can be half a million strings."""
+        unpack, data, position = struct.Struct("<Q").unpack_from, self.data, self.position
+        for _ in range(count):
+            position += 8 + unpack(data, position)[0]
+        self.position = position
+
+    def _move(self, size: int) -> None:
+        self.position += size
+        if self.position > len(self.data):
+            raise _BeyondEndError
+
+
+def _check_parts(path: Path, info: GGUFInfo) -> None:
+    """Raises where a model of several files is not complete."""
+    count = int(info.metadata.get("split.count", 0))
+    match = re.fullmatch(r"(.*)-\d{5}-of-\d{5}(\.gguf)", path.name)
+    if count <= 1 or match is None:
+        return
+    names = [f"{match[1]}-{number:05}-of-{count:05}{match[2]}" for number in range(1, count + 1)]
+    if path.name != names[0]:
+        raise ModelFileError(f"{path} is one of {count} parts of a model: give the first one, {names[0]}.")
+    for name in names:
+        if not path.with_name(name).exists():
+            raise ModelFileError(f"{path} is the first of {count} parts, but {name} is not beside it: fetch that too.")

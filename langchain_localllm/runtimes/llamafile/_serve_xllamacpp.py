@@ -1,0 +1,65 @@
+"""The llama.cpp server of the `xllamacpp` wheel as a program, with the option names of `llama-server`.
+
+    python -P _serve_xllamacpp.py --model FILE --port 0 --ctx-size 2048
+
+It stands alone, for speed: it imports nothing of this package or of LangChain. The key comes from the environment
+variable LLAMA_API_KEY, where `ps` does not show it. SIGTERM ends it.
+"""
+
+import argparse
+import os
+import sys
+import threading
+
+
+def main(arguments: list[str]) -> None:
+    """Loads the model, serves it on 127.0.0.1, says where, and stays until a signal ends the process."""
+    options = _parse(arguments)
+    try:
+        import xllamacpp
+    except ImportError as error:
+        sys.exit(f"cannot import xllamacpp: {error}")
+    params = xllamacpp.CommonParams()
+    params.model.path = options.model
+    params.hostnames = [options.host]
+    params.port = options.port
+    params.n_ctx = options.ctx_size
+    params.n_parallel = options.parallel
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = options.threads
+    params.embedding = options.embeddings
+    params.n_batch = options.batch_size
+    params.n_ubatch = options.ubatch_size
+    if options.pooling == "mean":
+        params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+    if key := os.environ.get("LLAMA_API_KEY"):
+        params.api_keys = [key]
+    params.offline = True
+    params.ui = False
+    params.cors_origins = "localhost"  # pages from elsewhere cannot read what it answers
+    params.verbosity = 2  # warnings and errors: the log stays small on a server that runs for weeks
+    try:
+        server = xllamacpp.Server(params)
+    except RuntimeError as error:  # the reason is in the log already
+        sys.exit(str(error))
+    print(f"listening on {server.listening_address}", flush=True)  # noqa: T201 - read by whoever started it
+    threading.Event().wait()
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="xllamacpp server", allow_abbrev=False)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--ctx-size", type=int, default=0)
+    parser.add_argument("--parallel", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--batch-size", type=int, default=2048)
+    parser.add_argument("--ubatch-size", type=int, default=512)
+    parser.add_argument("--pooling", choices=["mean"])
+    parser.add_argument("--embeddings", "--embedding", action="store_true")
+    parser.add_argument("--jinja", action="store_true", help="always on here")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

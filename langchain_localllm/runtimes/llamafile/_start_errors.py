@@ -1,0 +1,81 @@
+"""Why a server did not start, read from its log: one sentence that says what to do."""
+
+import re
+import signal
+from pathlib import Path
+from typing import Final
+
+from langchain_localllm.errors import LocalLLMError, ModelFileError, ServerStartError
+
+__all__ = ["log_reason", "port_in_use", "start_error"]
+
+# What engines write, old and new -> the error and its sentence. {0} is the file, {1} the pattern's group. First match wins.
+_KNOWN: Final[list[tuple[str, type[LocalLLMError], str]]] = [
+    (
+        r"unknown (?:model )?architecture:? '?([\w.-]+)",
+        ModelFileError,
+        "The engine does not know the architecture {1} of {0}: update the engine, or use another model.",
+    ),
+    (
+        r"error loading model vocabulary: ([^\n]*)",
+        ModelFileError,
+        "The engine cannot use the vocabulary of {0} ({1}): fetch a complete model file, or update the engine.",
+    ),
+    (
+        r"not within the file bounds|failed to read key-value|failed to read tensor|corrupted or incomplete",
+        ModelFileError,
+        "{0} is cut off or damaged: download it again.",
+    ),
+    (
+        r"bad_alloc|[Oo]ut of memory|[Cc]annot allocate memory|(?:failed|unable) to allocate|OutOfDeviceMemory|ENOMEM",
+        ServerStartError,
+        "There is not enough memory for {0}: use a smaller n_ctx or n_parallel, a smaller model, or close other programs.",
+    ),
+    (
+        r"No module named 'xllamacpp'|cannot import xllamacpp",
+        ServerStartError,
+        'The server in the xllamacpp package cannot be loaded: pip install "langchain-localllm[server]".',
+    ),
+]
+
+_PORT_IN_USE: Final = re.compile(r"couldn't bind|[Aa]ddress already in use|EADDRINUSE|failed to bind")
+
+# Lines that say only that something went wrong, not what.
+_EMPTY: Final = re.compile(
+    r"failed to (?:load|init|create)|exiting due to|cleaning up|main loop|^\s*$|^usage:|^Traceback|^  |unable to load model"
+    r"|fit params|please check the input"
+)
+
+# What stands before the words of a line: a timestamp, a level letter, the part of the engine and the function.
+_PREFIX: Final = re.compile(r"^(?:[\d.:]+ )?(?:[A-Z] )?(?:\w+ +)?(?:[\w~ ()-]*[\w)]: +)*(?:error: )?")
+
+
+def start_error(path: Path, port: int, status: int, log: str) -> LocalLLMError:
+    """The error for a server that ended with this exit status before it was ready."""
+    if port_in_use(log):
+        return ServerStartError(f"Port {port} on 127.0.0.1 is in use: stop what uses it, or leave `port` out for a free one.")
+    for pattern, kind, sentence in _KNOWN:
+        if match := re.search(pattern, log):
+            return kind(sentence.format(path, *match.groups()))
+    if status == -signal.SIGKILL:
+        return ServerStartError(
+            f"The system ended the server of {path} while it started, most likely for lack of memory: "
+            "use a smaller n_ctx, a smaller model, or close other programs."
+        )
+    how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with exit status {status}"
+    reason = log_reason(log)
+    return ServerStartError(f"The server of {path} {how}: {reason}" if reason else f"The server of {path} {how}, saying nothing.")
+
+
+def port_in_use(log: str) -> bool:
+    """Whether the log says that the port was taken."""
+    return _PORT_IN_USE.search(log) is not None
+
+
+def log_reason(log: str) -> str:
+    """The last line of a log that says something, without its timestamp and other decoration; empty if there is none."""
+    lines = [line for line in log.splitlines() if not _EMPTY.search(line)]
+    if not lines:
+        return ""
+    line = _PREFIX.sub("", lines[-1]).strip()
+    return line if len(line) <= 300 else f"{line[:300]}..."  # noqa: PLR2004 - a sentence, not a dump
