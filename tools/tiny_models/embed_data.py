@@ -28,7 +28,7 @@ THEMES = list(words.LEXICON.values())
 SYNONYMS = words.synonyms()
 NEIGHBOURS = words.neighbours()
 
-# {n1}, {n2}: a thing; {v1}, {v2}: an action (s: he does, d: done, g: doing); {q1}: a quality; {x}: a detail that nobody asks by name.
+# {n1}, {n2}: a thing; {v1}, {v2}: an action (s: he does, d: done, g: doing); {q1}: a quality; {x}: a detail.
 SENTENCES = """
 The {q1} {n1} is {v1d} by the {n2} {x}.
 Please {v1} the {n1} before the {n2} is {v2d}.
@@ -188,7 +188,8 @@ def world_example(rng: random.Random, *, held_out: bool = False, others: int | N
     query = vary(rng, fact.question if held_out else reword(rng, fact.question))
     if not held_out and rng.random() < 0.1:  # noqa: PLR2004
         query = rng.choice(fact.sentences)
-    negative = passage(rng, rival.sentence, around(count, rival) if not same_subject else [make_filler(rng, held_out=held_out) for _ in range(count)], rival.subject)
+    beside_rival = [make_filler(rng, held_out=held_out) for _ in range(count)] if same_subject else around(count, rival)
+    negative = passage(rng, rival.sentence, beside_rival, rival.subject)
     return Example(query, passage(rng, fact.sentence, around(count, fact), fact.subject), negative)
 
 
@@ -257,7 +258,9 @@ def prose_example(rng: random.Random, *, held_out: bool = False, others: int | N
     count = length(rng) if others is None else others
 
     def other() -> str:
-        return _fill(rng, rng.choice(sentences), _meanings(rng, held_out=held_out)) if rng.random() < 0.7 else make_filler(rng, held_out=held_out)  # noqa: PLR2004
+        if rng.random() < 0.3:  # noqa: PLR2004
+            return make_filler(rng, held_out=held_out)
+        return _fill(rng, rng.choice(sentences), _meanings(rng, held_out=held_out))
 
     rival = _meanings(rng, held_out=held_out)
     shared = rng.choice(("n1", "n2", "v1", "q1"))

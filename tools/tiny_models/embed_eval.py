@@ -1,12 +1,13 @@
 """Evaluate `tiny-embed.gguf` on the llama.cpp server: `python -m tools.tiny_models.embed_eval`.
 
-Nothing here was seen in training: invented names, sentence patterns and question phrasings are those held out, and the ordinary prose
-was written by hand for this purpose only.
+Nothing here was seen in training: invented names, sentence patterns and question phrasings are those held out, and the
+ordinary prose was written by hand for this purpose only.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import random
 import subprocess
@@ -40,22 +41,24 @@ def engine(path: Path) -> Iterator[Embed]:
     """Run the real server on `path`; yields a function from texts to vectors of shape (texts, width)."""
     command = [sys.executable, "-c", SERVER, str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:  # noqa: S603  # our own interpreter
-        assert server.stdout and server.stdin
-        url = server.stdout.readline().strip()
+        url = server.stdout.readline().strip() if server.stdout else ""
 
         def embed(texts: list[str]) -> NDArray[np.float64]:
             reply = requests.post(f"{url}/v1/embeddings", json={"input": texts}, timeout=300)
             reply.raise_for_status()
             return np.array([item["embedding"] for item in reply.json()["data"]])
 
-        yield embed
-        server.stdin.close()
+        try:
+            yield embed
+        finally:
+            server.terminate()
 
 
 def ranks(queries: NDArray[np.float64], passages: NDArray[np.float64]) -> NDArray[np.int64]:
     """The place (1 is best) of each query's own passage, which stands in the same row."""
     scores = queries @ passages.T
-    return 1 + (scores > np.diag(scores)[:, None]).sum(1)
+    better: NDArray[np.int64] = (scores > np.diag(scores)[:, None]).sum(axis=1)
+    return better + 1
 
 
 def figures(places: NDArray[np.int64]) -> dict[str, float]:
@@ -70,7 +73,7 @@ def figures(places: NDArray[np.int64]) -> dict[str, float]:
 
 def among_fifty(embed: Embed, make: Callable[[random.Random], Example], seed: str) -> dict[str, float]:
     """Each query among 50 passages of its kind; `against rival` is the share that beats its own hard negative."""
-    rng = random.Random(seed)  # noqa: S311  # not for secrets
+    rng = random.Random(seed)
     places, beaten = [], []
     for _ in range(QUERIES // AMONG):
         examples = [make(rng) for _ in range(AMONG)]
@@ -86,9 +89,9 @@ def evaluate(path: Path) -> dict[str, dict[str, float]]:
     with engine(path) as embed:
         for others in (0, 2, 5):
             name = f"generated facts, passages of {others + 1} sentences"
-            found[name] = among_fifty(embed, lambda rng, n=others: world_example(rng, held_out=True, others=n), name)
+            found[name] = among_fifty(embed, functools.partial(world_example, held_out=True, others=others), name)
         name = "generated everyday sentences, reworded"
-        found[name] = among_fifty(embed, lambda rng: prose_example(rng, held_out=True), name)
+        found[name] = among_fifty(embed, functools.partial(prose_example, held_out=True), name)
         passages, questions = ([pair[i] for pair in PROSE] for i in (0, 1))
         places = ranks(embed(questions), embed(passages))
         found[f"ordinary prose, {len(PROSE)} passages"] = figures(places)

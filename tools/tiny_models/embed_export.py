@@ -40,7 +40,7 @@ def tensors(model: Embedder) -> dict[str, torch.Tensor]:
 
 def is_quantized(name: str) -> bool:
     """True for the matrices that are stored as Q8_0; vectors and positions stay as 32-bit floats."""
-    return name.endswith(".weight") and "norm" not in name and name.split(".")[0] not in {"position_embd", "token_types"}
+    return name.endswith(".weight") and not any(part in name for part in ("norm", "position_embd", "token_types"))
 
 
 def write_header(writer: gguf.GGUFWriter, model: Embedder, pieces: list[str]) -> None:

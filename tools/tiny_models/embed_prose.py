@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # a paragraph is a line
 """Ordinary prose: passages as people write them, one question each, by hand. The model never trains on them.
 
 `FOR_CHOOSING` helped to choose settings and the best checkpoint; `PROSE` was written after all of that, for the evaluation only.
@@ -129,3 +130,128 @@ The tenancy can be ended by either side with three months' notice, in writing, t
 ? How do I give notice on the flat?
 """.strip().split("\n\n")
 )
+PROSE = tuple(
+    tuple(part.strip() for part in block.strip().split("\n? "))
+    for block in """
+The bicycle cellar is unlocked with the same chip as the front door. Chain your bike to the rail, not to the pipes, and pump up the tyres outside because the compressor wakes the baby.
+? How do I get into the cellar where the bicycles are?
+
+To reset the thermostat, hold both arrows until the display goes blank, let go and count to ten. It forgets the weekly programme, which is printed on the card inside the fuse box.
+? What do I press to reset the thermostat?
+
+Our rowing club was founded by seven railway workers in 1911. The first boathouse burned down after only two summers, and the present one was paid for with a lottery.
+? Who started the rowing club?
+
+For the lemon tart, blind-bake the case for a quarter of an hour. Whisk four eggs with the zest and juice, pour the filling in while the case is hot, and lower the oven to 150 degrees.
+? How many eggs go into the tart?
+
+Dr. Abernathy sees patients without an appointment between eight and nine. For blood tests come with an empty stomach; results are given by telephone after three days.
+? Can I see the doctor without booking first?
+
+The hamster cage is cleaned on Saturdays. Take out the damp straw, leave a handful of the old bedding so that it smells of home, and wash the wheel with vinegar.
+? When does the hamster's cage get cleaned?
+
+Every invoice needs the order number in its subject line. Suppliers who forget it are paid last, and anything over five thousand must be countersigned by Mr. Villanueva.
+? Who has to sign large invoices?
+
+The footbridge over the gorge is closed from November to Easter. Use the forest road instead; it adds forty minutes, and the first half has no phone reception.
+? During which months is the bridge shut?
+
+Seedlings move outdoors when the nights stay above eight degrees. Put them in the shade of the wall for a week first, or the leaves scorch.
+? When can young plants go outside?
+
+Our wedding photographs are on the silver hard disk labelled ALPHA. A second copy is with my sister in Utrecht, and the negatives of the old films are in the biscuit tin.
+? Where is the backup of the wedding pictures?
+
+The night nurse does her rounds at ten, two and six. Ring the bell beside the bed if the drip runs out, and never turn off the monitor yourself.
+? How often does the nurse come round at night?
+
+Chess evenings take place in the back room of the Golden Anchor. Boards are provided, clocks are not; beginners get a lesson from Henrike at half past six.
+? Where do the chess players meet?
+
+If the pump in the basement stops, lift the float with the hook on the wall. Should the water rise above the second brick, phone the fire brigade and move the freezer.
+? What should I do when the basement pump fails?
+
+Apprentices change department every four months. They keep a diary of what they did, and the foreman signs it at the end of each week.
+? How long do apprentices stay in one department?
+
+The parrot came with the house. He is fond of walnuts, swears in Portuguese and must be covered with the green cloth at dusk or he talks all night.
+? What does the parrot like to eat?
+
+Parcels that don't fit the letterbox are left with the florist next door. She closes at six and wants to see the card that the courier drops through the slot.
+? Who takes in parcels when nobody is home?
+
+The swimming pool's deep end is four metres. Children who can't show the bronze badge stay behind the rope, and the wave machine runs on the hour.
+? How deep is the water in the pool?
+
+Our server certificates are renewed by a cron job on the first of each month. If the mail from the watchdog stays away, log in to the jump host and run the renewal by hand.
+? How are the certificates renewed?
+
+The violin was made in Cremona around 1790 and belongs to a foundation. Yusuf may play it for ten years, must insure it himself, and takes it to Lyon for maintenance each spring.
+? Whose property is the violin?
+
+Rye bread keeps for a week in a linen bag. Do not put it in the fridge, where it goes stale faster, and slice it only when you need it.
+? What is the best way to store rye bread?
+
+The ghost tour begins at the pillory at nine in the evening. Wear sturdy shoes; the crypt is slippery, and people over one metre ninety will have to stoop.
+? What time does the ghost walk start?
+
+Complaints about noise go to the caretaker first. If nothing changes within a fortnight, write to the housing office and enclose a list of dates and hours.
+? To whom do I complain about noisy neighbours?
+
+Beech logs have to dry for two years under the lean-to. Stack them bark side up with a hand's breadth of air between the rows, or they rot.
+? How long must firewood dry?
+
+The lift takes eight persons or six hundred kilos. When it is stuck, press the yellow button for three seconds; a voice from Rotterdam answers and speaks Dutch and English.
+? What is the maximum load of the elevator?
+
+My thesis supervisor wants a chapter every six weeks. She reads on paper, returns the pages with green ink, and her deputy is Professor Marchetti.
+? How frequently do I hand in chapters of the thesis?
+
+The tram driver sells no tickets. Buy one from the machine at the stop or with the app before boarding, because inspectors charge sixty francs on the spot.
+? Where can I buy a tram ticket?
+
+Wool jumpers are washed by hand in lukewarm water with a drop of shampoo. Roll them in a towel, do not wring, and dry them flat on the rack in the bathroom.
+? How should woollen sweaters be washed?
+
+Anyone who finds a bat in the loft calls the ranger station. Do not touch it with bare hands; put a shoebox over it and slide a sheet of card underneath.
+? What should you do if you discover a bat?
+
+The annual general meeting needs a quorum of thirty members. Proxies count, but each member present can hold no more than two, and they must be written on the pink form.
+? How many members are required for the annual meeting?
+
+The lighthouse flashes twice every fifteen seconds. Its lens was ground in Paris, weighs almost three tonnes and floats in a trough of mercury.
+? What is the weight of the lighthouse lens?
+
+The nursery closes for three weeks in July. During that time families in need can bring their toddlers to the sister house on Mill Lane, where lunch costs two euros extra.
+? When is the kindergarten closed for the summer?
+
+Contractors get a yellow badge at the gate and are not allowed in the turbine hall without an escort. The badge opens no doors after seven and has to be returned the same day.
+? What colour is the badge for contractors?
+
+The mushroom walk is led by Frau Zielinski, who has picked in these woods for fifty years. Baskets only, no plastic bags, and she checks every find before anyone goes home.
+? Who guides the mushroom hunt?
+
+Our van's spare wheel hangs under the boot. The jack is behind the passenger seat, and the nuts are done up to a hundred and forty newton metres.
+? Where do I find the jack of the van?
+
+The summer fair raised 2,340 dollars for the new roof. Most of it came from the raffle and the cake stall, while the bouncy castle lost money because of the rain.
+? How much money did the fair bring in?
+
+To join the video call, click the link in the calendar entry and wait in the lobby until the host lets you in. Cameras are optional, but please mute yourself while others speak.
+? How do I take part in the online meeting?
+
+The desert tortoise sleeps from October to March in a box of leaves in the shed. Weigh her once a month, and wake her if she has lost more than a tenth.
+? In which part of the year does the tortoise hibernate?
+
+Grandmother's recipe for cough syrup is thyme, onion and honey, left to draw for one night. A spoonful three times daily, but not for infants under one year.
+? What is in granny's cough mixture?
+
+The observatory opens to the public on clear Fridays. Phone the answering machine after five to hear whether the sky is good enough, and dress warmly because the dome isn't heated.
+? How can I find out whether the observatory is open tonight?
+
+Roller shutters on the south side come down by themselves when the sun is strong. The switch beside the blackboard overrides them for an hour, and a storm raises them all.
+? Why do the shutters close on their own?
+""".strip().split("\n\n")
+)
+"""Pairs of a passage and its question."""

@@ -1,8 +1,9 @@
 """Where the embedding model's token vectors start: what the word list knows about meaning and weight.
 
-Near-synonyms start near each other, neighbours in the list and words of one theme a little nearer than others, forms of a word on the
-same vector, small words with little weight. Every vector has the same length once the model has normalised it, so a word's weight is kept
-in the first dimensions: what is there is missing elsewhere, and the last normalisation drops it.
+Near-synonyms start near each other, neighbours in the list and words of one theme a little nearer than others, forms of
+a word on the same vector, small words with little weight. Every vector has the same length once the model has normalised
+it, so a word's weight is kept in the first dimensions: what is there is missing elsewhere, and the last normalisation
+drops it.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ def weight(piece: str) -> float:
         return 0.2
     if not body.isascii():
         return 0.6
-    return (0.3, 0.5, 0.7, 0.8)[min(len(body), 4) - 1] if not piece.startswith(START) else (0.35, 0.6, 0.8, 1.0)[min(len(body), 4) - 1]
+    by_length = (0.35, 0.6, 0.8, 1.0) if piece.startswith(START) else (0.3, 0.5, 0.7, 0.8)
+    return by_length[min(len(body), 4) - 1]
 
 
 def relatives() -> dict[str, str]:

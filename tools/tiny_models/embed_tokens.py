@@ -14,22 +14,31 @@ from collections.abc import Iterable
 PAD, UNK, CLS, SEP, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 SPECIAL = (PAD, UNK, CLS, SEP, MASK)
 START = "\u2581"
+
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-ENDINGS = (
-    "s es ies ed d ied ing ning ting ping ning ming ging ding bing ling ring er ers or ors est ier iest ly ily ness ment ments ion ions"
-    " tion tions ation ations able ible al ial ful less ous ious ive ity ance ence ant ent ist ists ism ize ise ized ised ship hood y"
-    " ned ted ped med ged ded bed led red ner ter per mer ger der ber ler rer e en th"
-).split()
+ENDINGS = _words(
+    "s es ies ed d ied ing ning ting ping ning ming ging ding bing ling ring er ers or ors est ier iest ly ily ness"
+    " ment ments ion ions tion tions ation ations able ible al ial ful less ous ious ive ity ance ence ant ent ist"
+    " ists ism ize ise ized ised ship hood y ned ted ped med ged ded bed led red ner ter per mer ger der ber ler rer"
+    " e en th"
+)
 # Endings of words that also stand alone: book-shop, note-book, tea-pot.
-COMPOUNDS = (
-    "book books house houses room rooms shop shops store stores man men woman women work works worker workers day days time times way ways"
-    " side land yard field fields board boards box boxes bag bags card cards case keeper keepers maker makers mate mates paper papers"
-    " place port pot power proof road shelf ship ships side sheet sheets stand stone table top town tower wall ware water weight wheel"
-    " wood word words yard berry berries bird bell bed ball bin bath boat brush cake car cup door down drop fall fire fish flower foot gate"
-    " glass guard hall hand head hill key lamp lane light lights line lines list load lock mark master mill net note off out over pack pad"
-    " pan park pass path piece pin pipe point pool post print rail rain rise run school screen set shed shop shot skin sleeve smith snow"
-    " son spot stairs step stick stop storm street string swim tail tape tea ton tub up ville wash wave web wife wind wick worth"
-).split()
+COMPOUNDS = _words(
+    "book books house houses room rooms shop shops store stores man men woman women work works worker workers day"
+    " days time times way ways side land yard field fields board boards box boxes bag bags card cards case keeper"
+    " keepers maker makers mate mates paper papers place port pot power proof road shelf ship ships side sheet"
+    " sheets stand stone table top town tower wall ware water weight wheel wood word words yard berry berries bird"
+    " bell bed ball bin bath boat brush cake car cup door down drop fall fire fish flower foot gate glass guard hall"
+    " hand head hill key lamp lane light lights line lines list load lock mark master mill net note off out over"
+    " pack pad pan park pass path piece pin pipe point pool post print rail rain rise run school screen set shed"
+    " shop shot skin sleeve smith snow son spot stairs step stick stop storm street string swim tail tape tea ton"
+    " tub up ville wash wave web wife wind wick worth"
+)
 
 
 def _ranges(*bounds: tuple[int, int]) -> str:
@@ -44,13 +53,17 @@ def _charset(codec: str, rows: range) -> str:
 
 OTHER_LETTERS = _ranges(
     (0xA1, 0x17F), (0x384, 0x3CE), (0x400, 0x45F), (0x490, 0x4E9), (0x561, 0x586), (0x5D0, 0x5EA), (0x621, 0x64A),
-    (0x660, 0x669), (0x905, 0x94D), (0xE01, 0xE4E), (0x10D0, 0x10F0), (0x1100, 0x1112), (0x3041, 0x3096), (0x3099, 0x309E), (0x30A1, 0x30FE),
+    (0x660, 0x669), (0x905, 0x94D), (0xE01, 0xE4E), (0x10D0, 0x10F0), (0x1100, 0x1112),
+    (0x3041, 0x3096), (0x3099, 0x309E), (0x30A1, 0x30FE),
 )  # fmt: skip
 SYMBOLS = _ranges(
-    (0x21, 0x7E), (0x2010, 0x2027), (0x2030, 0x205E), (0x20A0, 0x20BF), (0x2100, 0x214F), (0x2190, 0x21FF), (0x2200, 0x2265), (0x2500, 0x257F),
+    (0x21, 0x7E), (0x2010, 0x2027), (0x2030, 0x205E), (0x20A0, 0x20BF), (0x2100, 0x214F), (0x2190, 0x21FF), (0x2200, 0x2265),
+    (0x2500, 0x257F),
     (0x25A0, 0x27BF), (0x2B05, 0x2B55), (0x3000, 0x3020), (0xFF01, 0xFF5E), (0x1F1E6, 0x1F1FF), (0x1F300, 0x1F64F),
     (0x1F680, 0x1F6FF), (0x1F900, 0x1F9FF),
 )  # fmt: skip
+
+IDEOGRAPHS = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x2CEAF), (0x2F800, 0x2FA1F))
 
 
 def base(char: str) -> str:
@@ -60,14 +73,13 @@ def base(char: str) -> str:
 
 def is_ideograph(char: str) -> bool:
     """True for the ranges that WordPiece sets apart, one character a word."""
-    c = ord(char)
-    return 0x4E00 <= c <= 0x9FFF or 0x3400 <= c <= 0x4DBF or 0x20000 <= c <= 0x2CEAF or 0xF900 <= c <= 0xFAFF or 0x2F800 <= c <= 0x2FA1F
+    return any(first <= ord(char) <= last for first, last in IDEOGRAPHS)
 
 
 def stands_alone(char: str) -> bool:
     """True for punctuation, ASCII symbols and ideographs: each is a word of its own."""
     kind = unicodedata.category(char)
-    return kind[0] == "P" or (kind[0] == "S" and ord(char) < 0x7F) or is_ideograph(char)
+    return kind[0] == "P" or (kind[0] == "S" and char.isascii()) or is_ideograph(char)
 
 
 def split_words(text: str) -> list[str]:
@@ -124,7 +136,7 @@ class Tokenizer:
 
 def stem(word: str) -> str:
     """What is left of a word in front of an ending: "mak" of "make", "cit" of "city"."""
-    return word[:-1] if len(word) > 3 and word[-1] in "ey" else word
+    return word[:-1] if word[3:] and word[-1] in "ey" else word
 
 
 def build_vocabulary(words: Iterable[str], syllables: int = 3000) -> list[str]:

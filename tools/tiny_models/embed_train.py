@@ -1,13 +1,14 @@
 """Train the embedding model: `python -m tools.tiny_models.embed_train` from the repository's root.
 
-First only the token vectors learn (many cheap steps), then the whole network. Each step draws its examples from its own seed, so a run
-that is stopped goes on from its last checkpoint as if nothing had happened. The checkpoint that finds most held-out passages is kept.
+First only the token vectors learn (many cheap steps), then the whole network. Each step draws its examples from its own
+seed, so a run that is stopped goes on from its last checkpoint as if nothing had happened. The checkpoint that finds most
+held-out passages is kept.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+import json
 import random
 import sys
 import time
@@ -35,10 +36,19 @@ EVERY = 200  # steps between checkpoints
 LONGEST = 256  # tokens
 
 
+def vocabulary() -> list[str]:
+    """The run's vocabulary: written down at its first step, since the generators' word lists may change later."""
+    path = FOLDER / "vocabulary.json"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(build_vocabulary(vocabulary_words())), encoding="utf-8")
+    return list(json.loads(path.read_text(encoding="utf-8")))
+
+
 def new_model() -> tuple[Embedder, list[str]]:
     """An untrained model and its vocabulary."""
     torch.manual_seed(SEED)
-    pieces = build_vocabulary(vocabulary_words())
+    pieces = vocabulary()
     model = Embedder(Config(len(pieces)))
     with torch.no_grad():
         model.tokens.weight.copy_(torch.from_numpy(start_vectors(pieces, model.config.width)))
@@ -67,7 +77,7 @@ def embed(model: Embedder, tokenizer: Tokenizer, texts: list[str], *, shallow: b
 
 
 def contrast(queries: Tensor, passages: Tensor) -> Tensor:
-    """InfoNCE (van den Oord et al. 2018) both ways; the first half of `passages` answers, the second half are the hard negatives."""
+    """InfoNCE (van den Oord et al. 2018) both ways; `passages` holds the answers first, then the hard negatives."""
     scores = queries @ passages.T / TEMPERATURE
     target = torch.arange(len(queries))
     return F.cross_entropy(scores, target) + 0.3 * F.cross_entropy(scores[:, : len(queries)].T, target)
@@ -86,7 +96,7 @@ def recall(model: Embedder, tokenizer: Tokenizer, examples: list[Example], among
 
 def held_out_examples(count: int = 400) -> dict[str, list[Example]]:
     """Examples for choosing the best checkpoint (the evaluation draws others)."""
-    rng = random.Random("choose the best")  # noqa: S311  # not for secrets
+    rng = random.Random("choose the best")
     makers = {"world": world_example, "prose": prose_example}
     generated = {name: [make(rng, held_out=True) for _ in range(count)] for name, make in makers.items()}
     return generated | {"notes": [Example(question, told, "") for told, question in FOR_CHOOSING]}
@@ -97,7 +107,7 @@ def save(path: Path, values: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part.npz")
     np.savez(partial, **values)
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def state(model: Embedder, optimizer: torch.optim.Optimizer, step: int, best: float) -> dict[str, Any]:
@@ -141,7 +151,8 @@ def train(steps: int) -> None:
     optimizer = torch.optim.Adam([{"params": [model.tokens.weight]}, {"params": layers}], betas=(0.9, 0.98))
     chosen = held_out_examples()
     first, best = resume(model, optimizer)
-    started, losses = time.monotonic(), []
+    started = time.monotonic()
+    losses: list[float] = []
     for step in range(first, steps):
         if step % EVERY == 0:
             found = {name: recall(model, tokenizer, examples, shallow=step < SHALLOW_STEPS) for name, examples in chosen.items()}
@@ -151,9 +162,10 @@ def train(steps: int) -> None:
                 save(FOLDER / "best.npz", {k: v.numpy() for k, v in model.state_dict().items()})
             save(FOLDER / "last.npz", state(model, optimizer, step, best))
             told = " ".join(f"{name} {value:.3f}" for name, value in found.items())
-            sys.stderr.write(f"step {step} loss {np.mean(losses or [0]):.3f} recall {told} best {best:.3f} {time.monotonic() - started:.0f} s\n")
+            loss_told, seconds = np.mean(losses or [0]), time.monotonic() - started
+            sys.stderr.write(f"step {step} loss {loss_told:.3f} recall {told} best {best:.3f} {seconds:.0f} s\n")
             losses = []
-        rng = random.Random(f"{SEED} {step}")  # noqa: S311  # not for secrets
+        rng = random.Random(f"{SEED} {step}")
         batch = [make_example(rng) for _ in range(BATCH)]
         texts = [e.query for e in batch], [e.passage for e in batch] + [e.negative for e in batch]
         shallow = step < SHALLOW_STEPS

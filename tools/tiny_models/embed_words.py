@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # one line a kind of word
 """Everyday English by theme, for the embedding model: words on one stroke mean about the same.
 
 Each theme has three lines: things, actions, qualities. Commas part the meanings of a line; the words of one meaning are near-synonyms
@@ -57,7 +58,7 @@ THEMES = {
     "things": """clock watch, time hour, minute, day, week, month, year, century, morning, noon midday, afternoon, evening, night, midnight, today, tomorrow, yesterday, beginning start, end finish, middle centre, top, bottom, side, corner, edge, front, back rear, left, right, north, south, east, west, place location spot site, area region district, space, size, length, weight, amount quantity, number figure, half, quarter, dozen, pair couple, part piece, list, box container crate, bag sack, bottle, jar, can tin, basket, barrel, label tag, colour, red, blue, green, yellow, black, white, brown, grey, pink, purple, shape, circle ring, square, line, material, glass, plastic, leather, cloth fabric, cotton, silk, rubber, cardboard, gold, silver, copper, coat jacket, shirt, trousers, dress, skirt, shoe boot, sock, hat cap, scarf, glove, belt, pocket, button, zip, jewel, ring, mirror, candle, match, toothbrush, soap, shampoo, scissors, needle, umbrella, newspaper, magazine, history past, future, war battle, peace, king, queen, castle, church, tower, ruin, treasure, event, change, purpose aim, way method, result outcome, difference, limit maximum, minimum, rule, exception, opening, closing, visit, stock supply, capacity, code, floor storey level, hall, building, wing, canteen
         open, close shut, begin start, end finish stop, last take, keep store, put place, take, bring fetch, carry, hold, lift raise, drop, push, pull, turn, move, find discover locate, lose, look_for search seek, hide, show, see notice, look, hear, smell, feel touch, use, need require, want wish, get obtain, give hand, share, contain include hold, fill, empty, join attach fasten, separate divide, add, remove take_off, increase grow rise, decrease reduce fall, change alter, happen occur take_place, wear, dress, wait, try attempt, create make produce, design, invent, name, fold, wrap, tie, dry, burn, hang, weigh, count, choose pick select, deliver
         big large huge, small little tiny, long, short, high tall, low, wide broad, narrow, thick, thin slim, heavy, light, full, empty, new, old ancient, modern, hot, cold, dry, wet, hard, soft, clean, dark, bright, beautiful pretty lovely, ugly, good great excellent, bad poor terrible, important main, different, same, special, normal usual ordinary, strange odd weird, necessary essential, possible, available, open, closed shut, first, last final, next, extra additional, allowed permitted, lost missing, ready, round, flat, rough, smooth, whole complete entire, real genuine, fake""",
-}  # fmt: skip  # noqa: E501
+}  # fmt: skip
 
 IRREGULAR = {
     "go": "went gone going", "come": "came coming", "see": "saw seen", "get": "got getting", "give": "gave given giving",
@@ -79,7 +80,7 @@ IRREGULAR = {
     "cost": "cost", "read": "read", "spread": "spread", "hurt": "hurt", "good": "better best", "bad": "worse worst", "far": "further farther",
 }  # fmt: skip
 
-STOP_WORDS = (
+STOP_WORDS = (  # noqa: SIM905  # a text of words reads better
     "a an the this that these those i you he she it we they me him her us them my your his its our their mine yours one ones who whom whose"
     " which what when where why how is are was were be been being am has have had having do does did doing done will would can could shall"
     " should may might must and or but nor so because if then than as while until of in on at by for from to with without about into onto"
@@ -117,7 +118,10 @@ def verb_forms(verb: str) -> list[str]:
     short = sum(vowels) == 1 and vowels[-2] and first[-1] not in "wxy"  # stop, stopped
     root = first[:-1] if first.endswith("e") else first + first[-1] if short else first
     soft_y = first.endswith("y") and first[-2] not in "aeou"
-    forms = [first, first[:-1] + "ies" if soft_y else first + ("es" if first[-2:] in {"ch", "sh", "ss"} or first[-1] in "xo" else "s")]
+    forms = [
+        first,
+        first[:-1] + "ies" if soft_y else first + ("es" if first[-2:] in {"ch", "sh", "ss"} or first[-1] in "xo" else "s"),
+    ]
     forms += [w for w in irregular if not w.endswith("ing")] or [first[:-1] + "ied" if soft_y else root + "ed"]
     forms.append(next((w for w in irregular if w.endswith("ing")), root + "ing"))
     return [f"{form} {rest}".strip() for form in forms]
@@ -150,5 +154,11 @@ def neighbours() -> dict[tuple[str, ...], list[tuple[str, ...]]]:
 
 def all_words() -> set[str]:
     """Every single word of the lexicon in its plain form, irregular forms and stop words."""
-    words = {w for theme in LEXICON.values() for meaning in theme.meanings() for phrase in meaning for w in phrase.replace("-", " ").split()}
+    words = {
+        w
+        for theme in LEXICON.values()
+        for meaning in theme.meanings()
+        for phrase in meaning
+        for w in phrase.replace("-", " ").split()
+    }
     return words | {w for forms in IRREGULAR.values() for w in forms.split()} | {w for w in STOP_WORDS if w.isalpha()}
