@@ -16,7 +16,7 @@ def build_index(
     chunks: Sequence[Document],
     embeddings: Embeddings,
     store: VectorStore | None = None,
-    on_progress: Callable[[int], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> VectorStore:
     """Embed passages and add them to a vector store.
 
@@ -25,7 +25,7 @@ def build_index(
         embeddings: Any LangChain embeddings.
         store: Where the passages go. Default: a new `InMemoryVectorStore`, which uses `embeddings`; a store of your own
             uses the embeddings that it was made with.
-        on_progress: Called after each batch with the number of passages added so far.
+        on_progress: Called after each batch with the number of passages added so far and the number of all.
 
     Returns:
         The store. The same passage of the same source always has the same id (uuid5), so adding it twice keeps one.
@@ -45,7 +45,7 @@ def build_index(
         batch = list(chunks[start : start + _BATCH])
         index.add_documents(batch, ids=[_id(chunk) for chunk in batch])
         if on_progress:
-            on_progress(start + len(batch))
+            on_progress(start + len(batch), len(chunks))
     return index
 
 
@@ -53,7 +53,7 @@ def _in_memory(embeddings: Embeddings) -> VectorStore:
     try:
         import numpy  # noqa: F401, ICN001 - only to say at once that it is missing
     except ImportError as error:
-        raise MissingDependencyError('searching needs numpy; install it with: pip install "langchain-localllm[rag]"') from error
+        raise MissingDependencyError('Searching needs numpy: pip install "langchain-localllm[rag]".') from error
     return InMemoryVectorStore(embeddings)
 
 

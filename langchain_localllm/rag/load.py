@@ -14,7 +14,7 @@ from langchain_localllm.rag.formats import reader_for
 def load_documents(
     paths: Iterable[str | Path],
     on_unreadable: OnUnreadable | None = None,
-    on_file: Callable[[Path], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> list[Document]:
     r"""Read text, Markdown, HTML and PDF files, folders recursively.
 
@@ -22,7 +22,7 @@ def load_documents(
         paths: Files and folders.
         on_unreadable: Called with the error for each file or folder that cannot be read; the others are still read.
             Default: the first such error is raised.
-        on_file: Called with each file before it is read, for progress.
+        on_progress: Called before each file with the number of files read so far and the number of all.
 
     Returns:
         A Document for each page of a PDF, each section of a Markdown or HTML file, and each other file. The metadata
@@ -42,9 +42,10 @@ def load_documents(
     """
     paths = list(paths)
     documents: list[Document] = []
-    for file in find_files(paths, on_unreadable):
-        if on_file:
-            on_file(file)
+    files = find_files(paths, on_unreadable)
+    for number, file in enumerate(files):
+        if on_progress:
+            on_progress(number, len(files))
         try:
             documents += load_file(file)
         except DocumentError as error:
@@ -53,7 +54,7 @@ def load_documents(
             on_unreadable(error)
     if not documents:
         names = ", ".join(map(str, paths))
-        raise DocumentError(f"no readable text in {names}; give text, Markdown, HTML or PDF files, or folders of them")
+        raise DocumentError(f"There is no readable text in {names}. Give text, Markdown, HTML or PDF files, or folders of them.")
     return documents
 
 
@@ -82,11 +83,11 @@ def load_file(path: str | Path) -> list[Document]:
         data = _read_bytes(path)
         documents = [document for document in reader_for(path, data)(data) if document.page_content]
     except OSError as error:
-        raise DocumentError(f"{path}: it cannot be read ({error.strerror}); check its permissions") from error
+        raise DocumentError(f"{path}: it cannot be read ({error.strerror}). Check its permissions.") from error
     except DocumentError as error:
         raise DocumentError(f"{path}: {error}") from error
     if not documents:
-        raise DocumentError(f"{path}: it holds no text")
+        raise DocumentError(f"{path}: it holds no text.")
     for document in documents:
         document.metadata = {"source": str(path), **document.metadata}
     return documents
@@ -94,8 +95,8 @@ def load_file(path: str | Path) -> list[Document]:
 
 def _read_bytes(path: Path) -> bytes:
     if not stat.S_ISREG(path.stat().st_mode):
-        raise DocumentError("it is not a regular file")  # reading a pipe or a device could wait for ever
+        raise DocumentError("it is not a regular file.")  # reading a pipe or a device could wait for ever
     data = path.read_bytes()
     if not data:
-        raise DocumentError("it is empty")
+        raise DocumentError("it is empty.")
     return data

@@ -35,14 +35,12 @@ def split_documents(documents: Iterable[Document], chunk_size: int = CHUNK_SIZE,
     """
     if chunk_size < 1 or not 0 <= chunk_overlap < chunk_size:
         raise InvalidOptionError(
-            f"chunk_size={chunk_size} and chunk_overlap={chunk_overlap}: use a positive size and a smaller overlap"
+            f"chunk_size={chunk_size} and chunk_overlap={chunk_overlap}: Use a positive size and a smaller overlap."
         )
     try:
         from langchain_text_splitters import RecursiveCharacterTextSplitter
     except ImportError as error:
-        raise MissingDependencyError(
-            'splitting needs langchain-text-splitters; install it with: pip install "langchain-localllm[rag]"'
-        ) from error
+        raise MissingDependencyError('Splitting needs langchain-text-splitters: pip install "langchain-localllm[rag]".') from error
     splitter = RecursiveCharacterTextSplitter(
         separators=_CUTS,
         is_separator_regex=True,

@@ -26,11 +26,9 @@ def read_html(data: bytes) -> Iterator[Document]:
     try:
         from bs4 import BeautifulSoup
     except ImportError as error:
-        raise MissingDependencyError(
-            'reading HTML needs beautifulsoup4; install it with: pip install "langchain-localllm[rag]"'
-        ) from error
+        raise MissingDependencyError('Reading HTML needs beautifulsoup4: pip install "langchain-localllm[rag]".') from error
     if b"\x00" in data and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DocumentError("it is a binary file, not HTML")
+        raise DocumentError("it is a binary file, not HTML.")
     yield from sections(_markdown(BeautifulSoup(data, "html.parser")))
 
 

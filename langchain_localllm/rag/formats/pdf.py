@@ -15,13 +15,13 @@ def read_pdf(data: bytes) -> Iterator[Document]:
         from pypdf import PdfReader
         from pypdf.errors import FileNotDecryptedError
     except ImportError as error:
-        raise MissingDependencyError('reading PDF needs pypdf; install it with: pip install "langchain-localllm[rag]"') from error
+        raise MissingDependencyError('Reading PDF needs pypdf: pip install "langchain-localllm[rag]".') from error
     try:
         pages = [tidy(page.extract_text()) for page in PdfReader(BytesIO(data)).pages]
     except FileNotDecryptedError:
-        raise DocumentError("it is encrypted; save a copy without a password and give that") from None
+        raise DocumentError("it is encrypted. Save a copy without a password and give that.") from None
     except Exception as error:  # pypdf raises errors of many types on broken files
-        raise DocumentError(f"it is a broken or truncated PDF ({error}); get a whole copy") from error
+        raise DocumentError(f"it is a broken or truncated PDF ({error}). Get a whole copy.") from error
     if not any(pages):
-        raise DocumentError("it is a PDF without text, perhaps a scan; run text recognition (OCR) on it first")
+        raise DocumentError("it is a PDF without text, perhaps a scan. Run text recognition (OCR) on it first.")
     yield from (Document(text, metadata={"page": number}) for number, text in enumerate(pages, 1))

@@ -34,7 +34,7 @@ def decode(data: bytes) -> str:
     """
     text = _by_mark(data) or _by_guess(data)
     if len(_CONTROL.findall(text)) > _MOST_CONTROLS * len(text):
-        raise DocumentError("it is a binary file, not text, Markdown, HTML or PDF")
+        raise DocumentError("it is a binary file, not text, Markdown, HTML or PDF.")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -53,7 +53,7 @@ def _by_guess(data: bytes) -> str:
 
         best = from_bytes(data).best()
         if best is None:
-            raise DocumentError("it is a binary file, not text, Markdown, HTML or PDF") from None
+            raise DocumentError("it is a binary file, not text, Markdown, HTML or PDF.") from None
         return str(best)
 
 

@@ -51,7 +51,7 @@ def test_no_passage_is_longer_than_asked_and_no_letter_is_lost(text: str, size: 
 
 @pytest.mark.parametrize(("size", "overlap"), [(0, 0), (-5, 0), (10, 10), (10, -1)])
 def test_impossible_sizes_are_refused(size: int, overlap: int) -> None:
-    with pytest.raises(InvalidOptionError, match="use a positive size"):
+    with pytest.raises(InvalidOptionError, match="Use a positive size"):
         split_documents([], size, overlap)
 
 

@@ -1,0 +1,47 @@
+"""A model as a person names it: a file, or the address of a server that runs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from langchain_localllm.errors import InvalidOptionError
+
+
+def check_model(model: str, option: str) -> None:
+    """Refuse a name that is neither a file nor an http address, before any work is done.
+
+    Args:
+        model: What the person gave.
+        option: The option it was given with, for the message.
+
+    Raises:
+        InvalidOptionError: There is no such file, or it is no address.
+    """
+    if "://" in model:
+        from langchain_localllm.transport.address import Address
+
+        Address.parse(model)
+    elif not Path(model).expanduser().exists():
+        raise InvalidOptionError(
+            f"{option}: There is no file {model}. Give a GGUF file, a llamafile, or a server's address that begins with http://."
+        )
+
+
+@contextmanager
+def serving(model: str, *, embedding: bool = False) -> Iterator[str]:
+    """The address of a server for the model; for a file, one is started and ended with the block.
+
+    Args:
+        model: A GGUF file, a llamafile, or an http address.
+        embedding: Whether the server must make embeddings.
+
+    Yields:
+        The address, such as `http://127.0.0.1:8080`.
+    """
+    if "://" in model:
+        yield model
+        return
+    from langchain_localllm.runtimes.llamafile.server import LocalServer
+
+    with LocalServer(model, embedding=embedding) as server:
+        yield server.base_url
