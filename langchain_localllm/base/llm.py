@@ -129,7 +129,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
         return await BaseLLM.agenerate(model, prompts, callbacks=callbacks, **settings)
 
     def _for_call(self, stop: list[str] | None, kwargs: dict[str, Any]) -> tuple["LocalLLM", dict[str, Any]]:
-        """A copy that carries the call's options, since LangChain's cache key holds only the object's; and the rest, for LangChain."""
+        """A copy with the call's options, since LangChain's cache key holds only the object's; and the rest, for LangChain."""
         settings = {name: value for name, value in kwargs.items() if name in _RUN_SETTINGS}
         model = self.with_options({name: value for name, value in kwargs.items() if name not in settings})
         return model, {**settings, "stop": model.stops(stop) or None}

@@ -24,7 +24,6 @@ from langchain_localllm.transport.plan import Plan, Send, fetch_json, open_reply
 if TYPE_CHECKING:
     from langchain_localllm.base.http import ServerOptions
 
-_FINISH_REASONS: Final = {"eos": "stop", "word": "stop", "limit": "length"}
 _NOT_FOUND: Final = frozenset({404, 405})
 _LOADING: Final = 503
 _NOT_SUPPORTED: Final = 501
@@ -161,7 +160,8 @@ class CompletionDecoder(_EventDecoder):
     def _read(self, event: dict[str, Any]) -> Piece:
         if not event.get("stop"):
             return Piece(event["content"], logprobs=event.get("completion_probabilities"))
-        if event.get("truncated"):
+        # `truncated` with a limit is an answer that reached the context's end; without, the server cut or shifted the prompt.
+        if event.get("truncated") and event.get("stop_type") != "limit":
             raise _context_error(event.get("tokens_evaluated"), None)
         self._finished = True
         return Piece(event.get("content", ""), _completion_finish(event))
@@ -170,7 +170,7 @@ class CompletionDecoder(_EventDecoder):
 def _completion_finish(event: dict[str, Any]) -> Finish:
     timings = event.get("timings", {})
     return Finish(
-        reason=_FINISH_REASONS.get(event.get("stop_type", ""), "stop"),
+        reason="length" if event.get("stop_type") == "limit" or event.get("stopped_limit") else "stop",
         prompt_tokens=event.get("tokens_evaluated"),
         completion_tokens=event.get("tokens_predicted"),
         cached_tokens=timings.get("cache_n"),

@@ -1,5 +1,8 @@
 """The text LLM on llama.cpp's server."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from typing_extensions import override
 
 from langchain_localllm.base.engine import Handle
@@ -22,6 +25,11 @@ class Llamafile(LlamafileOptions, LocalLLM):
         ...     for token in llm.stream("The first man on the moon was"):
         ...         print(token, end="", flush=True)
     """
+
+    RETIRED: ClassVar[Mapping[str, str]] = {
+        **LlamafileOptions.RETIRED,
+        "streaming": "answers always come as a stream. Use `.stream()`, or a callback, to see tokens as they come.",
+    }
 
     @property
     @override

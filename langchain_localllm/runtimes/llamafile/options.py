@@ -25,7 +25,6 @@ class LlamafileOptions(ServerOptions, SamplingOptions):
     )
     RETIRED: ClassVar[Mapping[str, str]] = {
         "penalize_nl": "llama.cpp took it out. Use `logit_bias` to discourage a token.",
-        "streaming": "answers are always streamed from the server. Use `.stream()` or a callback to see tokens as they come.",
         "tfs_z": "llama.cpp took tail-free sampling out. Use `min_p` or `typical_p`.",
     }
     NOT_IN_KEY: ClassVar[frozenset[str]] = CONNECTION_OPTIONS | {"cache_prompt", "id_slot", "stop"}

@@ -1,0 +1,76 @@
+"""The ways to call a model. Each takes a model, a prompt and what a call may carry, and gives the answer's text."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import HumanMessage
+from langchain_core.runnables import RunnableConfig
+
+Path = Callable[..., str]
+
+
+def _text(answer: Any) -> str:
+    return answer if isinstance(answer, str) else str(answer.text)
+
+
+def invoke(model: Any, prompt: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+    return _text(model.invoke(prompt, config, **kwargs))
+
+
+def ainvoke(model: Any, prompt: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+    return _text(asyncio.run(model.ainvoke(prompt, config, **kwargs)))
+
+
+def stream(model: Any, prompt: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+    return "".join(_text(chunk) for chunk in model.stream(prompt, config, **kwargs))
+
+
+def astream(model: Any, prompt: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+    async def collect() -> str:
+        return "".join([_text(chunk) async for chunk in model.astream(prompt, config, **kwargs)])
+
+    return asyncio.run(collect())
+
+
+def batch(model: Any, prompt: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+    first, second = model.batch([prompt, prompt], config, **kwargs)
+    assert _text(first) == _text(second)
+    return _text(first)
+
+
+def abatch(model: Any, prompt: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+    first, second = asyncio.run(model.abatch([prompt, prompt], config, **kwargs))
+    assert _text(first) == _text(second)
+    return _text(first)
+
+
+def _for_generate(model: Any, prompt: str, config: RunnableConfig | None, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
+    prompts: list[Any] = [[HumanMessage(prompt)]] if isinstance(model, BaseChatModel) else [prompt]
+    return prompts, {**kwargs, "callbacks": (config or {}).get("callbacks")}
+
+
+def generate(model: Any, prompt: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+    prompts, arguments = _for_generate(model, prompt, config, kwargs)
+    return str(model.generate(prompts, **arguments).generations[0][0].text)
+
+
+def agenerate(model: Any, prompt: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+    prompts, arguments = _for_generate(model, prompt, config, kwargs)
+    return str(asyncio.run(model.agenerate(prompts, **arguments)).generations[0][0].text)
+
+
+def astream_events(model: Any, prompt: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+    async def collect() -> str:
+        events = model.astream_events(prompt, config, version="v2", **kwargs)
+        kinds = {"on_llm_stream", "on_chat_model_stream"}
+        return "".join([_text(event["data"]["chunk"]) async for event in events if event["event"] in kinds])
+
+    return asyncio.run(collect())
+
+
+PATHS: dict[str, Path] = {
+    path.__name__: path for path in (invoke, ainvoke, stream, astream, batch, abatch, generate, agenerate, astream_events)
+}
+ASYNC_PATHS = frozenset({"ainvoke", "astream", "abatch", "agenerate", "astream_events"})

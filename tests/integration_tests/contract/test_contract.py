@@ -1,0 +1,251 @@
+"""The contract that every class keeps on every path; the numbers are those of `docs/contract.md`."""
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from langchain_core.caches import InMemoryCache
+from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, CallbackManager
+from langchain_core.messages import AIMessageChunk
+from langchain_core.outputs import LLMResult
+
+from langchain_localllm.errors import ContextLengthError, InvalidOptionError, InvalidRequestError
+
+from .conftest import Make
+from .paths import ASYNC_PATHS, Path
+
+PROMPT = "The lamp on the table is"
+
+
+class Tokens(BaseCallbackHandler):
+    """Notes what each run reports."""
+
+    def __init__(self) -> None:
+        self.by_run: dict[Any, list[str]] = {}
+        self.chunks: list[Any] = []
+        self.results: list[LLMResult] = []
+
+    def on_llm_new_token(self, token: Any, *, chunk: Any = None, run_id: Any = None, **_: Any) -> None:
+        self.by_run.setdefault(run_id, []).append(token)
+        self.chunks.append(chunk)
+
+    def on_llm_end(self, response: LLMResult, **_: Any) -> None:
+        self.results.append(response)
+
+
+class AsyncTokens(AsyncCallbackHandler):
+    def __init__(self) -> None:
+        self.notes = Tokens()
+
+    async def on_llm_new_token(self, token: Any, *, chunk: Any = None, run_id: Any = None, **_: Any) -> None:
+        self.notes.on_llm_new_token(token, chunk=chunk, run_id=run_id)
+
+
+# 1: streaming is real
+
+
+@pytest.mark.parametrize("given_as", ["callbacks", "callback_manager", "config"])
+def test_tokens_reach_handlers_while_the_model_runs(make: Make, path: Path, given_as: str) -> None:
+    notes = Tokens()
+    given: dict[str, Any] = {"callbacks": [notes], "callback_manager": CallbackManager([notes])}
+    model = make(**{given_as: given[given_as]} if given_as in given else {})
+    text = path(model, PROMPT, {"callbacks": [notes]} if given_as == "config" else None)
+    assert text
+    assert all(chunk is not None for chunk in notes.chunks)
+    for tokens in notes.by_run.values():
+        assert "".join(tokens) == text
+        assert len(tokens) > 5
+
+
+@pytest.mark.parametrize("path_name", sorted(ASYNC_PATHS), indirect=True)
+def test_tokens_reach_async_handlers(make: Make, path: Path) -> None:
+    handler = AsyncTokens()
+    text = path(make(), PROMPT, {"callbacks": [handler]})
+    assert {"".join(tokens) for tokens in handler.notes.by_run.values()} == {text}
+
+
+@pytest.mark.parametrize("kind", ["text"], indirect=True)
+def test_text_models_report_no_empty_token(make: Make, path: Path) -> None:
+    notes = Tokens()
+    model = make()
+    path(model, PROMPT, {"callbacks": [notes]})
+    assert all(token for tokens in notes.by_run.values() for token in tokens)
+    assert all(model.stream(PROMPT))
+
+
+def test_the_first_token_comes_long_before_the_last(make: Make) -> None:
+    model = make(max_tokens=400)
+    started = time.perf_counter()
+    stream = model.stream(PROMPT)
+    next(stream)
+    first = time.perf_counter() - started
+    for _ in stream:
+        pass
+    assert first < 0.5 * (time.perf_counter() - started)
+
+
+def test_each_run_of_a_batch_gets_its_own_tokens(make: Make) -> None:
+    notes = Tokens()
+    prompts = [f"{word} is" for word in ("Rain", "A boat", "The red door", "Bread")]
+    model = make(callbacks=[notes])
+    answers = [answer if isinstance(answer, str) else answer.text for answer in model.batch(prompts)]
+    assert sorted("".join(tokens) for tokens in notes.by_run.values()) == sorted(answers)
+
+
+# 2: stop sequences
+
+
+def test_stop_is_literal_and_ends_the_answer_on_every_path(make: Make, path: Path) -> None:
+    whole = path(make(), PROMPT)
+    middle = len(whole) // 2
+    stop = whole[middle : middle + 5]
+    expected = whole[: whole.index(stop)]
+    notes = Tokens()
+    assert path(make(), PROMPT, {"callbacks": [notes]}, stop=[stop]) == expected
+    assert {"".join(tokens) for tokens in notes.by_run.values()} <= {expected}
+    assert path(make(stop=[stop]), PROMPT) == expected
+    assert path(make(stop=["never in the answer"]), PROMPT, stop=[stop]) == expected
+
+
+def test_an_empty_stop_sequence_is_refused(make: Make, path: Path) -> None:
+    with pytest.raises(InvalidOptionError, match="empty string"):
+        path(make(), PROMPT, stop=[""])
+
+
+# 3 and 4: options
+
+
+def test_options_of_a_call_hold_for_that_call_only(make: Make, path: Path) -> None:
+    model = make()
+    whole = path(model, PROMPT)
+    short = path(model, PROMPT, max_tokens=4)
+    assert whole.startswith(short)
+    assert len(short) < len(whole)
+    assert path(model, PROMPT) == whole
+    assert path(model, PROMPT, num_predict=4) == short
+
+
+def test_an_unknown_option_is_refused(make: Make, path: Path) -> None:
+    with pytest.raises(InvalidOptionError, match="Did you mean `temperature`"):
+        path(make(), PROMPT, tempature=1)
+    with pytest.raises(ValueError, match="Did you mean `temperature`"):
+        make(tempature=1)
+
+
+def test_a_seed_repeats_the_answer(make: Make, path: Path) -> None:
+    model = make(temperature=1.5)
+    first = path(model, PROMPT, seed=7)
+    assert path(model, PROMPT, seed=7) == first
+    assert any(path(model, PROMPT, seed=seed) != first for seed in (8, 9, 10))
+
+
+# 5: what a result carries
+
+
+def test_results_carry_reason_counts_timings_and_model(make: Make, path: Path, kind: str) -> None:
+    notes = Tokens()
+    model = make(max_tokens=6)
+    path(model, PROMPT, {"callbacks": [notes]})
+    for result in notes.results:
+        generation: Any = result.generations[0][0]
+        about = generation.generation_info if kind == "text" else generation.message.response_metadata
+        assert about["finish_reason"] == "length"
+        assert about["model_name"]
+        assert about["usage"]["completion_tokens"] == 6
+        assert about["usage"]["prompt_tokens"] >= 5
+        assert about["timings"]["generation"] > 0
+        assert about["timings"]["tokens_per_second"] > 0
+        if kind == "chat":
+            assert generation.message.usage_metadata["output_tokens"] == 6
+        else:
+            assert (result.llm_output or {}).get("token_usage", about["usage"])["completion_tokens"] == 6
+
+
+@pytest.mark.parametrize("kind", ["chat"], indirect=True)
+def test_the_last_chunk_of_a_chat_stream_carries_them_too(make: Make) -> None:
+    last = list(make(max_tokens=6).stream(PROMPT))[-1]
+    assert isinstance(last, AIMessageChunk)
+    assert last.usage_metadata is not None
+    assert last.usage_metadata["output_tokens"] == 6
+    assert last.response_metadata["finish_reason"] == "length"
+
+
+# 6 and 12: errors
+
+
+def test_a_prompt_longer_than_the_context_raises_with_both_lengths(make: Make, path: Path) -> None:
+    with pytest.raises(ContextLengthError) as caught:
+        path(make(), "lamp " * 2000)
+    assert caught.value.context_tokens == 512
+    assert (caught.value.prompt_tokens or 0) > 512
+
+
+def test_a_request_that_the_engine_refuses_raises(make: Make, path: Path) -> None:
+    model = make()
+    with pytest.raises(InvalidRequestError, match="grammar"):
+        path(model, PROMPT, grammar="root ::= nothing-such")
+    assert path(model, PROMPT)
+
+
+def test_each_item_of_a_batch_has_its_own_error(make: Make) -> None:
+    model = make()
+    good, bad = model.batch([PROMPT, "lamp " * 2000], return_exceptions=True)
+    assert good == model.invoke(PROMPT) or good.text == model.invoke(PROMPT).text
+    assert isinstance(bad, ContextLengthError)
+    good, bad = asyncio.run(model.abatch([PROMPT, "lamp " * 2000], return_exceptions=True))
+    assert not isinstance(good, Exception)
+    assert isinstance(bad, ContextLengthError)
+
+
+# 8: threads and event loops
+
+
+def test_threads_and_tasks_do_not_mix_answers(make: Make) -> None:
+    model = make(max_tokens=12)
+    prompts = [f"{number} lamps are" for number in range(12)]
+    alone = [stream_text(model, prompt) for prompt in prompts]
+    with ThreadPoolExecutor(12) as pool:
+        assert list(pool.map(lambda prompt: stream_text(model, prompt), prompts)) == alone
+
+    async def together() -> list[Any]:
+        return await asyncio.gather(*(model.ainvoke(prompt) for prompt in prompts))
+
+    answers = asyncio.run(together())
+    assert [answer if isinstance(answer, str) else answer.text for answer in answers] == alone
+
+
+def stream_text(model: Any, prompt: str) -> str:
+    return "".join(chunk if isinstance(chunk, str) else chunk.text for chunk in model.stream(prompt))
+
+
+# 9: the cache key
+
+
+@pytest.mark.parametrize("path_name", ["invoke", "ainvoke"], indirect=True)
+def test_the_cache_tells_options_apart(make: Make, path: Path) -> None:
+    cache = InMemoryCache()
+    model = make(cache=cache)
+    whole = path(model, PROMPT)
+    short = path(model, PROMPT, max_tokens=4)
+    assert short != whole
+    assert path(model, PROMPT) == whole
+    assert path(model, PROMPT, max_tokens=4) == short
+    assert len(cache._cache) == 2
+    path(make(cache=cache, timeout=50, max_retries=3), PROMPT)
+    assert len(cache._cache) == 2
+
+
+# 10: token counts
+
+
+def test_tokens_are_counted_by_the_models_own_tokenizer(make: Make, kind: str) -> None:
+    model = make()
+    notes = Tokens()
+    model.invoke("many small words", {"callbacks": [notes]})
+    count = model.get_num_tokens("many small words")
+    assert len(model.get_token_ids("many small words")) == count
+    if kind == "text":
+        generation: Any = notes.results[0].generations[0][0]
+        assert generation.generation_info["usage"]["prompt_tokens"] == count
