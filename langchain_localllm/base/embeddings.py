@@ -24,7 +24,7 @@ class LocalEmbeddings(Options, Embeddings):
     """Put before a query, for models that want it, such as `query: `."""
     document_prefix: str = ""
     """Put before a document, for models that want it, such as `passage: `."""
-    batch_size: int = Field(_BATCH, ge=1)
+    batch_size: int = Field(default=_BATCH, ge=1)
     """Texts sent to the engine at a time."""
 
     @abstractmethod

@@ -28,13 +28,13 @@ class ServerOptions(Options):
     """The server's address. A user and password in it become an `Authorization` header."""
     api_key: SecretStr | None = None
     """Sent as a bearer token."""
-    headers: dict[str, str] | None = Field(None, repr=False)
+    headers: dict[str, str] | None = Field(default=None, repr=False)
     """Headers to send with each request."""
-    timeout: float | None = Field(None, gt=0)
+    timeout: float | None = Field(default=None, gt=0)
     """Seconds of silence from the server after which a call fails. The default waits, since a prompt may take long to read."""
-    max_retries: int = Field(1, ge=0)
+    max_retries: int = Field(default=1, ge=0)
     """How often a connection that fails before anything was answered is tried again."""
-    wait_until_ready: float = Field(60.0, ge=0)
+    wait_until_ready: float = Field(default=60.0, ge=0)
     """Seconds to wait for a server that is still loading its model."""
 
     _clients: dict[Address, HttpClient] = PrivateAttr(default_factory=dict)  # copies share it, and so the connections

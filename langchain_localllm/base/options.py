@@ -113,17 +113,17 @@ class SamplingOptions(Options):
         "temp": "temperature",
     }
 
-    temperature: float | None = Field(None, ge=0)
+    temperature: float | None = Field(default=None, ge=0)
     """Randomness; 0 always takes the most probable token."""
-    max_tokens: int | None = Field(None, ge=-1)
+    max_tokens: int | None = Field(default=None, ge=-1)
     """Tokens to generate at most; -1 means until the model ends or its context is full."""
     seed: int | None = None
     """Makes random choices repeat; -1 draws a new seed for each call."""
     stop: Annotated[list[str] | None, AfterValidator(_no_empty_stop)] = None
     """Texts at which generation ends; they are not part of the answer. A call's own `stop` is added to these."""
-    top_k: int | None = Field(None, ge=0)
+    top_k: int | None = Field(default=None, ge=0)
     """Choose among this many most probable tokens; 0 means all."""
-    top_p: float | None = Field(None, ge=0, le=1)
+    top_p: float | None = Field(default=None, ge=0, le=1)
     """Choose among the most probable tokens whose probabilities add up to this."""
 
     def stops(self, stop: list[str] | None) -> list[str]:

@@ -27,14 +27,14 @@ class Address:
         Raises:
             InvalidOptionError: The text is no http(s) URL.
         """
-        text = base_url.strip().rstrip("/")
+        text = base_url.strip()
         parts = _split(text if "://" in text else f"http://{text}")
         sent = dict(headers or {})
         if parts.username is not None:
             credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             sent.setdefault("Authorization", "Basic " + base64.b64encode(credentials.encode()).decode())
         location = parts.netloc.rpartition("@")[2]
-        return cls(urlunsplit((parts.scheme, location, parts.path, "", "")), tuple(sorted(sent.items())))
+        return cls(urlunsplit((parts.scheme, location, parts.path.rstrip("/"), "", "")), tuple(sorted(sent.items())))
 
     @property
     def is_loopback(self) -> bool:

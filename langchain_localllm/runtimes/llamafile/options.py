@@ -34,19 +34,19 @@ class LlamafileOptions(ServerOptions, SamplingOptions):
     model: str | None = None
     """The model's name, for servers that offer several. A server with one model finds it by itself."""
 
-    min_p: float | None = Field(None, ge=0, le=1)
+    min_p: float | None = Field(default=None, ge=0, le=1)
     """Drop tokens less probable than this share of the most probable one."""
-    typical_p: float | None = Field(None, ge=0, le=1)
+    typical_p: float | None = Field(default=None, ge=0, le=1)
     """Locally typical sampling; 1 is off."""
-    repeat_penalty: float | None = Field(None, ge=0)
+    repeat_penalty: float | None = Field(default=None, ge=0)
     """Makes repeated tokens less probable; 1 is off."""
-    repeat_last_n: int | None = Field(None, ge=-1)
+    repeat_last_n: int | None = Field(default=None, ge=-1)
     """Tokens that `repeat_penalty` looks back at; -1 is the whole context."""
     presence_penalty: float | None = None
     """Makes tokens that occurred less probable; 0 is off."""
     frequency_penalty: float | None = None
     """Makes tokens less probable by how often they occurred; 0 is off."""
-    dry_multiplier: float | None = Field(None, ge=0)
+    dry_multiplier: float | None = Field(default=None, ge=0)
     """Strength of DRY sampling against repeated phrases; 0 is off."""
     dry_base: float | None = None
     """Growth of the DRY penalty with the length of the phrase."""
@@ -56,15 +56,15 @@ class LlamafileOptions(ServerOptions, SamplingOptions):
     """Tokens that DRY looks back at; -1 is the whole context."""
     dry_sequence_breakers: list[str] | None = None
     """Texts at which DRY starts anew."""
-    xtc_probability: float | None = Field(None, ge=0, le=1)
+    xtc_probability: float | None = Field(default=None, ge=0, le=1)
     """Chance that XTC removes the most probable tokens; 0 is off."""
-    xtc_threshold: float | None = Field(None, ge=0, le=1)
+    xtc_threshold: float | None = Field(default=None, ge=0, le=1)
     """Probability from which XTC counts a token as a top choice."""
     dynatemp_range: float | None = None
     """Temperature moves between `temperature` minus and plus this; 0 is off."""
     dynatemp_exponent: float | None = None
     """How temperature follows entropy."""
-    mirostat: int | None = Field(None, ge=0, le=2)
+    mirostat: int | None = Field(default=None, ge=0, le=2)
     """Mirostat sampling: 0 is off, 1 is Mirostat, 2 is Mirostat 2.0."""
     mirostat_tau: float | None = None
     """Mirostat's target entropy."""
@@ -72,7 +72,7 @@ class LlamafileOptions(ServerOptions, SamplingOptions):
     """Mirostat's learning rate."""
     samplers: list[str] | None = None
     """Order of the samplers, by name."""
-    min_keep: int | None = Field(None, ge=0)
+    min_keep: int | None = Field(default=None, ge=0)
     """Tokens that the samplers leave at least."""
     grammar: str | None = None
     """A GBNF grammar that the answer follows."""
@@ -82,13 +82,13 @@ class LlamafileOptions(ServerOptions, SamplingOptions):
     """Adds to a token's logit, by token id or text."""
     ignore_eos: bool | None = None
     """Go on when the model wants to end."""
-    n_keep: int | None = Field(None, ge=-1)
+    n_keep: int | None = Field(default=None, ge=-1)
     """Tokens of the prompt kept when a server shifts its context; such an answer raises here."""
-    n_probs: int | None = Field(None, ge=0)
+    n_probs: int | None = Field(default=None, ge=0)
     """Report the probabilities of this many top tokens."""
     cache_prompt: bool | None = None
     """Keep the prompt in the server's cache and read only what is new; the server does so by default."""
-    id_slot: int | None = Field(None, ge=-1)
+    id_slot: int | None = Field(default=None, ge=-1)
     """The server's slot to use; -1 is any that is idle."""
     lora: list[dict[str, Any]] | None = None
     """LoRA adapters of the server and their scales: `[{"id": 0, "scale": 0.5}]`."""
