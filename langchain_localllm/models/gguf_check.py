@@ -7,6 +7,7 @@ https://github.com/ggml-org/ggml/blob/master/docs/gguf.md; files before version 
 import mmap
 import re
 import struct
+import zipfile
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -14,9 +15,11 @@ from typing import Any, BinaryIO, Final
 
 from langchain_localllm.errors import ModelFileError
 
-__all__ = ["GGUFInfo", "check_gguf"]
+__all__ = ["GGUFInfo", "check_gguf", "is_llamafile", "look_into_llamafile"]
 
 _NEWEST_VERSION: Final = 3
+
+_APE_MAGIC: Final = (b"MZqFpD", b"jartsr", b"APEDBG")  # how programs of Cosmopolitan Libc begin, llamafiles among them
 
 # The formats before GGUF, as the first four bytes of the file (a little-endian number, so the names read backwards).
 _BEFORE_GGUF: Final = {b"lmgg": "ggml", b"fmgg": "ggmf", b"tjgg": "ggjt", b"algg": "ggla"}
@@ -97,6 +100,39 @@ def check_gguf(path: str | Path) -> GGUFInfo:
     return info
 
 
+def is_llamafile(path: Path) -> bool:
+    """Whether a file is a llamafile, by its name or by its first bytes.
+
+    Raises:
+        ModelFileError: It is missing, a folder, not readable or empty.
+    """
+    with open_model_file(path) as file:
+        return path.suffix == ".llamafile" or file.read(6) in _APE_MAGIC
+
+
+def look_into_llamafile(path: Path) -> GGUFInfo | None:
+    """What the header of the model inside a llamafile says, or `None` where no model is inside.
+
+    Raises:
+        ModelFileError: The llamafile is cut off or damaged.
+    """
+    with open_model_file(path) as file:
+        begins_as_program = file.read(6) in _APE_MAGIC
+        try:
+            with zipfile.ZipFile(file) as archive:
+                entries = [entry for entry in archive.infolist() if entry.filename.endswith(".gguf")]
+        except zipfile.BadZipFile:
+            if begins_as_program:  # the table of contents stands at the end
+                raise ModelFileError(f"{path} is cut off or damaged: download it again.") from None
+            return None
+        if not entries or entries[0].compress_type != zipfile.ZIP_STORED:
+            return None
+        file.seek(entries[0].header_offset + 26)  # where the local header tells the lengths of its last two fields
+        name_length, extra_length = struct.unpack("<HH", file.read(4))
+        file.seek(name_length + extra_length, 1)
+        return _read_header(path, file)
+
+
 def open_model_file(path: Path) -> BinaryIO:
     """Opens a model file for reading.
 
@@ -130,9 +166,10 @@ def _read_header(path: Path, file: BinaryIO) -> GGUFInfo:
     version = int.from_bytes(file.read(4), "little")
     if not 1 < version <= _NEWEST_VERSION:
         raise ModelFileError(f"{path} has GGUF version {version}, which the engines do not read: fetch a newer file.")
+    start = file.tell() - 8
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
-            return _parse(data)
+            return _parse(_Reader(data, start))
         except (struct.error, UnicodeDecodeError, KeyError, _BeyondEndError):
             size = f"{len(data):,} bytes"
     raise ModelFileError(f"{path} is cut off or damaged ({size} are there): download it again.")
@@ -142,8 +179,7 @@ class _BeyondEndError(Exception):
     """The file ends before what its header announces."""
 
 
-def _parse(data: mmap.mmap) -> GGUFInfo:
-    reader = _Reader(data)
+def _parse(reader: "_Reader") -> GGUFInfo:
     tensor_count, value_count = reader.take("QQ")
     metadata: dict[str, Any] = {}
     list_lengths: dict[str, int] = {}
@@ -168,17 +204,19 @@ def _check_tensors(reader: "_Reader", count: int, alignment: int) -> None:
         kind, offset = reader.take("IQ")
         values, size = _BLOCKS.get(kind, (1, 0))
         end = max(end, offset + prod(shape) // values * size)
-    start = -(-reader.position // max(alignment, 1)) * max(alignment, 1)
-    if start + end > len(reader.data):
+    header = reader.position - reader.start
+    header += -header % max(alignment, 1)
+    if reader.start + header + end > len(reader.data):
         raise _BeyondEndError
 
 
 class _Reader:
     """Reads the header's values one after another; what lies beyond the end raises `struct.error`."""
 
-    def __init__(self, data: mmap.mmap) -> None:
+    def __init__(self, data: mmap.mmap, start: int) -> None:
         self.data = data
-        self.position = 8  # after the magic and the version
+        self.start = start
+        self.position = start + 8  # after the magic and the version
 
     def take(self, codes: str) -> tuple[Any, ...]:
         """The next numbers, little-endian, by their struct codes."""

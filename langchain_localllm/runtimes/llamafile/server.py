@@ -26,7 +26,7 @@ from langchain_localllm.errors import (
     ModelFileError,
     ServerStartError,
 )
-from langchain_localllm.models.gguf_check import GGUFInfo, check_gguf, open_model_file
+from langchain_localllm.models.gguf_check import GGUFInfo, check_gguf, is_llamafile, look_into_llamafile
 from langchain_localllm.runtimes.llamafile._child import Child
 from langchain_localllm.runtimes.llamafile._start_errors import log_reason, port_in_use, start_error
 
@@ -37,7 +37,6 @@ HOST: Final = "127.0.0.1"
 _MOST_CONTEXT: Final = 8192
 _SMALL_FILE: Final = 100_000_000
 _SERVE: Final = Path(__file__).with_name("_serve_xllamacpp.py")
-_APE_MAGIC: Final = (b"MZqFpD", b"jartsr", b"APEDBG")  # how the files of Cosmopolitan Libc begin, llamafiles too
 _LISTENING: Final = re.compile(r"listening (?:on|at):? http://127\.0\.0\.1:(\d+)")
 _UNCONFIRMED: Final = 0.5  # seconds that a server must stay up when its log does not name the port
 _TRIES: Final = 3
@@ -218,12 +217,10 @@ class LocalServer:
 
 
 def _program_for(path: Path, extra_args: Sequence[str]) -> tuple[list[str], GGUFInfo | None]:
-    """The command that serves this file, and what its header says (`None` for a llamafile)."""
-    with open_model_file(path) as file:
-        is_llamafile = path.suffix == ".llamafile" or file.read(6) in _APE_MAGIC
-    if is_llamafile:
+    """The command that serves this file, and what its header says (`None` for a llamafile without a model)."""
+    if is_llamafile(path):
         _make_executable(path)
-        return [str(path), "--server", "--nobrowser"], None
+        return [str(path), "--server", "--nobrowser"], look_into_llamafile(path)
     info = check_gguf(path)
     if installed := shutil.which("llama-server"):
         return [installed, "--model", str(path), "--jinja"], info
