@@ -5,6 +5,7 @@ Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,7 @@ from langchain_localllm.transport.plan import Plan, Send, fetch_json, open_reply
 if TYPE_CHECKING:
     from langchain_localllm.base.http import ServerOptions
 
+_TOO_LARGE: Final = re.compile(r"input \((\d+) tokens\) is too large.*batch size: (\d+)")
 _NOT_FOUND: Final = frozenset({404, 405})
 _LOADING: Final = 503
 _NOT_SUPPORTED: Final = 501
@@ -44,6 +46,8 @@ class ErrorReader:
         kind = error.get("type")
         if kind == "exceed_context_size_error":
             return _context_error(error.get("n_prompt_tokens"), error.get("n_ctx"))
+        if too_large := _TOO_LARGE.search(reason):  # what a server started for embeddings says
+            return _context_error(int(too_large[1]), int(too_large[2]))
         if status == _LOADING:
             return ModelLoadingError(f"The server at {self._url} is still loading its model. Wait, or raise `wait_until_ready`.")
         if status in _NOT_FOUND:
