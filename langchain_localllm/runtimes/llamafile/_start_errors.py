@@ -46,8 +46,10 @@ _EMPTY: Final = re.compile(
     r"|fit params|please check the input"
 )
 
-# What stands before the words of a line: a timestamp, a level letter, the part of the engine and the function.
-_PREFIX: Final = re.compile(r"^(?:[\d.:]+ )?(?:[A-Z] )?(?:\w+ +)?(?:[\w~ ()-]*[\w)]: +)*(?:error: )?")
+# What stands before the words of a line: a timestamp and level, the part of the engine, the function.
+_PREFIX: Final = re.compile(
+    r"^(?:[\d.:]+ [A-Z] )?(?:(?:srv|cmn|slot|que) +)?(?:(?:~?\w+\(\)|\w*_\w+|main|init|start): +)*(?:error(?: loading model)?: )*"
+)
 
 
 def start_error(path: Path, port: int, status: int, log: str) -> LocalLLMError:
