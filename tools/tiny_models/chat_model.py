@@ -111,16 +111,19 @@ class Chat(nn.Module):
             if weight.dim() == 2:  # noqa: PLR2004
                 scale = 1 / math.sqrt(weight.shape[1])
                 if name.endswith(("output.weight", "down.weight")):
-                    scale /= math.sqrt(2 * config.layers)
+                    scale /= 4 * math.sqrt(2 * config.layers)
                 weight.normal_(0, scale)
         self.embedding.weight.normal_(0, 1 / math.sqrt(config.width))
         self.embedding.weight[:, 0] = 1.0  # the constant channel that positional heads read
-        for block in self.blocks[:2]:
-            for head in (0, 1):
-                previous_token_head(block, head, distance=1 + head)
-        for block in self.blocks[:3]:
-            for head in (2, 3):
-                same_token_head(block, head)
+        previous_token_head(self.blocks[0], 0, distance=1)
+        previous_token_head(self.blocks[0], 1, distance=2)
+        same_token_head(self.blocks[0], 2)
+        same_token_head(self.blocks[0], 3)
+        for block in self.blocks[1:4]:
+            previous_token_head(block, 0, distance=1)
+            same_token_head(block, 1)
+            induction_head(block, 2, self.blocks[0], 0)
+            induction_head(block, 3, self.blocks[0], 0)
 
 
 def previous_token_head(block: Block, head: int, distance: int) -> None:
@@ -150,3 +153,24 @@ def same_token_head(block: Block, head: int) -> None:
     part *= 2.1 * slow + 0.1
     part[:, 0] = 0
     block.key.weight[rows] = part
+
+
+def induction_head(block: Block, head: int, earlier: Block, previous: int) -> None:
+    """Make a head look behind earlier places of its token, and copy what it finds there.
+
+    The key reads what the earlier block's previous-token head wrote, the query makes the same projection of its own token.
+    """
+    size = block.config.head_size
+    rows = slice(head * size, (head + 1) * size)
+    source = slice(previous * size, (previous + 1) * size)
+    slow = (rope_frequencies(block.config) < 0.01).float().repeat_interleave(2)[:, None]  # noqa: PLR2004
+    basis, _ = torch.linalg.qr(torch.randn(block.config.width, size))
+    if not hasattr(earlier, "written"):
+        earlier.written = basis
+        earlier.output.weight[:, source] = basis / 4
+        earlier.value.weight[source, 0] = 0
+    block.query.weight[rows] = earlier.value.weight[source] * slow * 2.6
+    block.key.weight[rows] = earlier.written.T * slow * 2.6
+    block.value.weight[rows] = torch.linalg.qr(torch.randn(block.config.width, size))[0].T
+    block.value.weight[rows, 0] = 0
+    block.output.weight[:, rows] = block.value.weight[rows].T * 0.2

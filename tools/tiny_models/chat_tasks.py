@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .chat_tools import json_example, tool_example
@@ -18,6 +18,8 @@ from .lexicon import LEXICON
 from .template import render
 from .world import FIRST_NAMES, Fact, Scene, capitalise, make_fact, make_filler, make_name, make_word, related_relations
 
+COMMON_WORDS = frozenset(LEXICON["function"])
+ANY_WORDS = tuple(word for words in LEXICON.values() for phrase in words if "{" not in phrase for word in phrase.split())
 REFUSAL = "The passages do not tell."
 SYSTEM = "Answer the question with a sentence from the passages. If they do not tell, say: " + REFUSAL
 HELD_OUT_PASSAGES = 5
@@ -75,12 +77,63 @@ def _other_fact(rng: random.Random, known: list[Fact], *, held_out: bool) -> Fac
     return make_fact(rng, held_out=held_out)
 
 
+STRETCHES = (
+    "{prose}, {}",
+    "{}, {prose}.",
+    "{}, as {name} told us.",
+    "{name} says that {}",
+    "{}, because {reason}.",
+    "{}, but {things} are {adjective}.",
+    "{} and the {place} is {state}.",
+    "Please note: {}",
+    "{}, which is {adjective} for a {thing}.",
+    "Since {year} this is so: {}",
+    "{} ({prose}).",
+    "It is well known that {}",
+    "{}; the {role} knows more.",
+    "{}, except on {day}.",
+)
+
+
+def _stretch(rng: random.Random, fact: Fact, *, held_out: bool) -> Fact:
+    """Make a fact's sentence longer, as people write."""
+    pattern = rng.choice(STRETCHES)
+    scene = Scene(rng, held_out=held_out)
+    before, after = (scene.fill(part) for part in pattern.split("{}"))
+    sentence = fact.sentence
+    if before and not before.endswith(": ") and sentence.startswith(("The ", "A ", "In ", "On ", "You ", "We ", "When ", "If ", "There ")):
+        sentence = sentence[0].lower() + sentence[1:]
+    if after:
+        sentence = sentence.removesuffix(".")
+    return replace(fact, sentence=capitalise(before + sentence + after))
+
+
+LOOSE_ASKS = ("What about {}?", "What is said about {}?", "What do we know about {}?", "{}?", "Tell me about {}.", "What does it say about {}?", "Is there anything on {}?")
+
+
+def _loose_fact(rng: random.Random, *, held_out: bool) -> Fact:
+    """Make a sentence of any words, and a question that shares some of its words: what is left when no pattern fits."""
+    if rng.random() < 0.5:  # noqa: PLR2004
+        words = make_filler(rng, held_out=held_out).rstrip(".").split()
+    else:
+        count = rng.randint(4, 14)
+        words = [make_word(rng, held_out=held_out) if rng.random() < 0.15 else rng.choice(ANY_WORDS) for _ in range(count)]  # noqa: PLR2004
+    content = [index for index, word in enumerate(words) if word not in COMMON_WORDS]
+    start = rng.choice(content or [0])
+    size = rng.randint(1, 4)
+    asked = words[start : start + size] if rng.random() < 0.6 else [words[i] for i in sorted(rng.sample(content, min(size, len(content)))) or [0]]  # noqa: PLR2004
+    sentence = capitalise(" ".join(words)) + "."
+    question = capitalise(rng.choice(LOOSE_ASKS).format(" ".join(asked)))
+    return Fact(" ".join(asked), "loose", asked[0], sentence, question, (sentence,), (question,))
+
+
 def _facts(rng: random.Random, count: int, *, held_out: bool) -> list[Fact]:
-    facts = [make_fact(rng, held_out=held_out)]
+    loose = rng.random() < 0.12  # noqa: PLR2004
+    facts = [_loose_fact(rng, held_out=held_out) if loose else make_fact(rng, held_out=held_out)]
     tries = 0
     while len(facts) < count and tries < 4 * count:
         tries += 1
-        fact = _other_fact(rng, facts, held_out=held_out)
+        fact = _loose_fact(rng, held_out=held_out) if loose else _other_fact(rng, facts, held_out=held_out)
         clash = any(
             fact.question == old.question
             or fact.sentence == old.sentence
@@ -89,6 +142,8 @@ def _facts(rng: random.Random, count: int, *, held_out: bool) -> list[Fact]:
         )
         if not clash:
             facts.append(fact)
+    if not loose:
+        facts = [_stretch(rng, fact, held_out=held_out) if rng.random() < 0.2 else fact for fact in facts]  # noqa: PLR2004
     return facts
 
 
@@ -101,7 +156,8 @@ def _passage(rng: random.Random, told: list[str], level: float, *, held_out: boo
     if style < 0.75:  # noqa: PLR2004
         text = " ".join(lines)
     elif style < 0.87:  # noqa: PLR2004
-        text = "\n".join(rng.choice(("- ", "* ")) * 1 + line for line in lines)
+        bullet = rng.choice(("- ", "- ", "* "))
+        text = "\n".join(bullet + line for line in lines)
     else:
         text = "\n".join(lines)
     if level > 0.2 and rng.random() < 0.15:  # noqa: PLR2004
@@ -186,6 +242,10 @@ def _reask(rng: random.Random, fact: Fact) -> str:
 def _absent_question(rng: random.Random, facts: list[Fact], *, held_out: bool) -> str:
     """Ask what the passages do not tell: another subject, another relation, or both."""
     base = rng.choice(facts)
+    if base.relation == "loose":
+        text = " ".join(fact.sentence for fact in facts).lower()
+        fresh = [fact for fact in (_loose_fact(rng, held_out=held_out) for _ in range(20)) if not set(fact.subject.lower().split()) & set(text.split())]
+        return fresh[0].question if fresh else make_fact(rng, held_out=held_out).question
     for _ in range(8):
         style = rng.random()
         if style < 0.4:  # noqa: PLR2004

@@ -116,6 +116,11 @@ def make_name(rng: random.Random, *, held_out: bool = False) -> str:
     return word
 
 
+def right_article(text: str) -> str:
+    """Write "an" before a small vowel and "a" before another small letter."""
+    return re.sub(r"\b([Aa])n? (?=([a-z]))", lambda match: match[1] + ("n " if match[2] in "aeiou" else " "), text)
+
+
 class Scene:
     """Fills one template's slots and remembers them, so that a fact's sentence and question agree."""
 
@@ -137,7 +142,7 @@ class Scene:
                 self.slots[slot] = value
             return self.slots[slot]
 
-        return re.sub(r"\{(\w+)\}", draw, template)
+        return right_article(re.sub(r"\{(\w+)\}", draw, template))
 
     def value(self, category: str) -> str:
         """Draw one value of a category: a maker below, else a lexicon word."""
