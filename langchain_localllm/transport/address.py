@@ -2,10 +2,15 @@
 
 import base64
 import ipaddress
+import re
 from dataclasses import dataclass, field
+from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from langchain_localllm.errors import InvalidOptionError
+
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE: Final = re.compile(r"([!-~]([\t -~]*[!-~])?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +30,16 @@ class Address:
         """Read a base URL as people write it: `localhost:8080`, `http://host:8080/`, `https://user:password@host/llm`.
 
         Raises:
-            InvalidOptionError: The text is no http(s) URL.
+            InvalidOptionError: The text is no http(s) URL, or HTTP cannot carry a header.
         """
         text = base_url.strip()
         parts = _split(text if "://" in text else f"http://{text}")
-        sent = dict(headers or {})
+        sent = {_header_name(name): value for name, value in (headers or {}).items()}
         if parts.username is not None:
             credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             sent.setdefault("Authorization", "Basic " + base64.b64encode(credentials.encode()).decode())
+        for name, value in sent.items():
+            _check_header(name, value)
         location = parts.netloc.rpartition("@")[2]
         return cls(urlunsplit((parts.scheme, location, parts.path.rstrip("/"), "", "")), tuple(sorted(sent.items())))
 
@@ -41,9 +48,24 @@ class Address:
         """Whether the server is on this machine, so that no proxy may come between."""
         host = urlsplit(self.url).hostname or ""
         try:
-            return ipaddress.ip_address(host).is_loopback
+            ip = ipaddress.ip_address(host)
         except ValueError:
             return host == "localhost" or host.endswith(".localhost")
+        return ip.is_loopback or ip.is_unspecified  # 0.0.0.0 reaches this machine
+
+
+def _header_name(name: str) -> str:
+    """Header names have no case; one spelling of this one keeps it from being sent twice."""
+    return "Authorization" if name.lower() == "authorization" else name
+
+
+def _check_header(name: str, value: str) -> None:
+    """The two HTTP libraries differ in what they refuse, and one of them tells the value, which may be a key."""
+    if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
+        raise InvalidOptionError(
+            f"HTTP cannot carry the header {name!r}: it has a line end, a space at an end, or a letter that is not ASCII. "
+            "Is a line end left in a key that was read from a file?"
+        )
 
 
 def _split(url: str) -> SplitResult:
