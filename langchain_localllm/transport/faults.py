@@ -24,6 +24,8 @@ CONNECTION_FAULTS: Final = (requests.RequestException, urllib3.exceptions.HTTPEr
 """All that the two libraries raise when a connection fails. `TimeoutError` is an `OSError`."""
 
 _TIMEOUTS: Final = (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
+_NOT_TAKEN: Final = (requests.ConnectTimeout, aiohttp.ConnectionTimeoutError)
+"""Nobody took the connection, as when a machine is off."""
 
 _STATUS: Final[dict[int, type[ModelCallError]]] = {
     400: InvalidRequestError,
@@ -46,7 +48,7 @@ def connection_error(fault: Exception, *, url: str, hint: str, answering: bool) 
         hint: What to do when no server is there.
         answering: Whether the answer had begun.
     """
-    if isinstance(fault, _TIMEOUTS) or _was_timeout(fault):
+    if (isinstance(fault, _TIMEOUTS) or _was_timeout(fault)) and not isinstance(fault, _NOT_TAKEN):
         return CallTimeoutError(f"The server at {url} was silent for longer than `timeout`. Raise it, or set it to None.")
     if answering:
         return StreamBrokenError(f"The server at {url} broke off its answer. See the server's log for the reason.")
