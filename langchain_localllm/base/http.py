@@ -44,15 +44,19 @@ class ServerOptions(Options):
         address = Address.parse(self.base_url, self.headers)
         if (self.base_url, dict(self.headers or {})) != (address.url, dict(address.headers)):
             self.__dict__.update(base_url=address.url, headers=dict(address.headers))
+        self._address()  # refuses a key that HTTP cannot carry
         return self
+
+    def _address(self) -> Address:
+        headers = dict(self.headers or {})
+        if self.api_key is not None:
+            headers["Authorization"] = f"Bearer {self.api_key.get_secret_value()}"
+        return Address.parse(self.base_url, headers)
 
     @property
     def client(self) -> HttpClient:
         """The connections to the server. Objects made from this one by `bind` or per-call options share them."""
-        headers = dict(self.headers or {})
-        if self.api_key is not None:
-            headers["Authorization"] = f"Bearer {self.api_key.get_secret_value()}"
-        address = Address.parse(self.base_url, headers)
+        address = self._address()
         if (client := self._clients.get(address)) is None:
             client = self._clients.setdefault(address, HttpClient(address, self.START_HINT))
         return client
@@ -64,7 +68,7 @@ class ServerOptions(Options):
 
     def close(self) -> None:
         """Close idle connections. The object can be used again."""
-        for client in self._clients.values():
+        for client in list(self._clients.values()):
             client.close()
 
     async def aclose(self) -> None:

@@ -53,6 +53,9 @@ class HttpClient:
         self._pid = 0
         self._async_sessions: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopSession] = weakref.WeakKeyDictionary()
 
+    def __reduce__(self) -> tuple[type["HttpClient"], tuple[Address, str]]:
+        return HttpClient, (self.address, self._hint)  # a copy in another process opens connections of its own
+
     def run(self, plan: Plan[T]) -> T:
         """Carry out a plan."""
         try:
@@ -150,9 +153,11 @@ class HttpClient:
             raise connection_error(fault, url=self.address.url, hint=self._hint, answering=answering) from fault
 
     def _send(self, send: Send) -> "_SyncReply":
-        if self._session is None or self._pid != os.getpid():  # a forked child must not share sockets with its parent
-            self._session, self._pid = self._new_session(), os.getpid()
-        response = self._session.request(
+        session = self._session  # another thread may close the client meanwhile
+        if session is None or self._pid != os.getpid():  # a forked child must not share sockets with its parent
+            session = self._session = self._new_session()
+            self._pid = os.getpid()
+        response = session.request(
             send.method,
             self.address.url + send.path,
             json=send.body,
@@ -189,12 +194,16 @@ class HttpClient:
 
     async def _session_life(self) -> AsyncGenerator[aiohttp.ClientSession]:
         """A session that ends with its event loop: a loop closes the async generators that are still open."""
+        loop = asyncio.get_running_loop()
         async with aiohttp.ClientSession(
             headers={**_HEADERS, **dict(self.address.headers)},
             trust_env=not self.address.is_loopback,
             connector=aiohttp.TCPConnector(limit=0),
         ) as session:
-            yield session
+            try:
+                yield session
+            finally:
+                self._async_sessions.pop(loop, None)  # a session holds its loop, which would never be freed
 
 
 @dataclass(frozen=True, slots=True)
