@@ -24,7 +24,7 @@ HTTP = {"aiohttp", "requests"}
 def loaded_by(statement: str) -> set[str]:
     """The modules that a fresh interpreter holds after the statement."""
     code = f"import sys\n{statement}\nprint(*sys.modules)"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603 - our own code
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(run.stdout.split())
 
 
