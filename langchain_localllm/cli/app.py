@@ -10,13 +10,12 @@ import typer
 
 from langchain_localllm import __version__
 from langchain_localllm.cli.ask import ask
+from langchain_localllm.cli.interrupt import INTERRUPTED
 from langchain_localllm.cli.notes import note
 from langchain_localllm.errors import InvalidOptionError, LocalLLMError
 
 FAILED: Final = 1
 USAGE: Final = 2
-INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
-PIPE_CLOSED: Final = 141  # 128 + SIGPIPE
 
 app = typer.Typer(
     name="localllm",
@@ -69,5 +68,5 @@ def run(arguments: Sequence[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes stdout once more at exit
-        return PIPE_CLOSED
+        return FAILED  # as typer does, where the pipe closes earlier
     return result if isinstance(result, int) else 0

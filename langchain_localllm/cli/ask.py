@@ -4,13 +4,14 @@ import json
 import logging
 import os
 import textwrap
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Generator, Iterable
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from langchain_localllm.cli.interrupt import ending_at_once
 from langchain_localllm.cli.models import check_model, serving
 from langchain_localllm.cli.notes import Progress, note
 from langchain_localllm.errors import DocumentError, InvalidOptionError
@@ -60,13 +61,14 @@ def ask(
     with ExitStack() as servers:
         retriever = _index(chunks, servers.enter_context(serving(embedding_model, embedding=True)), passages)
         llm = ChatLlamafile(base_url=servers.enter_context(serving(model)), temperature=0)
-        stream = answer_chain(retriever, llm).stream({"question": question})
-        found = next(chunk["context"] for chunk in stream if "context" in chunk)
-        pieces = (chunk["answer"] for chunk in stream)
-        if as_json:
-            _print_json(question, "".join(pieces).strip(), found)
-        else:
-            _print_sources(_print_answer(pieces), found, in_full=show_passages)
+        stream = cast("Generator[dict[str, Any]]", answer_chain(retriever, llm).stream({"question": question}))
+        with ending_at_once(), closing(stream):
+            found = next(chunk["context"] for chunk in stream if "context" in chunk)
+            pieces = (chunk["answer"] for chunk in stream)
+            if as_json:
+                _print_json(question, "".join(pieces).strip(), found)
+            else:
+                _print_sources(_print_answer(pieces), found, in_full=show_passages)
 
 
 def _check_words(paths: list[Path], question: str) -> None:

@@ -41,7 +41,7 @@ def find_files(paths: Iterable[str | Path], on_unreadable: OnUnreadable | None =
 
     files: dict[str, Path] = {}  # by real path, so that no file comes twice
     for path in map(Path, paths):
-        if not path.exists():
+        if not os.path.lexists(path):
             raise DocumentError(f"There is no file or folder {path}. Check the spelling.")
         for file in _walk(path, report) if path.is_dir() else [path]:
             files.setdefault(os.path.realpath(file), file)

@@ -1,0 +1,284 @@
+"""The command `localllm ask` as a person runs it: a process of its own, on the real engine with the tiny models."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from pypdf import PdfWriter
+
+from langchain_localllm import LocalServer
+from langchain_localllm.models import tiny_chat_model
+from langchain_localllm.rag import NO_ANSWER
+
+HANDBOOK = Path(__file__).parents[2] / "docs" / "handbook"
+COMMAND = [sys.executable, "-m", "langchain_localllm.cli"]
+QUESTION = "When does the library close?"
+ANSWER = "9:50"
+
+
+def localllm(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    command = [*COMMAND, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, check=False, encoding="utf-8", timeout=120)
+
+
+def check_fault(asked: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+    """Nothing but one sentence on stderr, with these words."""
+    assert asked.returncode == code, asked.stderr
+    assert asked.stdout == ""
+    assert asked.stderr.startswith("localllm: ")
+    assert asked.stderr.count("\n") == 1, asked.stderr
+    assert "Traceback" not in asked.stderr
+    for word in words:
+        assert word in asked.stderr
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    """A folder with the page of the handbook that answers the question."""
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    shutil.copy(HANDBOOK / "house.md", folder)
+    return folder
+
+
+# --- answers ---
+
+
+def test_answers_come_with_their_source() -> None:
+    asked = localllm("ask", HANDBOOK, QUESTION)
+    answer, sources = asked.stdout.split("\n\nSources:\n")
+    assert ANSWER in answer
+    assert f"{HANDBOOK}/house.md, Living in the house > The library" in sources
+    assert (asked.returncode, asked.stderr) == (0, "")
+
+
+def test_a_pdf_source_names_its_page() -> None:
+    asked = localllm("ask", HANDBOOK / "safety.pdf", "Where is the first-aid box?")
+    assert "pantry" in asked.stdout
+    assert "safety.pdf, page 1" in asked.stdout
+
+
+def test_what_the_documents_do_not_tell_is_said() -> None:
+    asked = localllm("ask", HANDBOOK, "Who is the dentist?")
+    assert asked.stdout == f"{NO_ANSWER}\n"
+    assert asked.returncode == 0
+
+
+def test_several_paths_and_a_passage_in_full(notes: Path) -> None:
+    asked = localllm("ask", HANDBOOK / "boats.md", notes, QUESTION, "--show-passages", "-k", "2")
+    assert "    The library holds the ringing journals since 1951." in asked.stdout
+    assert "\n[2] " in asked.stdout
+    assert "\n[3] " not in asked.stdout
+
+
+def test_json(notes: Path) -> None:
+    asked = json.loads(localllm("ask", notes, QUESTION, "--json").stdout)
+    assert asked["question"] == QUESTION
+    assert ANSWER in asked["answer"]
+    assert asked["sources"][0]["heading"] == "Living in the house > The library"
+    assert ANSWER in asked["sources"][0]["text"]
+
+
+def test_servers_that_run_already(notes: Path, chat_server: LocalServer, embedding_server: LocalServer) -> None:
+    addresses = ["--model", chat_server.base_url, "--embedding-model", embedding_server.base_url]
+    assert ANSWER in localllm("ask", notes, QUESTION, *addresses).stdout
+
+
+def test_names_with_spaces_and_letters_of_any_language(tmp_path: Path) -> None:
+    folder = tmp_path / "Мои заметки 笔记"
+    folder.mkdir()
+    shutil.copy(HANDBOOK / "house.md", folder / "Hütte & Küche.md")
+    asked = localllm("ask", folder, QUESTION)
+    assert ANSWER in asked.stdout
+    assert "Мои заметки 笔记/Hütte & Küche.md" in asked.stdout
+
+
+def test_a_question_in_chinese(tmp_path: Path) -> None:
+    (tmp_path / "笔记.txt").write_text("图书馆晚上九点关门。\n\n船是蓝色的。", encoding="utf-8")
+    asked = localllm("ask", tmp_path, "图书馆几点关门\uff1f", "--show-passages")
+    assert asked.returncode == 0, asked.stderr
+    assert "图书馆晚上九点关门。" in asked.stdout
+
+
+# --- files that cannot be read ---
+
+
+def encrypted_pdf(path: Path) -> None:
+    writer = PdfWriter(clone_from=HANDBOOK / "safety.pdf")
+    writer.encrypt("sesame")
+    writer.write(path)
+
+
+BAD_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "binary.bin": (lambda path: path.write_bytes(os.urandom(5000)), "it is a binary file"),
+    "encrypted.pdf": (encrypted_pdf, "it is encrypted"),
+    "truncated.pdf": (lambda path: path.write_bytes((HANDBOOK / "safety.pdf").read_bytes()[:400]), "truncated PDF"),
+    "empty.md": (lambda path: path.touch(), "it is empty"),
+    "link.txt": (lambda path: path.symlink_to("nowhere"), "it cannot be read"),
+}
+
+
+@pytest.fixture(params=BAD_FILES)
+def bad_file(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str]:
+    """A file that cannot be read, and why."""
+    make, reason = BAD_FILES[request.param]
+    path = tmp_path / request.param
+    make(path)
+    return path, reason
+
+
+def test_one_bad_file_alone(bad_file: tuple[Path, str]) -> None:
+    path, reason = bad_file
+    check_fault(localllm("ask", path, QUESTION), 1, path.name, reason)
+
+
+def test_a_folder_is_answered_without_its_bad_files(notes: Path) -> None:
+    for name, (make, _) in BAD_FILES.items():
+        make(notes / name)
+    asked = localllm("ask", notes, QUESTION)
+    assert ANSWER in asked.stdout
+    assert asked.returncode == 0
+    lines = asked.stderr.splitlines()
+    assert len(lines) == len(BAD_FILES)
+    for name, (_, reason) in BAD_FILES.items():
+        assert any(name in line and reason in line for line in lines)
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    check_fault(localllm("ask", tmp_path, QUESTION), 1, "There is no readable text in", str(tmp_path))
+
+
+# --- wrong usage ---
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["ask", "nowhere", QUESTION], "There is no file or folder nowhere."),
+        (["ask", str(HANDBOOK), ""], "The question is empty."),
+        (["ask", str(HANDBOOK), " \n "], "The question is empty."),
+        (["ask", str(HANDBOOK)], "and then the question in quotes"),
+        (["ask"], "and then the question in quotes"),
+        (["ask", str(HANDBOOK), QUESTION, "--colour"], "--colour"),
+        (["ask", str(HANDBOOK), QUESTION, "-k", "0"], "--passages"),
+        (["ask", str(HANDBOOK), QUESTION, "--chunk-size", "many"], "--chunk-size"),
+        (["ask", str(HANDBOOK), QUESTION, "--model", "none.gguf"], "There is no file none.gguf."),
+        (["ask", str(HANDBOOK), QUESTION, "--model", "ftp://localhost"], "'ftp://localhost' is not a server's address."),
+        (["ask", str(HANDBOOK), QUESTION, "--embedding-model", "http://:x"], "is not a server's address."),
+        (["answer"], "answer"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], words: str) -> None:
+    check_fault(localllm(*arguments), 2, words)
+
+
+# --- models that fail ---
+
+
+@pytest.mark.parametrize("option", ["--model", "--embedding-model"])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (tiny_chat_model().read_bytes()[:300_000], "cut off"),
+        (b"GGUF" + os.urandom(2000), ""),
+        (b"no model at all", ""),
+        (b"", "empty"),
+    ],
+    ids=["truncated", "corrupt", "text", "empty"],
+)
+def test_a_bad_model_file(notes: Path, tmp_path: Path, option: str, content: bytes, words: str) -> None:
+    model = tmp_path / "bad.gguf"
+    model.write_bytes(content)
+    check_fault(localllm("ask", notes, QUESTION, option, model), 1, "bad.gguf", words)
+
+
+def test_an_address_where_nobody_answers(notes: Path) -> None:
+    check_fault(localllm("ask", notes, QUESTION, "--model", "http://127.0.0.1:9"), 1, "No server answers at http://127.0.0.1:9")
+
+
+def test_an_embedding_server_that_makes_no_embeddings(notes: Path, chat_server: LocalServer) -> None:
+    check_fault(localllm("ask", notes, QUESTION, "--embedding-model", chat_server.base_url), 1, chat_server.base_url)
+
+
+def test_a_prompt_longer_than_the_context(notes: Path) -> None:
+    with LocalServer(tiny_chat_model(), n_ctx=256) as server:
+        asked = localllm("ask", notes, QUESTION, "--model", server.base_url, "-k", "20")
+    check_fault(asked, 1, "The prompt is too long")
+
+
+# --- interrupted ---
+
+
+@pytest.fixture
+def waiting(notes: Path) -> Iterator[tuple[subprocess.Popen[str], LocalServer]]:
+    """The command, waiting for an answer of a server that stands still."""
+    with LocalServer(tiny_chat_model()) as server:
+        os.kill(server.pid, signal.SIGSTOP)
+        command = [*COMMAND, "ask", str(notes), QUESTION, "--model", server.base_url]
+        asked = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+        try:
+            until(lambda: is_connected(asked.pid, server.port))
+            yield asked, server
+        finally:
+            asked.kill()
+            asked.communicate()
+            os.kill(server.pid, signal.SIGCONT) if server.is_alive else None
+
+
+def is_connected(pid: int, port: int) -> bool:
+    return any(link.raddr and link.raddr.port == port for link in psutil.Process(pid).net_connections("tcp"))
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_ctrl_c_ends_it_quietly(waiting: tuple[subprocess.Popen[str], LocalServer]) -> None:
+    asked, _ = waiting
+    children = psutil.Process(asked.pid).children(recursive=True)
+    asked.send_signal(signal.SIGINT)
+    assert asked.communicate(timeout=30) == ("", "")
+    assert asked.returncode == 130
+    assert psutil.wait_procs(children, timeout=10)[1] == []
+
+
+def test_a_server_that_dies_while_it_answers(waiting: tuple[subprocess.Popen[str], LocalServer]) -> None:
+    asked, server = waiting
+    os.kill(server.pid, signal.SIGKILL)
+    _, told = asked.communicate(timeout=30)
+    assert asked.returncode == 1
+    assert told.startswith("localllm: ")
+    assert told.count("\n") == 1
+    assert server.base_url in told
+
+
+def test_a_closed_pipe_is_no_fault(notes: Path) -> None:
+    with subprocess.Popen([*COMMAND, "ask", str(notes), QUESTION], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as asked:
+        assert asked.stdout
+        assert asked.stderr
+        asked.stdout.close()
+        assert asked.stderr.read() == b""
+    assert asked.returncode == 1
+
+
+# --- help ---
+
+
+def test_the_version_and_help() -> None:
+    assert localllm("--version").stdout.startswith("localllm ")
+    assert "--embedding-model" in localllm("ask", "--help").stdout
+    bare = localllm()
+    assert "Usage: localllm" in bare.stderr
+    assert bare.returncode == 2
