@@ -50,13 +50,13 @@ def ask(
     Nothing leaves this machine, unless you give the address of a server elsewhere. Without options two tiny models answer:
     they copy a sentence from the files and are there to try things out. For better answers give a larger model with --model.
     """
-    from langchain_localllm import ChatLlamafile
-    from langchain_localllm.rag import answer_chain
-
     _check_words(paths or [], question)
     model, embedding_model = model or str(tiny_chat_model()), embedding_model or str(tiny_embedding_model())
     check_model(model, "--model")
     check_model(embedding_model, "--embedding-model")
+    from langchain_localllm import ChatLlamafile
+    from langchain_localllm.rag import answer_chain
+
     chunks = _passages(paths or [], chunk_size)
     with ExitStack() as servers:
         retriever = _index(chunks, servers.enter_context(serving(embedding_model, embedding=True)), passages)

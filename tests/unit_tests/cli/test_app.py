@@ -1,0 +1,46 @@
+"""The command without any model."""
+
+import subprocess
+import sys
+
+import pytest
+
+from langchain_localllm.cli.app import run
+
+HEAVY = [
+    "aiohttp",
+    "bs4",
+    "langchain_core.runnables",
+    "langchain_text_splitters",
+    "numpy",
+    "pypdf",
+    "requests",
+    "rich",
+    "xllamacpp",
+]
+
+
+def test_help_waits_for_nothing_heavy() -> None:
+    code = f"import sys; from langchain_localllm.cli.app import run; run(['--help']); print(set({HEAVY}) & set(sys.modules))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, encoding="utf-8")
+    assert shown.stdout.splitlines()[-1] == "set()"
+
+
+def test_missing_typer_names_the_extra() -> None:
+    code = "import sys; sys.modules['typer'] = None; from langchain_localllm.cli import main; main()"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, encoding="utf-8")
+    assert shown.returncode == 1
+    assert shown.stderr.endswith('pip install "langchain-localllm[cli,rag,server]"\n')
+    assert "Traceback" not in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["--version"], 0), (["--help"], 0), ([], 2), (["ask"], 2), (["ask", ".", ""], 2), (["--none"], 2)]
+)
+def test_exit_codes(arguments: list[str], code: int) -> None:
+    assert run(arguments) == code
+
+
+def test_faults_name_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    run(["ask", ".", "What?", "--colour"])
+    assert capsys.readouterr().err == "localllm: No such option: --colour. See: localllm ask --help\n"
