@@ -28,6 +28,15 @@ class LineBuffer:
         return rest
 
 
+def json_or_text(body: bytes) -> Any:
+    """A body as parsed JSON, or as text where it is none."""
+    text = body.decode("utf-8", "replace")
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 def parse_json(line: bytes) -> Any:
     """One event's JSON.
 

@@ -4,12 +4,12 @@ A plan is a generator that yields steps and is sent their results; `client` runs
 waiting and the reading of answers are written once for sync and async code.
 """
 
-import json
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
 from langchain_localllm.errors import ConnectionFailedError, ModelCallError, ModelLoadingError, WrongServerError
+from langchain_localllm.transport.lines import json_or_text
 
 T = TypeVar("T")
 
@@ -85,7 +85,7 @@ def open_reply(send: Send, patience: Patience, read_error: ErrorReader) -> Plan[
             reply = yield send
             if reply.status == _OK:
                 return reply
-            raise read_error(reply.status, _parsed((yield Read(reply))))
+            raise read_error(reply.status, json_or_text((yield Read(reply))))
         except ModelLoadingError:
             if waited >= patience.wait_until_ready:
                 raise
@@ -101,7 +101,7 @@ def open_reply(send: Send, patience: Patience, read_error: ErrorReader) -> Plan[
 def fetch_json(send: Send, patience: Patience, read_error: ErrorReader) -> Plan[Any]:
     """Send a request; the result is its answer as parsed JSON."""
     reply = yield from open_reply(send, patience, read_error)
-    data = _parsed((yield Read(reply)))
+    data = json_or_text((yield Read(reply)))
     if isinstance(data, str):
         raise WrongServerError(f"{send.path} was answered with something that is not JSON. Is `base_url` right?")
     return data
@@ -112,11 +112,3 @@ def _pauses() -> Iterator[float]:
     while True:
         yield pause
         pause = min(pause * 2, _LONGEST_PAUSE)
-
-
-def _parsed(body: bytes) -> Any:
-    text = body.decode("utf-8", "replace")
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
