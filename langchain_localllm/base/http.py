@@ -1,5 +1,6 @@
 """The options of classes whose engine is a server."""
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass
 from types import TracebackType
@@ -9,8 +10,10 @@ from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
 from langchain_localllm.base.engine import Piece
 from langchain_localllm.base.options import Options
+from langchain_localllm.errors import StreamBrokenError
 from langchain_localllm.transport.address import Address
 from langchain_localllm.transport.client import Decoder, HttpClient
+from langchain_localllm.transport.lines import LineBuffer
 from langchain_localllm.transport.plan import Patience, Plan
 
 CONNECTION_OPTIONS: Final = frozenset({"api_key", "headers", "max_retries", "timeout", "wait_until_ready"})
@@ -87,6 +90,36 @@ class ServerOptions(Options):
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.aclose()
+
+
+class AnswerDecoder(ABC):
+    """Lines of an answer to pieces. The answer is whole when a piece with `finish` has come."""
+
+    def __init__(self) -> None:
+        self._lines = LineBuffer()
+        self._finished = False
+
+    def feed(self, data: bytes) -> list[Piece]:
+        """The pieces that are complete with these bytes."""
+        return [piece for line in self._lines.feed(data) if line and (piece := self._read(line))]
+
+    def end(self) -> list[Piece]:
+        """What is left when the bytes have ended; raises `StreamBrokenError` when the answer is not whole."""
+        rest = self._lines.end().strip()
+        last = self._read(rest) if rest else None
+        if not self._finished:
+            raise StreamBrokenError("The server ended its answer before it was complete. See the server's log for the reason.")
+        return [last] if last else []
+
+    def _read(self, line: bytes) -> Piece | None:
+        piece = self._piece(line)
+        if piece is not None and piece.finish is not None:
+            self._finished = True
+        return piece
+
+    @abstractmethod
+    def _piece(self, line: bytes) -> Piece | None:
+        """The piece for a line, if it holds one; raises the error that it reports."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,27 +3,22 @@
 Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server
 """
 
-from __future__ import annotations
-
 import re
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Final
+from abc import abstractmethod
+from typing import Any, Final
 
 from langchain_localllm.base.engine import Finish, Piece, Timings
+from langchain_localllm.base.http import AnswerDecoder, ServerOptions
 from langchain_localllm.errors import (
     ContextLengthError,
     InvalidRequestError,
     ModelCallError,
     ModelLoadingError,
-    StreamBrokenError,
     WrongServerError,
 )
 from langchain_localllm.transport.faults import status_error
-from langchain_localllm.transport.lines import LineBuffer, parse_json
+from langchain_localllm.transport.lines import parse_json
 from langchain_localllm.transport.plan import Plan, Send, fetch_json, open_reply
-
-if TYPE_CHECKING:
-    from langchain_localllm.base.http import ServerOptions
 
 _TOO_LARGE: Final = re.compile(r"input \((\d+) tokens\) is too large.*batch size: (\d+)")
 _NOT_FOUND: Final = frozenset({404, 405})
@@ -117,25 +112,12 @@ def embed(options: ServerOptions, texts: list[str], model: str | None) -> Plan[l
 # --- decoders ---
 
 
-class _EventDecoder(ABC):
-    """Server-sent events to pieces. The answer is whole when a piece with `finish` has come."""
+class _EventDecoder(AnswerDecoder):
+    """Reads server-sent events."""
 
     def __init__(self, read_error: ErrorReader) -> None:
-        self._lines = LineBuffer()
+        super().__init__()
         self._read_error = read_error
-        self._finished = False
-
-    def feed(self, data: bytes) -> list[Piece]:
-        """The pieces that are complete with these bytes."""
-        return [piece for line in self._lines.feed(data) if line and (piece := self._piece(line))]
-
-    def end(self) -> list[Piece]:
-        """Nothing, or `StreamBrokenError` when the bytes ended before the answer."""
-        rest = self._lines.end().strip()
-        pieces = [piece for piece in [self._piece(rest)] if piece] if rest else []
-        if not self._finished:
-            raise StreamBrokenError("The server ended its answer before it was complete. See the server's log for the reason.")
-        return pieces
 
     def _piece(self, line: bytes) -> Piece | None:
         field, _, value = line.partition(b":")
@@ -148,10 +130,10 @@ class _EventDecoder(ABC):
             event = {"error": event}
         if "error" in event:
             raise self._read_error.in_stream(event)
-        return self._read(event)
+        return self._event(event)
 
     @abstractmethod
-    def _read(self, event: dict[str, Any]) -> Piece | None:
+    def _event(self, event: dict[str, Any]) -> Piece | None:
         """The piece for an event."""
 
     def _done(self) -> Piece | None:
@@ -161,13 +143,12 @@ class _EventDecoder(ABC):
 class CompletionDecoder(_EventDecoder):
     """Reads `/completion`."""
 
-    def _read(self, event: dict[str, Any]) -> Piece:
+    def _event(self, event: dict[str, Any]) -> Piece:
         if not event.get("stop"):
             return Piece(event["content"], logprobs=event.get("completion_probabilities"))
         # `truncated` with a limit is an answer that reached the context's end; without, the server cut or shifted the prompt.
         if event.get("truncated") and event.get("stop_type") != "limit":
             raise _context_error(event.get("tokens_evaluated"), None)
-        self._finished = True
         return Piece(event.get("content", ""), _completion_finish(event))
 
 
@@ -201,7 +182,7 @@ class ChatDecoder(_EventDecoder):
         self._timings: dict[str, Any] = {}
         self._model: str | None = None
 
-    def _read(self, event: dict[str, Any]) -> Piece | None:
+    def _event(self, event: dict[str, Any]) -> Piece | None:
         self._model = event.get("model") or self._model
         self._usage = event.get("usage") or self._usage
         self._timings = event.get("timings") or self._timings
@@ -221,7 +202,6 @@ class ChatDecoder(_EventDecoder):
     def _done(self) -> Piece | None:
         if self._reason is None:
             return None
-        self._finished = True
         details = self._usage.get("prompt_tokens_details") or {}
         finish = Finish(
             reason=self._reason,
