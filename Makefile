@@ -1,0 +1,46 @@
+# `make help` lists what there is. Needs python3 (3.11 or later) and a package index.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint docs bench clean
+
+help:  ## Show these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/demo.stamp  ## Ask the tiny models about the handbook in docs/handbook
+	$(BIN)/python tools/demo.py
+
+test: .venv/test.stamp  ## Run all tests, those with real engines too; PYTEST_ARGS adds options
+	$(BIN)/python -m pytest tests $(PYTEST_ARGS)
+
+lint: .venv/lint.stamp  ## Check style (ruff, every rule) and types (mypy, strict)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: .venv/docs.stamp  ## Build the documentation in docs/_build/html; a warning is an error
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+bench: .venv/test.stamp  ## Run every benchmark
+	set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+
+clean:  ## Remove what these targets made
+	rm -rf .venv docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+
+# A stamp says what is installed; it is made again when the requirements change.
+.venv/python.stamp: .ci/constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(PIP) hatchling editables
+	@touch $@
+
+.venv/demo.stamp: EXTRAS := cli,rag,server
+.venv/test.stamp: EXTRAS := test
+.venv/lint.stamp: EXTRAS := lint,test
+.venv/docs.stamp: EXTRAS := docs
+.venv/%.stamp: .venv/python.stamp pyproject.toml
+	$(PIP) --no-build-isolation --editable '.[$(EXTRAS)]'
+	@touch $@
