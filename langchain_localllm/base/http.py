@@ -19,6 +19,10 @@ from langchain_localllm.transport.plan import Patience, Plan
 CONNECTION_OPTIONS: Final = frozenset({"api_key", "headers", "max_retries", "timeout", "wait_until_ready"})
 """Options that change how the server is reached, but not what it answers."""
 
+UNREADABLE: Final = (AttributeError, IndexError, KeyError, TypeError)
+"""What reading an answer of another shape raises."""
+_SHOWN: Final = 80
+
 
 class ServerOptions(Options):
     """How to reach a server."""
@@ -47,19 +51,20 @@ class ServerOptions(Options):
         address = Address.parse(self.base_url, self.headers)
         if (self.base_url, dict(self.headers or {})) != (address.url, dict(address.headers)):
             self.__dict__.update(base_url=address.url, headers=dict(address.headers))
-        self._address()  # refuses a key that HTTP cannot carry
+        Address.parse(self.base_url, self.sent_headers())  # refuses a key that HTTP cannot carry
         return self
 
-    def _address(self) -> Address:
+    def sent_headers(self) -> dict[str, str]:
+        """The headers that every request carries; they may hold secrets."""
         headers = dict(self.headers or {})
         if self.api_key is not None:
             headers["Authorization"] = f"Bearer {self.api_key.get_secret_value()}"
-        return Address.parse(self.base_url, headers)
+        return headers
 
     @property
     def client(self) -> HttpClient:
         """The connections to the server. Objects made from this one by `bind` or per-call options share them."""
-        address = self._address()
+        address = Address.parse(self.base_url, self.sent_headers())
         if (client := self._clients.get(address)) is None:
             client = self._clients.setdefault(address, HttpClient(address, self.START_HINT))
         return client
@@ -105,21 +110,37 @@ class AnswerDecoder(ABC):
 
     def end(self) -> list[Piece]:
         """What is left when the bytes have ended; raises `StreamBrokenError` when the answer is not whole."""
+        broken = StreamBrokenError("The server ended its answer before it was complete. See the server's log for the reason.")
         rest = self._lines.end().strip()
-        last = self._read(rest) if rest else None
+        try:
+            last = self._read(rest) if rest else None
+        except StreamBrokenError:  # a line that was cut
+            raise broken from None
         if not self._finished:
-            raise StreamBrokenError("The server ended its answer before it was complete. See the server's log for the reason.")
+            raise broken
         return [last] if last else []
 
     def _read(self, line: bytes) -> Piece | None:
-        piece = self._piece(line)
-        if piece is not None and piece.finish is not None:
-            self._finished = True
+        if self._finished:
+            return None  # what comes after the end is no part of the answer
+        try:
+            piece = self._piece(line)
+        except UNREADABLE:
+            raise _unreadable(line) from None
+        if piece is not None:
+            if not isinstance(piece.text, str):
+                raise _unreadable(line)
+            self._finished = piece.finish is not None
         return piece
 
     @abstractmethod
     def _piece(self, line: bytes) -> Piece | None:
         """The piece for a line, if it holds one; raises the error that it reports."""
+
+
+def _unreadable(line: bytes) -> StreamBrokenError:
+    shown = line[:_SHOWN].decode("utf-8", "replace")
+    return StreamBrokenError(f"The server sent what cannot be read: {shown!r}. Is another program answering there?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,8 +36,7 @@ class Address:
         parts = _split(text if "://" in text else f"http://{text}")
         sent = {_header_name(name): value for name, value in (headers or {}).items()}
         if parts.username is not None:
-            credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            sent.setdefault("Authorization", "Basic " + base64.b64encode(credentials.encode()).decode())
+            sent.setdefault("Authorization", basic_auth(unquote(parts.username), unquote(parts.password or "")))
         for name, value in sent.items():
             _check_header(name, value)
         location = parts.netloc.rpartition("@")[2]
@@ -66,6 +65,11 @@ def _check_header(name: str, value: str) -> None:
             f"HTTP cannot carry the header {name!r}: it has a line end, a space at an end, or a letter that is not ASCII. "
             "Is a line end left in a key that was read from a file?"
         )
+
+
+def basic_auth(user: str, password: str) -> str:
+    """The `Authorization` header for a user and a password (RFC 7617)."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 def _split(url: str) -> SplitResult:

@@ -8,22 +8,25 @@ from abc import abstractmethod
 from typing import Any, Final
 
 from langchain_localllm.base.engine import Finish, Piece, Timings
-from langchain_localllm.base.http import AnswerDecoder, ServerOptions
+from langchain_localllm.base.http import UNREADABLE, AnswerDecoder, ServerOptions
 from langchain_localllm.errors import (
     ContextLengthError,
     InvalidRequestError,
     ModelCallError,
     ModelLoadingError,
+    ModelMissingError,
     WrongServerError,
 )
 from langchain_localllm.transport.faults import status_error
-from langchain_localllm.transport.lines import parse_json
+from langchain_localllm.transport.lines import json_or_text, parse_json
 from langchain_localllm.transport.plan import Plan, Send, fetch_json, open_reply
 
 _TOO_LARGE: Final = re.compile(r"input \((\d+) tokens\) is too large.*batch size: (\d+)")
 _NOT_FOUND: Final = frozenset({404, 405})
 _LOADING: Final = 503
 _NOT_SUPPORTED: Final = 501
+_OTHER_FIELDS: Final = frozenset({b"", b"event", b"id", b"retry"})
+"""What an event stream holds beside data: blank lines, comments and these fields."""
 
 
 class ErrorReader:
@@ -36,34 +39,41 @@ class ErrorReader:
         """The error for an HTTP status and its body (parsed JSON, or text)."""
         error = body.get("error", body) if isinstance(body, dict) else {}
         if not isinstance(error, dict):
-            error = {"message": str(error)}
-        reason = str(error.get("message", "")) or (body.strip() if isinstance(body, str) else "")
-        kind = error.get("type")
-        if kind == "exceed_context_size_error":
+            error = {"message": error}
+        reason = str(error.get("message") or error.get("content") or (body.strip() if isinstance(body, str) else ""))
+        if error.get("type") == "exceed_context_size_error":
             return _context_error(error.get("n_prompt_tokens"), error.get("n_ctx"))
         if too_large := _TOO_LARGE.search(reason):  # what a server started for embeddings says
             return _context_error(int(too_large[1]), int(too_large[2]))
+        if status in _NOT_FOUND:
+            return self._not_found(status, reason if isinstance(body, dict) else "")
         if status == _LOADING:
             return ModelLoadingError(f"The server at {self._url} is still loading its model. Wait, or raise `wait_until_ready`.")
-        if status in _NOT_FOUND:
-            return WrongServerError(
-                f"The server at {self._url} does not speak llama.cpp's API (it answered {status}). Is `base_url` right?"
-            )
         if status == _NOT_SUPPORTED:
             return InvalidRequestError(f"The server at {self._url} cannot do this: {reason}")
         return status_error(status, reason, url=self._url)
 
-    def in_stream(self, event: dict[str, Any]) -> ModelCallError:
-        """The error for an event that reports one."""
-        error = event["error"]
+    def in_stream(self, error: Any) -> ModelCallError:
+        """The error for one that is reported in the middle of a stream: an object, or text."""
         code = error.get("code") if isinstance(error, dict) else None
-        return self(code if isinstance(code, int) else 500, event)
+        return self(code if isinstance(code, int) else 500, {"error": error})
+
+    def no_stream(self) -> WrongServerError:
+        """The error for a success that is no stream of events, such as a web page."""
+        return self._foreign("it sent no events")
+
+    def _not_found(self, status: int, reason: str) -> ModelCallError:
+        if "model" in reason.lower():
+            return ModelMissingError(f"The server at {self._url} lacks the model ({reason}). Give one that it offers as `model`.")
+        return self._foreign(f"it answered {status}")
+
+    def _foreign(self, what: str) -> WrongServerError:
+        return WrongServerError(f"The server at {self._url} does not speak llama.cpp's API ({what}). Is `base_url` right?")
 
 
 def _context_error(prompt_tokens: int | None, context_tokens: int | None) -> ContextLengthError:
-    lengths = (
-        f"{prompt_tokens} tokens, the context holds {context_tokens}" if prompt_tokens else "more tokens than the context holds"
-    )
+    known = prompt_tokens and context_tokens
+    lengths = f"{prompt_tokens} tokens, the context holds {context_tokens}" if known else "more tokens than the context holds"
     return ContextLengthError(
         f"The prompt is too long: {lengths}. Shorten it, or start the server with a larger context (`--ctx-size`).",
         prompt_tokens=prompt_tokens,
@@ -89,14 +99,17 @@ def model_name(options: ServerOptions) -> Plan[str]:
     models = yield from _fetch(options, "GET", "/v1/models")
     try:
         return str(models["data"][0]["id"])
-    except (KeyError, IndexError, TypeError):
+    except UNREADABLE:
         raise WrongServerError(f"The server at {options.client.address.url} names no model at /v1/models.") from None
 
 
 def tokenize(options: ServerOptions, text: str) -> Plan[list[int]]:
     """The text's token ids, by the model's own tokenizer, without special tokens added."""
     answer = yield from _fetch(options, "POST", "/tokenize", {"content": text})
-    return list(answer["tokens"])
+    try:
+        return [int(token) for token in answer["tokens"]]
+    except (*UNREADABLE, ValueError):
+        raise WrongServerError(f"The server at {options.client.address.url} gives no tokens at /tokenize.") from None
 
 
 def embed(options: ServerOptions, texts: list[str], model: str | None) -> Plan[list[list[float]]]:
@@ -105,8 +118,11 @@ def embed(options: ServerOptions, texts: list[str], model: str | None) -> Plan[l
     if model:
         payload["model"] = model
     answer = yield from _fetch(options, "POST", "/v1/embeddings", payload)
-    rows = sorted(answer["data"], key=lambda row: row["index"])
-    return [row["embedding"] for row in rows]
+    try:
+        rows = sorted(answer["data"], key=lambda row: row["index"])
+        return [[float(value) for value in row["embedding"]] for row in rows]
+    except (*UNREADABLE, ValueError):
+        raise WrongServerError(f"The server at {options.client.address.url} gives no vectors at /v1/embeddings.") from None
 
 
 # --- decoders ---
@@ -118,19 +134,27 @@ class _EventDecoder(AnswerDecoder):
     def __init__(self, read_error: ErrorReader) -> None:
         super().__init__()
         self._read_error = read_error
+        self._begun = False
 
     def _piece(self, line: bytes) -> Piece | None:
         field, _, value = line.partition(b":")
-        if field not in {b"data", b"error"}:
+        if field != b"data":
+            self._check(field.strip(), value)
             return None
+        self._begun = True
         if value.strip() == b"[DONE]":
             return self._done()
         event = parse_json(value)
-        if field == b"error":
-            event = {"error": event}
-        if "error" in event:
-            raise self._read_error.in_stream(event)
+        if error := event.get("error"):
+            raise self._read_error.in_stream(error)
         return self._event(event)
+
+    def _check(self, field: bytes, value: bytes) -> None:
+        """Raise for a line without data that reports an error, or that no stream of events holds."""
+        if field == b"error":
+            raise self._read_error.in_stream(json_or_text(value.strip()))
+        if not self._begun and field not in _OTHER_FIELDS:
+            raise self._read_error.no_stream()
 
     @abstractmethod
     def _event(self, event: dict[str, Any]) -> Piece | None:
@@ -146,14 +170,18 @@ class CompletionDecoder(_EventDecoder):
     def _event(self, event: dict[str, Any]) -> Piece:
         if not event.get("stop"):
             return Piece(event["content"], logprobs=event.get("completion_probabilities"))
-        # `truncated` with a limit is an answer that reached the context's end; without, the server cut or shifted the prompt.
-        if event.get("truncated") and event.get("stop_type") != "limit":
-            raise _context_error(event.get("tokens_evaluated"), None)
+        if event.get("truncated") and not _is_full(event):
+            raise _context_error(None, None)
         return Piece(event.get("content", ""), _completion_finish(event))
 
 
+def _is_full(event: dict[str, Any]) -> bool:
+    """Whether an answer merely ended with the context; the server calls this truncated too, as when it dropped a part of the text."""
+    return event.get("stop_type") == "limit" and event["tokens_evaluated"] + event["tokens_predicted"] <= event["tokens_cached"] + 1
+
+
 def _completion_finish(event: dict[str, Any]) -> Finish:
-    timings = event.get("timings", {})
+    timings = event.get("timings") or {}
     return Finish(
         reason="length" if event.get("stop_type") == "limit" or event.get("stopped_limit") else "stop",
         prompt_tokens=event.get("tokens_evaluated"),
@@ -190,7 +218,7 @@ class ChatDecoder(_EventDecoder):
             return None
         choice = event["choices"][0]
         self._reason = choice.get("finish_reason") or self._reason
-        delta = choice.get("delta", {})
+        delta = choice.get("delta") or {}
         piece = Piece(
             delta.get("content") or "",
             reasoning=delta.get("reasoning_content") or "",
@@ -215,7 +243,7 @@ class ChatDecoder(_EventDecoder):
 
 
 def _tool_call(part: dict[str, Any]) -> dict[str, Any]:
-    function = part.get("function", {})
+    function = part.get("function") or {}
     return {
         "index": part.get("index", 0),
         "id": part.get("id"),
