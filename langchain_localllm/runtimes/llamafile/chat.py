@@ -38,6 +38,8 @@ class ChatLlamafile(LlamafileOptions, LocalChatModel):
             "stop": stop,
             "stream_options": {"include_usage": True},
         }
+        if "n_predict" in payload:  # old llamafiles and other servers know only OpenAI's name here
+            payload["max_tokens"] = payload.pop("n_predict")
         if probs := payload.pop("n_probs", None):
             payload |= {"logprobs": True, "top_logprobs": probs}
         opening = open_stream(self, "/v1/chat/completions", payload)
