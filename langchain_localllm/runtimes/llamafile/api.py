@@ -176,7 +176,7 @@ class CompletionDecoder(_EventDecoder):
 
 
 def _is_full(event: dict[str, Any]) -> bool:
-    """Whether an answer merely ended with the context; the server calls this truncated too, as when it dropped a part of the text."""
+    """Whether an answer merely ended with the context; the server calls this truncated too, as it calls a text that it cut."""
     return event.get("stop_type") == "limit" and event["tokens_evaluated"] + event["tokens_predicted"] <= event["tokens_cached"] + 1
 
 
