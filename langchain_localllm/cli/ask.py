@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from langchain_core.vectorstores import VectorStoreRetriever
 
 _MOST_NAMED = 10  # unreadable files that are named one by one
+_TRACING = ("LANGCHAIN_TRACING_V2", "LANGSMITH_TRACING", "LANGSMITH_TRACING_V2")  # would send the passages to LangSmith
 _EXAMPLE = 'localllm ask notes/ "When does the library close?"'
 
 
@@ -51,6 +52,9 @@ def ask(
     they copy a sentence from the files and are there to try things out. For better answers give a larger model with --model.
     """
     _check_words(paths or [], question)
+    question = question.encode(errors="replace").decode()  # a terminal may hand over bytes that are no text
+    for name in _TRACING:
+        os.environ.pop(name, None)
     model, embedding_model = model or str(tiny_chat_model()), embedding_model or str(tiny_embedding_model())
     check_model(model, "--model")
     check_model(embedding_model, "--embedding-model")

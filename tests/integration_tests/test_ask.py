@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -24,10 +25,11 @@ QUESTION = "When does the library close?"
 ANSWER = "9:50"
 
 
-def localllm(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def localllm(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command to its end."""
     command = [*COMMAND, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, check=False, encoding="utf-8", timeout=120)
+    environment = {**os.environ, **environment}
+    return subprocess.run(command, capture_output=True, check=False, encoding="utf-8", timeout=120, env=environment)
 
 
 def check_fault(asked: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
@@ -107,6 +109,16 @@ def test_a_question_in_chinese(tmp_path: Path) -> None:
     asked = localllm("ask", tmp_path, "图书馆几点关门\uff1f", "--show-passages")
     assert asked.returncode == 0, asked.stderr
     assert "图书馆晚上九点关门。" in asked.stdout
+
+
+def test_nothing_is_sent_to_a_tracer(notes: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as tracer:
+        address = f"http://127.0.0.1:{tracer.getsockname()[1]}"
+        asked = localllm("ask", notes, QUESTION, LANGSMITH_TRACING="true", LANGSMITH_ENDPOINT=address, LANGSMITH_API_KEY="none")
+        tracer.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            tracer.accept()
+    assert (asked.returncode, asked.stderr) == (0, "")
 
 
 # --- files that cannot be read ---
