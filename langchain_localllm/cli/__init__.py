@@ -1,6 +1,10 @@
 """The command `localllm`: `app.py` puts it together, and each command has a file of its own."""
 
 import sys
+from typing import Final
+
+INTERRUPTED: Final = 130
+"""Exit code after Ctrl-C: 128 + SIGINT, as shells report it."""
 
 
 def main() -> None:
@@ -14,4 +18,6 @@ def main() -> None:
         if error.name != "typer":
             raise
         sys.exit('localllm: The command needs more packages. Run: pip install "langchain-localllm[cli,rag,server]"')
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     sys.exit(run(sys.argv[1:]))

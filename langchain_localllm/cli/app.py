@@ -9,8 +9,8 @@ from typing import Annotated, Final
 import typer
 
 from langchain_localllm import __version__
+from langchain_localllm.cli import INTERRUPTED
 from langchain_localllm.cli.ask import ask
-from langchain_localllm.cli.interrupt import INTERRUPTED
 from langchain_localllm.cli.notes import note
 from langchain_localllm.errors import InvalidOptionError, LocalLLMError
 

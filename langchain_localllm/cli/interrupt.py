@@ -4,10 +4,8 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
 
-INTERRUPTED: Final = 130
-"""Exit code after Ctrl-C: 128 + SIGINT, as shells report it."""
+from langchain_localllm.cli import INTERRUPTED
 
 
 @contextmanager
