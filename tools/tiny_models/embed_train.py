@@ -28,11 +28,11 @@ from .embed_tokens import Tokenizer, build_vocabulary
 
 FOLDER = Path(__file__).resolve().parents[2] / "build" / "tiny_embed"
 SEED = 20261121
-SHALLOW_STEPS, DEEP_STEPS = 2000, 2400
-BATCH = 128
+SHALLOW_STEPS, DEEP_STEPS = 2000, 1000
+SHALLOW_BATCH, DEEP_BATCH = 128, 64
 RATES = {"tokens": 0.01, "tokens, deep": 0.003, "layers": 0.001}
 TEMPERATURE = 0.05
-EVERY = 200  # steps between checkpoints
+EVERY = 100  # steps between checkpoints
 LONGEST = 256  # tokens
 
 
@@ -166,9 +166,9 @@ def train(steps: int) -> None:
             sys.stderr.write(f"step {step} loss {loss_told:.3f} recall {told} best {best:.3f} {seconds:.0f} s\n")
             losses = []
         rng = random.Random(f"{SEED} {step}")
-        batch = [make_example(rng) for _ in range(BATCH)]
-        texts = [e.query for e in batch], [e.passage for e in batch] + [e.negative for e in batch]
         shallow = step < SHALLOW_STEPS
+        batch = [make_example(rng) for _ in range(SHALLOW_BATCH if shallow else DEEP_BATCH)]
+        texts = [e.query for e in batch], [e.passage for e in batch] + [e.negative for e in batch]
         set_rates(optimizer, step)
         loss = contrast(*(embed(model, tokenizer, part, shallow=shallow) for part in texts))
         optimizer.zero_grad()
