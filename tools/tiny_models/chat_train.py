@@ -26,10 +26,10 @@ from .chat_data import batches, held_out_examples, score
 from .chat_model import Chat, Config
 
 WORK = tokenizer_module.WORK
-TOTAL = 30_000_000
+TOTAL = 20_000_000
 """Training tokens; the learning rate falls to nothing over the last `COOLDOWN` of them."""
 COOLDOWN = 0.3
-RAMP = 6_000_000
+RAMP = 5_000_000
 """Tokens over which the tasks grow from easy to full length."""
 BATCH = 6144
 MUON_RATE = 0.02
@@ -123,7 +123,8 @@ def train(rank: int, processes: int, total: int, folder: Path) -> None:
     if processes > 1:
         dist.init_process_group("gloo", init_method="tcp://127.0.0.1:29511", rank=rank, world_size=processes)
     tokenizer = tokenizer_module.load()
-    model = Chat(Config())
+    vocabulary = {number: token for token, number in tokenizer.get_vocab().items()}
+    model = Chat(Config(), [vocabulary.get(number, str(number)) for number in range(Config.vocabulary)])
     optimiser = Optimiser(model)
     note: dict[str, Any] = {"seen": 0, "pool": 0, "best": 0.0, "step": 0}
     state_path, best_path = folder / "chat_state.npz", folder / "chat_best.npz"

@@ -12,7 +12,11 @@ from pathlib import Path
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
-VOCABULARY = 4096
+BASE = 3076
+"""Pieces without a space; nearly each has a second form with one, `VOCABULARY` in all."""
+VOCABULARY = 6144
+SPACE = "\u0120"  # how byte-level BPE writes a space
+BLANKS = SPACE + "\u010a\u010d\u0109"  # space, line feed, carriage return, tab
 PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
@@ -20,9 +24,9 @@ WORK = Path(__file__).parent / ".work"
 PATH = WORK / "chat_tokenizer.json"
 
 
-def train(texts: list[str]) -> Tokenizer:
-    """Train the merges on `texts` and return the tokeniser (all 256 bytes are in the vocabulary)."""
-    tokenizer = Tokenizer(models.BPE())
+def _tokenizer(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> Tokenizer:
+    """Return a byte-level BPE tokeniser that cuts text as llama.cpp's `qwen2` does."""
+    tokenizer = Tokenizer(models.BPE(vocabulary, merges))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(PATTERN), behavior="isolated"),
@@ -30,13 +34,32 @@ def train(texts: list[str]) -> Tokenizer:
         ]
     )
     tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
-        special_tokens=list(SPECIAL_TOKENS),
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
+    return tokenizer
+
+
+def train(texts: list[str]) -> Tokenizer:
+    """Train the merges on `texts` and return the tokeniser (all 256 bytes are in the vocabulary).
+
+    Words are merged without their space; only the last merges glue a space to a piece. So a word is cut alike at the
+    start of a line, in quotes and after a space, and only its first piece differs: what is copied stays the same.
+    """
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(vocab_size=BASE, special_tokens=list(SPECIAL_TOKENS), initial_alphabet=alphabet, show_progress=False)
+    plain = _tokenizer({}, [])
+    plain.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(" ", behavior="isolated"),
+            pre_tokenizers.Split(Regex(PATTERN), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    plain.train_from_iterator(texts, trainer)
+    pieces = [token for token, _ in sorted(plain.get_vocab().items(), key=lambda item: item[1])]
+    spaced = [(SPACE, piece) for piece in pieces if piece not in SPECIAL_TOKENS and piece[0] not in BLANKS]
+    vocabulary = {token: number for number, token in enumerate(pieces + [SPACE + piece for _, piece in spaced])}
+    letters = [tuple(pair.split(" ")) for pair in merges(plain)]
+    tokenizer = _tokenizer(vocabulary, [*letters, *spaced])
+    tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
     return tokenizer
 
 
