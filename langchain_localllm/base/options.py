@@ -31,7 +31,7 @@ class Options(BaseModel):
     the nearest known name.
     """
 
-    model_config = ConfigDict(extra="forbid", protected_namespaces=(), hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", protected_namespaces=(), hide_input_in_errors=True, allow_inf_nan=False)
 
     ALIASES: ClassVar[Mapping[str, str]] = {}
     """Other spelling to field name; a runtime adds its own."""
@@ -44,6 +44,12 @@ class Options(BaseModel):
 
     NOT_IN_KEY: ClassVar[frozenset[str]] = frozenset()
     """Options that do not change the answer."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        try:
+            super().__init__(**kwargs)
+        except ValidationError as error:
+            raise _refusal(error) from None
 
     @classmethod
     def _canonical(cls, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,9 +103,18 @@ class Options(BaseModel):
             try:
                 self.__pydantic_validator__.validate_assignment(copy, name, value)
             except ValidationError as error:
-                reason = "; ".join(problem["msg"] for problem in error.errors())
-                raise InvalidOptionError(f"`{name}`: {reason} (given: {value!r}).") from error
+                raise _refusal(error) from None
         return copy
+
+
+def _refusal(error: ValidationError) -> InvalidOptionError:
+    """The same in our words. It does not tell the values, which may be keys and passwords."""
+    reasons = []
+    for problem in error.errors(include_url=False, include_input=False):
+        reason = str(problem.get("ctx", {}).get("error", problem["msg"]))
+        place = ".".join(str(part) for part in problem["loc"])
+        reasons.append(f"`{place}`: {reason}" if place else reason)
+    return InvalidOptionError("; ".join(reasons))
 
 
 class SamplingOptions(Options):
@@ -128,6 +143,8 @@ class SamplingOptions(Options):
 
     def stops(self, stop: list[str] | None) -> list[str]:
         """The object's stop sequences and the call's, each once."""
+        if isinstance(stop, str):
+            raise InvalidOptionError(f"`stop` is a list of texts: stop=[{stop!r}].")
         return list(dict.fromkeys([*(self.stop or ()), *(_no_empty_stop(stop) or ())]))
 
     def identified(self) -> Self:
