@@ -1,7 +1,6 @@
 """What every text LLM of ours shares: streaming, callbacks, batches, options of a call, the cache key."""
 
 import asyncio
-import threading
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
 from contextlib import aclosing, closing
@@ -84,7 +83,8 @@ class LocalLLM(SamplingOptions, BaseLLM):
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
     ) -> Generator[str]:
         # LangChain hands on the text of the last chunk too, which carries the usage and no text.
-        for text in super().stream(input, config, stop=stop, **kwargs):
+        model, settings = self._for_call(stop, kwargs)
+        for text in BaseLLM.stream(model, input, config, **settings):
             if text:
                 yield text
 
@@ -92,7 +92,8 @@ class LocalLLM(SamplingOptions, BaseLLM):
     async def astream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
     ) -> AsyncGenerator[str]:
-        async with aclosing(super().astream(input, config, stop=stop, **kwargs)) as texts:  # type: ignore[type-var]  # it is a generator
+        model, settings = self._for_call(stop, kwargs)
+        async with aclosing(BaseLLM.astream(model, input, config, **settings)) as texts:  # type: ignore[type-var]  # it is a generator
             async for text in texts:
                 if text:
                     yield text
@@ -165,13 +166,13 @@ class LocalLLM(SamplingOptions, BaseLLM):
         self, prompts: list[str], stop: list[str] | None, run_managers: list[CallbackManagerForLLMRun], **_: Any
     ) -> LLMResult:
         """Work on all prompts at once. LangChain's own gives every token to the first run, and one prompt's error to all."""
-        failed = threading.Event()
+        failures: list[BaseException] = []
 
         def work(prompt: str, run: CallbackManagerForLLMRun | None) -> LLMResult:
             try:
-                result = joined(_unless(failed, self._stream(prompt, stop, run)))
+                result = joined(_unless(failures, self._stream(prompt, stop, run)))
             except BaseException as error:
-                failed.set()
+                failures.append(error)
                 if run:
                     run.on_llm_error(error, response=LLMResult(generations=[]))
                 raise
@@ -185,9 +186,10 @@ class LocalLLM(SamplingOptions, BaseLLM):
         with ContextThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
             try:
                 return combined(pool.map(work, prompts, runs), run_managers)
-            except BaseException:
-                failed.set()
-                pool.shutdown(cancel_futures=True)
+            except BaseException as error:
+                failures.append(error)  # ends the work on the other prompts
+                if isinstance(error, Exception) and error is not failures[0]:
+                    raise failures[0] from None
                 raise
 
     @override
@@ -218,9 +220,10 @@ class LocalLLM(SamplingOptions, BaseLLM):
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _unless(failed: threading.Event, chunks: Generator[GenerationChunk]) -> Iterator[GenerationChunk]:
+def _unless(failures: list[BaseException], chunks: Generator[GenerationChunk]) -> Iterator[GenerationChunk]:
     with closing(chunks):
-        for chunk in chunks:
-            if failed.is_set():
-                raise ModelCallError("Stopped because another prompt of the same call failed.")
+        while not failures:
+            if (chunk := next(chunks, None)) is None:
+                return
             yield chunk
+    raise ModelCallError("Stopped because another prompt of the same call failed.")
