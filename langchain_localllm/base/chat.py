@@ -1,9 +1,9 @@
 """What every chat model of ours shares: messages, streaming, tool calls, options of a call, the cache key."""
 
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import aclosing, closing
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun, Callbacks
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -11,7 +11,7 @@ from langchain_core.language_models.chat_models import agenerate_from_stream, ge
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, convert_to_openai_messages
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from typing_extensions import override
@@ -23,6 +23,10 @@ from langchain_localllm.errors import InvalidOptionError
 
 _REQUEST_ONLY: Final = frozenset({"tools", "tool_choice", "response_format"})
 """What a call carries beside options."""
+_FOR_LANGCHAIN: Final = frozenset(
+    {"tags", "metadata", "run_name", "run_id", "stream", "ls_structured_output_format", "structured_output_format"}
+)
+"""What LangChain's own methods take beside options."""
 
 
 class LocalChatModel(SamplingOptions, BaseChatModel):
@@ -49,10 +53,28 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
         return self.chosen(self.NOT_IN_KEY)
 
     def _handle(self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> Handle:
-        request = {name: value for name, value in kwargs.items() if name in _REQUEST_ONLY and value is not None}
-        ignored = _REQUEST_ONLY | {"stream"}  # LangChain asks for streaming so; we always do
-        model = self.with_options({name: value for name, value in kwargs.items() if name not in ignored})
+        model, rest = self._for_call(kwargs)
+        request = {name: value for name, value in rest.items() if name in _REQUEST_ONLY and value is not None}
         return model.open_answer(convert_to_openai_messages(messages), model.stops(stop), request)
+
+    def _for_call(self, kwargs: dict[str, Any]) -> tuple[Self, dict[str, Any]]:
+        """A copy with the call's options, so that traces and cache keys treat them as the object's; and the rest."""
+        rest = {name: value for name, value in kwargs.items() if name in _REQUEST_ONLY | _FOR_LANGCHAIN}
+        return self.with_options({name: value for name, value in kwargs.items() if name not in rest}), rest
+
+    @override
+    def stream(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
+    ) -> Iterator[AIMessageChunk]:
+        model, rest = self._for_call(kwargs)
+        return BaseChatModel.stream(model, input, config, stop=stop, **rest)
+
+    @override
+    def astream(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
+    ) -> AsyncIterator[AIMessageChunk]:
+        model, rest = self._for_call(kwargs)
+        return BaseChatModel.astream(model, input, config, stop=stop, **rest)
 
     @override
     def _stream(
@@ -109,15 +131,19 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
     def generate(
         self, messages: list[list[BaseMessage]], stop: list[str] | None = None, callbacks: Callbacks = None, **kwargs: Any
     ) -> LLMResult:
-        model = self.identified() if caching(self.cache) else self
-        return BaseChatModel.generate(model, messages, stop, callbacks, **kwargs)
+        model, rest = self._for_call(kwargs)
+        if caching(model.cache):
+            model = model.identified()
+        return BaseChatModel.generate(model, messages, model.stops(stop) or None, callbacks, **rest)
 
     @override
     async def agenerate(
         self, messages: list[list[BaseMessage]], stop: list[str] | None = None, callbacks: Callbacks = None, **kwargs: Any
     ) -> LLMResult:
-        model = await self.aidentified() if caching(self.cache) else self
-        return await BaseChatModel.agenerate(model, messages, stop, callbacks, **kwargs)
+        model, rest = self._for_call(kwargs)
+        if caching(model.cache):
+            model = await model.aidentified()
+        return await BaseChatModel.agenerate(model, messages, model.stops(stop) or None, callbacks, **rest)
 
     @override
     def bind_tools(
