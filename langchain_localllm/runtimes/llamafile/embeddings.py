@@ -1,5 +1,6 @@
 """Embeddings by llama.cpp's server."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from typing_extensions import override
@@ -24,6 +25,7 @@ class LlamafileEmbeddings(ServerOptions, LocalEmbeddings):
         2
     """
 
+    ALIASES: ClassVar[Mapping[str, str]] = {"request_timeout": "timeout"}
     START_HINT: ClassVar[str] = (
         "Start one with `./model.llamafile --server --nobrowser --embedding`, or from Python with "
         "`langchain_localllm.LocalServer('model.gguf', embedding=True)`, and give its address as `base_url`."

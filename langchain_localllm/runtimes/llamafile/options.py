@@ -4,7 +4,7 @@ Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server ("POST /c
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field
 
@@ -78,8 +78,8 @@ class LlamafileOptions(ServerOptions, SamplingOptions):
     """A GBNF grammar that the answer follows."""
     json_schema: dict[str, Any] | None = None
     """A JSON schema that the answer follows."""
-    logit_bias: dict[str, float] | list[list[Any]] | None = None
-    """Adds to a token's logit, by token id or text."""
+    logit_bias: dict[str, float | Literal[False]] | list[list[Any]] | None = None
+    """Adds to a token's logit, by token id or text; `False` bans the token."""
     ignore_eos: bool | None = None
     """Go on when the model wants to end."""
     n_keep: int | None = Field(default=None, ge=-1)
