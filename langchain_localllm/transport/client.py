@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import time
 import weakref
@@ -12,7 +13,7 @@ from typing import Any, Final, Protocol, TypeVar
 import aiohttp
 import requests
 
-from langchain_localllm.errors import ModelCallError
+from langchain_localllm.errors import InvalidOptionError, ModelCallError
 from langchain_localllm.transport.address import Address
 from langchain_localllm.transport.faults import CONNECTION_FAULTS, connection_error
 from langchain_localllm.transport.plan import Pause, Plan, Read, Send, Step
@@ -25,6 +26,7 @@ _CONNECT_SECONDS: Final = 10.0
 _READ_SIZE: Final = 65536
 _POOL_SIZE: Final = 64
 _HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": "langchain-localllm"}
+_JSON: Final = {"Content-Type": "application/json"}
 
 
 class Decoder(Protocol[Item]):
@@ -160,7 +162,8 @@ class HttpClient:
         response = session.request(
             send.method,
             self.address.url + send.path,
-            json=send.body,
+            data=_json(send.body),
+            headers=_JSON,
             timeout=(_connect_seconds(send), send.timeout),
             stream=True,
             allow_redirects=False,
@@ -186,7 +189,8 @@ class HttpClient:
         response = await held.session.request(
             send.method,
             self.address.url + send.path,
-            json=send.body,
+            data=_json(send.body),
+            headers=_JSON,
             timeout=aiohttp.ClientTimeout(sock_connect=_connect_seconds(send), sock_read=send.timeout),
             allow_redirects=False,
         )
@@ -214,6 +218,14 @@ class _LoopSession:
 
 def _connect_seconds(send: Send) -> float:
     return _CONNECT_SECONDS if send.timeout is None else min(_CONNECT_SECONDS, send.timeout)
+
+
+def _json(body: dict[str, Any] | None) -> bytes | None:
+    """The body as both libraries send it."""
+    try:
+        return None if body is None else json.dumps(body, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise InvalidOptionError(f"The request cannot be written as JSON: {error}.") from None
 
 
 class _SyncReply:
