@@ -12,13 +12,14 @@ from langchain_localllm.rag.formats.markdown import sections
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup
 
-_NOT_TEXT = ["head", "script", "style", "template", "noscript", "svg", "iframe"]
-_BEFORE = {f"h{level}": "\n\n" + "#" * level + " " for level in range(1, 7)} | {"li": "\n- ", "br": "\n", "tr": "\n"}
-_CELLS = ["td", "th"]
-_BLOCKS = [
+_NOT_TEXT = {"head", "script", "style", "template", "noscript", "svg", "iframe"}
+_HEADINGS = {f"h{level}": ("\n\n" + "#" * level + " ", "\n\n") for level in range(1, 7)}
+_ROWS = {"li": ("\n- ", ""), "br": ("\n", ""), "tr": ("\n", ""), "td": ("", " | "), "th": ("", " | ")}
+_BLOCKS = (
     *("address", "article", "aside", "blockquote", "dd", "details", "div", "dl", "dt", "figcaption", "footer", "form"),
     *("header", "hr", "main", "nav", "ol", "p", "pre", "section", "summary", "table", "ul"),
-]
+)
+_AROUND = {**_HEADINGS, **_ROWS, **dict.fromkeys(_BLOCKS, ("\n\n", "\n\n"))}  # what a tag puts before and after its text
 
 
 def read_html(data: bytes) -> Iterator[Document]:
@@ -33,18 +34,19 @@ def read_html(data: bytes) -> Iterator[Document]:
 
 
 def _markdown(soup: "BeautifulSoup") -> str:
-    from bs4.element import NavigableString
+    from bs4.element import NavigableString, Tag
 
-    for tag in soup(_NOT_TEXT):
-        tag.decompose()
-    for string in soup.find_all(string=True):
-        if type(string) is NavigableString and not string.find_parent("pre"):  # comments and the doctype are other types
-            string.replace_with(re.sub(r"\s+", " ", string))
-    for tag in soup(list(_BEFORE)):
-        tag.insert_before(_BEFORE[tag.name])
-    for tag in soup(_CELLS):
-        tag.insert_after(" | ")
-    for tag in soup([*_BLOCKS, *(name for name in _BEFORE if name.startswith("h"))]):
-        tag.insert_before("\n\n") if tag.name in _BLOCKS else None
-        tag.insert_after("\n\n")
-    return "\n".join(line.strip(" ") for line in soup.get_text().split("\n"))
+    pieces: list[str] = []
+    waiting: list[object] = [soup]  # nodes still to write, and plain texts to put after a node; the next one is last
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Tag):
+            if node.name not in _NOT_TEXT:
+                before, after = _AROUND.get(node.name, ("", ""))
+                pieces.append(before)
+                waiting += [after, *([node.get_text()] if node.name == "pre" else reversed(node.contents))]
+        elif type(node) is NavigableString:  # comments and the doctype are other types
+            pieces.append(re.sub(r"\s+", " ", node))
+        elif type(node) is str:
+            pieces.append(node)
+    return "\n".join(line.strip(" ") for line in "".join(pieces).split("\n"))

@@ -64,10 +64,10 @@ def tidy(text: str) -> str:
         >>> tidy("The library of the station is open from Monday until\nFriday.\n\n- no dogs\n- no boots")
         'The library of the station is open from Monday until Friday.\n\n- no dogs\n- no boots'
     """
-    lines: list[str] = []
-    for line in text.split("\n"):
-        if lines and line.strip() and len(lines[-1]) >= _WRAPPED and not _NEW_BLOCK.match(line):
-            lines[-1] += " " + line.strip()
-        else:
-            lines.append(line.rstrip())
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+    pieces: list[str] = []
+    before = ""
+    for line in map(str.rstrip, text.split("\n")):
+        goes_on = line and len(before) >= _WRAPPED and not _NEW_BLOCK.match(line)
+        pieces += (" ", line.lstrip()) if goes_on else ("\n", line)
+        before = line
+    return re.sub(r"\n{3,}", "\n\n", "".join(pieces)).strip()
