@@ -1,5 +1,6 @@
 """From a fault of the connection, or a status that every HTTP server uses alike, to an error of our tree."""
 
+import http.client
 from typing import Final
 
 import aiohttp
@@ -26,6 +27,7 @@ CONNECTION_FAULTS: Final = (requests.RequestException, urllib3.exceptions.HTTPEr
 _TIMEOUTS: Final = (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
 _NOT_TAKEN: Final = (requests.ConnectTimeout, aiohttp.ConnectionTimeoutError)
 """Nobody took the connection, as when a machine is off."""
+_NOT_SECURE: Final = (requests.exceptions.SSLError, aiohttp.ClientSSLError)
 
 _STATUS: Final[dict[int, type[ModelCallError]]] = {
     400: InvalidRequestError,
@@ -52,12 +54,26 @@ def connection_error(fault: Exception, *, url: str, hint: str, answering: bool) 
         return CallTimeoutError(f"The server at {url} was silent for longer than `timeout`. Raise it, or set it to None.")
     if answering:
         return StreamBrokenError(f"The server at {url} broke off its answer. See the server's log for the reason.")
+    if isinstance(fault, _NOT_SECURE):
+        return WrongServerError(f"No secure connection to {url} could be made. Is it `http`, or is its certificate not trusted?")
+    if _was_no_http(fault):
+        return WrongServerError(f"What answers at {url} does not speak HTTP. Is `base_url` right?")
     return ConnectionFailedError(f"No server answers at {url}. {hint}")
 
 
 def _was_timeout(fault: Exception) -> bool:
     """`requests` wraps a timeout that happens while the body is read in its `ConnectionError`."""
     return any(isinstance(arg, urllib3.exceptions.TimeoutError) for arg in fault.args)
+
+
+def _was_no_http(fault: BaseException | None) -> bool:
+    """The two libraries tell it in ways of their own; a connection that was closed is an `HTTPException` as well."""
+    while fault is not None:
+        closed = isinstance(fault, ConnectionError)
+        if isinstance(fault, (http.client.HTTPException, aiohttp.ClientResponseError)) and not closed:
+            return True
+        fault = fault.__cause__ or fault.__context__
+    return False
 
 
 def status_error(status: int, reason: str, *, url: str) -> ModelCallError:
