@@ -184,10 +184,11 @@ class LocalLLM(SamplingOptions, BaseLLM):
         if len(prompts) == 1:
             return combined([work(prompts[0], runs[0])], run_managers)
         with ContextThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+            futures = [pool.submit(work, prompt, run) for prompt, run in zip(prompts, runs, strict=True)]
             try:
-                return combined(pool.map(work, prompts, runs), run_managers)
+                return combined([future.result() for future in futures], run_managers)
             except BaseException as error:
-                failures.append(error)  # ends the work on the other prompts
+                failures.append(error)  # ends the other prompts, those that wait too: each run is told how it ended
                 if isinstance(error, Exception) and error is not failures[0]:
                     raise failures[0] from None
                 raise
