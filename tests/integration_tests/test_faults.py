@@ -1,0 +1,577 @@
+"""What goes wrong between a class and its server: the same fault has the same type on every path, and the next call works."""
+
+import asyncio
+import json
+import socket
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.callbacks import BaseCallbackHandler
+
+from langchain_localllm import ChatLlamafile, Llamafile, LlamafileEmbeddings, errors
+
+from .contract import paths
+from .scripted import Answer, Cut, Part, Request, Script, ScriptedServer, Wait, as_json, in_turn
+
+ROOT = Path(__file__).parents[2]
+PATHS = (paths.invoke, paths.ainvoke, paths.stream, paths.astream, paths.batch, paths.abatch)
+PROMPT = "Say hello."
+HELLO = ["Hel", "lo", " 東京", "!"]
+EVENT_STREAM = {"Content-Type": "text/event-stream"}
+
+# --- what a right server says ---
+
+
+def event(body: dict[str, Any]) -> bytes:
+    return b"data: " + json.dumps(body, ensure_ascii=False).encode() + b"\n\n"
+
+
+def token(kind: str, text: str) -> bytes:
+    if kind == "text":
+        return event({"index": 0, "content": text, "tokens": [7], "stop": False})
+    return event({"choices": [{"index": 0, "finish_reason": None, "delta": {"content": text}}], "model": "tiny"})
+
+
+def ending(kind: str) -> bytes:
+    if kind == "text":
+        counts = {"tokens_predicted": 4, "tokens_evaluated": 3, "tokens_cached": 7}
+        return event({"content": "", "stop": True, "stop_type": "eos", "model": "tiny", "truncated": False, **counts})
+    last = {"choices": [{"index": 0, "finish_reason": "stop", "delta": {}}], "model": "tiny"}
+    usage = {"choices": [], "usage": {"completion_tokens": 4, "prompt_tokens": 3, "total_tokens": 7}}
+    return event(last) + event(usage) + b"data: [DONE]\n\n"
+
+
+def streamed(*parts: Part) -> Answer:
+    return Answer(parts, headers=EVENT_STREAM)
+
+
+def hello(kind: str) -> Answer:
+    return streamed(*(token(kind, text) for text in HELLO), ending(kind))
+
+
+def vectors(request: Request) -> Answer:
+    return as_json({"data": [{"index": index, "embedding": [3.0, 4.0]} for index, _ in enumerate(request.body["input"])]})
+
+
+# --- fixtures ---
+
+
+@pytest.fixture(scope="module")
+def one_server() -> Iterator[ScriptedServer]:
+    with ScriptedServer(Answer(status=500)) as server:
+        yield server
+
+
+@pytest.fixture
+def server(one_server: ScriptedServer) -> ScriptedServer:
+    one_server.reset(Answer(status=500))
+    return one_server
+
+
+@pytest.fixture(params=["text", "chat"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=PATHS, ids=lambda path: str(path.__name__))
+def path(request: pytest.FixtureRequest) -> paths.Path:
+    found: paths.Path = request.param
+    return found
+
+
+def make(kind: str, base_url: str, **settings: Any) -> Llamafile | ChatLlamafile:
+    return (Llamafile if kind == "text" else ChatLlamafile)(base_url=base_url, **settings)
+
+
+# --- the table ---
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault of a text or chat call.
+
+    Attributes:
+        script: From the kind of model to what the server does.
+        outcome: The error's type, or the right text.
+        says: Words of the error.
+        settings: Settings of the model.
+        shared: Whether embeddings meet it too, with the same outcome.
+    """
+
+    script: Callable[[str], Script | Answer]
+    outcome: type[Exception] | str
+    says: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+    shared: bool = False
+
+
+def always(answer: Answer, outcome: type[Exception], says: str, **settings: Any) -> Fault:
+    return Fault(lambda _: answer, outcome, says, settings, shared=True)
+
+
+def reported(status: int, **error: Any) -> Answer:
+    return as_json({"error": {"code": status, **error}}, status)
+
+
+def at_chunks(data: bytes, size: int) -> Answer:
+    return streamed(*(data[start : start + size] for start in range(0, len(data), size)))
+
+
+def whole(kind: str) -> bytes:
+    return b"".join(part for part in hello(kind).parts if isinstance(part, bytes))
+
+
+def loading_twice(answer: Answer) -> Script:
+    busy = reported(503, message="Loading model", type="unavailable_error")
+    return in_turn([busy, busy, answer])
+
+
+OVERFLOW = reported(400, message="request (601 tokens) exceeds", type="exceed_context_size_error", n_prompt_tokens=601, n_ctx=256)
+HTML = {"Content-Type": "text/html"}
+PAGE = Answer([b"<!DOCTYPE html>\n<html><body>Welcome</body></html>"], headers=HTML)
+
+FAULTS = {
+    "a web page": always(PAGE, errors.WrongServerError, "`base_url`"),
+    "a web page that is missing": always(Answer(PAGE.parts, 404, HTML), errors.WrongServerError, "does not speak llama.cpp's API"),
+    "Ollama's 404": always(Answer([b"404 page not found"], 404), errors.WrongServerError, "does not speak llama.cpp's API"),
+    "no HTTP": always(Answer([b"SSH-2.0-OpenSSH_9.6\r\n"], raw=True), errors.WrongServerError, "`base_url`", max_retries=0),
+    "a redirect": always(Answer(status=307, headers={"Location": "http://127.0.0.1:9/"}), errors.WrongServerError, "redirects"),
+    "no key": always(reported(401, message="Invalid API Key"), errors.AuthenticationError, "`api_key`"),
+    "forbidden": always(reported(403, message="Not for you"), errors.PermissionDeniedError, "Not for you"),
+    "a model that is missing": always(
+        reported(404, message="model 'a' not found"), errors.ModelMissingError, "model 'a' not found"
+    ),
+    "too many": always(reported(429, message="Slow down"), errors.RateLimitError, "Slow down"),
+    "a failure": always(reported(500, message="Compute error"), errors.ServerError, "Compute error"),
+    "a failure without words": always(Answer(status=502), errors.ServerError, "no reason given"),
+    "a wrong option": always(reported(400, message="type must be number"), errors.InvalidRequestError, "must be number"),
+    "an overflow": always(OVERFLOW, errors.ContextLengthError, "601 tokens"),
+    "loading for ever": always(reported(503, message="Loading model"), errors.ModelLoadingError, "loading", wait_until_ready=0.1),
+    "gone before it answers": always(Answer(raw=True), errors.ConnectionFailedError, "No server answers"),
+    "silence before the answer": always(Answer([Wait()], raw=True), errors.CallTimeoutError, "`timeout`", timeout=0.1),
+    "silence in an error": always(Answer([b"{", Wait()], 500), errors.CallTimeoutError, "`timeout`", timeout=0.1),
+    "cut in an error": always(Answer([b"{", Cut()], 400), errors.StreamBrokenError, "broke off", max_retries=0),
+    "cut before the first token": always(Answer([Cut()], headers=EVENT_STREAM), errors.StreamBrokenError, "", max_retries=0),
+    "loading, then ready": Fault(lambda kind: loading_twice(hello(kind)), "".join(HELLO)),
+    "silence in the answer": Fault(
+        lambda kind: streamed(token(kind, "Hel"), Wait()), errors.CallTimeoutError, "`timeout`", {"timeout": 0.1}
+    ),
+    "cut in a token": Fault(lambda kind: streamed(token(kind, "Hel"), token(kind, "lo")[:20], Cut()), errors.StreamBrokenError),
+    "an end in a token": Fault(
+        lambda kind: streamed(token(kind, "Hel"), token(kind, "lo")[:20]), errors.StreamBrokenError, "complete"
+    ),
+    "an end after a token": Fault(lambda kind: streamed(token(kind, "Hel")), errors.StreamBrokenError, "before it was complete"),
+    "an empty answer": Fault(lambda _: streamed(), errors.StreamBrokenError, "before it was complete"),
+    "half a line of JSON": Fault(
+        lambda kind: streamed(token(kind, "Hel"), b'data: {"con\n\n'), errors.StreamBrokenError, "not JSON"
+    ),
+    "an event of another shape": Fault(
+        lambda kind: streamed(token(kind, "Hel"), b"data: [1]\n\n"), errors.StreamBrokenError, "[1]"
+    ),
+    "bytes that are not UTF-8": Fault(
+        lambda kind: streamed(token(kind, "Hel"), b'data: {"content": "\xe6', b'\xff"}\n\n'), errors.StreamBrokenError, "not JSON"
+    ),
+    "an error in the answer": Fault(
+        lambda kind: streamed(token(kind, "Hel"), event({"error": {"code": 500, "message": "Compute error"}})),
+        errors.ServerError,
+        "Compute error",
+    ),
+    "an error line in the answer": Fault(
+        lambda kind: streamed(token(kind, "Hel"), b'error: {"code": 500, "message": "Compute error"}\n\n'),
+        errors.ServerError,
+        "Compute error",
+    ),
+    "a byte at a time": Fault(lambda kind: at_chunks(whole(kind), 1), "".join(HELLO)),
+    "characters in parts": Fault(lambda kind: at_chunks(whole(kind), 7), "".join(HELLO)),
+    "all at once": Fault(lambda kind: streamed(whole(kind)), "".join(HELLO)),
+    "more after the end": Fault(lambda kind: streamed(whole(kind), token(kind, "more"), b"junk"), "".join(HELLO)),
+    "no length and no chunks": Fault(
+        lambda kind: Answer([b"HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" + whole(kind)], raw=True), "".join(HELLO)
+    ),
+}
+SHARED = {name: fault for name, fault in FAULTS.items() if fault.shared}
+
+
+def check(call: Callable[[], Any], fault: Fault) -> None:
+    if isinstance(fault.outcome, str):
+        assert call() == fault.outcome
+        return
+    with pytest.raises(errors.LocalLLMError) as caught:
+        call()
+    assert type(caught.value) is fault.outcome
+    assert fault.says in str(caught.value)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_has_its_type_on_every_path(name: str, kind: str, path: paths.Path, server: ScriptedServer) -> None:
+    fault = FAULTS[name]
+    answer = fault.script(kind)
+    server.script = (lambda _: answer) if isinstance(answer, Answer) else answer
+    model = make(kind, server.base_url, **fault.settings)
+    check(lambda: path(model, PROMPT), fault)
+    model.timeout = None  # this machine may be busy
+    server.script = lambda _: hello(kind)
+    assert path(model, PROMPT) == "".join(HELLO)
+
+
+@pytest.mark.parametrize("slow_path", [paths.stream, paths.astream])
+def test_the_timeout_is_for_silence_and_not_for_the_whole(slow_path: paths.Path, kind: str, server: ScriptedServer) -> None:
+    server.script = lambda _: streamed(*[part for text in HELLO for part in (token(kind, text), Wait(0.2))], ending(kind))
+    assert slow_path(make(kind, server.base_url, timeout=0.6), PROMPT) == "".join(HELLO)
+
+
+def embed_query(model: LlamafileEmbeddings) -> list[float]:
+    return model.embed_query("a")
+
+
+def aembed_query(model: LlamafileEmbeddings) -> list[float]:
+    return asyncio.run(model.aembed_query("a"))
+
+
+def embed_documents(model: LlamafileEmbeddings) -> list[float]:
+    return model.embed_documents(["a", "b"])[1]
+
+
+def aembed_documents(model: LlamafileEmbeddings) -> list[float]:
+    return asyncio.run(model.aembed_documents(["a", "b"]))[1]
+
+
+EMBED_PATHS = (embed_query, aembed_query, embed_documents, aembed_documents)
+EMBED_FAULTS = SHARED | {
+    "half of the JSON": always(Answer([b'{"data": [']), errors.WrongServerError, "not JSON"),
+    "JSON of another shape": always(as_json([1, 2]), errors.WrongServerError, "no vectors"),
+    "too few vectors": always(as_json({"data": []}), errors.ServerError, "0 vectors came back"),
+    "a vector of zeros": always(
+        as_json({"data": [{"index": index, "embedding": [0.0, 0.0]} for index in range(2)]}), errors.ServerError, ""
+    ),
+    "cut in the answer": always(Answer([b'{"data": [', Cut()]), errors.StreamBrokenError, "broke off"),
+    "silence in the answer": always(Answer([b'{"data": [', Wait()]), errors.CallTimeoutError, "`timeout`", timeout=0.1),
+}
+
+
+@pytest.mark.parametrize("embed", EMBED_PATHS)
+@pytest.mark.parametrize("name", EMBED_FAULTS)
+def test_a_fault_has_its_type_for_embeddings_too(
+    name: str, embed: Callable[[LlamafileEmbeddings], list[float]], server: ScriptedServer
+) -> None:
+    fault = EMBED_FAULTS[name]
+    answer = fault.script("")
+    server.script = (lambda _: answer) if isinstance(answer, Answer) else answer
+    model = LlamafileEmbeddings(base_url=server.base_url, **fault.settings)
+    if (name, "query" in embed.__name__) == ("a vector of zeros", True):
+        fault = always(answer, errors.ServerError, "2 vectors came back") if isinstance(answer, Answer) else fault
+    check(lambda: embed(model), fault)
+    model.timeout = None
+    server.script = vectors
+    assert embed(model) == [0.6, 0.8]
+
+
+# --- no server ---
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def test_no_server_is_told_with_what_to_do(kind: str, path: paths.Path, free_port: int) -> None:
+    with pytest.raises(errors.ConnectionFailedError) as caught:
+        path(make(kind, f"http://127.0.0.1:{free_port}"), PROMPT)
+    assert type(caught.value) is errors.ConnectionFailedError
+    assert str(caught.value).startswith(f"No server answers at http://127.0.0.1:{free_port}. Start one")
+
+
+@pytest.mark.parametrize("embed", EMBED_PATHS)
+def test_no_embedding_server_is_told_with_what_to_do(embed: Callable[[LlamafileEmbeddings], Any], free_port: int) -> None:
+    with pytest.raises(errors.ConnectionFailedError, match="--embedding"):
+        embed(LlamafileEmbeddings(base_url=f"http://127.0.0.1:{free_port}"))
+
+
+def test_a_connection_that_breaks_before_the_answer_is_tried_again(kind: str, path: paths.Path, server: ScriptedServer) -> None:
+    breaks = Answer(raw=True)
+    server.script = in_turn([breaks, hello(kind)])
+    if path in {paths.batch, paths.abatch}:
+        server.script = in_turn([breaks, breaks, hello(kind)])
+    assert path(make(kind, server.base_url, max_retries=2), PROMPT) == "".join(HELLO)
+
+
+def test_an_answer_that_began_is_never_asked_for_again(kind: str, server: ScriptedServer) -> None:
+    server.script = lambda _: streamed(token(kind, "Hel"), Cut())
+    with pytest.raises(errors.StreamBrokenError):
+        make(kind, server.base_url, max_retries=5).invoke(PROMPT)
+    assert len(server.requests) == 1
+
+
+# --- a batch ---
+
+
+def test_the_first_real_error_of_a_batch_is_raised(kind: str, server: ScriptedServer) -> None:
+    """A prompt that is stopped because another one failed does not hide why."""
+
+    def script(request: Request) -> Answer:
+        if "bad" in json.dumps(request.body):
+            return reported(400, message="refused")
+        return streamed(*[part for _ in range(100) for part in (token(kind, "a"), Wait(0.02))], ending(kind))
+
+    server.script = script
+    model = make(kind, server.base_url)
+    if kind == "text":
+        for call in (model.batch, lambda prompts: asyncio.run(model.abatch(prompts))):
+            with pytest.raises(errors.InvalidRequestError, match="refused"):
+                call(["good", "bad", "good"])
+        assert server.was_left()
+
+
+class Runs(BaseCallbackHandler):
+    """Counts the runs that began and those that ended."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.ended = 0
+
+    def on_llm_start(self, *_: Any, **__: Any) -> None:
+        self.begun += 1
+
+    def on_llm_end(self, *_: Any, **__: Any) -> None:
+        self.ended += 1
+
+    def on_llm_error(self, *_: Any, **__: Any) -> None:
+        self.ended += 1
+
+
+def test_every_run_of_a_batch_that_fails_ends(server: ScriptedServer) -> None:
+    server.script = lambda _: reported(400, message="refused")
+    for call in (paths.batch, paths.abatch):
+        runs = Runs()
+        with pytest.raises(errors.InvalidRequestError):
+            call(_Many(make("text", server.base_url)), PROMPT, {"callbacks": [runs]})
+        assert (runs.begun, runs.ended) == (80, 80)
+
+
+class _Many:
+    """Makes a batch of two a batch of eighty, which is more than are worked on at a time."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def batch(self, prompts: list[str], config: Any) -> Any:
+        return self._model.batch(prompts * 40, config)
+
+    async def abatch(self, prompts: list[str], config: Any) -> Any:
+        return await self._model.abatch(prompts * 40, config)
+
+
+# --- callbacks, leaving and cancelling ---
+
+
+class Raising(BaseCallbackHandler):
+    raise_error = True
+
+    def on_llm_new_token(self, *_: Any, **__: Any) -> None:
+        raise ZeroDivisionError
+
+
+def test_a_callback_that_raises_ends_the_call(kind: str, path: paths.Path, server: ScriptedServer) -> None:
+    server.script = lambda _: streamed(token(kind, "Hel"), Wait(), ending(kind))
+    model = make(kind, server.base_url)
+    with pytest.raises(ZeroDivisionError):
+        path(model, PROMPT, {"callbacks": [Raising()]})
+    assert server.was_left()
+    server.script = lambda _: hello(kind)
+    assert path(model, PROMPT) == "".join(HELLO)
+
+
+def endless(kind: str) -> Answer:
+    return streamed(token(kind, "Hel"), Wait(), ending(kind))
+
+
+def test_leaving_a_stream_closes_its_connection(kind: str, server: ScriptedServer) -> None:
+    server.script = lambda _: endless(kind)
+    for _ in make(kind, server.base_url).stream(PROMPT):
+        break
+    assert server.was_left()
+
+
+def test_leaving_an_async_stream_closes_its_connection(kind: str, server: ScriptedServer) -> None:
+    server.script = lambda _: endless(kind)
+
+    async def leave() -> bool:
+        async for _ in make(kind, server.base_url).astream(PROMPT):
+            break
+        return await asyncio.to_thread(server.was_left)
+
+    assert asyncio.run(leave())
+
+
+@pytest.mark.parametrize("call", ["ainvoke", "astream", "abatch"])
+def test_cancelling_closes_the_connection(kind: str, call: str, server: ScriptedServer) -> None:
+    server.script = lambda _: endless(kind)
+    run = {"ainvoke": _ainvoke, "astream": _astream, "abatch": _abatch}[call]
+
+    async def cancel() -> bool:
+        model = make(kind, server.base_url)
+        task = asyncio.create_task(run(model))
+        assert await asyncio.to_thread(server.was_asked)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        left = await asyncio.to_thread(server.was_left)
+        server.script = lambda _: hello(kind)
+        assert paths._text(await model.ainvoke(PROMPT)) == "".join(HELLO)
+        return left
+
+    assert asyncio.run(cancel())
+
+
+async def _ainvoke(model: Any) -> Any:
+    return await model.ainvoke(PROMPT)
+
+
+async def _astream(model: Any) -> Any:
+    return [chunk async for chunk in model.astream(PROMPT)]
+
+
+async def _abatch(model: Any) -> Any:
+    return await model.abatch([PROMPT, PROMPT])
+
+
+# --- connections ---
+
+
+def test_connections_are_used_again(kind: str, server: ScriptedServer) -> None:
+    server.script = lambda _: hello(kind)
+    model = make(kind, server.base_url)
+    for _ in range(3):
+        model.invoke(PROMPT)
+        model.invoke(PROMPT, temperature=0.5)
+    assert server.connections == 1
+
+    async def thrice() -> None:
+        for _ in range(3):
+            await model.ainvoke(PROMPT)
+
+    asyncio.run(thrice())
+    assert server.connections == 2
+
+
+def test_an_object_works_in_one_event_loop_after_another(kind: str, server: ScriptedServer) -> None:
+    server.script = lambda _: hello(kind)
+    model = make(kind, server.base_url)
+    for _ in range(3):
+        assert paths.ainvoke(model, PROMPT) == "".join(HELLO)
+        assert paths.astream(model, PROMPT) == "".join(HELLO)
+    assert not model.client._async_sessions  # an ended loop is not held
+
+
+def test_many_streams_of_one_object_do_not_mix(kind: str, server: ScriptedServer) -> None:
+    def script(request: Request) -> Answer:
+        prompt = request.body["prompt"] if kind == "text" else request.body["messages"][0]["content"]
+        return streamed(*(token(kind, letter) for letter in prompt), ending(kind))
+
+    server.script = script
+    model = make(kind, server.base_url)
+    prompts = [f"prompt {number}" for number in range(200)]
+
+    async def collect(prompt: str) -> str:
+        return "".join([paths._text(chunk) async for chunk in model.astream(prompt)])
+
+    async def together() -> list[str]:
+        return await asyncio.gather(*(collect(prompt) for prompt in prompts))
+
+    assert asyncio.run(together()) == prompts
+
+
+@pytest.mark.parametrize("call", PATHS)
+def test_neither_proxies_nor_netrc_touch_this_machine(
+    call: paths.Path, kind: str, server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password hidden\nmachine localhost login me password hidden\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    server.script = lambda _: hello(kind)
+    with ScriptedServer(Answer(status=502)) as proxy:
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.base_url)
+            monkeypatch.setenv(name.lower(), proxy.base_url)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        for url in (server.base_url, server.base_url.replace("127.0.0.1", "localhost")):
+            assert call(make(kind, url), PROMPT) == "".join(HELLO)
+        assert not proxy.requests
+    assert all("authorization" not in request.headers for request in server.requests)
+
+
+def test_a_redirect_is_not_followed(kind: str, path: paths.Path, server: ScriptedServer) -> None:
+    with ScriptedServer(hello(kind)) as elsewhere:
+        server.script = lambda _: Answer(status=301, headers={"Location": elsewhere.base_url})
+        with pytest.raises(errors.WrongServerError, match="final address"):
+            path(make(kind, server.base_url), PROMPT)
+        assert not elsewhere.requests
+
+
+def test_keys_and_headers_are_sent_and_passwords_are_not_told(kind: str, path: paths.Path, server: ScriptedServer) -> None:
+    server.script = lambda _: reported(401, message="Invalid API Key")
+    model = make(kind, server.base_url, api_key="hidden-key", headers={"X-Tenant": "hidden-tenant"})
+    with pytest.raises(errors.AuthenticationError) as caught:
+        path(model, PROMPT)
+    assert server.requests[0].headers["authorization"] == "Bearer hidden-key"
+    assert server.requests[0].headers["x-tenant"] == "hidden-tenant"
+    trail: list[BaseException | None] = [caught.value]
+    while (error := trail[-1]) is not None:
+        assert "hidden" not in f"{error} {error!r}"
+        trail.append(error.__cause__ or error.__context__)
+
+
+# --- nothing is left behind ---
+
+TIDY = """
+    import asyncio, sys, threading
+    from langchain_localllm import {model_class}
+
+    def new():
+        return {model_class}(base_url=sys.argv[1])
+
+    async def use(model):
+        await asyncio.gather(*(model.ainvoke("a") for _ in range(5)))
+        async for _ in model.astream("a"):
+            break
+        task = asyncio.create_task(model.ainvoke("a"))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    model = new()
+    model.invoke("a")
+    model.batch(["a", "b"])
+    for _ in model.stream("a"):
+        break
+    asyncio.run(use(model))
+    asyncio.run(use(model))
+    asyncio.run(use(new()))
+    with new() as model:
+        model.invoke("a")
+
+    async def closed():
+        async with new() as model:
+            await model.ainvoke("a")
+
+    asyncio.run(closed())
+    assert threading.enumerate() == [threading.main_thread()], threading.enumerate()
+"""
+
+
+def test_nothing_is_left_unclosed(kind: str, server: ScriptedServer) -> None:
+    server.script = lambda _: hello(kind)
+    code = textwrap.dedent(TIDY.format(model_class="Llamafile" if kind == "text" else "ChatLlamafile"))
+    command = [sys.executable, "-X", "dev", "-W", "ignore", "-W", "error::ResourceWarning", "-c", code, server.base_url]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    assert (run.returncode, run.stderr) == (0, "")
