@@ -16,6 +16,7 @@ import sys
 import time
 import weakref
 from collections.abc import Sequence
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -105,7 +106,7 @@ class LocalServer:
 
     @property
     def base_url(self) -> str:
-        """The address, such as `http://127.0.0.1:8080`."""
+        """The address, with its port."""
         return f"http://{HOST}:{self._port}"
 
     @property
@@ -184,7 +185,7 @@ class LocalServer:
             match = _LISTENING.search(log)
             if match and not self._port:
                 self._port = int(match[1])
-            if self._port and self._get("GET", "/health") == http.HTTPStatus.OK:
+            if self._port and self._get("GET", "/health") == HTTPStatus.OK:
                 # Another program's server could answer here, if it took the port a moment before ours.
                 answered_at = answered_at or time.monotonic()
                 if (match and int(match[1]) == self._port) or time.monotonic() - answered_at > _UNCONFIRMED:
@@ -201,7 +202,7 @@ class LocalServer:
 
     def _check_key(self) -> None:
         """An engine that does not read its key from the environment would serve everybody."""
-        if self._api_key and self._get("POST", "/tokenize") != http.HTTPStatus.UNAUTHORIZED:
+        if self._api_key and self._get("POST", "/tokenize") != HTTPStatus.UNAUTHORIZED:
             raise ServerStartError(
                 f"The server of {self._path} answers without the api_key: leave api_key out, or pass the engine's own option "
                 "for it in extra_args."
