@@ -16,7 +16,7 @@ help:  ## Show these targets
 demo: .venv/demo.stamp  ## Ask the tiny models about the handbook in docs/handbook
 	$(BIN)/python tools/demo.py
 
-test: .venv/test.stamp  ## Run all tests, those with real engines too; PYTEST_ARGS adds options
+test: .venv/test.stamp .engines/ollama/done  ## Run all tests, those with real engines too; PYTEST_ARGS adds options
 	$(BIN)/python -m pytest tests $(PYTEST_ARGS)
 
 lint: .venv/lint.stamp  ## Check style (ruff, every rule) and types (mypy, strict)
@@ -28,10 +28,10 @@ docs: .venv/docs.stamp  ## Build the documentation in docs/_build/html; a warnin
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 
 bench: .venv/test.stamp  ## Run every benchmark
-	set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+	set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python -m "benchmarks.$$(basename "$$file" .py)"; done
 
 clean:  ## Remove what these targets made
-	rm -rf .venv docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf .venv .engines docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 
 # A stamp says what is installed; it is made again when the requirements change.
 .venv/python.stamp: .ci/constraints.txt
@@ -39,6 +39,9 @@ clean:  ## Remove what these targets made
 	$(PYTHON) -m venv .venv
 	$(PIP) hatchling editables
 	@touch $@
+
+.engines/ollama/done: .venv/test.stamp tests/engines/ollama.py
+	$(BIN)/python -m tests.engines.ollama
 
 .venv/demo.stamp: EXTRAS := cli,rag,server
 .venv/test.stamp: EXTRAS := test

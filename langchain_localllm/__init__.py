@@ -6,21 +6,17 @@ Importing this package loads no runtime and no binding; each name is loaded when
 from typing import TYPE_CHECKING
 
 from langchain_localllm._lazy import lazy_exports
+from langchain_localllm.runtimes import homes
 
 if TYPE_CHECKING:
     from langchain_localllm.runtimes.llamafile.chat import ChatLlamafile as ChatLlamafile
     from langchain_localllm.runtimes.llamafile.embeddings import LlamafileEmbeddings as LlamafileEmbeddings
     from langchain_localllm.runtimes.llamafile.llm import Llamafile as Llamafile
     from langchain_localllm.runtimes.llamafile.server import LocalServer as LocalServer
+    from langchain_localllm.runtimes.ollama.llm import Ollama as Ollama
 
 __version__ = "0.1.0"
 
 __getattr__, __dir__, __all__ = lazy_exports(
-    __name__,
-    {
-        "ChatLlamafile": "langchain_localllm.runtimes.llamafile.chat",
-        "Llamafile": "langchain_localllm.runtimes.llamafile.llm",
-        "LlamafileEmbeddings": "langchain_localllm.runtimes.llamafile.embeddings",
-        "LocalServer": "langchain_localllm.runtimes.llamafile.server",
-    },
+    __name__, {**homes("text", "chat", "embeddings"), "LocalServer": "langchain_localllm.runtimes.llamafile.server"}
 )

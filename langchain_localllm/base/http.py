@@ -100,6 +100,9 @@ class ServerOptions(Options):
 class AnswerDecoder(ABC):
     """Lines of an answer to pieces. The answer is whole when a piece with `finish` has come."""
 
+    WHY_CUT: ClassVar[str] = "See the server's log for the reason."
+    """What an error tells of an answer that ends too early."""
+
     def __init__(self) -> None:
         self._lines = LineBuffer()
         self._finished = False
@@ -110,7 +113,7 @@ class AnswerDecoder(ABC):
 
     def end(self) -> list[Piece]:
         """What is left when the bytes have ended; raises `StreamBrokenError` when the answer is not whole."""
-        broken = StreamBrokenError("The server ended its answer before it was complete. See the server's log for the reason.")
+        broken = StreamBrokenError(f"The server ended its answer before it was complete. {self.WHY_CUT}")
         rest = self._lines.end().strip()
         try:
             last = self._read(rest) if rest else None

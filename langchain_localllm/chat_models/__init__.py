@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING
 
 from langchain_localllm._lazy import lazy_exports
+from langchain_localllm.runtimes import homes
 
 if TYPE_CHECKING:
     from langchain_localllm.runtimes.llamafile.chat import ChatLlamafile as ChatLlamafile
 
-__getattr__, __dir__, __all__ = lazy_exports(__name__, {"ChatLlamafile": "langchain_localllm.runtimes.llamafile.chat"})
+__getattr__, __dir__, __all__ = lazy_exports(__name__, homes("chat"))

@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING
 
 from langchain_localllm._lazy import lazy_exports
+from langchain_localllm.runtimes import homes
 
 if TYPE_CHECKING:
     from langchain_localllm.runtimes.llamafile.embeddings import LlamafileEmbeddings as LlamafileEmbeddings
 
-__getattr__, __dir__, __all__ = lazy_exports(__name__, {"LlamafileEmbeddings": "langchain_localllm.runtimes.llamafile.embeddings"})
+__getattr__, __dir__, __all__ = lazy_exports(__name__, homes("embeddings"))

@@ -3,8 +3,10 @@
 from typing import TYPE_CHECKING
 
 from langchain_localllm._lazy import lazy_exports
+from langchain_localllm.runtimes import homes
 
 if TYPE_CHECKING:
     from langchain_localllm.runtimes.llamafile.llm import Llamafile as Llamafile
+    from langchain_localllm.runtimes.ollama.llm import Ollama as Ollama
 
-__getattr__, __dir__, __all__ = lazy_exports(__name__, {"Llamafile": "langchain_localllm.runtimes.llamafile.llm"})
+__getattr__, __dir__, __all__ = lazy_exports(__name__, homes("text"))

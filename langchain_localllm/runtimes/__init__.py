@@ -3,6 +3,20 @@
 from typing import Final
 
 RUNTIMES: Final = {
-    "llamafile": ("Llamafile", "ChatLlamafile", "LlamafileEmbeddings"),
+    "llamafile": {"text": "Llamafile", "chat": "ChatLlamafile", "embeddings": "LlamafileEmbeddings"},
+    "ollama": {"text": "Ollama"},
 }
-"""Runtime to its text, chat and embedding class. The package's lazy imports and the contract tests read this table."""
+"""Runtime to its classes by kind. The package's lazy imports and the contract tests read this table."""
+
+MODULES: Final = {"text": "llm", "chat": "chat", "embeddings": "embeddings"}
+"""Kind to the module in a runtime's folder that holds its class."""
+
+
+def homes(*kinds: str) -> dict[str, str]:
+    """Class name to the module that holds it, for the classes of some kinds in every runtime."""
+    return {
+        name: f"{__name__}.{runtime}.{MODULES[kind]}"
+        for runtime, names in RUNTIMES.items()
+        for kind, name in names.items()
+        if kind in kinds
+    }

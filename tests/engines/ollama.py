@@ -72,6 +72,7 @@ def serve(models: Path, folder: Path = FOLDER) -> Iterator[str]:
         "LD_LIBRARY_PATH": f"{folder / 'run'}:{folder / 'venv/lib'}",
         "OLLAMA_HOST": f"127.0.0.1:{port}",
         "OLLAMA_MODELS": str(models),
+        "OLLAMA_NUM_PARALLEL": "1",  # the runner of 0.9.3 dies when two prompts that fill the context are cut at the same time
         "PATH": os.environ["PATH"],
     }
     with (models / "log").open("wb") as log:

@@ -1,27 +1,52 @@
-"""Every registered class of a kind, on its real engine. A fifth runtime is tested by being registered."""
+"""Every registered text and chat class, on its real engine. A fifth runtime is tested by being registered."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any, Final
 
 import pytest
 
 import langchain_localllm
-from langchain_localllm import LocalServer
+from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes import RUNTIMES
+from tests.engines.models import never_ending
 
+from .engines import ENGINES, Engine
 from .paths import PATHS, Path
 
 Make = Callable[..., Any]
+Subject = tuple[str, str]
+
+TEXT: Final[list[Subject]] = [(runtime, "text") for runtime in sorted(RUNTIMES)]
+CHAT: Final[list[Subject]] = [(runtime, "chat") for runtime, kinds in sorted(RUNTIMES.items()) if "chat" in kinds]
 
 
-@pytest.fixture(params=sorted(RUNTIMES))
-def runtime(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture(scope="session")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Engine]]:
+    """Starts an engine when it is first asked for, and ends all after the last test."""
+    folder = tmp_path_factory.mktemp("endless")
+    model = never_ending(tiny_chat_model(), folder / "endless.gguf")
+    running: dict[str, Engine] = {}
+    with ExitStack() as stack:
+
+        def start(runtime: str) -> Engine:
+            if runtime not in running:
+                running[runtime] = stack.enter_context(ENGINES[runtime](model, folder))
+            return running[runtime]
+
+        yield start
 
 
-@pytest.fixture(params=["text", "chat"])
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture(params=[*TEXT, *CHAT], ids="-".join)
+def subject(request: pytest.FixtureRequest) -> Subject:
+    """A runtime and a kind."""
+    runtime, kind = request.param
+    return runtime, kind
+
+
+@pytest.fixture
+def kind(subject: Subject) -> str:
+    return subject[1]
 
 
 @pytest.fixture(params=sorted(PATHS))
@@ -35,22 +60,18 @@ def path(path_name: str) -> Path:
 
 
 @pytest.fixture
-def engine(runtime: str, request: pytest.FixtureRequest) -> dict[str, Any]:
-    """The constructor arguments that reach the runtime's real engine with the tiny chat model."""
-    if runtime == "llamafile":
-        server: LocalServer = request.getfixturevalue("chat_server")
-        return {"base_url": server.base_url}
-    pytest.fail(f"say here how to reach the engine of {runtime}")
+def engine(subject: Subject, engines: Callable[[str], Engine]) -> Engine:
+    return engines(subject[0])
 
 
 @pytest.fixture
-def make(runtime: str, kind: str, engine: dict[str, Any]) -> Make:
+def make(subject: Subject, engine: Engine) -> Make:
     """Makes a model of the kind; greedy, and going on for 24 tokens, unless told otherwise."""
-    text, chat, _ = RUNTIMES[runtime]
-    model_class = getattr(langchain_localllm, text if kind == "text" else chat)
-    settings: dict[str, Any] = {"temperature": 0, "max_tokens": 24, "ignore_eos": True}
+    runtime, kind = subject
+    model_class = getattr(langchain_localllm, RUNTIMES[runtime][kind])
+    settings: dict[str, Any] = {"temperature": 0, "max_tokens": 24}
 
     def build(**kwargs: Any) -> Any:
-        return model_class(**{**engine, **settings, **kwargs})
+        return model_class(**{**engine.arguments, **settings, **kwargs})
 
     return build

@@ -1,0 +1,5 @@
+"""Ollama."""
+
+from langchain_localllm._lazy import lazy_exports
+
+__getattr__, __dir__, __all__ = lazy_exports(__name__, {"Ollama": "langchain_localllm.runtimes.ollama.llm"})

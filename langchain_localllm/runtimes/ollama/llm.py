@@ -1,0 +1,65 @@
+"""The text LLM on Ollama."""
+
+from typing import NoReturn, Self
+
+from pydantic import model_validator
+from typing_extensions import override
+
+from langchain_localllm.base.engine import Handle
+from langchain_localllm.base.http import HttpHandle
+from langchain_localllm.base.llm import LocalLLM
+from langchain_localllm.errors import InvalidRequestError
+from langchain_localllm.runtimes.ollama.api import GenerateDecoder, fetch, open_stream
+from langchain_localllm.runtimes.ollama.options import OllamaOptions
+
+
+class Ollama(OllamaOptions, LocalLLM):
+    """A text LLM on Ollama.
+
+    Ollama puts the prompt into the model's own template, unless `raw=True`.
+
+    Example:
+        >>> from langchain_localllm import Ollama
+        >>> llm = Ollama(model="llama3.2", temperature=0, max_tokens=32)
+        >>> llm.model
+        'llama3.2'
+    """
+
+    system: str | None = None
+    """Replaces the system message of the Modelfile."""
+    template: str | None = None
+    """Replaces the prompt template of the Modelfile, in Go's template language."""
+    suffix: str | None = None
+    """Text after the answer, for models that fill a gap in code."""
+    images: list[str] | None = None
+    """Images for models that see them, each as base64."""
+    raw: bool | None = None
+    """Send the prompt as it is, without a template."""
+    context: list[int] | None = None
+    """Tokens of an earlier answer to go on from, as older Ollamas give them."""
+
+    @model_validator(mode="after")
+    def _model_there(self) -> Self:
+        if self.validate_model_on_init:
+            self.client.run(fetch(self, "POST", "/api/show", {"model": self.model}))
+        return self
+
+    @property
+    @override
+    def _llm_type(self) -> str:
+        return "ollama"
+
+    @override
+    def open_answer(self, prompt: str, stop: list[str]) -> Handle:
+        payload = self.payload()
+        payload["options"]["stop"] = stop
+        opening = open_stream(self, "/api/generate", {**payload, "prompt": prompt})
+        return HttpHandle(self.client, opening, GenerateDecoder(self))
+
+    @override
+    def get_token_ids(self, text: str) -> NoReturn:
+        """Ollama offers no tokenizer, so this raises; a result's `usage` holds the count of its prompt."""
+        raise InvalidRequestError(
+            "Ollama offers no tokenizer, so tokens cannot be counted before a call. A result counts them in the `usage` of its "
+            "`generation_info`; a llama.cpp server with the same file counts them beforehand."
+        )

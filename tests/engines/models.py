@@ -1,0 +1,25 @@
+"""Variants of the tiny chat model that tests need."""
+
+from pathlib import Path
+from typing import Final
+
+from gguf import GGUFReader
+
+_ENDS: Final = (b"<|im_end|>", b"<|endoftext|>")
+
+
+def never_ending(model: Path, target: Path) -> Path:
+    """Write a copy of a model that does not end an answer by itself, so that its length is known before.
+
+    The names of the tokens at which engines end are changed in place, and the id of the one that ends goes to a byte that
+    occurs in no text.
+    """
+    data = bytearray(model.read_bytes())
+    for name in _ENDS:
+        data[:] = data.replace(name, name[:-3].upper() + name[-3:])
+    target.write_bytes(data)
+    fields = GGUFReader(target, "r+").fields
+    tokens = fields["tokenizer.ggml.tokens"]
+    unused = next(number for number, part in enumerate(tokens.data) if bytes(tokens.parts[part]).decode() == "\u0143")  # byte 255
+    fields["tokenizer.ggml.eos_token_id"].parts[-1][0] = unused
+    return target

@@ -1,0 +1,67 @@
+"""How the contract's tests reach each runtime's real engine, and what is particular about it. A new runtime adds an entry here."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import requests
+
+from langchain_localllm import LocalServer
+from tests.engines import ollama
+
+CONTEXT: Final = 512
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine that runs, with a model that never ends an answer by itself and a context of `CONTEXT` tokens."""
+
+    arguments: dict[str, Any]
+    """What the runtime's classes are constructed with."""
+    refused: dict[str, Any]
+    """An option that our side lets pass and the engine refuses."""
+    refusal: str
+    """A word of its reason."""
+    counts_tokens: bool = True
+    tells_prompt_length: bool = True
+    fresh: dict[str, Any] = field(default_factory=dict)
+    """Options with which the engine forgets a prompt that filled its context, where it would fail at the next one."""
+
+
+@contextmanager
+def llamafile(model: Path, _: Path) -> Iterator[Engine]:
+    """llama.cpp's server."""
+    with LocalServer(model, n_ctx=CONTEXT, n_parallel=4) as server:
+        yield Engine({"base_url": server.base_url}, {"grammar": "root ::= nothing-such"}, "grammar")
+
+
+@contextmanager
+def ollama_server(model: Path, folder: Path) -> Iterator[Engine]:
+    """The real Ollama."""
+    data = model.read_bytes()
+    digest = "sha256:" + hashlib.sha256(data).hexdigest()
+    template = "{{ .Prompt }}"
+    with ollama.serve(folder) as url:
+        requests.post(f"{url}/api/blobs/{digest}", data=data, timeout=60).raise_for_status()
+        create = {
+            "model": "endless",
+            "files": {"endless.gguf": digest},
+            "template": template,
+            "parameters": {"num_ctx": CONTEXT, "num_thread": 1},
+        }
+        requests.post(f"{url}/api/create", json=create, timeout=60).raise_for_status()
+        yield Engine(
+            {"base_url": url, "model": "endless"},
+            {"images": ["not base64!"]},
+            "base64",
+            counts_tokens=False,
+            tells_prompt_length=False,
+            fresh={"keep_alive": 0},  # the runner of 0.9.3 dies of "could not find a kv cache slot" now and then
+        )
+        requests.delete(f"{url}/api/delete", json={"model": "endless"}, timeout=60)
+
+
+ENGINES: Final = {"llamafile": llamafile, "ollama": ollama_server}
