@@ -1,5 +1,6 @@
-"""Every Python block of the README and the docs runs, on the real engine; what it prints is looked at where a test knows it."""
+"""Every Python block of the README and the docs, and every notebook, runs on the real engine."""
 
+import json
 import re
 import subprocess
 import sys
@@ -17,10 +18,24 @@ BLOCKS = [
 ]
 
 
+NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb"))
+
+
 @pytest.mark.parametrize("block", BLOCKS)
 def test_a_block_of_the_docs_runs(block: str) -> None:
+    _run(block)
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_notebook_runs_and_shows_what_it_printed(notebook: Path) -> None:
+    cells = [cell for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+    shown = "".join(text for cell in cells for output in cell["outputs"] for text in output["text"])
+    assert _run("\n".join("".join(cell["source"]) for cell in cells)) == shown
+
+
+def _run(code: str) -> str:
     ran = subprocess.run(
-        [sys.executable, "-W", "error::ResourceWarning", "-c", block],
+        [sys.executable, "-W", "error::ResourceWarning", "-c", code],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -28,5 +43,6 @@ def test_a_block_of_the_docs_runs(block: str) -> None:
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.strip(), "a block that prints nothing shows nothing"
+    assert ran.stdout.strip(), "code that prints nothing shows nothing"
     assert "Unclosed" not in ran.stderr
+    return ran.stdout
