@@ -31,12 +31,12 @@ def loaded_by(statement: str) -> set[str]:
 def test_the_package_loads_no_runtime_and_no_library() -> None:
     loaded = loaded_by("import langchain_localllm")
     assert not loaded & (BINDINGS | HTTP | {"langchain_core", "pydantic"})
-    assert not [name for name in loaded if name.startswith("langchain_localllm.runtimes")]
+    assert not [name for name in loaded if name.startswith("langchain_localllm.runtimes.")]
 
 
 @pytest.mark.parametrize("runtime", sorted(RUNTIMES))
 def test_a_runtime_loads_no_other_and_no_foreign_binding(runtime: str) -> None:
-    names = ", ".join(RUNTIMES[runtime])
+    names = ", ".join(RUNTIMES[runtime].values())
     loaded = loaded_by(f"from langchain_localllm import {names}")
     others = tuple(f"langchain_localllm.runtimes.{other}" for other in RUNTIMES if other != runtime)
     assert not [name for name in loaded if others and name.startswith(others)]
@@ -70,7 +70,7 @@ def test_an_unknown_name_is_an_attribute_error(package: str) -> None:
 
 def test_every_registered_class_is_a_public_name() -> None:
     for classes in RUNTIMES.values():
-        assert set(classes) <= set(langchain_localllm.__all__)
+        assert set(classes.values()) <= set(langchain_localllm.__all__)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,61 @@
+"""Classes as they are, on an engine that only writes down what it was asked."""
+
+from collections.abc import AsyncGenerator, Generator
+from typing import Any
+
+from pydantic import PrivateAttr
+
+from langchain_localllm import ChatLlamafile, Llamafile
+from langchain_localllm.base.engine import Finish, Handle, Piece
+from langchain_localllm.base.http import HttpHandle
+from langchain_localllm.transport.plan import Send
+
+ANSWER = ["Hel", "lo"]
+
+
+class FakeHandle:
+    """Answers without a server."""
+
+    def pieces(self) -> Generator[Piece]:
+        yield from (Piece(text) for text in ANSWER)
+        yield Piece("", Finish("stop", prompt_tokens=3, completion_tokens=2, model="tiny"))
+
+    async def apieces(self) -> AsyncGenerator[Piece]:
+        for piece in self.pieces():
+            yield piece
+
+
+def sent_by(handle: Handle) -> Send:
+    """The request that a handle is about to send."""
+    assert isinstance(handle, HttpHandle)
+    send = next(handle.opening)
+    assert isinstance(send, Send)
+    return send
+
+
+class FakeText(Llamafile):
+    """A text class; `asked` holds what was sent, of its copies too."""
+
+    _asked: list[Send] = PrivateAttr(default_factory=list)
+
+    @property
+    def asked(self) -> list[Send]:
+        return self._asked
+
+    def open_answer(self, prompt: str, stop: list[str]) -> Handle:
+        self._asked.append(sent_by(super().open_answer(prompt, stop)))
+        return FakeHandle()
+
+
+class FakeChat(ChatLlamafile):
+    """A chat class; `asked` holds what was sent, of its copies too."""
+
+    _asked: list[Send] = PrivateAttr(default_factory=list)
+
+    @property
+    def asked(self) -> list[Send]:
+        return self._asked
+
+    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
+        self._asked.append(sent_by(super().open_answer(messages, stop, request)))
+        return FakeHandle()

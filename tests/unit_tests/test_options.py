@@ -1,0 +1,462 @@
+"""Each option reaches the server, holds for its call only, and counts for the cache exactly when it changes the answer."""
+
+import copy
+import pickle
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from langchain_core.caches import InMemoryCache
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.load import dumps
+from langchain_core.runnables import ConfigurableField
+from pydantic import SecretStr
+
+from langchain_localllm import ChatLlamafile, Llamafile, LlamafileEmbeddings
+from langchain_localllm.base import options
+from langchain_localllm.base.http import CONNECTION_OPTIONS
+from langchain_localllm.errors import InvalidOptionError
+from langchain_localllm.runtimes.llamafile.api import embed
+from langchain_localllm.transport.plan import Send
+from tests.integration_tests.contract.paths import PATHS, Path
+
+from .fakes import ANSWER, FakeChat, FakeText
+
+KINDS: dict[str, type[FakeText] | type[FakeChat]] = {"text": FakeText, "chat": FakeChat}
+HELLO = "".join(ANSWER)
+
+
+@pytest.fixture(params=sorted(KINDS))
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def make(kind: str) -> Callable[..., Any]:
+    return KINDS[kind]
+
+
+@pytest.fixture(params=sorted(PATHS))
+def path(request: pytest.FixtureRequest) -> Path:
+    return PATHS[request.param]
+
+
+# --- every option of every class ---
+
+
+@dataclass(frozen=True)
+class Case:
+    """What an option moves.
+
+    Attributes:
+        value: A value other than the default.
+        sent: What the payload then holds, if not the option under its own name.
+        chat: The same for chat, where it differs.
+        changes: Whether the answer changes, and so the cache key.
+    """
+
+    value: Any
+    sent: dict[str, Any] | None = None
+    chat: dict[str, Any] | None = None
+    changes: bool = True
+
+    def payload(self, name: str, kind: str) -> dict[str, Any]:
+        own = {name: self.value} if self.sent is None else self.sent
+        return self.chat if kind == "chat" and self.chat is not None else own
+
+
+OPTIONS = {
+    "model": Case("tiny"),
+    "temperature": Case(0.5),
+    "max_tokens": Case(7, {"n_predict": 7}, {"max_tokens": 7}),
+    "seed": Case(-1),
+    "stop": Case(["END"]),
+    "top_k": Case(0),
+    "top_p": Case(0.5),
+    "min_p": Case(0.0),
+    "typical_p": Case(0.5),
+    "repeat_penalty": Case(1.5),
+    "repeat_last_n": Case(-1),
+    "presence_penalty": Case(-0.5),
+    "frequency_penalty": Case(0.5),
+    "dry_multiplier": Case(0.5),
+    "dry_base": Case(1.5),
+    "dry_allowed_length": Case(3),
+    "dry_penalty_last_n": Case(-1),
+    "dry_sequence_breakers": Case(["\n", "—"]),
+    "xtc_probability": Case(0.5),
+    "xtc_threshold": Case(0.5),
+    "dynatemp_range": Case(0.5),
+    "dynatemp_exponent": Case(0.5),
+    "mirostat": Case(2),
+    "mirostat_tau": Case(4.5),
+    "mirostat_eta": Case(0.5),
+    "samplers": Case(["top_k", "temperature"]),
+    "min_keep": Case(1),
+    "grammar": Case('root ::= "a"'),
+    "json_schema": Case({"type": "object"}),
+    "logit_bias": Case({"5": False, "a": 1.5}),
+    "ignore_eos": Case(value=True),
+    "n_keep": Case(-1),
+    "n_probs": Case(2, None, {"logprobs": True, "top_logprobs": 2}),
+    "lora": Case([{"id": 0, "scale": 0.5}]),
+    "cache_prompt": Case(value=False, changes=False),
+    "id_slot": Case(1, changes=False),
+    "base_url": Case("http://localhost:9", {}),
+    "api_key": Case("a-key", {}, changes=False),
+    "headers": Case({"X-Tenant": "a"}, {}, changes=False),
+    "timeout": Case(1.5, {}, changes=False),
+    "max_retries": Case(5, {}, changes=False),
+    "wait_until_ready": Case(1.5, {}, changes=False),
+}
+EMPTY: dict[str, dict[str, Any]] = {
+    "text": {"prompt": "Hi", "stop": [], "stream": True},
+    "chat": {
+        "messages": [{"role": "user", "content": "Hi"}],
+        "stop": [],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    },
+}
+each_option = pytest.mark.parametrize("name", OPTIONS)
+
+
+def body_of(send: Send) -> dict[str, Any]:
+    assert send.body is not None
+    return send.body
+
+
+def test_every_field_has_a_case(make: Callable[..., Any]) -> None:
+    model_class: Any = make
+    assert set(OPTIONS) == set(model_class.model_fields) - model_class.NOT_PER_CALL - {"streaming"}
+
+
+@each_option
+def test_an_option_of_the_object_reaches_the_server(name: str, kind: str, make: Callable[..., Any]) -> None:
+    case = OPTIONS[name]
+    model = make(**{name: case.value})
+    assert model.invoke("Hi") == HELLO if kind == "text" else model.invoke("Hi").text == HELLO
+    assert body_of(model.asked[0]) == EMPTY[kind] | case.payload(name, kind)
+
+
+@each_option
+def test_an_option_of_a_call_reaches_the_server_and_is_gone_after_it(name: str, kind: str, make: Callable[..., Any]) -> None:
+    case = OPTIONS[name]
+    model = make()
+    model.invoke("Hi", **{name: case.value})
+    model.invoke("Hi")
+    assert [body_of(send) for send in model.asked] == [EMPTY[kind] | case.payload(name, kind), EMPTY[kind]]
+
+
+def test_nothing_is_sent_that_was_not_set(kind: str, make: Callable[..., Any]) -> None:
+    model = make(**{name: None for name in OPTIONS if name not in {"base_url", "max_retries", "wait_until_ready"}})
+    model.invoke("Hi")
+    model.invoke("Hi", temperature=None, stop=None)
+    assert [body_of(send) for send in model.asked] == [EMPTY[kind]] * 2
+
+
+def test_connection_options_reach_the_connection(make: Callable[..., Any]) -> None:
+    model = make(base_url="http://me:word@host/llm/", headers={"X-Tenant": "a"}, timeout=1.5, max_retries=5, wait_until_ready=2.5)
+    model.invoke("Hi")
+    assert model.asked[0].timeout == 1.5
+    assert (model.patience.max_retries, model.patience.wait_until_ready) == (5, 2.5)
+    assert model.client.address.url == "http://host/llm"
+    assert dict(model.client.address.headers) == {"Authorization": "Basic bWU6d29yZA==", "X-Tenant": "a"}
+    with_key = make(base_url="http://me:word@host", api_key="a-key", headers={"authorization": "other"})
+    assert dict(with_key.client.address.headers) == {"Authorization": "Bearer a-key"}
+
+
+EMBED_OPTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "model": ("tiny", {"model": "tiny"}),
+    "query_prefix": ("query: ", {"input": ["query: Hi"]}),
+    "document_prefix": ("passage: ", {}),
+    "normalize": (False, {}),
+    "batch_size": (1, {}),
+}
+EMBED_OPTIONS |= {name: (OPTIONS[name].value, {}) for name in CONNECTION_OPTIONS | {"base_url"}}
+
+
+class FakeEmbeddings(LlamafileEmbeddings):
+    """Answers with vectors of length five."""
+
+    def _embed(self, texts: list[str]) -> list[list[float]]:
+        send = next(embed(self, texts, self.model))
+        assert isinstance(send, Send)
+        self.__dict__.setdefault("_sent", []).append(body_of(send))
+        return [[3.0, 4.0]] * len(texts)
+
+    async def _aembed(self, texts: list[str]) -> list[list[float]]:
+        return self._embed(texts)
+
+
+def test_every_field_of_embeddings_has_a_case() -> None:
+    assert set(EMBED_OPTIONS) == set(LlamafileEmbeddings.model_fields)
+
+
+@pytest.mark.parametrize("name", EMBED_OPTIONS)
+def test_an_option_of_embeddings_reaches_the_server(name: str) -> None:
+    value, sent = EMBED_OPTIONS[name]
+    model = FakeEmbeddings(**{name: value})
+    model.embed_query("Hi")
+    assert model.__dict__["_sent"] == [{"input": ["Hi"], "encoding_format": "float"} | sent]
+
+
+async def test_embeddings_are_batched_prefixed_and_scaled() -> None:
+    texts = ["a", "b", "c"]
+    plain = FakeEmbeddings(batch_size=2, document_prefix="p: ")
+    assert plain.embed_documents(texts) == await plain.aembed_documents(texts) == [[0.6, 0.8]] * 3
+    assert [sent["input"] for sent in plain.__dict__["_sent"]] == [["p: a", "p: b"], ["p: c"]] * 2
+    assert FakeEmbeddings(normalize=False).embed_documents(["a"]) == [[3.0, 4.0]]
+    assert FakeEmbeddings().embed_documents([]) == []
+    assert texts == ["a", "b", "c"]
+
+
+def test_an_empty_text_is_refused_before_anything_is_sent() -> None:
+    model = FakeEmbeddings()
+    for call in (lambda: model.embed_query(" "), lambda: model.embed_documents(["a", ""])):
+        with pytest.raises(ValueError, match="is empty"):
+            call()
+    assert "_sent" not in model.__dict__
+
+
+# --- names ---
+
+
+@pytest.mark.parametrize(
+    ("alias", "name", "value"),
+    [
+        ("n_predict", "max_tokens", 7),
+        ("num_predict", "max_tokens", 7),
+        ("temp", "temperature", 0.5),
+        ("request_timeout", "timeout", 1.5),
+        ("callback_manager", "callbacks", [BaseCallbackHandler()]),
+    ],
+)
+def test_other_spellings_are_read(alias: str, name: str, value: Any, make: Callable[..., Any]) -> None:
+    assert make.ALIASES.keys() == {"n_predict", "num_predict", "temp", "request_timeout", "callback_manager"}  # type: ignore[attr-defined]  # it is a class
+    assert getattr(make(**{alias: value}), name) == value
+    if name != "callbacks":
+        model = make()
+        model.invoke("Hi", **{alias: value})
+        assert getattr(model.with_options({alias: value}), name) == value
+
+
+def test_embeddings_read_the_old_timeout() -> None:
+    make_embeddings: Callable[..., LlamafileEmbeddings] = LlamafileEmbeddings
+    assert make_embeddings(request_timeout=1.5).timeout == 1.5
+
+
+def test_an_option_given_twice_is_refused(make: Callable[..., Any]) -> None:
+    twice = {"n_predict": 1, "max_tokens": 2}
+    calls: list[Callable[[], Any]] = [lambda: make(**twice), lambda: make().invoke("Hi", **twice)]
+    for call in calls:
+        with pytest.raises(InvalidOptionError, match="`max_tokens` was given twice, once as `max_tokens`"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("temprature", "Did you mean `temperature`?"),
+        ("num_predicts", "Did you mean `num_predict`?"),
+        ("zzzzzz", "See the parameters of"),
+        ("model_kwargs", "has no option `model_kwargs`"),
+    ],
+)
+def test_an_unknown_option_is_refused_with_the_nearest_name(name: str, words: str, make: Callable[..., Any], path: Path) -> None:
+    for call in (lambda given: make(**given), lambda given: path(make(), "Hi", **given)):
+        with pytest.raises(InvalidOptionError) as caught:
+            call({name: 1})
+        assert words in str(caught.value)
+        assert "pydantic" not in str(caught.value)
+
+
+@pytest.mark.parametrize("option", [{"temperature": -1}, {"temperature": "hot"}, {"top_p": 2}, {"max_tokens": -2}, {"timeout": 0}])
+def test_a_value_out_of_range_is_refused(option: dict[str, Any], make: Callable[..., Any], path: Path) -> None:
+    (name,) = option
+    for call in (lambda: make(**option), lambda: path(make(), "Hi", **option)):
+        with pytest.raises(InvalidOptionError, match=f"`{name}`"):
+            call()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_no_number_is_refused(value: float, make: Callable[..., Any]) -> None:
+    for name in ("temperature", "presence_penalty", "timeout", "logit_bias"):
+        with pytest.raises(InvalidOptionError):
+            make(**{name: {"5": value} if name == "logit_bias" else value})
+
+
+@pytest.fixture
+def fresh_advice() -> Iterator[None]:
+    options._advise_once.cache_clear()
+    yield
+    options._advise_once.cache_clear()
+
+
+@pytest.mark.usefixtures("fresh_advice")
+def test_retired_arguments_warn_once_and_change_nothing(kind: str, make: Callable[..., Any]) -> None:
+    assert make.RETIRED  # type: ignore[attr-defined]  # it is a class
+    for name in make.RETIRED:  # type: ignore[attr-defined]  # it is a class
+        with pytest.warns(UserWarning, match=rf"`{name}` of \w+ has no effect"):
+            model = make(**{name: 1})
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            make(**{name: 1})
+            model.invoke("Hi", **{name: 1})
+        assert body_of(model.asked[0]) == EMPTY[kind]
+
+
+# --- stop ---
+
+
+def test_both_kinds_of_stop_are_merged_on_every_path(make: Callable[..., Any], path: Path) -> None:
+    mine, yours = ["A", "B"], ["B", "C"]
+    model = make(stop=mine)
+    path(model, "Hi", stop=yours)
+    path(model, "Hi")
+    assert {tuple(body_of(send)["stop"]) for send in model.asked} == {("A", "B", "C"), ("A", "B")}
+    assert (mine, yours) == (["A", "B"], ["B", "C"])
+
+
+def test_an_empty_stop_and_a_stop_that_is_no_list_are_refused(make: Callable[..., Any], path: Path) -> None:
+    for stop in ([""], ["a", ""]):
+        with pytest.raises(InvalidOptionError, match="empty string"):
+            make(stop=stop)
+        with pytest.raises(InvalidOptionError, match="empty string"):
+            path(make(), "Hi", stop=stop)
+    with pytest.raises(InvalidOptionError, match=r"stop=\['abc'\]"):
+        path(make(), "Hi", stop="abc")
+
+
+# --- calls and copies ---
+
+
+def test_a_calls_options_hold_on_every_path_and_for_that_call_only(make: Callable[..., Any], path: Path) -> None:
+    model = make(temperature=0.1)
+    path(model, "Hi", temperature=0.9, n_predict=3)
+    path(model, "Hi")
+    sent = [(body.get("temperature"), body.get("n_predict", body.get("max_tokens"))) for body in map(body_of, model.asked)]
+    half = len(sent) // 2
+    assert sent == [(0.9, 3)] * half + [(0.1, None)] * half
+
+
+def test_what_the_caller_gave_is_not_changed(make: Callable[..., Any], path: Path) -> None:
+    given = {name: case.value for name, case in OPTIONS.items() if name != "model"}  # the path's own argument has that name
+    before = copy.deepcopy(given)
+    path(make(**given), "Hi", **given)
+    assert given == before
+
+
+def test_bound_configured_copied_and_pickled_models_work(kind: str, make: Callable[..., Any]) -> None:
+    model = make(temperature=0.1, base_url="http://me:word@host", api_key="a-key", headers={"X": "y"})
+    model.client.close()
+    model.bind(temperature=0.9, stop=["A"]).invoke("Hi")
+    assert body_of(model.asked[-1]) == EMPTY[kind] | {"temperature": 0.9, "stop": ["A"]}
+    configurable = model.configurable_fields(temperature=ConfigurableField(id="heat"))
+    for heat in (0.3, 0.4):
+        bound, _ = configurable.prepare({"configurable": {"heat": heat}})
+        bound.invoke("Hi")
+        assert body_of(bound.asked[-1])["temperature"] == heat
+        assert bound.client.address == model.client.address
+    real = (Llamafile if kind == "text" else ChatLlamafile)(
+        temperature=0.1, api_key=SecretStr("a-key"), base_url="http://me:word@host"
+    )
+    address = real.client.address
+    copies = [real.model_copy(), real.model_copy(deep=True), copy.copy(real), copy.deepcopy(real)]
+    for twin in [*copies, pickle.loads(pickle.dumps(real))]:  # noqa: S301 - our own bytes
+        assert twin.payload() == {"temperature": 0.1}
+        assert twin.client.address == address
+    assert real.with_options({"temperature": 0.5}).client is real.client
+
+
+# --- the cache ---
+
+
+@pytest.mark.parametrize("given", ["to the object", "to the call"])
+@each_option
+def test_the_cache_key_holds_what_changes_the_answer(name: str, given: str, make: Callable[..., Any]) -> None:
+    case = OPTIONS[name]
+    cache = InMemoryCache()
+    base = {"cache": cache, "model": "other"}
+    plain = make(**base)
+    plain.invoke("Hi")
+    changed = make(**(base | {name: case.value})) if given == "to the object" else plain
+    changed._asked.clear()
+    call = {} if given == "to the object" else {name: case.value}
+    changed.invoke("Hi", **call)
+    changed.invoke("Hi", **call)
+    assert len(changed.asked) == int(case.changes)
+
+
+def test_both_kinds_of_stop_are_in_the_key(make: Callable[..., Any], path: Path) -> None:
+    if path.__name__ in {"stream", "astream", "astream_events"}:
+        return  # LangChain does not cache streams
+    cache = InMemoryCache()
+    one, other = make(cache=cache, model="m", stop=["A"]), make(cache=cache, model="m", stop=["B"])
+    path(one, "Hi")
+    path(other, "Hi")
+    assert other.asked
+
+
+# --- secrets ---
+
+
+class Trace(BaseCallbackHandler):
+    """Writes down all that a tracer is told."""
+
+    def __init__(self) -> None:
+        self.told = ""
+
+    def on_llm_start(self, *args: Any, **kwargs: Any) -> None:
+        self.told += f"{args} {kwargs}"
+
+    def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+        self.told += f"{args} {kwargs}"
+
+
+SECRET = {"base_url": "http://me:hidden@host", "api_key": "hidden", "headers": {"X-Key": "hidden"}}
+
+
+def test_secrets_are_in_no_text_and_no_trace(make: Callable[..., Any], path: Path) -> None:
+    model = make(**SECRET)
+    trace = Trace()
+    path(model, "Hi", {"callbacks": [trace]})
+    dumped = [dumps(model), model.model_dump_json(exclude={"headers"}, fallback=str)]
+    shown = [repr(model), str(model), repr(model.client.address), str(model._identifying_params), str(model._serialized)]
+    for text in [trace.told, *dumped, *shown, str(model.asked)]:
+        assert "hidden" not in text
+        assert "bWU6aGlkZGVu" not in text  # the same as basic authentication
+    assert trace.told
+
+
+@pytest.mark.parametrize("name", SECRET)
+def test_secrets_of_a_call_are_in_no_trace(name: str, make: Callable[..., Any], path: Path) -> None:
+    if name == "base_url":
+        return  # LangChain is told of it, as of every option; credentials belong in `api_key` or `headers`
+    model = make()
+    trace = Trace()
+    path(model, "Hi", {"callbacks": [trace]}, **{name: SECRET[name]})
+    assert "hidden" not in trace.told
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"base_url": "ftp://me:hidden@host"},
+        {"base_url": "http://me:hidden@"},
+        {"api_key": ["hidden"]},
+        {"api_key": "hidden\n"},
+        {"headers": {"X-Key": ["hidden"]}},
+        {"headers": {"X-Key": "hidden\r\n"}},
+    ],
+)
+def test_secrets_are_in_no_refusal(wrong: dict[str, Any], make: Callable[..., Any]) -> None:
+    for call in (lambda: make(**wrong), lambda: make().invoke("Hi", **wrong), lambda: LlamafileEmbeddings(**wrong)):
+        with pytest.raises(InvalidOptionError) as caught:
+            call()
+        error: BaseException | None = caught.value
+        while error is not None:
+            assert "hidden" not in f"{error} {error!r}"
+            error = error.__cause__ or error.__context__
