@@ -22,13 +22,16 @@ if TYPE_CHECKING:
 
 POOL = 256
 """Examples drawn at once and sorted by length, so that a batch holds little padding."""
+COPY = -1
+COPY_WEIGHT = 0.2
+"""Weight of prompt tokens that repeat earlier ones (the question's second copy, names that come again)."""
 FIRST_TOKEN_WEIGHT = 3.0
 """The first token of an answer decides which sentence is copied; it counts more in the loss."""
 
 
 @dataclass
 class Row:
-    """One tokenised example: `turns` numbers the assistant turn of each token that is learnt (0: not learnt)."""
+    """One tokenised example: `turns` numbers the assistant turn of each token (0: not learnt, -1: a copy in the prompt)."""
 
     ids: list[int]
     turns: list[int]
@@ -61,6 +64,17 @@ def tokenise(tokenizer: Tokenizer, example: Example) -> Row:
     return Row(ids, turns, example.task)
 
 
+def mark_copies(row: Row) -> Row:
+    """Mark the prompt tokens that follow from an earlier occurrence of the two tokens before them."""
+    following: dict[tuple[int, int], int] = {}
+    for index in range(1, len(row.ids) - 1):
+        pair, after = (row.ids[index - 1], row.ids[index]), row.ids[index + 1]
+        if following.get(pair) == after and row.turns[index + 1] == 0:
+            row.turns[index + 1] = COPY
+        following[pair] = after
+    return row
+
+
 def collate(rows: list[Row], rng: random.Random | None = None) -> Batch:
     """Pad rows into a batch; with `rng` positions start and jump at random, so that all of the context is learnt."""
     time = max(len(row.ids) for row in rows) - 1
@@ -80,7 +94,7 @@ def collate(rows: list[Row], rng: random.Random | None = None) -> Batch:
             if turn:
                 where.append(number * time + index)
                 targets.append(row.ids[index + 1])
-                weights.append(1.0 if row.turns[index] == turn else FIRST_TOKEN_WEIGHT)
+                weights.append(COPY_WEIGHT if turn == COPY else 1.0 if row.turns[index] == turn else FIRST_TOKEN_WEIGHT)
                 owners.append((number, turn))
     return Batch(inputs, positions, torch.tensor(where), torch.tensor(targets), torch.tensor(weights), owners)
 
@@ -88,7 +102,7 @@ def collate(rows: list[Row], rng: random.Random | None = None) -> Batch:
 def batches(tokenizer: Tokenizer, seed: str, level: float, tokens: int) -> Iterator[Batch]:
     """Yield the batches of one pool, each of about `tokens` tokens with padding."""
     rng = random.Random(seed)  # noqa: S311 - training data, no secret
-    rows = sorted((tokenise(tokenizer, chat_tasks.draw(rng, level)) for _ in range(POOL)), key=lambda row: len(row.ids))
+    rows = sorted((mark_copies(tokenise(tokenizer, chat_tasks.draw(rng, level))) for _ in range(POOL)), key=lambda row: len(row.ids))
     groups: list[list[Row]] = [[]]
     for row in rows:
         if groups[-1] and (len(groups[-1]) + 1) * len(row.ids) > tokens:

@@ -128,7 +128,7 @@ def _loose_fact(rng: random.Random, *, held_out: bool) -> Fact:
 
 
 def _facts(rng: random.Random, count: int, *, held_out: bool) -> list[Fact]:
-    loose = rng.random() < 0.12  # noqa: PLR2004
+    loose = rng.random() < 0.15  # noqa: PLR2004
     facts = [_loose_fact(rng, held_out=held_out) if loose else make_fact(rng, held_out=held_out)]
     tries = 0
     while len(facts) < count and tries < 4 * count:
@@ -143,14 +143,14 @@ def _facts(rng: random.Random, count: int, *, held_out: bool) -> list[Fact]:
         if not clash:
             facts.append(fact)
     if not loose:
-        facts = [_stretch(rng, fact, held_out=held_out) if rng.random() < 0.2 else fact for fact in facts]  # noqa: PLR2004
+        facts = [_stretch(rng, fact, held_out=held_out) if rng.random() < 0.3 else fact for fact in facts]  # noqa: PLR2004
     return facts
 
 
 def _passage(rng: random.Random, told: list[str], level: float, *, held_out: bool) -> str:
     """Put sentences into one passage: with filler sentences, as a list, or under a heading."""
     lines = list(told)
-    for _ in range(rng.choice((0, 0, 1, 1, 2)) if rng.random() < level else 0):
+    for _ in range(rng.randint(0, 3 - len(lines)) if rng.random() < level else 0):
         lines.insert(rng.randint(0, len(lines)), make_filler(rng, held_out=held_out))
     style = rng.random() if level > 0.2 else 0.0  # noqa: PLR2004
     if style < 0.75:  # noqa: PLR2004
@@ -167,8 +167,8 @@ def _passage(rng: random.Random, told: list[str], level: float, *, held_out: boo
 
 
 def _passages(rng: random.Random, level: float, count: int, *, held_out: bool) -> tuple[list[Fact], list[str]]:
-    most = 1 if level < 0.1 else 2 if level < 0.4 else 3  # noqa: PLR2004
-    sizes = [rng.randint(1, most) for _ in range(count)]
+    most = (1,) if level < 0.1 else (1, 2) if level < 0.4 else (1, 1, 2, 2, 3)  # noqa: PLR2004
+    sizes = [rng.choice(most) for _ in range(count)]
     facts = _facts(rng, sum(sizes), held_out=held_out)
     rng.shuffle(facts)
     passages, rest = [], list(facts)
@@ -179,10 +179,10 @@ def _passages(rng: random.Random, level: float, count: int, *, held_out: bool) -
 
 
 def passage_count(rng: random.Random, level: float) -> int:
-    """Draw the number of passages for training: from 1 to 4 at level 0 up to 8, never the held-out one."""
+    """Draw the number of passages for training: from 1 to 3 at level 0 up to 6, never the held-out one."""
     if level < 0.05:  # noqa: PLR2004
         return rng.choice((1, 2, 2, 3))
-    counts = (1, 2, 2, 3, 3, 4) if level < 0.5 else (1, 2, 2, 3, 3, 4, 4, 4, 6, 8)  # noqa: PLR2004
+    counts = (1, 2, 2, 3, 3, 4) if level < 0.5 else (1, 2, 2, 2, 3, 3, 4, 4, 6)  # noqa: PLR2004
     return rng.choice(counts)
 
 
@@ -268,7 +268,7 @@ def passages(rng: random.Random, level: float, *, held_out: bool = False, count:
     training = count is None
     count = count or passage_count(rng, level)
     facts, texts = _passages(rng, level, count, held_out=held_out)
-    turns = 1 if not training else rng.choice((1, 1, 2, 3))
+    turns = 1 if not training else min(rng.choice((2, 3, 4)), 1 + len(facts))
     share = 0.22 if level > 0.05 else 0.1  # noqa: PLR2004
     messages: list[dict[str, Any]] = []
     for turn in range(turns):
@@ -469,17 +469,17 @@ def unicode_copy(rng: random.Random, level: float, *, held_out: bool = False) ->
 Task = Callable[..., Example]
 MIX: dict[Task, tuple[float, float]] = {
     # share at level 0, share at level 1
-    passages: (0.40, 0.50),
-    repeat: (0.12, 0.02),
-    pick_line: (0.16, 0.03),
-    tool: (0.14, 0.20),
-    json_object: (0.07, 0.10),
-    raw_completion: (0.01, 0.03),
-    small_talk: (0.02, 0.02),
-    memory: (0.03, 0.03),
+    passages: (0.42, 0.42),
+    repeat: (0.12, 0.05),
+    pick_line: (0.12, 0.04),
+    tool: (0.14, 0.22),
+    json_object: (0.09, 0.13),
+    raw_completion: (0.01, 0.02),
+    small_talk: (0.01, 0.02),
+    memory: (0.02, 0.02),
     questions: (0.02, 0.03),
-    summary: (0.02, 0.03),
-    unicode_copy: (0.01, 0.01),
+    summary: (0.03, 0.03),
+    unicode_copy: (0.02, 0.02),
 }
 
 

@@ -26,14 +26,14 @@ from .chat_data import batches, held_out_examples, score
 from .chat_model import Chat, Config
 
 WORK = tokenizer_module.WORK
-TOTAL = 20_000_000
+TOTAL = 15_000_000
 """Training tokens; the learning rate falls to nothing over the last `COOLDOWN` of them."""
 COOLDOWN = 0.3
-RAMP = 5_000_000
+RAMP = 7_000_000
 """Tokens over which the tasks grow from easy to full length."""
-BATCH = 6144
+BATCH = 2048
 MUON_RATE = 0.02
-ADAM_RATE = 3e-3
+ADAM_RATE = 1e-3
 EVALUATE_SECONDS = 240
 SAVE_SECONDS = 60
 
@@ -134,7 +134,8 @@ def train(rank: int, processes: int, total: int, folder: Path) -> None:
         optimiser.state.update({name: value for name, value in arrays.items() if not name.startswith("w.")})
         optimiser.step_count = note["step"]
     examples = held_out_examples()
-    saved = evaluated = shown = time.monotonic()
+    saved = shown = time.monotonic()
+    evaluated = saved - EVALUATE_SECONDS + 60  # the first score soon after a start
     recent: list[float] = []
     speed_start, speed_seen = time.monotonic(), note["seen"]
 

@@ -86,15 +86,15 @@ def make_word(rng: random.Random, *, held_out: bool = False, scripts: bool = Tru
     """Return one invented proper name ("Velmor", "Åsken", "王伟"), of the split that `held_out` names."""
     while True:
         kind = rng.random()
-        if not scripts or kind < 0.80:  # noqa: PLR2004
+        if not scripts or kind < 0.86:  # noqa: PLR2004
             word = _syllable_word(rng, 0.12)
-        elif kind < 0.88:  # noqa: PLR2004
-            word = _letters_word(rng)
         elif kind < 0.92:  # noqa: PLR2004
+            word = _letters_word(rng)
+        elif kind < 0.95:  # noqa: PLR2004
             word = _script_word(rng, "chinese", 2, 3)
-        elif kind < 0.96:  # noqa: PLR2004
-            word = _script_word(rng, "japanese", 2, 5)
         elif kind < 0.98:  # noqa: PLR2004
+            word = _script_word(rng, "japanese", 2, 5)
+        elif kind < 0.99:  # noqa: PLR2004
             word = _script_word(rng, "cyrillic", 4, 7).capitalize()
         else:
             word = _script_word(rng, "greek", 4, 7).capitalize()
