@@ -1,4 +1,4 @@
-# `make help` lists what there is. Needs python3 (3.11 or later) and a package index.
+# `make help` lists what there is. Needs python3 (3.11 or later), a package index and, for the tests, a C compiler.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -28,7 +28,7 @@ docs: .venv/docs.stamp  ## Build the documentation in docs/_build/html; a warnin
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 
 bench: .venv/test.stamp  ## Run every benchmark
-	set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python -m "benchmarks.$$(basename "$$file" .py)"; done
+	set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python -m "benchmarks.$$(basename "$$file" .py)"; done
 
 clean:  ## Remove what these targets made
 	rm -rf .venv .engines docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
