@@ -88,7 +88,7 @@ def evaluate(path: Path) -> dict[str, dict[str, float]]:
     found = {}
     with engine(path) as embed:
         for others in (0, 2, 5):
-            name = f"generated facts, passages of {others + 1} sentences"
+            name = f"generated facts, passages of {others + 1} sentence{'s' if others else ''}"
             found[name] = among_fifty(embed, functools.partial(world_example, held_out=True, others=others), name)
         name = "generated everyday sentences, reworded"
         found[name] = among_fifty(embed, functools.partial(prose_example, held_out=True), name)
