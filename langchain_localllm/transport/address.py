@@ -36,7 +36,7 @@ class Address:
         parts = _split(text if "://" in text else f"http://{text}")
         sent = {_header_name(name): value for name, value in (headers or {}).items()}
         if parts.username is not None:
-            sent.setdefault("Authorization", basic_auth(unquote(parts.username), unquote(parts.password or "")))
+            sent["Authorization"] = basic_auth(unquote(parts.username), unquote(parts.password or ""))
         for name, value in sent.items():
             _check_header(name, value)
         location = parts.netloc.rpartition("@")[2]

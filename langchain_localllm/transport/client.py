@@ -5,10 +5,12 @@ import contextlib
 import json
 import os
 import time
+import urllib.request
 import weakref
 from collections.abc import AsyncGenerator, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 import requests
@@ -172,7 +174,8 @@ class HttpClient:
 
     def _new_session(self) -> requests.Session:
         session = requests.Session()
-        session.trust_env = not self.address.is_loopback  # neither proxies nor .netrc for this machine
+        session.trust_env = not self.address.is_loopback  # no proxy for this machine
+        session.auth = _unchanged
         session.headers.update(_HEADERS)
         session.headers.update(dict(self.address.headers))
         adapter = requests.adapters.HTTPAdapter(pool_maxsize=_POOL_SIZE)
@@ -185,12 +188,13 @@ class HttpClient:
         held = self._async_sessions.get(loop)
         if held is None:
             life = self._session_life()
-            held = self._async_sessions[loop] = _LoopSession(await anext(life), life)
+            held = self._async_sessions[loop] = _LoopSession(await anext(life), life, _proxy_for(self.address))
         response = await held.session.request(
             send.method,
             self.address.url + send.path,
             data=_json(send.body),
             headers=_JSON,
+            proxy=held.proxy,
             timeout=aiohttp.ClientTimeout(sock_connect=_connect_seconds(send), sock_read=send.timeout),
             allow_redirects=False,
         )
@@ -201,7 +205,6 @@ class HttpClient:
         loop = asyncio.get_running_loop()
         async with aiohttp.ClientSession(
             headers={**_HEADERS, **dict(self.address.headers)},
-            trust_env=not self.address.is_loopback,
             connector=aiohttp.TCPConnector(limit=0),
         ) as session:
             try:
@@ -214,10 +217,25 @@ class HttpClient:
 class _LoopSession:
     session: aiohttp.ClientSession
     life: AsyncGenerator[aiohttp.ClientSession]
+    proxy: str | None
 
 
 def _connect_seconds(send: Send) -> float:
     return _CONNECT_SECONDS if send.timeout is None else min(_CONNECT_SECONDS, send.timeout)
+
+
+def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keeps our headers: without an `auth`, `requests` would put a password from .netrc in the place of the key."""
+    return request
+
+
+def _proxy_for(address: Address) -> str | None:
+    """The environment's proxy for a server on another machine. aiohttp itself finds it only together with .netrc."""
+    parts = urlsplit(address.url)
+    if address.is_loopback or urllib.request.proxy_bypass(parts.netloc):
+        return None
+    proxies = urllib.request.getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")
 
 
 def _json(body: dict[str, Any] | None) -> bytes | None:
