@@ -510,6 +510,21 @@ def test_neither_proxies_nor_netrc_touch_this_machine(
     assert all("authorization" not in request.headers for request in server.requests)
 
 
+def test_another_machine_is_reached_through_the_proxy_and_with_its_own_key(
+    kind: str, path: paths.Path, server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine model.example login me password hidden\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, server.base_url)
+    server.script = lambda _: hello(kind)
+    assert path(make(kind, "http://model.example:8080", api_key="a-key"), PROMPT) == "".join(HELLO)
+    assert all(request.path.startswith("http://model.example:8080/") for request in server.requests)
+    assert {request.headers["authorization"] for request in server.requests} == {"Bearer a-key"}
+
+
 def test_a_redirect_is_not_followed(kind: str, path: paths.Path, server: ScriptedServer) -> None:
     with ScriptedServer(hello(kind)) as elsewhere:
         server.script = lambda _: Answer(status=301, headers={"Location": elsewhere.base_url})

@@ -57,9 +57,10 @@ def test_credentials_become_a_header_and_are_not_shown() -> None:
     assert "hidden" not in str(caught.value)
 
 
-def test_a_given_authorization_is_kept() -> None:
-    assert dict(Address.parse("http://a:b@host", {"Authorization": "Bearer k"}).headers) == {"Authorization": "Bearer k"}
-    assert dict(Address.parse("http://a:b@host", {"authorization": "Bearer k"}).headers) == {"Authorization": "Bearer k"}
+def test_an_address_with_credentials_never_gets_those_of_another() -> None:
+    for name in ("Authorization", "authorization"):
+        assert dict(Address.parse("http://host", {name: "Bearer k"}).headers) == {"Authorization": "Bearer k"}
+        assert dict(Address.parse("http://a:b@host", {name: "Bearer k"}).headers) == {"Authorization": "Basic YTpi"}
 
 
 @pytest.mark.parametrize(
