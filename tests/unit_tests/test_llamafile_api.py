@@ -282,6 +282,8 @@ FAILURE = {"code": 500, "message": "Compute error.", "type": "server_error"}
         (404, "404 page not found", errors.WrongServerError, "does not speak llama.cpp's API"),
         (404, NO_MODEL, errors.ModelMissingError, "`tiny` does not exist"),
         (404, {"error": NO_MODEL}, errors.ModelMissingError, "`tiny` does not exist"),
+        (404, {"detail": "Not Found"}, errors.WrongServerError, "does not speak llama.cpp's API"),
+        (422, {"detail": [{"msg": "Input should be a number"}]}, errors.InvalidRequestError, "should be a number"),
         (405, "", errors.WrongServerError, "does not speak llama.cpp's API"),
         (429, {"error": "slow down"}, errors.RateLimitError, "slow down"),
         (500, {"error": FAILURE}, errors.ServerError, "Compute error."),

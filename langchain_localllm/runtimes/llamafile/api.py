@@ -40,7 +40,8 @@ class ErrorReader:
         error = body.get("error", body) if isinstance(body, dict) else {}
         if not isinstance(error, dict):
             error = {"message": error}
-        reason = str(error.get("message") or error.get("content") or (body.strip() if isinstance(body, str) else ""))
+        words = (error.get(name) for name in ("message", "content", "detail"))  # today's, old llamafiles', other servers'
+        reason = str(next(filter(None, words), body.strip() if isinstance(body, str) else ""))
         if error.get("type") == "exceed_context_size_error":
             return _context_error(error.get("n_prompt_tokens"), error.get("n_ctx"))
         if too_large := _TOO_LARGE.search(reason):  # what a server started for embeddings says
