@@ -117,17 +117,12 @@ def _index(chunks: "list[Document]", embedding_url: str, passages: int) -> "Vect
 
 
 def _sources(answer: str, found: "list[Document]") -> "list[tuple[int, Document]]":
-    """The passages, numbered, that hold the answer word for word; all of them where none does, and none for no answer."""
-    from langchain_localllm.rag import NO_ANSWER
+    """The passages that the answer names by number; all of them where it names none, and none for no answer."""
+    from langchain_localllm.rag import NO_ANSWER, cited_passages
 
     if not answer or answer.startswith(NO_ANSWER):
         return []
-    numbered = list(enumerate(found, 1))
-    return [(number, passage) for number, passage in numbered if _plain(answer) in _plain(passage.page_content)] or numbered
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.lower().split()).rstrip(".")
+    return cited_passages(answer, found) or list(enumerate(found, 1))
 
 
 def _print_answer(pieces: Iterable[str]) -> str:
@@ -144,13 +139,17 @@ def _print_answer(pieces: Iterable[str]) -> str:
 
 
 def _print_sources(answer: str, found: "list[Document]", *, in_full: bool) -> None:
+    from langchain_localllm.rag import format_passages
+
     sources = _sources(answer, found)
-    if sources or in_full:
+    if sources:
         print("\nSources:")
-    for number, passage in list(enumerate(found, 1)) if in_full else sources:
+    for number, passage in sources:
         print(f"[{number}] {_place(passage.metadata)}")
-        if in_full:
-            print(textwrap.indent(passage.page_content, "    "))
+    if in_full:
+        print("\nPassages:")
+        for passage, text in zip(found, format_passages(found).split("\n\n"), strict=True):
+            print(f"{_place(passage.metadata)}\n{textwrap.indent(text, '    ')}")
 
 
 def _place(metadata: dict[str, Any]) -> str:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from langchain_localllm.rag.chain import NO_ANSWER as NO_ANSWER
     from langchain_localllm.rag.chain import answer_chain as answer_chain
     from langchain_localllm.rag.chain import answer_prompt as answer_prompt
-    from langchain_localllm.rag.chain import format_passages as format_passages
+    from langchain_localllm.rag.cite import cited_passages as cited_passages
+    from langchain_localllm.rag.cite import format_passages as format_passages
     from langchain_localllm.rag.defaults import CHUNK_SIZE as CHUNK_SIZE
     from langchain_localllm.rag.defaults import PASSAGES as PASSAGES
     from langchain_localllm.rag.find import find_files as find_files
@@ -40,7 +41,8 @@ __getattr__, __dir__, __all__ = lazy_exports(  # `localllm --help` must not wait
         "answer_prompt": "langchain_localllm.rag.chain",
         "build_index": "langchain_localllm.rag.index",
         "find_files": "langchain_localllm.rag.find",
-        "format_passages": "langchain_localllm.rag.chain",
+        "cited_passages": "langchain_localllm.rag.cite",
+        "format_passages": "langchain_localllm.rag.cite",
         "load_documents": "langchain_localllm.rag.load",
         "load_file": "langchain_localllm.rag.load",
         "split_documents": "langchain_localllm.rag.split",

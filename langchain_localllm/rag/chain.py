@@ -1,6 +1,5 @@
 """The chain from a question to an answer: retrieve, put the passages in a prompt, call the model."""
 
-from collections.abc import Iterable
 from operator import itemgetter
 from typing import Any
 
@@ -10,10 +9,12 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import BasePromptTemplate, ChatPromptTemplate, PromptTemplate
 from langchain_core.runnables import Runnable, RunnableBranch, RunnableLambda, RunnablePassthrough
 
+from langchain_localllm.rag.cite import format_passages
+
 NO_ANSWER = "The passages do not tell."
 """What the model is asked to say when the passages hold no answer."""
 
-_INSTRUCTION = f"Answer the question with a sentence from the passages. If they do not tell, say: {NO_ANSWER}"
+_INSTRUCTION = f"Answer the question with a sentence from the passages and its number. If they do not tell, say: {NO_ANSWER}"
 _QUESTION = "Question: {question}\n\n{passages}\n\nQuestion: {question}"  # twice: a tiny model reads only forwards
 
 
@@ -25,12 +26,13 @@ def answer_chain(
     Args:
         retriever: Takes the question and returns passages, best first: `index.as_retriever(search_kwargs={"k": 3})`.
         llm: A text or chat model of LangChain, also with `.bind()` or `.with_retry()` around it.
-        prompt: A template over `passages` (one text) and `question`. Default: `answer_prompt(llm)`.
+        prompt: A template over `passages` (one text, its sentences numbered) and `question`. Default: `answer_prompt(llm)`.
 
     Returns:
         A Runnable from `{"question": ...}` to `{"question": ..., "context": [Document, ...], "answer": str}`. Its
         `stream` and `astream` give the question first, then the passages, then the answer piece by piece. Without any
-        passage the model is not called and the answer is `NO_ANSWER`.
+        passage the model is not called and the answer is `NO_ANSWER`. `cited_passages` finds the passages whose sentences an
+        answer names by their numbers, as in "[2] The boat is blue."
 
     Example:
         >>> from langchain_core.language_models import FakeListChatModel
@@ -51,18 +53,6 @@ def answer_prompt(llm: Runnable[Any, Any]) -> BasePromptTemplate[Any]:
     if _is_chat_model(llm):
         return ChatPromptTemplate.from_messages([("system", _INSTRUCTION), ("human", _QUESTION)])
     return PromptTemplate.from_template(f"{_INSTRUCTION}\n\n{_QUESTION}\nAnswer:")
-
-
-def format_passages(passages: Iterable[Document]) -> str:
-    """Number the passages for the prompt.
-
-    Example:
-        >>> print(format_passages([Document("The boat is blue."), Document("The key is old.")]))
-        [1] The boat is blue.
-        <BLANKLINE>
-        [2] The key is old.
-    """
-    return "\n\n".join(f"[{number}] {passage.page_content}" for number, passage in enumerate(passages, 1))
 
 
 def _prompt_values(found: dict[str, Any]) -> dict[str, str]:
