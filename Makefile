@@ -17,7 +17,7 @@ demo: .venv/demo.stamp  ## Ask the tiny models about the handbook in docs/handbo
 	$(BIN)/python tools/demo.py
 
 test: .venv/test.stamp .engines/ollama/done  ## Run all tests, those with real engines too; PYTEST_ARGS adds options
-	$(BIN)/python -m pytest tests $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: .venv/lint.stamp  ## Check style (ruff, every rule) and types (mypy, strict)
 	$(BIN)/ruff check .
