@@ -117,12 +117,12 @@ def _index(chunks: "list[Document]", embedding_url: str, passages: int) -> "Vect
 
 
 def _sources(answer: str, found: "list[Document]") -> "list[tuple[int, Document]]":
-    """The passages that the answer names by number; all of them where it names none, and none for no answer."""
+    """The passages that the answer names by number; all of them, with 0, where it names none; and none for no answer."""
     from langchain_localllm.rag import NO_ANSWER, cited_passages
 
     if not answer or answer.startswith(NO_ANSWER):
         return []
-    return cited_passages(answer, found) or list(enumerate(found, 1))
+    return cited_passages(answer, found) or [(0, passage) for passage in found]
 
 
 def _print_answer(pieces: Iterable[str]) -> str:
@@ -145,7 +145,7 @@ def _print_sources(answer: str, found: "list[Document]", *, in_full: bool) -> No
     if sources:
         print("\nSources:")
     for number, passage in sources:
-        print(f"[{number}] {_place(passage.metadata)}")
+        print(f"[{number}]" if number else "-", _place(passage.metadata))
     if in_full:
         print("\nPassages:")
         for passage, text in zip(found, format_passages(found).split("\n\n"), strict=True):
