@@ -337,8 +337,9 @@ def test_installed_llama_server_is_preferred(tmp_path: Path, monkeypatch: pytest
     )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    with LocalServer(tiny_chat_model(), api_key="k", extra_args=["--pooling", "mean"]) as server:
+    with LocalServer(tiny_chat_model(), api_key="k", extra_args=["--pooling", "mean", "--host", "127.0.0.3"]) as server:
         assert "it is me" in server.log_tail()
+        assert f"listening on http://127.0.0.1:{server.port}" in server.log_tail()  # whatever extra_args say
         assert "--pooling mean" in server.log_tail()
         assert ask(server, "/tokenize", {"content": "x"}, key="k")["tokens"]
 

@@ -61,9 +61,11 @@ class Child:
         if self._final_log is not None:
             return self._final_log
         number = self._log.fileno()
-        size = os.fstat(number).st_size
-        # pread, since moving the file's position would move it for the process too
-        return os.pread(number, _TAIL, max(0, size - _TAIL)).decode(errors="replace")
+        start = max(0, os.fstat(number).st_size - _TAIL)
+        if hasattr(os, "pread"):  # moving the file's position would move it for the process too
+            return os.pread(number, _TAIL, start).decode(errors="replace")
+        self._log.seek(start)  # Windows: reads to the end, where the process goes on writing
+        return self._log.read().decode(errors="replace")
 
     def stop(self) -> None:
         """Ends the process and all that it started: within about three seconds, whatever they do. Twice is no error."""

@@ -49,7 +49,7 @@ def _watch(starter_lives: int, server: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     while os.getppid() == server and not select.select([starter_lives], [], [], 1.0)[0]:
         pass
-    with contextlib.suppress(ProcessLookupError):
+    with contextlib.suppress(OSError):  # macOS refuses where one of the group has ended
         os.killpg(0, signal.SIGTERM)
     deadline = time.monotonic() + GRACE
     while os.getppid() == server and time.monotonic() < deadline:

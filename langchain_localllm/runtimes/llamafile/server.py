@@ -169,7 +169,7 @@ class LocalServer:
         if self._api_key:
             environment["LLAMA_API_KEY"] = self._api_key  # the command line would show it in `ps`
         try:
-            self._child = Child([*self._program, "--host", HOST, "--port", str(self._port), *self._options], environment)
+            self._child = Child([*self._program, *self._options, "--host", HOST, "--port", str(self._port)], environment)
         except OSError as error:
             raise ServerStartError(f"The server of {self._path} cannot be started: {error.strerror}.") from error
         # Runs at the latest when this object is collected or the interpreter exits.
@@ -198,7 +198,7 @@ class LocalServer:
                     + ": give a larger startup_timeout, or a smaller model."
                 )
             time.sleep(pause)
-            pause = min(pause * 1.5, 0.25)
+            pause = min(pause * 1.2, 0.25)
 
     def _check_key(self) -> None:
         """An engine that does not read its key from the environment would serve everybody."""
