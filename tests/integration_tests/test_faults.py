@@ -587,6 +587,6 @@ TIDY = """
 def test_nothing_is_left_unclosed(kind: str, server: ScriptedServer) -> None:
     server.script = lambda _: hello(kind)
     code = textwrap.dedent(TIDY.format(model_class="Llamafile" if kind == "text" else "ChatLlamafile"))
-    command = [sys.executable, "-X", "dev", "-W", "ignore", "-W", "error::ResourceWarning", "-c", code, server.base_url]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    command = [sys.executable, "-W", "ignore", "-W", "error::ResourceWarning", "-c", code, server.base_url]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
     assert (run.returncode, run.stderr) == (0, "")
