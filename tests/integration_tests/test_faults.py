@@ -313,21 +313,14 @@ def test_an_answer_that_began_is_never_asked_for_again(kind: str, server: Script
 # --- a batch ---
 
 
-def test_the_first_real_error_of_a_batch_is_raised(kind: str, server: ScriptedServer) -> None:
+@pytest.mark.parametrize("path", [paths.batch, paths.abatch])
+def test_the_first_real_error_of_a_batch_is_raised(path: paths.Path, server: ScriptedServer) -> None:
     """A prompt that is stopped because another one failed does not hide why."""
-
-    def script(request: Request) -> Answer:
-        if "bad" in json.dumps(request.body):
-            return reported(400, message="refused")
-        return streamed(*[part for _ in range(100) for part in (token(kind, "a"), Wait(0.02))], ending(kind))
-
-    server.script = script
-    model = make(kind, server.base_url)
-    if kind == "text":
-        for call in (model.batch, lambda prompts: asyncio.run(model.abatch(prompts))):
-            with pytest.raises(errors.InvalidRequestError, match="refused"):
-                call(["good", "bad", "good"])
-        assert server.was_left()
+    slow = streamed(*[part for _ in range(100) for part in (token("text", "a"), Wait(0.02))], ending("text"))
+    server.script = in_turn([slow, reported(400, message="refused")])
+    with pytest.raises(errors.InvalidRequestError, match="refused"):
+        path(make("text", server.base_url), PROMPT)
+    assert server.was_left()
 
 
 class Runs(BaseCallbackHandler):
