@@ -9,3 +9,22 @@ html_title = project
 myst_heading_anchors = 3
 nb_execution_mode = "off"
 suppress_warnings = ["myst.xref_missing"]
+
+
+def _fences_to_literal_blocks(_app: object, _what: str, _name: str, _obj: object, _options: object, lines: list[str]) -> None:
+    """Docstrings are Markdown where they hold blocks; autodoc reads reStructuredText."""
+    inside = False
+    for index, line in enumerate(lines):
+        if line.startswith("```"):
+            inside = not inside
+            lines[index] = "::" if inside else ""
+            if inside:
+                lines[index] += "\n"
+        elif inside:
+            lines[index] = f"    {line}"
+    lines[:] = "\n".join(lines).split("\n")
+
+
+def setup(app: object) -> None:
+    """Sphinx calls this."""
+    app.connect("autodoc-process-docstring", _fences_to_literal_blocks)  # type: ignore[attr-defined]  # Sphinx is not installed where this is checked
