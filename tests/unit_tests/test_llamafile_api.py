@@ -136,7 +136,9 @@ def test_what_comes_after_the_end_changes_nothing(kind: str, extra: bytes) -> No
 def test_comments_other_fields_and_carriage_returns_are_passed_over(kind: str) -> None:
     make, answer = ANSWERS[kind]
     noise = b": a comment\r\n\r\nevent: message\r\nid: 1\r\nretry: 5\r\n"
-    pieces = decode(make(READER), noise, answer.replace(b"\n", b"\r\n"))
+    first, rest = answer.split(b"\n\n", 1)
+    begun = first + b"\n\nfield: of another standard\n\n" + rest
+    pieces = decode(make(READER), noise, begun.replace(b"\n", b"\r\n"))
     assert text_of(pieces) == "".join(TEXTS)
 
 
