@@ -15,7 +15,7 @@ NO_ANSWER = "The passages do not tell."
 """What the model is asked to say when the passages hold no answer."""
 
 _INSTRUCTION = f"Answer the question with a sentence from the passages and its number. If they do not tell, say: {NO_ANSWER}"
-_QUESTION = "Question: {question}\n\n{passages}\n\nQuestion: {question}"  # twice: a tiny model reads only forwards
+_QUESTION = "{passages}\n\nQuestion: {question}"
 
 
 def answer_chain(
