@@ -1,3 +1,4 @@
+# ruff: noqa: S311 - generated text, no secret
 """The generator of the tiny models' training text: deterministic, with a real held-out split. Needs no torch."""
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from tools.tiny_models import chat_tasks, chat_tools
 from tools.tiny_models.lexicon import LEXICON
 from tools.tiny_models.relations import RELATIONS
 from tools.tiny_models.template import TEMPLATE, render
-from tools.tiny_models.world import is_held_out, make_fact, make_filler, make_name, make_word
+from tools.tiny_models.world import is_held_out, make_fact, make_name, make_word
 
 DRAWS = 300
 

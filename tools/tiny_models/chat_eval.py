@@ -14,13 +14,13 @@ import sys
 import time
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import requests
 
 from . import chat_tasks
 from .chat_export import OUTPUT
-from .chat_tasks import HELD_OUT_PASSAGES, REFUSAL, Example
+from .chat_tasks import HELD_OUT_PASSAGES, Example
 
 SERVER = """
 import sys, time, xllamacpp
@@ -33,19 +33,23 @@ sys.stdin.read()
 """
 
 
+MANY_PASSAGES = 8
+
+
 class Engine:
     """The server in a process of its own; use it in a `with` block."""
 
     def __init__(self, model: Path) -> None:
         """Start the server on a free port of this machine."""
         command = [sys.executable, "-c", SERVER, str(model)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nothing, text=True)  # noqa: S603 - our own code
         if self.process.stdout is None:
             raise RuntimeError("The server has no output to read its address from.")
         self.url = self.process.stdout.readline().strip()
         self.session = requests.Session()
 
-    def __enter__(self) -> Engine:
+    def __enter__(self) -> Self:
         """Wait until the model is loaded."""
         for _ in range(200):
             try:
@@ -61,7 +65,7 @@ class Engine:
         self.process.kill()
         self.process.wait()
 
-    def chat(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]], **options: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON values
+    def chat(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]], **options: Any) -> dict[str, Any]:
         """Return the assistant message that the model writes at temperature 0."""
         sent = [_wire(message) for message in messages]
         body = {"messages": sent, "temperature": 0, "max_tokens": 160, **({"tools": tools} if tools else {}), **options}
@@ -76,7 +80,7 @@ def _wire(message: dict[str, Any]) -> dict[str, Any]:
     if "tool_calls" not in message:
         return message
     calls = [
-        {**call, "function": {**call["function"], "arguments": json.dumps(call["function"]["arguments"], ensure_ascii=False)}}
+        {**call, "function": {"name": call["function"]["name"], "arguments": json.dumps(call["function"]["arguments"])}}
         for call in message["tool_calls"]
     ]
     return {**message, "tool_calls": calls}
@@ -95,7 +99,7 @@ def _same_call(expected: dict[str, Any], reply: dict[str, Any]) -> tuple[bool, b
     return function["name"] == wanted["name"], function["name"] == wanted["name"] and arguments == wanted["arguments"]
 
 
-def _json(text: str) -> Any:  # noqa: ANN401 - JSON of any kind
+def _json(text: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError:
@@ -116,7 +120,8 @@ class Tally:
         self.counts[figure][1] += 1
         if not right:
             asked, wanted = example.messages[-2], example.messages[-1]
-            self.wrong[figure].append((str(asked.get("content")), str(wanted.get("content") or wanted.get("tool_calls")), str(reply)))
+            expected = wanted.get("content") or wanted.get("tool_calls")
+            self.wrong[figure].append((str(asked.get("content")), str(expected), str(reply)))
 
     def figures(self) -> dict[str, dict[str, float | int]]:
         """Return right, of and share for each figure."""
@@ -128,7 +133,7 @@ def _cut(example: Example, index: int) -> Example:
     return Example(example.task, example.messages[: index + 1], example.tools)
 
 
-def _answer(engine: Engine, tally: Tally, figure: str, example: Example, **options: Any) -> str:  # noqa: ANN401 - JSON values
+def _answer(engine: Engine, tally: Tally, figure: str, example: Example, **options: Any) -> str:
     reply = str(engine.chat(example.messages[:-1], example.tools, **options).get("content") or "").strip()
     tally.add(figure, example, reply, right=reply == example.messages[-1]["content"])
     return reply
@@ -136,13 +141,13 @@ def _answer(engine: Engine, tally: Tally, figure: str, example: Example, **optio
 
 def evaluate(engine: Engine, scale: float, seed: int = 77) -> Tally:
     """Ask everything and count."""
-    rng = random.Random(seed)  # noqa: S311 - evaluation data, no secret
+    rng = random.Random(seed)
     tally = Tally()
     many = range(int(100 * scale))
     some = range(int(50 * scale))
-    for count in (1, 2, 3, 4, HELD_OUT_PASSAGES, 8):
+    for count in (1, 2, 3, 4, HELD_OUT_PASSAGES, MANY_PASSAGES):
         held = ", a number held out of training" if count == HELD_OUT_PASSAGES else ""
-        for _ in many if count < 8 else some:  # noqa: PLR2004
+        for _ in many if count < MANY_PASSAGES else some:
             example = chat_tasks.passages(rng, 1.0, held_out=True, count=count, refuse=False)
             _answer(engine, tally, f"exact answer, {count} passage{'s' * (count > 1)}{held}", example)
     for count in (1, 2, 4):
@@ -154,7 +159,7 @@ def evaluate(engine: Engine, scale: float, seed: int = 77) -> Tally:
     for _ in many:
         _object(engine, tally, chat_tasks.json_object(rng, 1.0, held_out=True))
     for _ in some:
-        _answer(engine, tally, "Chinese, Japanese, Greek or Cyrillic name copied", chat_tasks.unicode_copy(rng, 1.0, held_out=True))
+        _answer(engine, tally, "name in another script copied", chat_tasks.unicode_copy(rng, 1.0, held_out=True))
         _answer(engine, tally, "three search questions", chat_tasks.questions(rng, 1.0, held_out=True))
         _answer(engine, tally, "summary", chat_tasks.summary(rng, 1.0, held_out=True))
         _answer(engine, tally, "recall of an earlier turn", chat_tasks.memory(rng, 1.0, held_out=True))
@@ -203,7 +208,8 @@ def main() -> None:
             print(f"    asked  {asked!r}\n    wanted {wanted!r}\n    got    {reply!r}")
     if options.scale == 1:
         path = options.model.with_suffix(".eval.json")
-        path.write_text(json.dumps({"seed": 77, "engine": "xllamacpp", "figures": tally.figures()}, indent=2) + "\n", encoding="utf-8")
+        text = json.dumps({"seed": 77, "engine": "xllamacpp", "figures": tally.figures()}, indent=2)
+        path.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+# ruff: noqa: PLR2004, E501 - the numbers are shares of styles; tables read best with a line each
 """Generated tools, schemas and the requests that fit them: what the chat model learns tool calls and JSON from."""
 
 from __future__ import annotations
@@ -29,7 +30,14 @@ def _parameters(table: str) -> dict[str, Parameter]:
     parameters = {}
     for line in table.strip().splitlines():
         names, type_, slot, phrases, description, *options = (part.strip() for part in line.split("|"))
-        parameter = Parameter(tuple(names.split()), type_, slot, tuple(phrases.split(" / ")), description, tuple(options[0].split(", ")) if options else ())
+        parameter = Parameter(
+            tuple(names.split()),
+            type_,
+            slot,
+            tuple(phrases.split(" / ")),
+            description,
+            tuple(options[0].split(", ")) if options else (),
+        )
         parameters[parameter.names[0]] = parameter
     return parameters
 
@@ -97,33 +105,89 @@ order shirt, shirts, clothes | Order clothes. | Order a shirt / I want a coat / 
 """.strip().splitlines()
 )
 MATHS = (
-    (("add", "plus", "sum", "add numbers"), "Add two numbers.", ("What is {a} plus {b}?", "Add {a} and {b}.", "{a} + {b}?", "How much is {a} + {b}?")),
-    (("multiply", "times", "product"), "Multiply two numbers.", ("What is {a} times {b}?", "Multiply {a} by {b}.", "{a} * {b}?", "How much is {a} x {b}?")),
-    (("subtract", "minus", "difference"), "Subtract two numbers.", ("What is {a} minus {b}?", "Take {b} from {a}.", "{a} - {b}?", "How much is {a} - {b}?")),
-    (("divide", "ratio", "quotient"), "Divide two numbers.", ("What is {a} divided by {b}?", "Divide {a} by {b}.", "{a} / {b}?", "How much is {a} : {b}?")),
-    (("compare", "larger", "maximum"), "Find the larger of two numbers.", ("Which is larger, {a} or {b}?", "Compare {a} with {b}.", "Is {a} more than {b}?")),
+    (
+        ("add", "plus", "sum", "add numbers"),
+        "Add two numbers.",
+        ("What is {a} plus {b}?", "Add {a} and {b}.", "{a} + {b}?", "How much is {a} + {b}?"),
+    ),
+    (
+        ("multiply", "times", "product"),
+        "Multiply two numbers.",
+        ("What is {a} times {b}?", "Multiply {a} by {b}.", "{a} * {b}?", "How much is {a} x {b}?"),
+    ),
+    (
+        ("subtract", "minus", "difference"),
+        "Subtract two numbers.",
+        ("What is {a} minus {b}?", "Take {b} from {a}.", "{a} - {b}?", "How much is {a} - {b}?"),
+    ),
+    (
+        ("divide", "ratio", "quotient"),
+        "Divide two numbers.",
+        ("What is {a} divided by {b}?", "Divide {a} by {b}.", "{a} / {b}?", "How much is {a} : {b}?"),
+    ),
+    (
+        ("compare", "larger", "maximum"),
+        "Find the larger of two numbers.",
+        ("Which is larger, {a} or {b}?", "Compare {a} with {b}.", "Is {a} more than {b}?"),
+    ),
 )
 PLAIN_NAMES = ("input", "x", "n", "value", "number", "query", "arg", "a", "data", "key")
 NO_ARGUMENTS = ("status", "list files", "get date", "refresh", "stop", "next page", "roll dice", "get news", "reset", "help")
-FREE_KINDS = ("story", "riddle", "poem", "fact", "recipe", "slogan", "song", "tale", "puzzle", "proverb", "speech", "review", "letter")
-FREE_KEYS = ("title", "text", "opening", "ending", "question", "answer", "first_line", "last_line", "moral", "summary", "body", "reason", "start", "intro", "hook", "closing", "response", "content", "theme")  # noqa: E501
+FREE_KINDS = (
+    "story",
+    "riddle",
+    "poem",
+    "fact",
+    "recipe",
+    "slogan",
+    "song",
+    "tale",
+    "puzzle",
+    "proverb",
+    "speech",
+    "review",
+    "letter",
+)
+FREE_KEYS = (
+    "title",
+    "text",
+    "opening",
+    "ending",
+    "question",
+    "answer",
+    "first_line",
+    "last_line",
+    "moral",
+    "summary",
+    "body",
+    "reason",
+    "start",
+    "intro",
+    "hook",
+    "closing",
+    "response",
+    "content",
+    "theme",
+)
 
 
 def _style(rng: random.Random, words: str) -> str:
     parts = words.split()
     style = rng.random()
-    if style < 0.65:  # noqa: PLR2004
+    if style < 0.65:
         return "_".join(parts)
-    if style < 0.8:  # noqa: PLR2004
+    if style < 0.8:
         return parts[0] + "".join(part.capitalize() for part in parts[1:])
-    if style < 0.9:  # noqa: PLR2004
+    if style < 0.9:
         return "".join(part.capitalize() for part in parts)
     return "-".join(parts)
 
 
 def _value(rng: random.Random, parameter: Parameter, *, held_out: bool) -> tuple[Any, str]:
     """Draw a value and the words that a request uses for it."""
-    scene = Scene(rng, held_out=held_out)
+    if parameter.type == "string":
+        text = _text_value(rng, parameter, Scene(rng, held_out=held_out))
+        return text, text
     if parameter.type == "integer":
         number = rng.choice((rng.randint(0, 20), rng.randint(2, 99), rng.randint(100, 9999)))
         return number, str(number)
@@ -135,41 +199,60 @@ def _value(rng: random.Random, parameter: Parameter, *, held_out: bool) -> tuple
     if parameter.slot == "{items}":
         items = rng.sample(LEXICON[rng.choice(("food", "things", "colour", "drink"))], rng.randint(2, 4))
         return items, ", ".join(items[:-1]) + " and " + items[-1]
-    if parameter.slot == "{numbers}":
-        numbers = [rng.randint(0, 99) for _ in range(rng.randint(2, 4))]
-        return numbers, ", ".join(map(str, numbers[:-1])) + f" and {numbers[-1]}"
+    numbers = [rng.randint(0, 99) for _ in range(rng.randint(2, 4))]
+    return numbers, ", ".join(map(str, numbers[:-1])) + f" and {numbers[-1]}"
+
+
+def _text_value(rng: random.Random, parameter: Parameter, scene: Scene) -> str:
     if parameter.options:
-        text = rng.choice(parameter.options)
-    elif parameter.slot == "{topic}":
-        text = scene.fill(rng.choice(("{word}", "{things}", "{adjective} {things}", "the {word} {place}", "{hobby}", "{name}", "{food}")))
-    elif parameter.slot == "{title}":
-        text = scene.fill(rng.choice(("{word}", "{adjective} {nature}", "{event} with {name}", "{word} {event}")))
-    elif parameter.slot == "{sentence}":
-        text = make_fact(rng, held_out=held_out).sentence.rstrip(".")
-    elif parameter.slot == "{word}" and rng.random() < 0.3:  # noqa: PLR2004 - places of two words
-        text = scene.fill(rng.choice(("{word} {word2}", "San {word}", "New {word}", "{word}, {word2}", "{word} City", "{country}", "Port {word}", "{word}, {code}")))
-    else:
-        text = scene.fill(parameter.slot)
-    return text, text
+        return rng.choice(parameter.options)
+    if parameter.slot == "{topic}":
+        return scene.fill(
+            rng.choice(("{word}", "{things}", "{adjective} {things}", "the {word} {place}", "{hobby}", "{name}", "{food}"))
+        )
+    if parameter.slot == "{title}":
+        return scene.fill(rng.choice(("{word}", "{adjective} {nature}", "{event} with {name}", "{word} {event}")))
+    if parameter.slot == "{sentence}":
+        return make_fact(rng, held_out=scene.held_out).sentence.rstrip(".")
+    if parameter.slot == "{word}" and rng.random() < 0.3:  # places of two words
+        return scene.fill(
+            rng.choice(
+                (
+                    "{word} {word2}",
+                    "San {word}",
+                    "New {word}",
+                    "{word}, {word2}",
+                    "{word} City",
+                    "{country}",
+                    "Port {word}",
+                    "{word}, {code}",
+                )
+            )
+        )
+    return scene.fill(parameter.slot)
 
 
 def _schema(rng: random.Random, parameter: Parameter) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": parameter.type}
     if parameter.options:
-        schema = {"enum": list(parameter.options), "type": "string"} if rng.random() < 0.7 else schema  # noqa: PLR2004
+        schema = {"enum": list(parameter.options), "type": "string"} if rng.random() < 0.7 else schema
     if parameter.type == "array":
         schema["items"] = {"type": "integer" if parameter.slot == "{numbers}" else "string"}
-    if rng.random() < 0.35:  # noqa: PLR2004
+    if rng.random() < 0.35:
         schema = {"description": parameter.description, **schema}
     return schema
 
 
 def _function(rng: random.Random, name: str, description: str, properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
     parameters: dict[str, Any] = {"type": "object", "properties": properties}
-    if rng.random() < 0.5:  # noqa: PLR2004
+    if rng.random() < 0.5:
         parameters = {"properties": properties, "type": "object"}
     if required:
-        parameters = {"properties": properties, "required": required, "type": "object"} if rng.random() < 0.5 else {**parameters, "required": required}  # noqa: PLR2004, E501
+        parameters = (
+            {"properties": properties, "required": required, "type": "object"}
+            if rng.random() < 0.5
+            else {**parameters, "required": required}
+        )
     return {"type": "function", "function": {"name": name, "description": description, "parameters": parameters}}
 
 
@@ -189,9 +272,9 @@ class Job:
 
 def _request(rng: random.Random, start: str, mentions: list[str]) -> str:
     text = start + "".join(mention if mention.startswith((",", ":")) else " " + mention for mention in mentions)
-    if rng.random() < 0.2:  # noqa: PLR2004
+    if rng.random() < 0.2:
         text = "Please " + text[0].lower() + text[1:]
-    question = start.split()[0] in {"What", "How", "Is", "Where", "When", "Which"} and not text.startswith("Please")
+    question = start.split(maxsplit=1)[0] in {"What", "How", "Is", "Where", "When", "Which"} and not text.startswith("Please")
     if text.endswith('"'):
         return text
     return text + ("?" if question else rng.choice((".", ".", "")))
@@ -208,11 +291,11 @@ def _parameter_job(rng: random.Random, words: str, description: str, start: str,
         optional = key.endswith("?")
         if not optional:
             required.append(name)
-        if optional and rng.random() < 0.5:  # noqa: PLR2004
+        if optional and rng.random() < 0.5:
             continue
         arguments[name], spoken = _value(rng, parameter, held_out=held_out)
         plain = name.replace("_", " ")
-        generic = rng.random() < 0.2 and spoken  # noqa: PLR2004
+        generic = rng.random() < 0.2 and spoken
         phrase = f"with {plain} {spoken}" if generic else rng.choice(parameter.phrases).format(v=spoken, n=plain)
         mentions.append(phrase)
     return Job(_function(rng, _style(rng, words), description, properties, required), _request(rng, start, mentions), arguments)
@@ -220,7 +303,9 @@ def _parameter_job(rng: random.Random, words: str, description: str, start: str,
 
 def _family_job(rng: random.Random, *, held_out: bool) -> Job:
     names, description, starts, wanted = rng.choice(FAMILIES)
-    return _parameter_job(rng, rng.choice(names.split(", ")), description, rng.choice(starts.split(" / ")), wanted.split(), held_out=held_out)
+    return _parameter_job(
+        rng, rng.choice(names.split(", ")), description, rng.choice(starts.split(" / ")), wanted.split(), held_out=held_out
+    )
 
 
 def _made_job(rng: random.Random, *, held_out: bool) -> Job:
@@ -230,7 +315,9 @@ def _made_job(rng: random.Random, *, held_out: bool) -> Job:
     keys = rng.sample([key for key in PARAMETERS if key != "text"], rng.choice((1, 1, 2, 2, 3)))
     wanted = [keys[0], *(key + rng.choice(("", "?")) for key in keys[1:])]
     verb, thing = words.split(" ", 1)
-    start = capitalise(rng.choice((f"{verb} the {thing}", f"{verb} a {thing}", f"I want to {verb} the {thing}", f"{verb} my {thing}")))
+    start = capitalise(
+        rng.choice((f"{verb} the {thing}", f"{verb} a {thing}", f"I want to {verb} the {thing}", f"{verb} my {thing}"))
+    )
     description = rng.choice((f"{capitalise(verb)} the {thing}.", f"{capitalise(verb)} a {thing} for the user.", ""))
     return _parameter_job(rng, words, description, start, wanted, held_out=held_out)
 
@@ -239,28 +326,50 @@ def _maths_job(rng: random.Random, **_: bool) -> Job:
     names, description, asks = rng.choice(MATHS)
     low, high = rng.choice((("a", "b"), ("x", "y"), ("first", "second"), ("n", "m"), ("left", "right"), ("number1", "number2")))
     kind = rng.choice(("integer", "number"))
-    values = [rng.choice((rng.randint(0, 12), rng.randint(0, 999), round(rng.uniform(0, 50), 1) if kind == "number" else 7)) for _ in range(2)]
+    values = [
+        rng.choice((rng.randint(0, 12), rng.randint(0, 999), round(rng.uniform(0, 50), 1) if kind == "number" else 7))
+        for _ in range(2)
+    ]
     properties = {low: {"type": kind}, high: {"type": kind}}
     request = rng.choice(asks).format(a=values[0], b=values[1])
-    return Job(_function(rng, _style(rng, rng.choice(names)), description, properties, [low, high]), request, {low: values[0], high: values[1]})
+    return Job(
+        _function(rng, _style(rng, rng.choice(names)), description, properties, [low, high]),
+        request,
+        {low: values[0], high: values[1]},
+    )
 
 
 def _named_job(rng: random.Random, *, held_out: bool) -> Job:
     """Name the tool in the request: its meaning cannot be guessed."""
     scene = Scene(rng, held_out=held_out)
-    words = scene.fill(rng.choice(("{adjective} function", "{word} tool", "{verb_base} {word}", "{nature} function", "do {abstract}", "{word}"))).lower()
+    words = scene.fill(
+        rng.choice(("{adjective} function", "{word} tool", "{verb_base} {word}", "{nature} function", "do {abstract}", "{word}"))
+    ).lower()
     words = words if words.isascii() else "secret function"
     name = _style(rng, words)
     argument = rng.choice(PLAIN_NAMES)
-    text = rng.random() < 0.3  # noqa: PLR2004
-    value: Any = scene.fill(rng.choice(("{word}", "{thing}", "{code}"))) if text else rng.choice((rng.randint(0, 20), rng.randint(0, 9999)))
-    asks = ("What is the value of {f}({v})?", "What is {f} of {v}?", "Use {f} with {v}.", "Call {f} on {v}.", "Run {f} for {v}", "What does {f} give for {v}? Use the tool.", "Apply the tool {f} to {v}.", "Please use the {f} tool on {v}.")  # noqa: E501
+    text = rng.random() < 0.3
+    value: Any = (
+        scene.fill(rng.choice(("{word}", "{thing}", "{code}"))) if text else rng.choice((rng.randint(0, 20), rng.randint(0, 9999)))
+    )
+    asks = (
+        "What is the value of {f}({v})?",
+        "What is {f} of {v}?",
+        "Use {f} with {v}.",
+        "Call {f} on {v}.",
+        "Run {f} for {v}",
+        "What does {f} give for {v}? Use the tool.",
+        "Apply the tool {f} to {v}.",
+        "Please use the {f} tool on {v}.",
+    )
     description = rng.choice(("", f"Applies the {words} to the {argument}.", f"The {words}.", capitalise(words) + "."))
-    if rng.random() < 0.2:  # noqa: PLR2004 - a tool without arguments
+    if rng.random() < 0.2:  # a tool without arguments
         asks = ("What is the value of {f}? Use the tool.", "Call {f}.", "Run {f}", "Use {f}.", "What does {f} give?")
         return Job(_function(rng, name, description, {}, []), rng.choice(asks).format(f=name), {})
     properties = {argument: {"type": "string" if text else "integer"}}
-    return Job(_function(rng, name, description, properties, [argument]), rng.choice(asks).format(f=name, v=value), {argument: value})
+    return Job(
+        _function(rng, name, description, properties, [argument]), rng.choice(asks).format(f=name, v=value), {argument: value}
+    )
 
 
 def _plain_job(rng: random.Random, **_: bool) -> Job:
@@ -277,21 +386,42 @@ def _free_values(rng: random.Random, topic: str) -> tuple[dict[str, Any], list[s
     for key in rng.sample(FREE_KEYS, rng.choice((1, 2, 2, 2, 3))):
         words = key.replace("_", " ")
         properties[key] = {"type": "string"}
-        if rng.random() < 0.4:  # noqa: PLR2004
+        if rng.random() < 0.4:
             properties[key] = {"description": rng.choice((f"The {words}.", f"{capitalise(words)} of it", words)), "type": "string"}
         values[key] = f"{capitalise(words)} about {topic}"
         required.append(key)
-    if rng.random() < 0.25:  # noqa: PLR2004
-        key, schema, value = rng.choice((("rating", {"type": "integer"}, 5), ("score", {"type": "number"}, 5), ("good", {"type": "boolean"}, True), ("tags", {"type": "array", "items": {"type": "string"}}, [topic])))  # noqa: E501
+    if rng.random() < 0.25:
+        key, schema, value = rng.choice(
+            (
+                ("rating", {"type": "integer"}, 5),
+                ("score", {"type": "number"}, 5),
+                ("good", {"type": "boolean"}, True),
+                ("tags", {"type": "array", "items": {"type": "string"}}, [topic]),
+            )
+        )
         properties[key] = schema
-        if rng.random() < 0.5:  # noqa: PLR2004 - an optional one is left out
+        if rng.random() < 0.5:  # an optional one is left out
             required.append(key)
             values[key] = value
     return properties, required, values
 
 
 def _topic(rng: random.Random, *, held_out: bool) -> str:
-    return Scene(rng, held_out=held_out).fill(rng.choice(("{things}", "{animal}s", "{word}", "{food}", "the {nature}", "{hobby}", "{adjective} {things}", "a {animal}", "the {place}")))
+    return Scene(rng, held_out=held_out).fill(
+        rng.choice(
+            (
+                "{things}",
+                "{animal}s",
+                "{word}",
+                "{food}",
+                "the {nature}",
+                "{hobby}",
+                "{adjective} {things}",
+                "a {animal}",
+                "the {place}",
+            )
+        )
+    )
 
 
 def _free_job(rng: random.Random, *, held_out: bool) -> Job:
@@ -299,7 +429,11 @@ def _free_job(rng: random.Random, *, held_out: bool) -> Job:
     properties, required, values = _free_values(rng, topic)
     name = rng.choice((kind, kind.capitalize(), f"write_{kind}", f"tell_{kind}"))
     ask = rng.choice(("Tell me a {} about {}.", "Write a {} about {}", "Give me a {} about {}.", "Make up a {} about {}."))
-    return Job(_function(rng, name, rng.choice((f"A {kind}.", f"{capitalise(kind)} to tell the user.", "")), properties, required), ask.format(kind, topic), values)
+    return Job(
+        _function(rng, name, rng.choice((f"A {kind}.", f"{capitalise(kind)} to tell the user.", "")), properties, required),
+        ask.format(kind, topic),
+        values,
+    )
 
 
 JOBS = ((_family_job, 0.34), (_made_job, 0.28), (_maths_job, 0.08), (_named_job, 0.15), (_plain_job, 0.05), (_free_job, 0.10))
@@ -315,17 +449,41 @@ def _result(rng: random.Random, *, held_out: bool) -> tuple[str, str]:
     """Draw what a tool returned, and the answer to the user after it."""
     scene = Scene(rng, held_out=held_out)
     style = rng.random()
-    if style < 0.25:  # noqa: PLR2004
+    if style < 0.25:
         value = scene.fill(rng.choice(("{digits}", "{number}", "{code}", "{decimal}", "{money}", "{name}")))
         return value, f"The result is {value}."
-    if style < 0.5:  # noqa: PLR2004
+    if style < 0.5:
         text = make_fact(rng, held_out=held_out).sentence
         return text, text
-    if style < 0.75:  # noqa: PLR2004
-        text = scene.fill(rng.choice(("{digits} degrees and {weather}", "{weather}, {digits} degrees", "{adjective} and {adjective2}", "{weather}", "{adjective} {weather}", "It is {adjective}.", "Sent to {name}.", "Found {number} {things}.", "{name}, {word}", "Done.")))  # noqa: E501
+    if style < 0.75:
+        text = scene.fill(
+            rng.choice(
+                (
+                    "{digits} degrees and {weather}",
+                    "{weather}, {digits} degrees",
+                    "{adjective} and {adjective2}",
+                    "{weather}",
+                    "{adjective} {weather}",
+                    "It is {adjective}.",
+                    "Sent to {name}.",
+                    "Found {number} {things}.",
+                    "{name}, {word}",
+                    "Done.",
+                )
+            )
+        )
         return text, capitalise(text) if text.endswith(".") else f"The result is {text}."
     keys = rng.sample(("city", "degrees", "sky", "price", "state", "name", "count", "day"), rng.randint(1, 3))
-    slots = {"city": "{word}", "degrees": "{digits}", "sky": "{weather}", "price": "{digits}", "state": "{state}", "name": "{name}", "count": "{digits}", "day": "{day}"}
+    slots = {
+        "city": "{word}",
+        "degrees": "{digits}",
+        "sky": "{weather}",
+        "price": "{digits}",
+        "state": "{state}",
+        "name": "{name}",
+        "count": "{digits}",
+        "day": "{day}",
+    }
     values = {key: scene.fill(slots[key].replace("digits", f"digits{index}")) for index, key in enumerate(keys)}
     return (
         json.dumps({key: int(value) if value.isdigit() else value for key, value in values.items()}, ensure_ascii=False),
@@ -347,16 +505,21 @@ def tool_example(rng: random.Random, level: float, *, held_out: bool = False) ->
     rng.shuffle(jobs)
     tools = [each.tool for each in jobs]
     messages: list[dict[str, Any]] = []
-    if rng.random() < 0.3:  # noqa: PLR2004
-        messages.append({"role": "system", "content": rng.choice(("You are a helpful assistant.", "Use the tools.", "You are an agent with tools."))})
-    if rng.random() < 0.1:  # noqa: PLR2004
+    if rng.random() < 0.3:
+        messages.append(
+            {
+                "role": "system",
+                "content": rng.choice(("You are a helpful assistant.", "Use the tools.", "You are an agent with tools.")),
+            }
+        )
+    if rng.random() < 0.1:
         greeting = rng.choice(("Hello", "Hi!", "Thanks", "Good morning"))
         reply = "You are welcome." if greeting == "Thanks" else "Hello! How can I help you?"
         messages += [{"role": "user", "content": greeting}, {"role": "assistant", "content": reply}]
     for turn in range(rng.choice((1, 1, 1, 2))):
         current = job if turn == 0 else rng.choice(jobs)
         messages += [{"role": "user", "content": current.request}, call_message(current)]
-        if rng.random() < 0.45 or turn:  # noqa: PLR2004
+        if rng.random() < 0.45 or turn:
             result, answer = _result(rng, held_out=held_out)
             messages += [{"role": "tool", "tool_call_id": "call_1", "content": result}, {"role": "assistant", "content": answer}]
         else:
@@ -398,7 +561,15 @@ JSON_SYSTEMS = (
     "You answer in JSON only. JSON schema:\n{}",
     "The output should be formatted as a JSON instance that conforms to the JSON schema below.\n{}",
 )
-JSON_ASKS = ("Extract the data: {}", "{}", "Make a record: {}", "Text: {}", "Fill the object from this text: {}", "{}", "Read this and answer in JSON: {}")
+JSON_ASKS = (
+    "Extract the data: {}",
+    "{}",
+    "Make a record: {}",
+    "Text: {}",
+    "Fill the object from this text: {}",
+    "{}",
+    "Read this and answer in JSON: {}",
+)
 
 
 def _record(rng: random.Random, *, held_out: bool) -> tuple[dict[str, Any], list[str], dict[str, Any], str]:
@@ -407,7 +578,7 @@ def _record(rng: random.Random, *, held_out: bool) -> tuple[dict[str, Any], list
     properties: dict[str, Any] = {}
     values: dict[str, Any] = {}
     told = []
-    pairs = rng.random() < 0.3  # noqa: PLR2004 - "key: value" instead of prose
+    pairs = rng.random() < 0.3  # "key: value" instead of prose
     for names, kind, slot, patterns in rng.sample(FIELDS, rng.randint(1, 4)):
         key = rng.choice(names.split(", "))
         if kind == "array":
@@ -435,24 +606,30 @@ def _fact_record(rng: random.Random, *, held_out: bool) -> tuple[dict[str, Any],
 def json_example(rng: random.Random, level: float, *, held_out: bool = False) -> list[dict[str, Any]]:
     """Return a conversation that asks for a JSON object and gets it on one line."""
     style = rng.random()
-    if style < 0.6:  # noqa: PLR2004
+    if style < 0.6:
         properties, required, values, text = _record(rng, held_out=held_out)
         user = rng.choice(JSON_ASKS).format(text)
-    elif style < 0.75:  # noqa: PLR2004
+    elif style < 0.75:
         properties, required, values, user = _fact_record(rng, held_out=held_out)
     else:
         topic = _topic(rng, held_out=held_out)
         properties, required, values = _free_values(rng, topic)
-        user = rng.choice(("Tell me a {} about {}.", "Write a {} about {}", "Give me a {} about {}.")).format(rng.choice(FREE_KINDS), topic)
-    if level > 0.3 and rng.random() < 0.12 and len(properties) > 1:  # noqa: PLR2004 - a nested object
+        user = rng.choice(("Tell me a {} about {}.", "Write a {} about {}", "Give me a {} about {}.")).format(
+            rng.choice(FREE_KINDS), topic
+        )
+    if level > 0.3 and rng.random() < 0.12 and len(properties) > 1:  # a nested object
         key = rng.choice(("record", "item", "result", "data", "entry"))
-        properties, required, values = {key: {"type": "object", "properties": properties, "required": required}}, [key], {key: values}
+        properties, required, values = (
+            {key: {"type": "object", "properties": properties, "required": required}},
+            [key],
+            {key: values},
+        )
     schema: dict[str, Any] = {"type": "object", "properties": properties, "required": required}
-    if rng.random() < 0.3:  # noqa: PLR2004
+    if rng.random() < 0.3:
         schema = {"title": capitalise(make_word(rng, scripts=False)), **schema}
     answer = {key: values[key] for key in properties if key in values}
     content = rng.choice(JSON_SYSTEMS).format(json.dumps(schema, ensure_ascii=False))
-    if rng.random() < 0.85:  # noqa: PLR2004
+    if rng.random() < 0.85:
         messages = [{"role": "system", "content": content}, {"role": "user", "content": user}]
     else:
         messages = [{"role": "user", "content": f"{user}\n\n{content}"}]

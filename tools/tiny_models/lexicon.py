@@ -184,9 +184,7 @@ LEXICON: dict[str, tuple[str, ...]] = {
         "holiday, new {things} are coming, the law changed, the road is blocked, the water is too cold, the {animal} "
         "needs quiet, the old one was too small, the {things} are missing, it saves money, it is safer"
     ),
-    "body": _words(
-        "head hand arm leg foot knee back neck eye ear nose mouth tooth finger shoulder heart stomach skin hair"
-    ),
+    "body": _words("head hand arm leg foot knee back neck eye ear nose mouth tooth finger shoulder heart stomach skin hair"),
     "nature": _words(
         "tree oak birch willow rose tulip daisy grass moss stone rock sand hill cloud star moon sun sky wind storm rain "
         "snow ice fire smoke shadow leaf root branch seed flower fruit river stream pond wave shore path road street"

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a relation's sentences stand on one line
 """The relations of the generated world: how each fact is told and asked.
 
 In the patterns `{s}` is the subject, `{a}` the answer, any other slot a category of `lexicon.py` or a maker of `world.py`.

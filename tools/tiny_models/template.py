@@ -16,7 +16,8 @@ TEMPLATE = """\
         {{- '\\n' }}
         {{- tool | tojson }}
     {%- endfor %}
-    {{- '\\n</tools>\\n\\nTo call a tool, write:\\n<tool_call>\\n{"name": <name>, "arguments": <arguments>}\\n</tool_call><|im_end|>\\n' }}
+    {{- '\\n</tools>\\n\\nTo call a tool, write:\\n<tool_call>\\n' }}
+    {{- '{"name": <name>, "arguments": <arguments>}\\n</tool_call><|im_end|>\\n' }}
 {%- elif messages[0].role == 'system' %}
     {{- '<|im_start|>system\\n' + messages[0].content + '<|im_end|>\\n' }}
 {%- endif %}

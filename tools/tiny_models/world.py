@@ -1,3 +1,4 @@
+# ruff: noqa: PLR2004, E501 - the numbers are shares of styles; a table of makers reads best with a line each
 """A generated world: an endless, seeded supply of facts, each told in a sentence and asked in a question.
 
 Nothing here is downloaded: names are random syllables, the rest is `lexicon.py` put into the patterns of `relations.py`.
@@ -25,10 +26,48 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HELD_OUT_SHARE = 8  # one name in eight is kept out of training
-FIRST_NAMES = (
-    "Anna Tom Maria Peter Eva Paul Lena Max Nora Ben Ida Leo Clara Felix Rosa Hugo Ella Oscar Mina Karl Greta Ivan Lucy "
-    "Adam Alice Emil Ruth Samir Aisha Omar Leila Chen Mei Yuki Kenji Priya Ravi Fatima Jonas Olga"
-).split()
+FIRST_NAMES = [
+    "Anna",
+    "Tom",
+    "Maria",
+    "Peter",
+    "Eva",
+    "Paul",
+    "Lena",
+    "Max",
+    "Nora",
+    "Ben",
+    "Ida",
+    "Leo",
+    "Clara",
+    "Felix",
+    "Rosa",
+    "Hugo",
+    "Ella",
+    "Oscar",
+    "Mina",
+    "Karl",
+    "Greta",
+    "Ivan",
+    "Lucy",
+    "Adam",
+    "Alice",
+    "Emil",
+    "Ruth",
+    "Samir",
+    "Aisha",
+    "Omar",
+    "Leila",
+    "Chen",
+    "Mei",
+    "Yuki",
+    "Kenji",
+    "Priya",
+    "Ravi",
+    "Fatima",
+    "Jonas",
+    "Olga",
+]
 TITLES = ("Mr.", "Mrs.", "Ms.", "Dr.", "Professor", "Captain", "Chef", "Sister")
 IRREGULAR = {
     "built": "build", "bought": "buy", "sold": "sell", "found": "find", "lost": "lose", "broke": "break",
@@ -62,11 +101,11 @@ def is_held_out(name: str) -> bool:
 
 
 def _syllable_word(rng: random.Random, accents: float) -> str:
-    parts = [rng.choice(SYLLABLES["onset"]) if rng.random() < 0.85 else ""]  # noqa: PLR2004
+    parts = [rng.choice(SYLLABLES["onset"]) if rng.random() < 0.85 else ""]
     for _ in range(rng.choice((0, 0, 0, 1, 1))):
         parts.append(rng.choice(SYLLABLES["vowel"]))
-        parts.append(rng.choice(SYLLABLES["coda"] if rng.random() < 0.5 else SYLLABLES["onset"]))  # noqa: PLR2004
-    parts.append(rng.choice(SYLLABLES["vowel"]) + rng.choice(SYLLABLES["coda"] if rng.random() < 0.4 else SYLLABLES["ending"]))  # noqa: PLR2004
+        parts.append(rng.choice(SYLLABLES["coda"] if rng.random() < 0.5 else SYLLABLES["onset"]))
+    parts.append(rng.choice(SYLLABLES["vowel"]) + rng.choice(SYLLABLES["coda"] if rng.random() < 0.4 else SYLLABLES["ending"]))
     word = "".join(parts)
     if rng.random() < accents:
         index = rng.randrange(len(word))
@@ -86,15 +125,15 @@ def make_word(rng: random.Random, *, held_out: bool = False, scripts: bool = Tru
     """Return one invented proper name ("Velmor", "Åsken", "王伟"), of the split that `held_out` names."""
     while True:
         kind = rng.random()
-        if not scripts or kind < 0.86:  # noqa: PLR2004
+        if not scripts or kind < 0.86:
             word = _syllable_word(rng, 0.12)
-        elif kind < 0.92:  # noqa: PLR2004
+        elif kind < 0.92:
             word = _letters_word(rng)
-        elif kind < 0.95:  # noqa: PLR2004
+        elif kind < 0.95:
             word = _script_word(rng, "chinese", 2, 3)
-        elif kind < 0.98:  # noqa: PLR2004
+        elif kind < 0.98:
             word = _script_word(rng, "japanese", 2, 5)
-        elif kind < 0.99:  # noqa: PLR2004
+        elif kind < 0.99:
             word = _script_word(rng, "cyrillic", 4, 7).capitalize()
         else:
             word = _script_word(rng, "greek", 4, 7).capitalize()
@@ -106,12 +145,12 @@ def make_name(rng: random.Random, *, held_out: bool = False) -> str:
     """Return a person's name in one of several styles ("Tomas Velmor", "Dr. Ilka", "J. Orbanek", "佐藤")."""
     word = make_word(rng, held_out=held_out)
     style = rng.random()
-    if style < 0.35:  # noqa: PLR2004
-        first = rng.choice(FIRST_NAMES) if rng.random() < 0.5 else make_word(rng, held_out=held_out, scripts=False)  # noqa: PLR2004
+    if style < 0.35:
+        first = rng.choice(FIRST_NAMES) if rng.random() < 0.5 else make_word(rng, held_out=held_out, scripts=False)
         return f"{first} {word}" if word.isascii() else word
-    if style < 0.45:  # noqa: PLR2004
+    if style < 0.45:
         return f"{rng.choice(TITLES)} {word}"
-    if style < 0.50:  # noqa: PLR2004
+    if style < 0.50:
         return f"{rng.choice('ABCDEFGHIJKLMNOPRSTW')}. {word}"
     return word
 
@@ -164,7 +203,7 @@ def _word(scene: Scene) -> str:
 
 def _number(scene: Scene) -> str:
     rng = scene.rng
-    if rng.random() < 0.3:  # noqa: PLR2004
+    if rng.random() < 0.3:
         return rng.choice(LEXICON["number_word"])
     return str(rng.choice((rng.randint(2, 20), rng.randint(10, 99), rng.randint(100, 2500))))
 
@@ -177,7 +216,7 @@ def _clock(scene: Scene) -> str:
         return f"{rng.choice(LEXICON['number_word'][:11])} o'clock"
     if style == 1:
         return f"{rng.randint(6, 23)}:{minute:02d}"
-    if style == 2:  # noqa: PLR2004
+    if style == 2:
         return f"{hour} {rng.choice(('am', 'pm'))}"
     return f"half past {rng.choice(LEXICON['number_word'][:10])}"
 
@@ -185,9 +224,9 @@ def _clock(scene: Scene) -> str:
 def _money(scene: Scene) -> str:
     rng = scene.rng
     amount = rng.choice((str(rng.randint(2, 99)), str(rng.randint(100, 5000)), f"{rng.randint(1, 40)}.{rng.randint(10, 99)}"))
-    if rng.random() < 0.15:  # noqa: PLR2004
+    if rng.random() < 0.15:
         return rng.choice("$€£") + amount
-    if rng.random() < 0.2:  # noqa: PLR2004
+    if rng.random() < 0.2:
         amount = rng.choice(LEXICON["number_word"])
     return f"{amount} {rng.choice(LEXICON['currency'])}"
 
@@ -195,7 +234,14 @@ def _money(scene: Scene) -> str:
 def _date(scene: Scene) -> str:
     rng = scene.rng
     day, month = rng.randint(1, 28), rng.choice(LEXICON["month"])
-    return rng.choice((f"{day} {month}", f"{month} {day}", f"the {day}th of {month}" if day > 3 else f"{day} {month}", f"{rng.randint(2019, 2031)}-{rng.randint(1, 12):02d}-{day:02d}"))  # noqa: PLR2004, E501
+    return rng.choice(
+        (
+            f"{day} {month}",
+            f"{month} {day}",
+            f"the {day}th of {month}" if day > 3 else f"{day} {month}",
+            f"{rng.randint(2019, 2031)}-{rng.randint(1, 12):02d}-{day:02d}",
+        )
+    )
 
 
 def _code(scene: Scene) -> str:
@@ -210,21 +256,56 @@ def _subject_person(scene: Scene) -> str:
 
 
 def _subject_place(scene: Scene) -> str:
-    patterns = ("the {word} {place}", "the {word} {place}", "the {adjective} {place}", "the {place} in {word}", "the {colour} {place}", "the {place}", "{word} {event} hall", "room {code}")  # noqa: E501
+    patterns = (
+        "the {word} {place}",
+        "the {word} {place}",
+        "the {adjective} {place}",
+        "the {place} in {word}",
+        "the {colour} {place}",
+        "the {place}",
+        "{word} {event} hall",
+        "room {code}",
+    )
     return scene.fill(scene.rng.choice(patterns))
 
 
 def _subject_thing(scene: Scene) -> str:
-    patterns = ("the {word} {thing}", "the {adjective} {thing}", "the {colour} {thing}", "the {material} {thing}", "the {thing}", "the {thing} {code}", "{name}'s {thing}", "the {thing} of {name}", "the {place} {thing}", "the {adjective} {colour} {thing}")  # noqa: E501
+    patterns = (
+        "the {word} {thing}",
+        "the {adjective} {thing}",
+        "the {colour} {thing}",
+        "the {material} {thing}",
+        "the {thing}",
+        "the {thing} {code}",
+        "{name}'s {thing}",
+        "the {thing} of {name}",
+        "the {place} {thing}",
+        "the {adjective} {colour} {thing}",
+    )
     return scene.fill(scene.rng.choice(patterns))
 
 
 def _subject_event(scene: Scene) -> str:
-    return scene.fill(scene.rng.choice(("the {word} {event}", "the {adjective} {event}", "the {season} {event}", "the {event}", "the {event} in {word}", "the {place} {event}")))  # noqa: E501
+    return scene.fill(
+        scene.rng.choice(
+            (
+                "the {word} {event}",
+                "the {adjective} {event}",
+                "the {season} {event}",
+                "the {event}",
+                "the {event} in {word}",
+                "the {place} {event}",
+            )
+        )
+    )
 
 
 def _subject_group(scene: Scene) -> str:
-    return scene.fill(scene.rng.choice(("the {word} {group}", "the {hobby} {group}", "the {place} {group}", "the {event} {group}", "the {adjective} {group}")))  # noqa: E501
+    return scene.fill(
+        scene.rng.choice(
+            ("the {word} {group}", "the {hobby} {group}", "the {place} {group}", "the {event} {group}", "the {adjective} {group}")
+        )
+    )
 
 
 def _subject_any(scene: Scene) -> str:
@@ -243,15 +324,61 @@ MAKERS: dict[str, Callable[[Scene], str]] = {
     "date": _date,
     "code": _code,
     "phone": lambda scene: "".join(scene.rng.choice("0123456789") for _ in range(3)) + " " + str(scene.rng.randint(1000, 99999)),
-    "email": lambda scene: f"{scene.rng.choice(LEXICON['place']).split()[0]}@{make_word(scene.rng, held_out=scene.held_out, scripts=False).lower()}.{scene.rng.choice(('org', 'com', 'net'))}",  # noqa: E501
-    "duration": lambda scene: f"{_number(scene) if scene.rng.random() < 0.5 else scene.rng.randint(2, 60)} {scene.rng.choice(LEXICON['unit_time'])}",  # noqa: PLR2004, E501
+    "email": lambda scene: (
+        f"{scene.rng.choice(LEXICON['place']).split()[0]}@{make_word(scene.rng, held_out=scene.held_out, scripts=False).lower()}.{scene.rng.choice(('org', 'com', 'net'))}"
+    ),
+    "duration": lambda scene: (
+        f"{_number(scene) if scene.rng.random() < 0.5 else scene.rng.randint(2, 60)} {scene.rng.choice(LEXICON['unit_time'])}"
+    ),
     "length": lambda scene: f"{scene.rng.randint(2, 900)} {scene.rng.choice(LEXICON['unit_length'])}",
     "weight": lambda scene: f"{scene.rng.randint(2, 900)} {scene.rng.choice(LEXICON['unit_weight'])}",
     "volume": lambda scene: f"{_number(scene)} {scene.rng.choice(LEXICON['unit_volume'])}",
-    "where": lambda scene: scene.fill(scene.rng.choice(("{side} the {place}", "{side} the {thing}", "in the {adjective} {place}", "on the {colour} {spot}", "on the {material} {spot}", "in the {spot} {side} the {place}", "at {word}", "in {word}", "in room {code}", "on the {adjective} {spot}"))),  # noqa: E501
-    "who": lambda scene: scene.fill(scene.rng.choice(("{name}", "{name}", "{name}", "{name}", "the {role}", "the {role} {name}", "the {adjective} {role}"))),  # noqa: E501
-    "np": lambda scene: scene.fill(scene.rng.choice(("the {adjective} {thing}", "the {thing}", "a {adjective} {thing}", "the {colour} {thing}", "{number_word} {things}", "the {material} {thing}", "{number} {adjective} {things}"))),  # noqa: E501
-    "when": lambda scene: scene.fill(scene.rng.choice(("on {day}", "at {clock}", "{time_of_day}", "in {month}", "on {date}", "in {year}", "on {day} at {clock}", "every {day}"))),  # noqa: E501
+    "where": lambda scene: scene.fill(
+        scene.rng.choice(
+            (
+                "{side} the {place}",
+                "{side} the {thing}",
+                "in the {adjective} {place}",
+                "on the {colour} {spot}",
+                "on the {material} {spot}",
+                "in the {spot} {side} the {place}",
+                "at {word}",
+                "in {word}",
+                "in room {code}",
+                "on the {adjective} {spot}",
+            )
+        )
+    ),
+    "who": lambda scene: scene.fill(
+        scene.rng.choice(("{name}", "{name}", "{name}", "{name}", "the {role}", "the {role} {name}", "the {adjective} {role}"))
+    ),
+    "np": lambda scene: scene.fill(
+        scene.rng.choice(
+            (
+                "the {adjective} {thing}",
+                "the {thing}",
+                "a {adjective} {thing}",
+                "the {colour} {thing}",
+                "{number_word} {things}",
+                "the {material} {thing}",
+                "{number} {adjective} {things}",
+            )
+        )
+    ),
+    "when": lambda scene: scene.fill(
+        scene.rng.choice(
+            (
+                "on {day}",
+                "at {clock}",
+                "{time_of_day}",
+                "in {month}",
+                "on {date}",
+                "in {year}",
+                "on {day} at {clock}",
+                "every {day}",
+            )
+        )
+    ),
     "verb_of_past": lambda scene: scene.rng.choice(tuple(IRREGULAR)),
     "emoji": lambda scene: scene.rng.choice(EMOJI),
     "s_person": _subject_person,
