@@ -1,4 +1,4 @@
-# ruff: noqa: PLR2004, E501 - the numbers are shares of styles; tables read best with a line each
+# ruff: noqa: E501 - the numbers are shares of styles; tables read best with a line each
 """Generated tools, schemas and the requests that fit them: what the chat model learns tool calls and JSON from."""
 
 from __future__ import annotations
@@ -364,8 +364,8 @@ def _named_job(rng: random.Random, *, held_out: bool) -> Job:
     )
     description = rng.choice(("", f"Applies the {words} to the {argument}.", f"The {words}.", capitalise(words) + "."))
     if rng.random() < 0.2:  # a tool without arguments
-        asks = ("What is the value of {f}? Use the tool.", "Call {f}.", "Run {f}", "Use {f}.", "What does {f} give?")
-        return Job(_function(rng, name, description, {}, []), rng.choice(asks).format(f=name), {})
+        bare = rng.choice(("What is the value of {f}? Use the tool.", "Call {f}.", "Run {f}", "Use {f}.", "What does {f} give?"))
+        return Job(_function(rng, name, description, {}, []), bare.format(f=name), {})
     properties = {argument: {"type": "string" if text else "integer"}}
     return Job(
         _function(rng, name, description, properties, [argument]), rng.choice(asks).format(f=name, v=value), {argument: value}
@@ -577,7 +577,7 @@ def _record(rng: random.Random, *, held_out: bool) -> tuple[dict[str, Any], list
     scene = Scene(rng, held_out=held_out)
     properties: dict[str, Any] = {}
     values: dict[str, Any] = {}
-    told = []
+    told: list[str] = []
     pairs = rng.random() < 0.3  # "key: value" instead of prose
     for names, kind, slot, patterns in rng.sample(FIELDS, rng.randint(1, 4)):
         key = rng.choice(names.split(", "))
