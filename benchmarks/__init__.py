@@ -1,0 +1,1 @@
+"""Timings, each as a ratio within one run: `make bench`."""

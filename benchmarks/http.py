@@ -32,7 +32,17 @@ def _sse(event: dict[str, Any]) -> bytes:
 
 COMPLETION = [
     *(
-        _sse({"index": 0, "content": f" w{n}", "tokens": [n], "stop": False, "id_slot": 0, "tokens_predicted": n, "tokens_evaluated": 8})
+        _sse(
+            {
+                "index": 0,
+                "content": f" w{n}",
+                "tokens": [n],
+                "stop": False,
+                "id_slot": 0,
+                "tokens_predicted": n,
+                "tokens_evaluated": 8,
+            }
+        )
         for n in range(TOKENS)
     ),
     _sse({"content": "", "stop": True, "stop_type": "limit", "tokens_predicted": TOKENS, "tokens_evaluated": 8, "timings": {}}),
@@ -61,8 +71,8 @@ class _Ready(BaseHTTPRequestHandler):
         pass
 
 
-
 def bare_sync(url: str) -> Iterator[str]:
+    """The least that sync code can do: the client's lines and `json.loads`."""
     with requests.post(f"{url}/completion", json={}, stream=True, timeout=60) as response:
         for line in response.iter_lines(chunk_size=None):
             if line.startswith(b"data: "):
@@ -70,6 +80,7 @@ def bare_sync(url: str) -> Iterator[str]:
 
 
 async def bare_async(url: str) -> AsyncIterator[str]:
+    """The same for async code."""
     async with aiohttp.ClientSession() as session, session.post(f"{url}/completion", json={}) as response:
         async for line in response.content:
             if line.startswith(b"data: "):

@@ -24,9 +24,10 @@ POOL = 256
 """Examples drawn at once and sorted by length, so that a batch holds little padding."""
 COPY = -1
 COPY_WEIGHT = 0.2
+COPY_SHARE = 0.2
 """Weight of prompt tokens that repeat earlier ones (the question's second copy, names that come again)."""
-FIRST_TOKEN_WEIGHT = 3.0
-"""The first token of an answer decides which sentence is copied; it counts more in the loss."""
+START, START_WEIGHT = 2, 6.0
+"""The first tokens of an answer (a sentence's number, or a refusal) decide the rest; they count more in the loss."""
 
 
 @dataclass
@@ -85,7 +86,7 @@ def collate(rows: list[Row], rng: random.Random | None = None) -> Batch:
         length = len(row.ids) - 1
         inputs[number, :length] = torch.tensor(row.ids[:-1])
         place = torch.arange(time)
-        if rng and rng.random() < 0.3:  # noqa: PLR2004
+        if rng and rng.random() < 0.3:
             for _ in range(rng.randint(1, 3)):
                 place[rng.randrange(length) :] += int(10 ** rng.uniform(0, 2.6))
         positions[number] = place
@@ -94,15 +95,23 @@ def collate(rows: list[Row], rng: random.Random | None = None) -> Batch:
             if turn:
                 where.append(number * time + index)
                 targets.append(row.ids[index + 1])
-                weights.append(COPY_WEIGHT if turn == COPY else 1.0 if row.turns[index] == turn else FIRST_TOKEN_WEIGHT)
+                weights.append(
+                    COPY_WEIGHT if turn == COPY else 1.0 if row.turns[max(0, index + 1 - START)] == turn else START_WEIGHT
+                )
                 owners.append((number, turn))
     return Batch(inputs, positions, torch.tensor(where), torch.tensor(targets), torch.tensor(weights), owners)
 
 
+def training_row(tokenizer: Tokenizer, rng: random.Random, level: float) -> Row:
+    """Draw one training example; in a share of them the copies in the prompt are learnt too."""
+    row = tokenise(tokenizer, chat_tasks.draw(rng, level))
+    return mark_copies(row) if rng.random() < COPY_SHARE else row
+
+
 def batches(tokenizer: Tokenizer, seed: str, level: float, tokens: int) -> Iterator[Batch]:
     """Yield the batches of one pool, each of about `tokens` tokens with padding."""
-    rng = random.Random(seed)  # noqa: S311 - training data, no secret
-    rows = sorted((mark_copies(tokenise(tokenizer, chat_tasks.draw(rng, level))) for _ in range(POOL)), key=lambda row: len(row.ids))
+    rng = random.Random(seed)
+    rows = sorted((training_row(tokenizer, rng, level) for _ in range(POOL)), key=lambda row: len(row.ids))
     groups: list[list[Row]] = [[]]
     for row in rows:
         if groups[-1] and (len(groups[-1]) + 1) * len(row.ids) > tokens:
@@ -115,7 +124,7 @@ def batches(tokenizer: Tokenizer, seed: str, level: float, tokens: int) -> Itera
 
 def held_out_examples(scale: float = 1.0, seed: int = 5) -> list[Example]:
     """Return the held-out examples of every task, the same for the same seed; `scale` multiplies their number."""
-    rng = random.Random(seed)  # noqa: S311 - evaluation data, no secret
+    rng = random.Random(seed)
     examples: list[Example] = []
 
     def add(name: str, number: int, make: object, **options: object) -> None:

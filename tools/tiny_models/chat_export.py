@@ -76,17 +76,18 @@ def add_tokenizer(writer: gguf.GGUFWriter, tokenizer: Tokenizer, config: Config)
     """Write the vocabulary, the merges and the chat template."""
     vocabulary = {number: token for token, number in tokenizer.get_vocab().items()}
     tokens = [vocabulary.get(number, f"<|unused{number}|>") for number in range(config.vocabulary)]
-    special = set(tokenizer_module.SPECIAL_TOKENS)
+    kinds = dict.fromkeys(tokenizer_module.SPECIAL_TOKENS, gguf.TokenType.CONTROL)
+    kinds |= dict.fromkeys(tokenizer_module.MARKERS, gguf.TokenType.USER_DEFINED)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
     writer.add_token_list(tokens)
-    writer.add_token_types([gguf.TokenType.CONTROL if token in special else gguf.TokenType.NORMAL for token in tokens])
+    writer.add_token_types([kinds.get(token, gguf.TokenType.NORMAL) for token in tokens])
     writer.add_token_merges(tokenizer_module.merges(tokenizer))
-    writer.add_bos_token_id(tokenizer.token_to_id("<|endoftext|>"))
-    writer.add_eos_token_id(tokenizer.token_to_id("<|im_end|>"))
-    writer.add_pad_token_id(tokenizer.token_to_id("<|endoftext|>"))
-    writer.add_add_bos_token(False)
-    writer.add_add_space_prefix(False)
+    writer.add_bos_token_id(tokens.index("<|endoftext|>"))
+    writer.add_eos_token_id(tokens.index("<|im_end|>"))
+    writer.add_pad_token_id(tokens.index("<|endoftext|>"))
+    writer.add_add_bos_token(value=False)
+    writer.add_add_space_prefix(value=False)
     writer.add_chat_template(TEMPLATE)
 
 

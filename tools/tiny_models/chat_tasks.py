@@ -7,8 +7,10 @@ that training never shows.
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,7 +23,7 @@ from .world import FIRST_NAMES, Fact, Scene, capitalise, make_fact, make_filler,
 COMMON_WORDS = frozenset(LEXICON["function"])
 ANY_WORDS = tuple(word for words in LEXICON.values() for phrase in words if "{" not in phrase for word in phrase.split())
 REFUSAL = "The passages do not tell."
-SYSTEM = "Answer the question with a sentence from the passages. If they do not tell, say: " + REFUSAL
+SYSTEM = "Answer the question with a sentence from the passages and its number. If they do not tell, say: " + REFUSAL
 HELD_OUT_PASSAGES = 5
 """Training never shows this number of passages; evaluation does."""
 # Pairs of relations that answer the same question, never told of one subject.
@@ -67,12 +69,12 @@ def _other_fact(rng: random.Random, known: list[Fact], *, held_out: bool) -> Fac
     """Draw a fact that makes the choice hard: often about a known subject, or of a known relation."""
     style = rng.random()
     base = rng.choice(known)
-    if style < 0.35:  # noqa: PLR2004 - the same subject, something else about it
+    if style < 0.35:
         told = [fact.relation for fact in known if fact.subject == base.subject]
         relations = [r for r in related_relations(base.relation) if not any(_confusable(r, t) for t in told)]
         if relations:
             return make_fact(rng, held_out=held_out, subject=base.subject, relation=rng.choice(relations))
-    if style < 0.7:  # noqa: PLR2004 - the same relation of another subject
+    if style < 0.7:
         return make_fact(rng, held_out=held_out, relation=base.relation)
     return make_fact(rng, held_out=held_out)
 
@@ -101,34 +103,50 @@ def _stretch(rng: random.Random, fact: Fact, *, held_out: bool) -> Fact:
     scene = Scene(rng, held_out=held_out)
     before, after = (scene.fill(part) for part in pattern.split("{}"))
     sentence = fact.sentence
-    if before and not before.endswith(": ") and sentence.startswith(("The ", "A ", "In ", "On ", "You ", "We ", "When ", "If ", "There ")):
+    if (
+        before
+        and not before.endswith(": ")
+        and sentence.startswith(("The ", "A ", "In ", "On ", "You ", "We ", "When ", "If ", "There "))
+    ):
         sentence = sentence[0].lower() + sentence[1:]
     if after:
         sentence = sentence.removesuffix(".")
     return replace(fact, sentence=capitalise(before + sentence + after))
 
 
-LOOSE_ASKS = ("What about {}?", "What is said about {}?", "What do we know about {}?", "{}?", "Tell me about {}.", "What does it say about {}?", "Is there anything on {}?")
+LOOSE_ASKS = (
+    "What about {}?",
+    "What is said about {}?",
+    "What do we know about {}?",
+    "{}?",
+    "Tell me about {}.",
+    "What does it say about {}?",
+    "Is there anything on {}?",
+)
 
 
 def _loose_fact(rng: random.Random, *, held_out: bool) -> Fact:
     """Make a sentence of any words, and a question that shares some of its words: what is left when no pattern fits."""
-    if rng.random() < 0.5:  # noqa: PLR2004
+    if rng.random() < 0.5:
         words = make_filler(rng, held_out=held_out).rstrip(".").split()
     else:
         count = rng.randint(4, 14)
-        words = [make_word(rng, held_out=held_out) if rng.random() < 0.15 else rng.choice(ANY_WORDS) for _ in range(count)]  # noqa: PLR2004
+        words = [make_word(rng, held_out=held_out) if rng.random() < 0.15 else rng.choice(ANY_WORDS) for _ in range(count)]
     content = [index for index, word in enumerate(words) if word not in COMMON_WORDS]
     start = rng.choice(content or [0])
     size = rng.randint(1, 4)
-    asked = words[start : start + size] if rng.random() < 0.6 else [words[i] for i in sorted(rng.sample(content, min(size, len(content)))) or [0]]  # noqa: PLR2004
+    asked = (
+        words[start : start + size]
+        if rng.random() < 0.6
+        else [words[i] for i in sorted(rng.sample(content, min(size, len(content)))) or [0]]
+    )
     sentence = capitalise(" ".join(words)) + "."
     question = capitalise(rng.choice(LOOSE_ASKS).format(" ".join(asked)))
     return Fact(" ".join(asked), "loose", asked[0], sentence, question, (sentence,), (question,))
 
 
 def _facts(rng: random.Random, count: int, *, held_out: bool) -> list[Fact]:
-    loose = rng.random() < 0.15  # noqa: PLR2004
+    loose = rng.random() < 0.15
     facts = [_loose_fact(rng, held_out=held_out) if loose else make_fact(rng, held_out=held_out)]
     tries = 0
     while len(facts) < count and tries < 4 * count:
@@ -143,31 +161,29 @@ def _facts(rng: random.Random, count: int, *, held_out: bool) -> list[Fact]:
         if not clash:
             facts.append(fact)
     if not loose:
-        facts = [_stretch(rng, fact, held_out=held_out) if rng.random() < 0.3 else fact for fact in facts]  # noqa: PLR2004
+        facts = [_stretch(rng, fact, held_out=held_out) if rng.random() < 0.3 else fact for fact in facts]
     return facts
 
 
 def _passage(rng: random.Random, told: list[str], level: float, *, held_out: bool) -> str:
-    """Put sentences into one passage: with filler sentences, as a list, or under a heading."""
+    """Put sentences into one passage, a line each: with filler sentences, or under a heading."""
     lines = list(told)
     for _ in range(rng.randint(0, 3 - len(lines)) if rng.random() < level else 0):
         lines.insert(rng.randint(0, len(lines)), make_filler(rng, held_out=held_out))
-    style = rng.random() if level > 0.2 else 0.0  # noqa: PLR2004
-    if style < 0.75:  # noqa: PLR2004
-        text = " ".join(lines)
-    elif style < 0.87:  # noqa: PLR2004
-        bullet = rng.choice(("- ", "- ", "* "))
-        text = "\n".join(bullet + line for line in lines)
-    else:
-        text = "\n".join(lines)
-    if level > 0.2 and rng.random() < 0.15:  # noqa: PLR2004
-        heading = Scene(rng, held_out=held_out).fill(rng.choice(("{adjective} {things}", "{word}", "{place}", "{event}", "About the {place}")))
-        text = rng.choice(("# ", "## ", "")) + capitalise(heading) + rng.choice(("\n", "\n\n")) + text
-    return text
+    if level > 0.2 and rng.random() < 0.1:
+        lines.insert(
+            0,
+            capitalise(
+                Scene(rng, held_out=held_out).fill(
+                    rng.choice(("{adjective} {things}", "{word}", "{place}", "{event}", "About the {place}"))
+                )
+            ),
+        )
+    return "\n".join(lines)
 
 
 def _passages(rng: random.Random, level: float, count: int, *, held_out: bool) -> tuple[list[Fact], list[str]]:
-    most = (1,) if level < 0.1 else (1, 2) if level < 0.4 else (1, 1, 2, 2, 3)  # noqa: PLR2004
+    most = (1,) if level < 0.1 else (1, 2) if level < 0.4 else (1, 1, 2, 2, 3)
     sizes = [rng.choice(most) for _ in range(count)]
     facts = _facts(rng, sum(sizes), held_out=held_out)
     rng.shuffle(facts)
@@ -180,9 +196,9 @@ def _passages(rng: random.Random, level: float, count: int, *, held_out: bool) -
 
 def passage_count(rng: random.Random, level: float) -> int:
     """Draw the number of passages for training: from 1 to 3 at level 0 up to 6, never the held-out one."""
-    if level < 0.05:  # noqa: PLR2004
+    if level < 0.05:
         return rng.choice((1, 2, 2, 3))
-    counts = (1, 2, 2, 3, 3, 4) if level < 0.5 else (1, 2, 2, 2, 3, 3, 4, 4, 6)  # noqa: PLR2004
+    counts = (1, 2, 2, 3, 3, 4) if level < 0.5 else (1, 2, 2, 2, 3, 3, 4, 4, 6)
     return rng.choice(counts)
 
 
@@ -190,16 +206,24 @@ def passage_count(rng: random.Random, level: float) -> int:
 
 
 def _numbered(passages: list[str]) -> str:
-    return "\n\n".join(f"[{number}] {text}" for number, text in enumerate(passages, 1))
+    """Number every line of the passages, on through all of them; a blank line between passages."""
+    count = itertools.count(1)
+    return "\n\n".join("\n".join(f"[{next(count)}] {line}" for line in text.split("\n") if line) for text in passages)
 
 
 def _joined(passages: list[str]) -> str:
-    return "\n\n".join(passages)
+    return "\n\n".join(text.replace("\n", " ") for text in passages)
+
+
+def _answer(prompt: str, sentence: str) -> str:
+    """Return the sentence as the answer to a prompt: with its number where the prompt numbers sentences."""
+    found = re.search(rf"^\[\d+\] (?={re.escape(sentence)}$)", prompt, re.MULTILINE)
+    return f"{found[0]}{sentence}" if found else sentence
 
 
 def main_prompt(passages: list[str], question: str) -> list[dict[str, Any]]:
-    """Return the messages that `langchain_localllm.rag` sends: the question before and after the passages."""
-    user = f"Question: {question}\n\n{_numbered(passages)}\n\nQuestion: {question}"
+    """Return the messages that `langchain_localllm.rag` sends."""
+    user = f"{_numbered(passages)}\n\nQuestion: {question}"
     return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": user}]
 
 
@@ -219,18 +243,20 @@ PROMPTS: tuple[Callable[[list[str], str], str], ...] = (
     lambda p, q: f"{_joined(p)}\n\n{q}",
     lambda p, q: f"Passages:\n{_numbered(p)}\n\n{q}",
     lambda p, q: f"Answer the question from the context.\n\nQuestion: {q}\n\nContext:\n{_joined(p)}\n\nQuestion: {q}",
-    lambda p, q: "Use the following pieces of context to answer the question at the end. If you don't know the answer, just "
-    f"say so.\n\n{_joined(p)}\n\nQuestion: {q}\nHelpful Answer:",
+    lambda p, q: (
+        "Use the following pieces of context to answer the question at the end. If you don't know the answer, just "
+        f"say so.\n\n{_joined(p)}\n\nQuestion: {q}\nHelpful Answer:"
+    ),
     lambda p, q: f"Answer the question based only on the following context:\n{_joined(p)}\n\nQuestion: {q}",
     lambda p, q: f"Here are some notes.\n{_joined(p)}\n\nUse them to answer: {q}",
 )
 
 
 def _prompt(rng: random.Random, passages: list[str], question: str, *, main: bool) -> list[dict[str, Any]]:
-    if main or rng.random() < 0.75:  # noqa: PLR2004
+    if main or rng.random() < 0.8:
         return main_prompt(passages, question)
     messages = [{"role": "user", "content": rng.choice(PROMPTS)(passages, question)}]
-    if rng.random() < 0.5:  # noqa: PLR2004
+    if rng.random() < 0.5:
         messages.insert(0, {"role": "system", "content": rng.choice(SYSTEMS)})
     return messages
 
@@ -244,13 +270,17 @@ def _absent_question(rng: random.Random, facts: list[Fact], *, held_out: bool) -
     base = rng.choice(facts)
     if base.relation == "loose":
         text = " ".join(fact.sentence for fact in facts).lower()
-        fresh = [fact for fact in (_loose_fact(rng, held_out=held_out) for _ in range(20)) if not set(fact.subject.lower().split()) & set(text.split())]
+        fresh = [
+            fact
+            for fact in (_loose_fact(rng, held_out=held_out) for _ in range(20))
+            if not set(fact.subject.lower().split()) & set(text.split())
+        ]
         return fresh[0].question if fresh else make_fact(rng, held_out=held_out).question
     for _ in range(8):
         style = rng.random()
-        if style < 0.4:  # noqa: PLR2004
+        if style < 0.4:
             fact = make_fact(rng, held_out=held_out, relation=base.relation)
-        elif style < 0.75:  # noqa: PLR2004
+        elif style < 0.75:
             told = [f.relation for f in facts if f.subject == base.subject]
             relations = [r for r in related_relations(base.relation) if not any(_confusable(r, t) for t in told)]
             if not relations:
@@ -263,13 +293,15 @@ def _absent_question(rng: random.Random, facts: list[Fact], *, held_out: bool) -
     return make_fact(rng, held_out=held_out, relation="capital").question
 
 
-def passages(rng: random.Random, level: float, *, held_out: bool = False, count: int | None = None, refuse: bool | None = None) -> Example:
+def passages(
+    rng: random.Random, level: float, *, held_out: bool = False, count: int | None = None, refuse: bool | None = None
+) -> Example:
     """Answer from numbered passages with the sentence that tells it, or refuse; in training often with follow-up questions."""
     training = count is None
     count = count or passage_count(rng, level)
     facts, texts = _passages(rng, level, count, held_out=held_out)
     turns = 1 if not training else min(rng.choice((2, 3, 4)), 1 + len(facts))
-    share = 0.22 if level > 0.05 else 0.1  # noqa: PLR2004
+    share = 0.22 if level > 0.05 else 0.1
     messages: list[dict[str, Any]] = []
     for turn in range(turns):
         refused = refuse if refuse is not None else rng.random() < share
@@ -277,21 +309,24 @@ def passages(rng: random.Random, level: float, *, held_out: bool = False, count:
         question = _absent_question(rng, facts, held_out=held_out) if refused else _reask(rng, fact)
         if turn == 0:
             messages += _prompt(rng, texts, question, main=not training)
+            prompt = messages[-1]["content"]
         else:
-            messages.append({"role": "user", "content": rng.choice(("Question: ", "")) + question})
-        messages.append({"role": "assistant", "content": REFUSAL if refused else fact.sentence})
+            messages.append({"role": "user", "content": rng.choice(("Question: ", "Question: ", "Question: ", "")) + question})
+        messages.append({"role": "assistant", "content": REFUSAL if refused else _answer(prompt, fact.sentence)})
     return Example("refusal" if messages[-1]["content"] == REFUSAL and turns == 1 else "passages", messages)
 
 
 def raw_completion(rng: random.Random, level: float, *, held_out: bool = False) -> Example:
     """Complete a prompt that has no chat template: passages and a question, or a repeated phrase."""
-    if rng.random() < 0.3:  # noqa: PLR2004
+    if rng.random() < 0.3:
         question, answer = _small_talk(rng, held_out=held_out)
         return Example("raw", [{"role": "assistant", "content": answer}], raw=question)
     facts, texts = _passages(rng, level, rng.choice((1, 2, 3)), held_out=held_out)
     fact = rng.choice(facts)
-    prompt = rng.choice(PROMPTS)(texts, _reask(rng, fact)).removesuffix("Answer:").rstrip() + rng.choice(("\nAnswer:", "\n\nAnswer:"))
-    return Example("raw", [{"role": "assistant", "content": " " + fact.sentence}], raw=prompt)
+    prompt = rng.choice(PROMPTS)(texts, _reask(rng, fact)).removesuffix("Answer:").rstrip() + rng.choice(
+        ("\nAnswer:", "\n\nAnswer:")
+    )
+    return Example("raw", [{"role": "assistant", "content": " " + _answer(prompt, fact.sentence)}], raw=prompt)
 
 
 # ------------------------------------------------------------------------------------------------------------ small things
@@ -300,9 +335,9 @@ def raw_completion(rng: random.Random, level: float, *, held_out: bool = False) 
 def repeat(rng: random.Random, level: float, *, held_out: bool = False) -> Example:
     """Repeat a text word for word."""
     style = rng.random()
-    if style < 0.4:  # noqa: PLR2004
+    if style < 0.4:
         text = " ".join(make_word(rng, held_out=held_out) for _ in range(rng.randint(1, 4)))
-    elif style < 0.7:  # noqa: PLR2004
+    elif style < 0.7:
         text = make_fact(rng, held_out=held_out).sentence
     else:
         pool = [rng.choice(LEXICON[rng.choice(list(LEXICON))]) for _ in range(rng.randint(2, 10))]
@@ -315,15 +350,50 @@ def pick_line(rng: random.Random, level: float, *, held_out: bool = False) -> Ex
     """Find the value of a key, or the key of a value, in a list: recall in its plainest form."""
     count = rng.randint(2, 3 + int(5 * level))
     keys = [make_word(rng, held_out=held_out) for _ in range(count)]
-    values = [Scene(rng, held_out=held_out).fill(rng.choice(("{code}", "{adjective} {thing}", "{number}", "{word}", "{money}"))) for _ in range(count)]
+    values = [
+        Scene(rng, held_out=held_out).fill(rng.choice(("{code}", "{adjective} {thing}", "{number}", "{word}", "{money}")))
+        for _ in range(count)
+    ]
     text = "\n".join(f"{key}: {value}" for key, value in zip(keys, values, strict=True))
     messages: list[dict[str, Any]] = []
     for turn in range(rng.choice((1, 2, 3))):
         index = rng.randrange(count)
         question = f"{keys[index]}?"
-        content = f"{question}\n\n{text}\n\n{question}" if turn == 0 and rng.random() < 0.5 else f"{text}\n\n{question}" if turn == 0 else question  # noqa: PLR2004
+        content = (
+            f"{question}\n\n{text}\n\n{question}"
+            if turn == 0 and rng.random() < 0.5
+            else f"{text}\n\n{question}"
+            if turn == 0
+            else question
+        )
         messages += _say(content, f"{keys[index]}: {values[index]}")
     return Example("pick", messages)
+
+
+def pick_number(rng: random.Random, level: float, *, held_out: bool = False) -> Example:
+    """Find the numbered line that holds the asked words: what answering comes down to, many times in few tokens."""
+    count = rng.randint(2, 3 + int(5 * level))
+    words = rng.sample(ANY_WORDS, 5 * count)
+    lines: list[str] = []
+    for number in range(count):
+        line = words[5 * number : 5 * number + rng.randint(1, 5)]
+        if rng.random() < 0.4:
+            line[rng.randrange(len(line))] = make_word(rng, held_out=held_out)
+        lines.append(" ".join(line))
+    ask = rng.choice(("{}?", *LOOSE_ASKS))
+    messages: list[dict[str, Any]] = []
+    for _ in range(rng.randint(2, 5)):
+        told = rng.choice(lines)
+        parts = told.split()
+        asked = sorted(rng.sample(parts, min(len(parts), rng.choice((1, 1, 2)))), key=parts.index)
+        question = ask.format(" ".join(asked))
+        if messages:
+            messages.append({"role": "user", "content": "Question: " + question})
+        else:
+            messages += main_prompt(lines, question)[rng.random() < 0.7 :]  # mostly without the system message
+            prompt = messages[-1]["content"]
+        messages.append({"role": "assistant", "content": _answer(prompt, told)})
+    return Example("pick number", messages)
 
 
 HELLO = ("Hello", "Hi", "Hello!", "Hi!", "Hey", "Good morning", "Good evening!", "hello", "hi", "Hello there", "Hi there!")
@@ -340,13 +410,13 @@ def _small_talk(rng: random.Random, *, held_out: bool) -> tuple[str, str]:
     kind = rng.randrange(7)
     if kind <= 1:
         return rng.choice(HELLO), GREETING
-    if kind == 2:  # noqa: PLR2004
+    if kind == 2:
         return rng.choice(HOW), "I am well, thank you. How can I help you?"
-    if kind == 3:  # noqa: PLR2004
+    if kind == 3:
         return rng.choice(WHO), SELF
-    if kind == 4:  # noqa: PLR2004
+    if kind == 4:
         return rng.choice(THANKS), "You are welcome."
-    if kind == 5:  # noqa: PLR2004
+    if kind == 5:
         return rng.choice(BYE), "Goodbye!"
     return make_fact(rng, held_out=held_out).question, UNKNOWN
 
@@ -356,8 +426,14 @@ def small_talk(rng: random.Random, level: float, *, held_out: bool = False) -> E
     messages: list[dict[str, Any]] = []
     for _ in range(rng.choice((1, 1, 2))):
         messages += _say(*_small_talk(rng, held_out=held_out))
-    if rng.random() < 0.4:  # noqa: PLR2004
-        messages.insert(0, {"role": "system", "content": rng.choice(("You are a helpful assistant.", "You are a friendly helper.", *SYSTEMS[2:3]))})
+    if rng.random() < 0.4:
+        messages.insert(
+            0,
+            {
+                "role": "system",
+                "content": rng.choice(("You are a helpful assistant.", "You are a friendly helper.", *SYSTEMS[2:3])),
+            },
+        )
     return Example("hello", messages)
 
 
@@ -384,7 +460,9 @@ def memory(rng: random.Random, level: float, *, held_out: bool = False) -> Examp
         known.append((scene.fill(asked), scene.fill(answer)))
         told_text = scene.fill(told)
         prefix = rng.choice(("", "", "Hello! ", "Hi, ")) if not messages else ""
-        reply = f"Nice to meet you, {scene.slots['name']}." if told.startswith(("My name", "I am {name")) else "I will remember that."
+        reply = (
+            f"Nice to meet you, {scene.slots['name']}." if told.startswith(("My name", "I am {name")) else "I will remember that."
+        )
         messages += _say(prefix + told_text, reply)
     for _ in range(rng.choice((0, 0, 1))):
         fact = make_fact(rng, held_out=held_out)
@@ -392,7 +470,7 @@ def memory(rng: random.Random, level: float, *, held_out: bool = False) -> Examp
         messages += _say(fact.sentence, "I will remember that.")
     for _ in range(rng.choice((1, 2))):
         messages += _say(*rng.choice(known))
-    if rng.random() < 0.3:  # noqa: PLR2004
+    if rng.random() < 0.3:
         messages.insert(0, {"role": "system", "content": "You are a helpful assistant."})
     return Example("memory", messages)
 
@@ -413,10 +491,14 @@ def questions(rng: random.Random, level: float, *, held_out: bool = False) -> Ex
     fact = make_fact(rng, held_out=held_out)
     subject = fact.subject
     lines = (fact.question, f"What is known about {subject}?", f"Where can I read about {subject}?")
-    if rng.random() < 0.3:  # noqa: PLR2004 - a topic instead of a question
-        topic = Scene(rng, held_out=held_out).fill(rng.choice(("{things}", "{word}", "{hobby}", "the {adjective} {nature}", "{food}", "{abstract}")))
+    if rng.random() < 0.3:
+        topic = Scene(rng, held_out=held_out).fill(
+            rng.choice(("{things}", "{word}", "{hobby}", "the {adjective} {nature}", "{food}", "{abstract}"))
+        )
         lines = (f"What is {topic}?", f"What is known about {topic}?", f"Where can I read about {topic}?")
-        ask = rng.choice(("Write three search questions about {}.", "Give me three questions about {}.", "List three search questions on {}."))
+        ask = rng.choice(
+            ("Write three search questions about {}.", "Give me three questions about {}.", "List three search questions on {}.")
+        )
         user = ask.format(topic)
     else:
         user = rng.choice(LIST_ASKS).format(fact.question)
@@ -438,7 +520,8 @@ def summary(rng: random.Random, level: float, *, held_out: bool = False) -> Exam
     """Summarise a short text by its first sentence."""
     lines = [make_fact(rng, held_out=held_out).sentence]
     for _ in range(rng.randint(1, 2 + int(3 * level))):
-        lines.append(make_filler(rng, held_out=held_out) if rng.random() < 0.6 else make_fact(rng, held_out=held_out).sentence)  # noqa: PLR2004
+        filler = rng.random() < 0.6
+        lines += [make_filler(rng, held_out=held_out) if filler else make_fact(rng, held_out=held_out).sentence]
     text = " ".join(lines)
     return Example("summary", _say(rng.choice(SUMMARY_ASKS).format(text), lines[0]))
 
@@ -463,23 +546,25 @@ def unicode_copy(rng: random.Random, level: float, *, held_out: bool = False) ->
     other = make_fact(rng, held_out=held_out)
     texts = [fact.sentence, other.sentence]
     rng.shuffle(texts)
-    return Example("unicode", [*main_prompt(texts, _reask(rng, fact)), {"role": "assistant", "content": fact.sentence}])
+    messages = main_prompt(texts, _reask(rng, fact))
+    return Example("unicode", [*messages, {"role": "assistant", "content": _answer(messages[-1]["content"], fact.sentence)}])
 
 
 Task = Callable[..., Example]
 MIX: dict[Task, tuple[float, float]] = {
     # share at level 0, share at level 1
-    passages: (0.42, 0.42),
-    repeat: (0.12, 0.05),
-    pick_line: (0.12, 0.04),
-    tool: (0.14, 0.22),
-    json_object: (0.09, 0.13),
+    pick_number: (0.35, 0.04),
+    passages: (0.35, 0.44),
+    repeat: (0.06, 0.02),
+    pick_line: (0.03, 0.02),
+    tool: (0.10, 0.21),
+    json_object: (0.05, 0.13),
     raw_completion: (0.01, 0.02),
     small_talk: (0.01, 0.02),
-    memory: (0.02, 0.02),
-    questions: (0.02, 0.03),
-    summary: (0.03, 0.03),
-    unicode_copy: (0.02, 0.02),
+    memory: (0.01, 0.02),
+    questions: (0.01, 0.03),
+    summary: (0.01, 0.03),
+    unicode_copy: (0.01, 0.02),
 }
 
 
@@ -501,6 +586,6 @@ def corpus(rng: random.Random, count: int = 12000) -> list[str]:
     return texts
 
 
-def dumps(value: Any) -> str:  # noqa: ANN401 - JSON of any kind
+def dumps(value: Any) -> str:
     """Return JSON on one line, letters of all scripts as they are."""
     return json.dumps(value, ensure_ascii=False)

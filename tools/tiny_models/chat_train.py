@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import socket
 import sys
 import time
 from pathlib import Path
@@ -18,24 +19,29 @@ import numpy as np
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from . import tokenizer as tokenizer_module
-from .chat_data import batches, held_out_examples, score
+from .chat_data import Batch, batches, held_out_examples, score
 from .chat_model import Chat, Config
 
 WORK = tokenizer_module.WORK
-TOTAL = 15_000_000
+TOTAL = 10_500_000
 """Training tokens; the learning rate falls to nothing over the last `COOLDOWN` of them."""
-COOLDOWN = 0.3
-RAMP = 7_000_000
+COOLDOWN = 0.35
+RAMP = 4_500_000
 """Tokens over which the tasks grow from easy to full length."""
-BATCH = 2048
+BATCH = 3072
+AVERAGE_STEPS = 5
+"""Steps between two averages of the weights of several processes."""
 MUON_RATE = 0.02
+MUON_DECAY = 0.05
 ADAM_RATE = 1e-3
-EVALUATE_SECONDS = 240
+EMBEDDING_RATE = 8e-3
+EVALUATE_SECONDS = 150
 SAVE_SECONDS = 60
+SHOW_SECONDS = 20
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:
@@ -62,7 +68,7 @@ class Optimiser:
         self.others: list[Tensor] = []
         self.state: dict[str, Tensor] = {}
         for name, weight in model.named_parameters():
-            if name.startswith("blocks") and weight.dim() == 2:  # noqa: PLR2004
+            if name.startswith("blocks") and weight.dim() == 2:
                 self.groups.setdefault(tuple(weight.shape), []).append(weight)
             else:
                 self.others.append(weight)
@@ -81,14 +87,16 @@ class Optimiser:
             momentum = self.state[f"muon{shape}"].mul_(0.95).add_(gradient, alpha=0.05)
             update = orthogonalise(gradient.lerp(momentum, 0.95)) * max(1, shape[0] / shape[1]) ** 0.5
             for weight, change in zip(weights, update, strict=True):
-                weight.sub_(change, alpha=MUON_RATE * factor)
+                weight.mul_(1 - MUON_DECAY * MUON_RATE * factor).sub_(change, alpha=MUON_RATE * factor)
         for index, weight in enumerate(self.others):
             if weight.grad is None:
                 continue
             first = self.state[f"first{index}"].lerp_(weight.grad, 0.1)
             second = self.state[f"second{index}"].lerp_(weight.grad.square(), 0.02)
             corrected = (second / (1 - 0.98**self.step_count)).sqrt() + 1e-10
-            weight.sub_(first / (1 - 0.9**self.step_count) / corrected, alpha=ADAM_RATE * factor)
+            weight.sub_(
+                first / (1 - 0.9**self.step_count) / corrected, alpha=factor * (EMBEDDING_RATE if weight.dim() > 1 else ADAM_RATE)
+            )
 
 
 def rate(seen: int, total: int) -> float:
@@ -117,75 +125,135 @@ def overall(scores: dict[str, float]) -> float:
     return sum(scores.values()) / len(scores)
 
 
-def train(rank: int, processes: int, total: int, folder: Path) -> None:
-    """Run one training process (all processes see other data and average their gradients)."""
-    torch.set_num_threads(1)
-    if processes > 1:
-        dist.init_process_group("gloo", init_method="tcp://127.0.0.1:29511", rank=rank, world_size=processes)
-    tokenizer = tokenizer_module.load()
-    vocabulary = {number: token for token, number in tokenizer.get_vocab().items()}
-    model = Chat(Config(), [vocabulary.get(number, str(number)) for number in range(Config.vocabulary)])
-    optimiser = Optimiser(model)
-    note: dict[str, Any] = {"seen": 0, "pool": 0, "best": 0.0, "step": 0}
-    state_path, best_path = folder / "chat_state.npz", folder / "chat_best.npz"
-    if state_path.exists():
-        arrays, note = read_arrays(state_path)
-        model.load_state_dict({name.removeprefix("w."): value for name, value in arrays.items() if name.startswith("w.")})
-        optimiser.state.update({name: value for name, value in arrays.items() if not name.startswith("w.")})
-        optimiser.step_count = note["step"]
-    examples = held_out_examples()
-    saved = shown = time.monotonic()
-    evaluated = saved - EVALUATE_SECONDS + 60  # the first score soon after a start
-    recent: list[float] = []
-    speed_start, speed_seen = time.monotonic(), note["seen"]
+@torch.no_grad()
+def average(model: Chat, seen: int, processes: int) -> int:
+    """Average the weights of all processes, and return the average of the tokens they count, so that all end at the same step.
 
-    def save() -> None:
-        if rank == 0:
-            note["step"] = optimiser.step_count
-            write_arrays(state_path, {**{f"w.{k}": v for k, v in model.state_dict().items()}, **optimiser.state}, note)
+    Between averages each process goes its own way, so none waits long (local SGD, Stich 2018, https://arxiv.org/abs/1805.09767).
+    """
+    weights = nn.utils.parameters_to_vector(model.parameters())
+    flat = torch.cat([weights, torch.tensor([seen / 1000])])
+    dist.all_reduce(flat)
+    flat /= processes
+    nn.utils.vector_to_parameters(flat[:-1], model.parameters())
+    return int(flat[-1].item() * 1000)
 
-    def evaluate() -> None:
-        scores = score(model, tokenizer, examples)
-        line = {"seen": note["seen"], "loss": round(sum(recent) / max(1, len(recent)), 4), "overall": round(overall(scores), 4)}
+
+class Run:
+    """One training process: each sees other data, and every few steps the weights of all are averaged."""
+
+    def __init__(self, rank: int, processes: int, total: int, folder: Path) -> None:
+        """Go on from the folder's last state, or start from nothing."""
+        self.rank, self.processes, self.total, self.folder = rank, processes, total, folder
+        self.tokenizer = tokenizer_module.load()
+        vocabulary = {number: token for token, number in self.tokenizer.get_vocab().items()}
+        self.model = Chat(Config(), [vocabulary.get(number, str(number)) for number in range(Config.vocabulary)])
+        self.optimiser = Optimiser(self.model)
+        self.note: dict[str, Any] = {"seen": 0, "pool": 0, "best": 0.0, "step": 0}
+        self.recent: list[float] = []
+        self.done = False
+        if self.state_path.exists():
+            self.resume()
+        self.saved = self.shown = self.started = time.monotonic()
+        self.evaluated = self.started - EVALUATE_SECONDS + 60  # the first score soon after a start
+        self.seen_before = self.note["seen"]
+        self.examples = held_out_examples()
+
+    @property
+    def state_path(self) -> Path:
+        """Where the last state is kept."""
+        return self.folder / "chat_state.npz"
+
+    def resume(self) -> None:
+        """Read the last state."""
+        arrays, self.note = read_arrays(self.state_path)
+        self.model.load_state_dict({name.removeprefix("w."): value for name, value in arrays.items() if name.startswith("w.")})
+        self.optimiser.state.update({name: value for name, value in arrays.items() if not name.startswith("w.")})
+        self.optimiser.step_count = self.note["step"]
+
+    def save(self) -> None:
+        """Write the state, so that the same command goes on from here."""
+        self.saved = time.monotonic()
+        self.note["step"] = self.optimiser.step_count
+        weights = {f"w.{name}": value for name, value in self.model.state_dict().items()}
+        write_arrays(self.state_path, {**weights, **self.optimiser.state}, self.note)
+
+    def evaluate(self) -> None:
+        """Score the held-out examples, and keep the weights when they are the best so far."""
+        scores = score(self.model, self.tokenizer, self.examples)
+        best = overall(scores)
+        line = {"seen": self.note["seen"], "loss": round(self.mean_loss(), 4), "overall": round(best, 4)}
         line.update({task: round(value, 3) for task, value in scores.items()})
         print(json.dumps(line), file=sys.stderr, flush=True)
-        with (folder / "chat_log.jsonl").open("a") as file:
+        with (self.folder / "chat_log.jsonl").open("a") as file:
             file.write(json.dumps(line) + "\n")
-        if overall(scores) >= note["best"]:
-            note["best"] = overall(scores)
-            write_arrays(best_path, dict(model.state_dict()), {"seen": note["seen"], "scores": scores})
+        if best >= self.note["best"]:
+            self.note["best"] = best
+            write_arrays(
+                self.folder / "chat_best.npz", dict(self.model.state_dict()), {"seen": self.note["seen"], "scores": scores}
+            )
+        self.evaluated = time.monotonic()
 
-    while note["seen"] < total:
-        level = min(1.0, note["seen"] / RAMP)
-        for batch in batches(tokenizer, f"1-{rank}-{note['pool']}", level, BATCH):
-            hidden = model(batch.inputs, batch.positions).flatten(0, 1)[batch.where]
-            losses = functional.cross_entropy(model.logits(hidden), batch.targets, reduction="none")
-            loss = (losses * batch.weights).sum() / batch.weights.sum()
-            loss.backward()
-            if processes > 1:
-                for weight in model.parameters():
-                    dist.all_reduce(weight.grad)
-                    weight.grad /= processes
-            optimiser.step(rate(note["seen"], total))
-            model.zero_grad()
-            recent = [*recent[-49:], losses.mean().item()]
-            note["seen"] += batch.inputs.numel() * processes
-            now = time.monotonic()
-            if rank == 0 and now - shown > 20:  # noqa: PLR2004
-                speed = (note["seen"] - speed_seen) / (now - speed_start)
-                print(f"{note['seen']:,} tokens  loss {sum(recent) / len(recent):.3f}  level {level:.2f}  {speed:,.0f} tokens/s", file=sys.stderr, flush=True)
-                shown = now
-        note["pool"] += 1
+    def mean_loss(self) -> float:
+        """The loss of the last steps."""
+        return sum(self.recent) / max(1, len(self.recent))
+
+    def step(self, batch: Batch) -> None:
+        """Learn from one batch."""
+        hidden = self.model(batch.inputs, batch.positions).flatten(0, 1)[batch.where]
+        losses = functional.cross_entropy(self.model.logits(hidden), batch.targets, reduction="none")
+        ((losses * batch.weights).sum() / batch.weights.sum()).backward()
+        self.optimiser.step(rate(self.note["seen"], self.total))
+        self.model.zero_grad()
+        self.recent = [*self.recent[-49:], losses.mean().item()]
+        self.note["seen"] += batch.inputs.numel() * self.processes
+        if self.processes == 1:
+            self.done = self.note["seen"] >= self.total
+        elif self.optimiser.step_count % AVERAGE_STEPS == 0:
+            self.note["seen"] = average(self.model, self.note["seen"], self.processes)
+            self.done = self.note["seen"] >= self.total
+
+    def tell(self) -> None:
+        """Show progress, score and save, each when its time has come; one process does it for all."""
         now = time.monotonic()
-        if rank == 0 and now - evaluated > EVALUATE_SECONDS:
-            evaluate()
-            evaluated = time.monotonic()
-        if now - saved > SAVE_SECONDS:
-            save()
-            saved = now
-    if rank == 0:
-        evaluate()
-    save()
+        if now - self.shown > SHOW_SECONDS:
+            speed = (self.note["seen"] - self.seen_before) / (now - self.started)
+            print(f"{self.note['seen']:,} tokens  loss {self.mean_loss():.3f}  {speed:,.0f} tokens/s", file=sys.stderr, flush=True)
+            self.shown = now
+        if now - self.evaluated > EVALUATE_SECONDS:
+            self.evaluate()
+        if now - self.saved > SAVE_SECONDS:
+            self.save()
+
+    def train(self) -> None:
+        """Train until `total` tokens are seen."""
+        while not self.done:
+            level = min(1.0, self.note["seen"] / RAMP)
+            for batch in batches(self.tokenizer, f"1-{self.rank}-{self.note['pool']}", level, BATCH):
+                self.step(batch)
+                if self.done:
+                    break
+            self.note["pool"] += 1
+            if self.rank == 0:
+                self.tell()
+        if self.rank == 0:
+            self.evaluate()
+            self.save()
+
+
+def train(rank: int, processes: int, total: int, folder: Path, port: int = 0) -> None:
+    """Run one training process."""
+    torch.set_num_threads(1)
+    if processes > 1:
+        dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=processes)
+    Run(rank, processes, total, folder).train()
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 def main() -> None:
@@ -201,7 +269,7 @@ def main() -> None:
         if options.processes == 1:
             train(0, 1, options.tokens, options.folder)
         else:
-            mp.spawn(train, (options.processes, options.tokens, options.folder), options.processes)
+            mp.spawn(train, (options.processes, options.tokens, options.folder, free_port()), options.processes)
     except KeyboardInterrupt:
         print("Stopped. Run the same command to go on.", file=sys.stderr)
 

@@ -121,16 +121,16 @@ def keywords(question: str) -> str:
 def vary(rng: random.Random, question: str) -> str:
     """The question as it is, in lower case, without its question mark, or as keywords."""
     style = rng.random()
-    if style < 0.6:  # noqa: PLR2004  # shares of the styles
+    if style < 0.6:  # shares of the styles
         return question
-    return question.rstrip("?.").lower() if style < 0.8 else keywords(question)  # noqa: PLR2004
+    return question.rstrip("?.").lower() if style < 0.8 else keywords(question)
 
 
 def passage(rng: random.Random, told: str, others: list[str], subject: str = "") -> str:
     """`told` somewhere among the other sentences, sometimes under a heading."""
     sentences = [told, *others]
     rng.shuffle(sentences)
-    if rng.random() < 0.15:  # noqa: PLR2004
+    if rng.random() < 0.15:
         heading = subject or keywords(rng.choice(others or [told])).split()[0]
         sentences.insert(0, f"# {capitalise(heading)}\n")
     return " ".join(sentences)
@@ -143,8 +143,8 @@ def reword(rng: random.Random, text: str, share: float = 0.1) -> str:
 
 def invented_word(rng: random.Random, *, held_out: bool) -> str:
     """A word that no list holds: a proper name, or the front of one English word and the back of another."""
-    if rng.random() < 0.6:  # noqa: PLR2004
-        return make_word(rng, held_out=held_out, scripts=rng.random() < 0.2)  # noqa: PLR2004
+    if rng.random() < 0.6:
+        return make_word(rng, held_out=held_out, scripts=rng.random() < 0.2)
     front, back = (rng.choice(rng.choice(rng.choice(THEMES).things)) for _ in range(2))
     return front[: rng.randint(2, 5)] + back[-rng.randint(3, 6) :]
 
@@ -169,9 +169,9 @@ def world_example(rng: random.Random, *, held_out: bool = False, others: int | N
         for _ in range(count):
             kind = rng.random()
             siblings = related_relations(about.relation)
-            if kind < 0.3 and siblings:  # noqa: PLR2004
+            if kind < 0.3 and siblings:
                 found.append(make_fact(rng, held_out=held_out, subject=about.subject, relation=rng.choice(siblings)).sentence)
-            elif kind < 0.7:  # noqa: PLR2004
+            elif kind < 0.7:
                 found.append(make_fact(rng, held_out=held_out).sentence)
             else:
                 found.append(make_filler(rng, held_out=held_out))
@@ -179,14 +179,14 @@ def world_example(rng: random.Random, *, held_out: bool = False, others: int | N
 
     fact = make_fact(rng, held_out=held_out)
     count = length(rng) if others is None else others
-    same_subject = rng.random() < 0.5 and related_relations(fact.relation)  # noqa: PLR2004
+    same_subject = rng.random() < 0.5 and related_relations(fact.relation)
     rival = (
         make_fact(rng, held_out=held_out, subject=fact.subject, relation=rng.choice(related_relations(fact.relation)))
         if same_subject
         else make_fact(rng, held_out=held_out, relation=fact.relation)
     )
     query = vary(rng, fact.question if held_out else reword(rng, fact.question))
-    if not held_out and rng.random() < 0.1:  # noqa: PLR2004
+    if not held_out and rng.random() < 0.1:
         query = rng.choice(fact.sentences)
     beside_rival = [make_filler(rng, held_out=held_out) for _ in range(count)] if same_subject else around(count, rival)
     negative = passage(rng, rival.sentence, beside_rival, rival.subject)
@@ -195,7 +195,7 @@ def world_example(rng: random.Random, *, held_out: bool = False, others: int | N
 
 def _verb(rng: random.Random, verb: str, form: str) -> str:
     forms = words.verb_forms(verb)
-    return {"": forms[0], "s": forms[1], "g": forms[-1], "d": forms[-2] if len(forms) > 3 else rng.choice(forms[2:])}[form]  # noqa: PLR2004
+    return {"": forms[0], "s": forms[1], "g": forms[-1], "d": forms[-2] if len(forms) > 3 else rng.choice(forms[2:])}[form]
 
 
 def _word(rng: random.Random, slot: str, meanings: dict[str, tuple[str, ...]]) -> str:
@@ -206,7 +206,7 @@ def _word(rng: random.Random, slot: str, meanings: dict[str, tuple[str, ...]]) -
     form = slot[2:]
     if slot[0] == "v":
         return _verb(rng, chosen, form)
-    if form == "p" or (slot[0] == "n" and rng.random() < 0.15):  # noqa: PLR2004
+    if form == "p" or (slot[0] == "n" and rng.random() < 0.15):
         return words.plural(chosen)
     return chosen
 
@@ -220,9 +220,9 @@ def _meanings(rng: random.Random, *, held_out: bool) -> dict[str, tuple[str, ...
     theme = rng.choice(THEMES)
     found = {slot: rng.choice(theme.things) for slot in ("n1", "n2")}
     found |= {slot: rng.choice(theme.actions) for slot in ("v1", "v2")} | {"q1": rng.choice(theme.qualities)}
-    if rng.random() < 0.3:  # noqa: PLR2004
+    if rng.random() < 0.3:
         found["n2"] = rng.choice(rng.choice(THEMES).things)
-    if rng.random() < 0.4:  # noqa: PLR2004
+    if rng.random() < 0.4:
         invented = invented_word(rng, held_out=held_out)
         found[rng.choice(("n1", "n2"))] = (rng.choice((invented, invented.lower(), f"{invented} {found['n1'][0]}")),)
     found["x"] = (_detail(rng, rng.choice(DETAILS), held_out=held_out),)
@@ -231,7 +231,7 @@ def _meanings(rng: random.Random, *, held_out: bool) -> dict[str, tuple[str, ...
 
 def _beside(rng: random.Random, meaning: tuple[str, ...]) -> tuple[str, ...]:
     """The meaning itself, or now and then one that stands beside it in the word list: people ask with related words too."""
-    return rng.choice(NEIGHBOURS[meaning]) if meaning in NEIGHBOURS and rng.random() < 0.12 else meaning  # noqa: PLR2004
+    return rng.choice(NEIGHBOURS[meaning]) if meaning in NEIGHBOURS and rng.random() < 0.12 else meaning
 
 
 def _detail(rng: random.Random, pattern: str, *, held_out: bool) -> str:
@@ -249,7 +249,7 @@ def prose_example(rng: random.Random, *, held_out: bool = False, others: int | N
     slots = {slot[:2] for slot in re.findall(r"\{(\w+)\}", pattern)}
     answerable = [q for q in queries if {slot[:2] for slot in re.findall(r"\{(\w+)\}", q)} <= slots] or [pattern]
     asked = rng.choice(answerable)
-    if "{x}" in pattern and rng.random() < 0.25:  # noqa: PLR2004
+    if "{x}" in pattern and rng.random() < 0.25:
         detail = rng.choice(list(ANSWERS))
         about["x"] = (_detail(rng, detail, held_out=held_out),)
         asked = f"{rng.choice(ANSWERS[detail].split(','))} {asked[0].lower()}{asked[1:]}"
@@ -258,7 +258,7 @@ def prose_example(rng: random.Random, *, held_out: bool = False, others: int | N
     count = length(rng) if others is None else others
 
     def other() -> str:
-        if rng.random() < 0.3:  # noqa: PLR2004
+        if rng.random() < 0.3:
             return make_filler(rng, held_out=held_out)
         return _fill(rng, rng.choice(sentences), _meanings(rng, held_out=held_out))
 
@@ -280,4 +280,4 @@ def vocabulary_words() -> set[str]:
     patterns += [p for phrases in WORLD_WORDS.values() for p in phrases] + list(FIRST_NAMES)
     found = {w for p in patterns for w in re.findall(r"[a-z]+", re.sub(r"\{\w+\}", " ", p).lower())}
     found |= words.all_words()
-    return {w for w in found if not (w.endswith("s") and w[:-1] in found and len(w) > 3)}  # noqa: PLR2004  # plurals are stem + "s"
+    return {w for w in found if not (w.endswith("s") and w[:-1] in found and len(w) > 3)}  # plurals are stem + "s"

@@ -31,7 +31,7 @@ def positions(length: int, width: int, scale: float = 0.15) -> Tensor:
     return scale * torch.stack([angle.sin(), angle.cos()], dim=2).reshape(length, width)
 
 
-class Layer(nn.Module):  # type: ignore[misc]  # torch is not installed where mypy runs
+class Layer(nn.Module):
     """One post-norm BERT layer. Its output matrices start at zero: the untrained layer changes nothing."""
 
     def __init__(self, c: Config) -> None:
@@ -59,7 +59,7 @@ class Layer(nn.Module):  # type: ignore[misc]  # torch is not installed where my
         return self.norm_out(x + self.down(F.gelu(self.up(x), approximate="tanh")))
 
 
-class Embedder(nn.Module):  # type: ignore[misc]  # torch is not installed where mypy runs
+class Embedder(nn.Module):
     """Token ids to one vector of length 1 a text."""
 
     def __init__(self, c: Config) -> None:

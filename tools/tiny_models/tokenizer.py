@@ -9,17 +9,17 @@ import json
 import random
 from pathlib import Path
 
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+MARKERS = tuple(f"[{number}]" for number in range(1, 25))
+"""Numbers of sentences, a token each, so that an answer names its source with its first token."""
 BASE = 3076
 """Pieces without a space; nearly each has a second form with one, `VOCABULARY` in all."""
 VOCABULARY = 6144
 SPACE = "\u0120"  # how byte-level BPE writes a space
 BLANKS = SPACE + "\u010a\u010d\u0109"  # space, line feed, carriage return, tab
-PATTERN = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
+PATTERN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 WORK = Path(__file__).parent / ".work"
 PATH = WORK / "chat_tokenizer.json"
 
@@ -44,7 +44,9 @@ def train(texts: list[str]) -> Tokenizer:
     start of a line, in quotes and after a space, and only its first piece differs: what is copied stays the same.
     """
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    trainer = trainers.BpeTrainer(vocab_size=BASE, special_tokens=list(SPECIAL_TOKENS), initial_alphabet=alphabet, show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=BASE, special_tokens=list(SPECIAL_TOKENS), initial_alphabet=alphabet, show_progress=False
+    )
     plain = _tokenizer({}, [])
     plain.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -57,7 +59,7 @@ def train(texts: list[str]) -> Tokenizer:
     pieces = [token for token, _ in sorted(plain.get_vocab().items(), key=lambda item: item[1])]
     spaced = [(SPACE, piece) for piece in pieces if piece not in SPECIAL_TOKENS and piece[0] not in BLANKS]
     vocabulary = {token: number for number, token in enumerate(pieces + [SPACE + piece for _, piece in spaced])}
-    letters = [tuple(pair.split(" ")) for pair in merges(plain)]
+    letters = [(first, second) for first, second in (pair.split(" ") for pair in merges(plain))]
     tokenizer = _tokenizer(vocabulary, [*letters, *spaced])
     tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
     return tokenizer
@@ -66,11 +68,13 @@ def train(texts: list[str]) -> Tokenizer:
 def load() -> Tokenizer:
     """Return the tokeniser, trained at the first call and kept in the work folder."""
     if not PATH.exists():
-        from .chat_tasks import corpus  # noqa: PLC0415 - the tasks are needed only to train
+        from .chat_tasks import corpus
 
         PATH.parent.mkdir(exist_ok=True)
         train(corpus(random.Random(1))).save(str(PATH))
-    return Tokenizer.from_file(str(PATH))
+    tokenizer = Tokenizer.from_file(str(PATH))
+    tokenizer.add_tokens([AddedToken(marker, normalized=False) for marker in MARKERS])
+    return tokenizer
 
 
 def merges(tokenizer: Tokenizer) -> list[str]:

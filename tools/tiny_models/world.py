@@ -1,4 +1,4 @@
-# ruff: noqa: PLR2004, E501 - the numbers are shares of styles; a table of makers reads best with a line each
+# ruff: noqa: E501 - the numbers are shares of styles; a table of makers reads best with a line each
 """A generated world: an endless, seeded supply of facts, each told in a sentence and asked in a question.
 
 Nothing here is downloaded: names are random syllables, the rest is `lexicon.py` put into the patterns of `relations.py`.
