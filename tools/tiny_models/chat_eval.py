@@ -34,6 +34,14 @@ sys.stdin.read()
 
 
 MANY_PASSAGES = 8
+SMALL_TASKS = {
+    "name in another script copied": chat_tasks.unicode_copy,
+    "three search questions": chat_tasks.questions,
+    "summary": chat_tasks.summary,
+    "recall of an earlier turn": chat_tasks.memory,
+    "small talk": chat_tasks.small_talk,
+    "repeat": chat_tasks.repeat,
+}
 
 
 class Engine:
@@ -143,28 +151,26 @@ def evaluate(engine: Engine, scale: float, seed: int = 77) -> Tally:
     """Ask everything and count."""
     rng = random.Random(seed)
     tally = Tally()
-    many = range(int(100 * scale))
-    some = range(int(50 * scale))
-    for count in (1, 2, 3, 4, HELD_OUT_PASSAGES, MANY_PASSAGES):
+
+    def times(count: int) -> range:
+        return range(int(count * scale))
+
+    for count, number in ((1, 100), (2, 100), (3, 60), (4, 60), (HELD_OUT_PASSAGES, 60), (MANY_PASSAGES, 40)):
         held = ", a number held out of training" if count == HELD_OUT_PASSAGES else ""
-        for _ in many if count < MANY_PASSAGES else some:
+        for _ in times(number):
             example = chat_tasks.passages(rng, 1.0, held_out=True, count=count, refuse=False)
             _answer(engine, tally, f"exact answer, {count} passage{'s' * (count > 1)}{held}", example)
     for count in (1, 2, 4):
-        for _ in many:
+        for _ in times(60):
             example = chat_tasks.passages(rng, 1.0, held_out=True, count=count, refuse=True)
             _answer(engine, tally, f"refusal, {count} passage{'s' * (count > 1)}", example)
-    for _ in range(int(200 * scale)):
+    for _ in times(120):
         _tools(engine, tally, chat_tasks.tool(rng, 1.0, held_out=True))
-    for _ in many:
+    for _ in times(80):
         _object(engine, tally, chat_tasks.json_object(rng, 1.0, held_out=True))
-    for _ in some:
-        _answer(engine, tally, "name in another script copied", chat_tasks.unicode_copy(rng, 1.0, held_out=True))
-        _answer(engine, tally, "three search questions", chat_tasks.questions(rng, 1.0, held_out=True))
-        _answer(engine, tally, "summary", chat_tasks.summary(rng, 1.0, held_out=True))
-        _answer(engine, tally, "recall of an earlier turn", chat_tasks.memory(rng, 1.0, held_out=True))
-        _answer(engine, tally, "small talk", chat_tasks.small_talk(rng, 1.0, held_out=True))
-        _answer(engine, tally, "repeat", chat_tasks.repeat(rng, 1.0, held_out=True))
+    for figure, task in SMALL_TASKS.items():
+        for _ in times(40):
+            _answer(engine, tally, figure, task(rng, 1.0, held_out=True))
     return tally
 
 
