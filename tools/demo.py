@@ -13,9 +13,9 @@ HANDBOOK = "docs/handbook"
 
 # Question -> words of the right answer. The handbook does not tell the last one.
 QUESTIONS = {
-    "When does the library close?": "9:50 in the evening",
-    "Who is the warden?": "Odalys Fenn",
-    "Where is the first-aid box?": "pantry",
+    "Who is the warden?": "Odalys Fenn is the warden.",
+    "How high is the hill?": "The hill is 143 metres high.",
+    "What is the rowing boat called?": "The rowing boat is called Dunlin.",
     "Who is the dentist?": "The passages do not tell.",
 }
 
@@ -26,15 +26,23 @@ def main() -> int:
     for question, right in QUESTIONS.items():
         print(f"$ localllm ask {HANDBOOK} {shlex.quote(question)}", flush=True)
         command = [sys.executable, "-m", "langchain_localllm.cli", "ask", HANDBOOK, question]
-        asked = subprocess.run(  # noqa: S603 - our own command
-            command, cwd=ROOT, stdout=subprocess.PIPE, text=True, encoding="utf-8", check=False
-        )
-        print(asked.stdout)
-        if right not in asked.stdout.split("\n\nSources:")[0]:
+        answer, code = _streamed(command)
+        if right not in answer.split("\n\nSources:")[0]:
             wrong += 1
-            print(f"Wrong: expected {right!r}, exit code {asked.returncode}.\n", file=sys.stderr)
+            print(f"Wrong: expected {right!r}, exit code {code}.\n", file=sys.stderr)
     print(f"{len(QUESTIONS) - wrong} of {len(QUESTIONS)} answers are right.")
     return 1 if wrong else 0
+
+
+def _streamed(command: list[str]) -> tuple[str, int]:
+    """Run a command, show what it prints while it prints it, and return that and the exit code."""
+    shown: list[str] = []
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, encoding="utf-8") as asked:  # noqa: S603 - our own
+        while asked.stdout and (letter := asked.stdout.read(1)):
+            print(letter, end="", flush=True)
+            shown.append(letter)
+    print()
+    return "".join(shown), asked.returncode
 
 
 if __name__ == "__main__":
