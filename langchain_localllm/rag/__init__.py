@@ -9,7 +9,7 @@ from langchain_localllm.rag import answer_chain, build_index, load_documents, sp
 chunks = split_documents(load_documents(["notes/"]))
 index = build_index(chunks, LlamafileEmbeddings(base_url="http://127.0.0.1:8081"))
 chain = answer_chain(index.as_retriever(search_kwargs={"k": 3}), ChatLlamafile(base_url="http://127.0.0.1:8080"))
-print(chain.invoke({"question": "When does the library close?"})["answer"])
+print(chain.invoke({"question": "Who is the warden?"})["answer"])
 ```
 """
 
