@@ -222,7 +222,8 @@ def test_an_embedding_server_that_makes_no_embeddings(notes: Path, chat_server: 
 
 
 def test_a_prompt_longer_than_the_context(notes: Path) -> None:
-    with LocalServer(tiny_chat_model(), n_ctx=128) as server:
+    shutil.copy(HANDBOOK / "house.md", notes)
+    with LocalServer(tiny_chat_model(), n_ctx=256) as server:
         asked = localllm("ask", notes, QUESTION, "--model", server.base_url, "-k", "20")
     check_fault(asked, 1, "The prompt is too long")
 
