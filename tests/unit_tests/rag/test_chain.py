@@ -46,7 +46,7 @@ def test_chat_models_get_messages_and_text_models_one_text() -> None:
     values = {"passages": "[1] The boat is blue.", "question": "What colour?"}
     chat = answer_prompt(FakeListChatModel(responses=[]).bind(stop=["x"])).invoke(values)
     assert [message.type for message in chat.to_messages()] == ["system", "human"]
-    assert chat.to_messages()[1].content == "Question: What colour?\n\n[1] The boat is blue.\n\nQuestion: What colour?"
+    assert chat.to_messages()[1].content == "[1] The boat is blue.\n\nQuestion: What colour?"
     assert answer_prompt(FakeListLLM(responses=[])).invoke(values).to_string().endswith("What colour?\nAnswer:")
 
 
