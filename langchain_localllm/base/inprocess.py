@@ -1,0 +1,85 @@
+"""What classes share whose engine is a library in this process: one load for each file and its settings."""
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable
+from types import TracebackType
+from typing import Any, ClassVar, Final, Protocol, Self
+from weakref import WeakValueDictionary
+
+from pydantic import Field, PrivateAttr, SecretStr, model_validator
+
+from langchain_localllm.base.options import Options
+
+
+class Engine(Protocol):
+    """A loaded model and the thread that works with it. It frees both when nobody holds it any more."""
+
+    def free(self) -> None:
+        """End the thread and free the memory; answers that are being made fail."""
+
+
+class _Loaded:
+    """Engines by what they were loaded with, as long as anyone holds them."""
+
+    def __init__(self) -> None:
+        self._engines: WeakValueDictionary[Hashable, Any] = WeakValueDictionary()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, load: Callable[[], Any]) -> Any:
+        """The engine for a key, loaded when there is none yet."""
+        with self._lock:  # one load at a time: two together would need the memory of both before either is in use
+            if (engine := self._engines.get(key)) is None:
+                engine = self._engines[key] = load()
+            return engine
+
+
+LOADED: Final = _Loaded()
+
+
+class InProcessOptions(Options, ABC):
+    """Options of classes whose engine is a library. The model is loaded when the object is made."""
+
+    LOADING: ClassVar[frozenset[str]]
+    """The options with which the engine is loaded; all others belong to a call."""
+    NOT_IN_KEY: ClassVar[frozenset[str]] = frozenset({"api_key", "max_retries", "timeout"})
+
+    timeout: float | None = Field(default=None, gt=0)
+    """Seconds that a whole call may take."""
+    max_retries: int = Field(default=1, ge=0)
+    """Without effect, since no connection is made; here so that runtimes can be exchanged."""
+    api_key: SecretStr | None = None
+    """Without effect, likewise."""
+
+    _engines: dict[Hashable, Any] = PrivateAttr(default_factory=dict)  # copies share it, and so the engine
+
+    @abstractmethod
+    def load(self) -> Engine:
+        """Load the engine with this object's options; raises `ModelFileError` where the file is no usable model."""
+
+    @property
+    def engine(self) -> Any:
+        """The loaded engine; objects with the same file and settings share it."""
+        key = self.loading_key()
+        if (engine := self._engines.get(key)) is None:
+            engine = self._engines.setdefault(key, LOADED.get((type(self).load, key), self.load))
+        return engine
+
+    def loading_key(self) -> Hashable:
+        """What decides whether two objects can share an engine."""
+        return tuple((name, repr(getattr(self, name))) for name in sorted(self.LOADING))
+
+    @model_validator(mode="after")
+    def _load_now(self) -> Self:
+        _ = self.engine  # so that a bad file is found here, and the first call does not wait
+        return self
+
+    def close(self) -> None:
+        """Free the model, unless another object uses it. The next call loads it again."""
+        self._engines.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()

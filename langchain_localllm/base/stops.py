@@ -1,0 +1,47 @@
+"""Stop sequences in a text that comes in pieces."""
+
+from collections.abc import Sequence
+
+
+class StopFilter:
+    """Lets text through, but holds back what may be the beginning of a stop sequence.
+
+    Attributes:
+        met: Whether a stop sequence was found; the text ends before it.
+
+    Example:
+        >>> stops = StopFilter(["END"])
+        >>> [stops.feed(text) for text in ("one E", "lf E", "N", "D two")]
+        ['one ', 'Elf ', '', '']
+        >>> stops.met
+        True
+    """
+
+    __slots__ = ("_held", "_longest", "_stops", "met")
+
+    def __init__(self, stops: Sequence[str]) -> None:
+        self._stops = tuple(stops)
+        self._longest = max(map(len, self._stops), default=0)
+        self._held = ""
+        self.met = False
+
+    def feed(self, text: str) -> str:
+        """What can be shown once this text has come."""
+        if not self._stops:
+            return text
+        text = self._held + text
+        found = [at for stop in self._stops if (at := text.find(stop)) >= 0]
+        if found:
+            self.met, self._held = True, ""
+            return text[: min(found)]
+        kept = next((size for size in range(min(self._longest - 1, len(text)), 0, -1) if self._may_begin(text[-size:])), 0)
+        self._held = text[len(text) - kept :]
+        return text[: len(text) - kept]
+
+    def end(self) -> str:
+        """What was held back, when no more text comes."""
+        held, self._held = self._held, ""
+        return held
+
+    def _may_begin(self, text: str) -> bool:
+        return any(stop.startswith(text) for stop in self._stops)

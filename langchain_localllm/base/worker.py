@@ -1,0 +1,113 @@
+"""Answers that a thread of this process makes, for runtimes whose engine is a library."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Callable, Generator
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Final
+
+from langchain_localllm.base.engine import Piece
+from langchain_localllm.errors import CallTimeoutError
+
+_FOR_EVER: Final = None
+
+
+class Mailbox:
+    """Where the engine's thread puts the pieces of one answer, for one reader in another thread or event loop.
+
+    Attributes:
+        left: Whether the reader has gone; the engine's thread then ends the answer within a token.
+    """
+
+    __slots__ = ("_items", "_wake", "left")
+
+    def __init__(self, wake: Callable[[], None] | None = None) -> None:
+        self._items: SimpleQueue[Piece | BaseException] = SimpleQueue()
+        self._wake = wake
+        self.left = False
+
+    def put(self, item: Piece | BaseException) -> None:
+        """Hand over a piece, the last one with `finish`; or the error with which the answer ends."""
+        self._items.put(item)
+        if self._wake:
+            with contextlib.suppress(RuntimeError):  # the reader's event loop is closed
+                self._wake()
+
+    def empty(self) -> bool:
+        """Whether nothing waits to be read."""
+        return self._items.empty()
+
+    def take(self, seconds: float | None) -> Piece:
+        """The next piece, waited for; raises the answer's error, or `queue.Empty` when the time is over."""
+        item = self._items.get(timeout=seconds)
+        if isinstance(item, BaseException):
+            raise item
+        return item
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerHandle:
+    """An answer by an engine's thread; it begins when it is first read.
+
+    Attributes:
+        submit: Hands the request to the engine's thread, with the mailbox for its answer; does not wait.
+        timeout: Seconds that the whole answer may take, or `None`.
+    """
+
+    submit: Callable[[Mailbox], None]
+    timeout: float | None = None
+
+    def pieces(self) -> Generator[Piece]:
+        """The pieces, from sync code."""
+        box, deadline = Mailbox(), self._deadline()
+        try:
+            self.submit(box)
+            finished = False
+            while not finished:
+                try:
+                    piece = box.take(_left(deadline))
+                except Empty:
+                    raise self._late() from None
+                finished = piece.finish is not None
+                yield piece
+        finally:
+            box.left = True
+
+    async def apieces(self) -> AsyncGenerator[Piece]:
+        """The pieces, from async code."""
+        loop, arrived = asyncio.get_running_loop(), asyncio.Event()
+        box, deadline = Mailbox(lambda: loop.call_soon_threadsafe(arrived.set)), self._deadline()
+        try:
+            self.submit(box)
+            finished = False
+            while not finished:
+                arrived.clear()
+                if box.empty():
+                    await self._until(arrived, deadline)
+                    continue
+                piece = box.take(0)
+                finished = piece.finish is not None
+                yield piece
+        finally:
+            box.left = True
+
+    def _deadline(self) -> float | None:
+        return _FOR_EVER if self.timeout is None else time.monotonic() + self.timeout
+
+    async def _until(self, arrived: asyncio.Event, deadline: float | None) -> None:
+        try:
+            async with asyncio.timeout(_left(deadline)):
+                await arrived.wait()
+        except TimeoutError:
+            raise self._late() from None
+
+    def _late(self) -> CallTimeoutError:
+        return CallTimeoutError(
+            f"The answer was not complete after {self.timeout:g} seconds. Raise `timeout`, or lower `max_tokens`."
+        )
+
+
+def _left(deadline: float | None) -> float | None:
+    return None if deadline is None else max(0.0, deadline - time.monotonic())
