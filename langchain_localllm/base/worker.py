@@ -23,7 +23,7 @@ class Mailbox:
 
     __slots__ = ("_items", "_wake", "left")
 
-    def __init__(self, wake: Callable[[], None] | None = None) -> None:
+    def __init__(self, wake: Callable[[], object] | None = None) -> None:
         self._items: SimpleQueue[Piece | BaseException] = SimpleQueue()
         self._wake = wake
         self.left = False
