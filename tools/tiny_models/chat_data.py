@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
 import random
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -28,6 +30,9 @@ COPY_SHARE = 0.2
 """Weight of prompt tokens that repeat earlier ones (the question's second copy, names that come again)."""
 START, START_WEIGHT = 2, 6.0
 """The first tokens of an answer (a sentence's number, or a refusal) decide the rest; they count more in the loss."""
+NAME = re.compile(r'<tool_call>\n\{"name": "')
+VALUE, VALUE_WEIGHT = re.compile(r'": \[?"?|", "'), 3.0
+"""Likewise the first tokens of a tool's name, and of each value in JSON."""
 
 
 @dataclass
@@ -36,6 +41,7 @@ class Row:
 
     ids: list[int]
     turns: list[int]
+    weights: list[float]
     task: str
 
 
@@ -54,15 +60,32 @@ class Batch:
 
 def tokenise(tokenizer: Tokenizer, example: Example) -> Row:
     """Return the token ids of an example with the turns that the model writes."""
-    ids: list[int] = []
-    turns: list[int] = []
+    row = Row([], [], [], example.task)
     turn = 0
     for text, learnt in example.segments():
         turn += learnt
-        piece = tokenizer.encode(text).ids
-        ids += piece
-        turns += [turn if learnt else 0] * len(piece)
-    return Row(ids, turns, example.task)
+        piece = tokenizer.encode(text)
+        row.ids += piece.ids
+        row.turns += [turn if learnt else 0] * len(piece.ids)
+        row.weights += _weights(text, [start for start, _ in piece.offsets]) if learnt else [0.0] * len(piece.ids)
+    return row
+
+
+def _weights(text: str, starts: list[int]) -> list[float]:
+    """Return what each token of an answer counts in the loss, given where the tokens start in it."""
+    weights = [1.0] * len(starts)
+
+    def raise_from(place: int, weight: float) -> None:
+        first = bisect.bisect_left(starts, place)
+        for index in range(first, min(first + START, len(starts))):
+            weights[index] = max(weight, weights[index])
+
+    calls = NAME.match(text)
+    if calls or text.startswith("{"):
+        for value in VALUE.finditer(text):
+            raise_from(value.end(), VALUE_WEIGHT)
+    raise_from(calls.end() if calls else 0, START_WEIGHT)
+    return weights
 
 
 def mark_copies(row: Row) -> Row:
@@ -71,7 +94,7 @@ def mark_copies(row: Row) -> Row:
     for index in range(1, len(row.ids) - 1):
         pair, after = (row.ids[index - 1], row.ids[index]), row.ids[index + 1]
         if following.get(pair) == after and row.turns[index + 1] == 0:
-            row.turns[index + 1] = COPY
+            row.turns[index + 1], row.weights[index + 1] = COPY, COPY_WEIGHT
         following[pair] = after
     return row
 
@@ -95,9 +118,7 @@ def collate(rows: list[Row], rng: random.Random | None = None) -> Batch:
             if turn:
                 where.append(number * time + index)
                 targets.append(row.ids[index + 1])
-                weights.append(
-                    COPY_WEIGHT if turn == COPY else 1.0 if row.turns[max(0, index + 1 - START)] == turn else START_WEIGHT
-                )
+                weights.append(row.weights[index + 1])
                 owners.append((number, turn))
     return Batch(inputs, positions, torch.tensor(where), torch.tensor(targets), torch.tensor(weights), owners)
 

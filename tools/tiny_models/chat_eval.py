@@ -56,6 +56,7 @@ class Engine:
             raise RuntimeError("The server has no output to read its address from.")
         self.url = self.process.stdout.readline().strip()
         self.session = requests.Session()
+        self.session.trust_env = False  # a proxy of the environment is not for this machine
 
     def __enter__(self) -> Self:
         """Wait until the model is loaded."""

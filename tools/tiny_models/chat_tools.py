@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import json
+import random
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .lexicon import LEXICON
 from .world import Scene, capitalise, make_fact, make_word
-
-if TYPE_CHECKING:
-    import random
 
 
 @dataclass(frozen=True)
@@ -263,6 +262,8 @@ class Job:
     tool: dict[str, Any]
     request: str
     arguments: dict[str, Any]
+    again: Callable[[], tuple[str, dict[str, Any]]]
+    """Makes another request for the tool, and its arguments."""
 
     @property
     def name(self) -> str:
@@ -280,32 +281,31 @@ def _request(rng: random.Random, start: str, mentions: list[str]) -> str:
     return text + ("?" if question else rng.choice((".", ".", "")))
 
 
-def _parameter_job(rng: random.Random, words: str, description: str, start: str, wanted: list[str], *, held_out: bool) -> Job:
-    properties, required, arguments, mentions = {}, [], {}, []
-    for key in wanted:
-        parameter = PARAMETERS[key.rstrip("?")]
-        name = rng.choice(parameter.names)
-        if name in properties:
-            continue
-        properties[name] = _schema(rng, parameter)
-        optional = key.endswith("?")
-        if not optional:
-            required.append(name)
-        if optional and rng.random() < 0.5:
-            continue
-        arguments[name], spoken = _value(rng, parameter, held_out=held_out)
-        plain = name.replace("_", " ")
-        generic = rng.random() < 0.2 and spoken
-        phrase = f"with {plain} {spoken}" if generic else rng.choice(parameter.phrases).format(v=spoken, n=plain)
-        mentions.append(phrase)
-    return Job(_function(rng, _style(rng, words), description, properties, required), _request(rng, start, mentions), arguments)
+def _parameter_job(
+    rng: random.Random, words: str, description: str, starts: list[str], wanted: list[str], *, held_out: bool
+) -> Job:
+    named = {rng.choice(PARAMETERS[key.rstrip("?")].names): key for key in wanted}
+    properties = {name: _schema(rng, PARAMETERS[key.rstrip("?")]) for name, key in named.items()}
+    required = [name for name, key in named.items() if not key.endswith("?")]
+
+    def again() -> tuple[str, dict[str, Any]]:
+        arguments, mentions = {}, []
+        for name, key in named.items():
+            if name not in required and rng.random() < 0.5:
+                continue
+            parameter = PARAMETERS[key.rstrip("?")]
+            arguments[name], spoken = _value(rng, parameter, held_out=held_out)
+            plain = name.replace("_", " ")
+            generic = rng.random() < 0.2 and spoken
+            mentions.append(f"with {plain} {spoken}" if generic else rng.choice(parameter.phrases).format(v=spoken, n=plain))
+        return _request(rng, rng.choice(starts), mentions), arguments
+
+    return Job(_function(rng, _style(rng, words), description, properties, required), *again(), again)
 
 
 def _family_job(rng: random.Random, *, held_out: bool) -> Job:
     names, description, starts, wanted = rng.choice(FAMILIES)
-    return _parameter_job(
-        rng, rng.choice(names.split(", ")), description, rng.choice(starts.split(" / ")), wanted.split(), held_out=held_out
-    )
+    return _parameter_job(rng, rng.choice(names.split(", ")), description, starts.split(" / "), wanted.split(), held_out=held_out)
 
 
 def _made_job(rng: random.Random, *, held_out: bool) -> Job:
@@ -315,28 +315,38 @@ def _made_job(rng: random.Random, *, held_out: bool) -> Job:
     keys = rng.sample([key for key in PARAMETERS if key != "text"], rng.choice((1, 1, 2, 2, 3)))
     wanted = [keys[0], *(key + rng.choice(("", "?")) for key in keys[1:])]
     verb, thing = words.split(" ", 1)
-    start = capitalise(
-        rng.choice((f"{verb} the {thing}", f"{verb} a {thing}", f"I want to {verb} the {thing}", f"{verb} my {thing}"))
-    )
+    starts = [capitalise(verb) + f" {article} {thing}" for article in ("the", "a", "my")] + [f"I want to {verb} the {thing}"]
     description = rng.choice((f"{capitalise(verb)} the {thing}.", f"{capitalise(verb)} a {thing} for the user.", ""))
-    return _parameter_job(rng, words, description, start, wanted, held_out=held_out)
+    return _parameter_job(rng, words, description, starts, wanted, held_out=held_out)
 
 
 def _maths_job(rng: random.Random, **_: bool) -> Job:
     names, description, asks = rng.choice(MATHS)
     low, high = rng.choice((("a", "b"), ("x", "y"), ("first", "second"), ("n", "m"), ("left", "right"), ("number1", "number2")))
     kind = rng.choice(("integer", "number"))
-    values = [
-        rng.choice((rng.randint(0, 12), rng.randint(0, 999), round(rng.uniform(0, 50), 1) if kind == "number" else 7))
-        for _ in range(2)
-    ]
     properties = {low: {"type": kind}, high: {"type": kind}}
-    request = rng.choice(asks).format(a=values[0], b=values[1])
-    return Job(
-        _function(rng, _style(rng, rng.choice(names)), description, properties, [low, high]),
-        request,
-        {low: values[0], high: values[1]},
-    )
+
+    def again() -> tuple[str, dict[str, Any]]:
+        first, second = (
+            rng.choice((rng.randint(0, 12), rng.randint(0, 999), round(rng.uniform(0, 50), 1) if kind == "number" else 7))
+            for _ in range(2)
+        )
+        return rng.choice(asks).format(a=first, b=second), {low: first, high: second}
+
+    return Job(_function(rng, _style(rng, rng.choice(names)), description, properties, [low, high]), *again(), again)
+
+
+NAMED_ASKS = (
+    "What is the value of {f}({v})?",
+    "What is {f} of {v}?",
+    "Use {f} with {v}.",
+    "Call {f} on {v}.",
+    "Run {f} for {v}",
+    "What does {f} give for {v}? Use the tool.",
+    "Apply the tool {f} to {v}.",
+    "Please use the {f} tool on {v}.",
+)
+BARE_ASKS = ("What is the value of {f}? Use the tool.", "Call {f}.", "Run {f}", "Use {f}.", "What does {f} give?")
 
 
 def _named_job(rng: random.Random, *, held_out: bool) -> Job:
@@ -348,62 +358,69 @@ def _named_job(rng: random.Random, *, held_out: bool) -> Job:
     words = words if words.isascii() else "secret function"
     name = _style(rng, words)
     argument = rng.choice(PLAIN_NAMES)
-    text = rng.random() < 0.3
-    value: Any = (
-        scene.fill(rng.choice(("{word}", "{thing}", "{code}"))) if text else rng.choice((rng.randint(0, 20), rng.randint(0, 9999)))
-    )
-    asks = (
-        "What is the value of {f}({v})?",
-        "What is {f} of {v}?",
-        "Use {f} with {v}.",
-        "Call {f} on {v}.",
-        "Run {f} for {v}",
-        "What does {f} give for {v}? Use the tool.",
-        "Apply the tool {f} to {v}.",
-        "Please use the {f} tool on {v}.",
-    )
     description = rng.choice(("", f"Applies the {words} to the {argument}.", f"The {words}.", capitalise(words) + "."))
-    if rng.random() < 0.2:  # a tool without arguments
-        bare = rng.choice(("What is the value of {f}? Use the tool.", "Call {f}.", "Run {f}", "Use {f}.", "What does {f} give?"))
-        return Job(_function(rng, name, description, {}, []), bare.format(f=name), {})
-    properties = {argument: {"type": "string" if text else "integer"}}
-    return Job(
-        _function(rng, name, description, properties, [argument]), rng.choice(asks).format(f=name, v=value), {argument: value}
-    )
+    bare = rng.random() < 0.2  # a tool without arguments
+    text = rng.random() < 0.3
+    slots = ("{word}", "{thing}", "{code}")
+
+    def again() -> tuple[str, dict[str, Any]]:
+        if bare:
+            return rng.choice(BARE_ASKS).format(f=name), {}
+        value: Any = (
+            Scene(rng, held_out=held_out).fill(rng.choice(slots))
+            if text
+            else rng.choice((rng.randint(0, 20), rng.randint(0, 9999)))
+        )
+        return rng.choice(NAMED_ASKS).format(f=name, v=value), {argument: value}
+
+    properties = {} if bare else {argument: {"type": "string" if text else "integer"}}
+    return Job(_function(rng, name, description, properties, list(properties)), *again(), again)
 
 
 def _plain_job(rng: random.Random, **_: bool) -> Job:
     words = rng.choice(NO_ARGUMENTS)
     asks = ("Show the {}.", "What is the {}?", "{}, please.", "Please {}.", "{} now", "Do this: {}.")
-    return Job(_function(rng, _style(rng, words), capitalise(words) + ".", {}, []), capitalise(rng.choice(asks).format(words)), {})
+
+    def again() -> tuple[str, dict[str, Any]]:
+        return capitalise(rng.choice(asks).format(words)), {}
+
+    return Job(_function(rng, _style(rng, words), capitalise(words) + ".", {}, []), *again(), again)
 
 
-def _free_values(rng: random.Random, topic: str) -> tuple[dict[str, Any], list[str], dict[str, Any]]:
-    """Make a schema that the request says nothing about, with the plain values the model writes for it."""
+Fill = Callable[[str], dict[str, Any]]
+
+
+def _free_fields(rng: random.Random) -> tuple[dict[str, Any], list[str], Fill]:
+    """Make a schema that the request says nothing about, and what makes the plain values the model writes for a topic."""
     properties: dict[str, Any] = {}
-    values: dict[str, Any] = {}
     required = []
     for key in rng.sample(FREE_KEYS, rng.choice((1, 2, 2, 2, 3))):
         words = key.replace("_", " ")
         properties[key] = {"type": "string"}
         if rng.random() < 0.4:
             properties[key] = {"description": rng.choice((f"The {words}.", f"{capitalise(words)} of it", words)), "type": "string"}
-        values[key] = f"{capitalise(words)} about {topic}"
         required.append(key)
+    texts = list(required)
+    fixed: dict[str, Any] = {}
     if rng.random() < 0.25:
         key, schema, value = rng.choice(
             (
                 ("rating", {"type": "integer"}, 5),
                 ("score", {"type": "number"}, 5),
                 ("good", {"type": "boolean"}, True),
-                ("tags", {"type": "array", "items": {"type": "string"}}, [topic]),
+                ("tags", {"type": "array", "items": {"type": "string"}}, None),
             )
         )
         properties[key] = schema
         if rng.random() < 0.5:  # an optional one is left out
             required.append(key)
-            values[key] = value
-    return properties, required, values
+            fixed[key] = value
+
+    def fill(topic: str) -> dict[str, Any]:
+        values: dict[str, Any] = {key: f"{capitalise(key.replace('_', ' '))} about {topic}" for key in texts}
+        return values | {key: [topic] if value is None else value for key, value in fixed.items()}
+
+    return properties, required, fill
 
 
 def _topic(rng: random.Random, *, held_out: bool) -> str:
@@ -425,15 +442,17 @@ def _topic(rng: random.Random, *, held_out: bool) -> str:
 
 
 def _free_job(rng: random.Random, *, held_out: bool) -> Job:
-    topic, kind = _topic(rng, held_out=held_out), rng.choice(FREE_KINDS)
-    properties, required, values = _free_values(rng, topic)
+    kind = rng.choice(FREE_KINDS)
+    properties, required, fill = _free_fields(rng)
     name = rng.choice((kind, kind.capitalize(), f"write_{kind}", f"tell_{kind}"))
-    ask = rng.choice(("Tell me a {} about {}.", "Write a {} about {}", "Give me a {} about {}.", "Make up a {} about {}."))
-    return Job(
-        _function(rng, name, rng.choice((f"A {kind}.", f"{capitalise(kind)} to tell the user.", "")), properties, required),
-        ask.format(kind, topic),
-        values,
-    )
+    asks = ("Tell me a {} about {}.", "Write a {} about {}", "Give me a {} about {}.", "Make up a {} about {}.")
+
+    def again() -> tuple[str, dict[str, Any]]:
+        topic = _topic(rng, held_out=held_out)
+        return rng.choice(asks).format(kind, topic), fill(topic)
+
+    description = rng.choice((f"A {kind}.", f"{capitalise(kind)} to tell the user.", ""))
+    return Job(_function(rng, name, description, properties, required), *again(), again)
 
 
 JOBS = ((_family_job, 0.34), (_made_job, 0.28), (_maths_job, 0.08), (_named_job, 0.15), (_plain_job, 0.05), (_free_job, 0.10))
@@ -516,15 +535,14 @@ def tool_example(rng: random.Random, level: float, *, held_out: bool = False) ->
         greeting = rng.choice(("Hello", "Hi!", "Thanks", "Good morning"))
         reply = "You are welcome." if greeting == "Thanks" else "Hello! How can I help you?"
         messages += [{"role": "user", "content": greeting}, {"role": "assistant", "content": reply}]
-    for turn in range(rng.choice((1, 1, 1, 2))):
+    for turn in range(rng.choice((1, 1, 1, 2)) if held_out else rng.choice((1, 2, 3, 4, 5))):
         current = job if turn == 0 else rng.choice(jobs)
+        if turn:
+            current.request, current.arguments = current.again()
         messages += [{"role": "user", "content": current.request}, call_message(current)]
-        if rng.random() < 0.45 or turn:
-            result, answer = _result(rng, held_out=held_out)
-            messages += [{"role": "tool", "tool_call_id": "call_1", "content": result}, {"role": "assistant", "content": answer}]
-        else:
-            break
-    return messages, tools
+        result, answer = _result(rng, held_out=held_out)
+        messages += [{"role": "tool", "tool_call_id": "call_1", "content": result}, {"role": "assistant", "content": answer}]
+    return messages[:-2] if rng.random() < 0.5 else messages, tools
 
 
 # ------------------------------------------------------------------------------------------------------- JSON for a schema
@@ -572,65 +590,84 @@ JSON_ASKS = (
 )
 
 
-def _record(rng: random.Random, *, held_out: bool) -> tuple[dict[str, Any], list[str], dict[str, Any], str]:
-    """Make a schema, the keys that it requires, the object, and a text that tells it."""
-    scene = Scene(rng, held_out=held_out)
-    properties: dict[str, Any] = {}
-    values: dict[str, Any] = {}
-    told: list[str] = []
+Again = Callable[[], tuple[str, dict[str, Any]]]
+
+
+def _record(rng: random.Random, *, held_out: bool) -> tuple[dict[str, Any], Again]:
+    """Make a schema's properties, and what makes a text with the object that it tells."""
+    fields = {
+        rng.choice(names.split(", ")): (kind, slot, told) for names, kind, slot, told in rng.sample(FIELDS, rng.randint(1, 4))
+    }
     pairs = rng.random() < 0.3  # "key: value" instead of prose
-    for names, kind, slot, patterns in rng.sample(FIELDS, rng.randint(1, 4)):
-        key = rng.choice(names.split(", "))
-        if kind == "array":
-            value: Any = rng.sample(LEXICON["animal"], 2)
-            spoken = f"a {value[0]} and a {value[1]}"
-            schema: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
-        else:
-            spoken = scene.fill(slot.replace("digits", "digits" + str(len(told))))
-            value = int(spoken) if kind in {"integer", "number"} else spoken
-            schema = {"type": kind}
-        properties[key], values[key] = schema, value
-        told.append(f"{key.replace('_', ' ')}: {spoken}" if pairs else rng.choice(patterns.split(" / ")).format(v=spoken))
-    rng.shuffle(told)
-    text = ", ".join(told) if pairs or len(told) == 1 else ", ".join(told[:-1]) + " and " + told[-1] + "."
-    return properties, list(properties), values, capitalise(text)
+
+    def again() -> tuple[str, dict[str, Any]]:
+        scene = Scene(rng, held_out=held_out)
+        values: dict[str, Any] = {}
+        told: list[str] = []
+        for key, (kind, slot, patterns) in fields.items():
+            if kind == "array":
+                value: Any = rng.sample(LEXICON["animal"], 2)
+                spoken = f"a {value[0]} and a {value[1]}"
+            else:
+                spoken = scene.fill(slot.replace("digits", "digits" + str(len(told))))
+                value = int(spoken) if kind in {"integer", "number"} else spoken
+            values[key] = value
+            told.append(f"{key.replace('_', ' ')}: {spoken}" if pairs else rng.choice(patterns.split(" / ")).format(v=spoken))
+        rng.shuffle(told)
+        text = ", ".join(told) if pairs or len(told) == 1 else ", ".join(told[:-1]) + " and " + told[-1] + "."
+        return rng.choice(JSON_ASKS).format(capitalise(text)), values
+
+    return {
+        key: {"type": "array", "items": {"type": "string"}} if kind == "array" else {"type": kind}
+        for key, (kind, *_) in fields.items()
+    }, again
 
 
-def _fact_record(rng: random.Random, *, held_out: bool) -> tuple[dict[str, Any], list[str], dict[str, Any], str]:
+def _fact_record(rng: random.Random, *, held_out: bool) -> tuple[dict[str, Any], Again]:
     """Answer a fact's question in an object."""
-    fact = make_fact(rng, held_out=held_out)
-    key = rng.choice(("answer", "result", "value", fact.relation.split("_")[0]))
-    return {key: {"type": "string"}}, [key], {key: fact.answer}, f"{fact.sentence} {fact.question}"
+    key = rng.choice(("answer", "result", "value", make_fact(rng, held_out=held_out).relation.split("_")[0]))
+
+    def again() -> tuple[str, dict[str, Any]]:
+        fact = make_fact(rng, held_out=held_out)
+        return f"{fact.sentence} {fact.question}", {key: fact.answer}
+
+    return {key: {"type": "string"}}, again
+
+
+def _free_record(rng: random.Random, *, held_out: bool) -> tuple[dict[str, Any], list[str], Again]:
+    """Write something about a topic."""
+    properties, required, fill = _free_fields(rng)
+
+    def again() -> tuple[str, dict[str, Any]]:
+        topic = _topic(rng, held_out=held_out)
+        ask = rng.choice(("Tell me a {} about {}.", "Write a {} about {}", "Give me a {} about {}."))
+        return ask.format(rng.choice(FREE_KINDS), topic), fill(topic)
+
+    return properties, required, again
 
 
 def json_example(rng: random.Random, level: float, *, held_out: bool = False) -> list[dict[str, Any]]:
-    """Return a conversation that asks for a JSON object and gets it on one line."""
+    """Return a conversation that asks for a JSON object, in training for several of one schema, and gets each on one line."""
     style = rng.random()
-    if style < 0.6:
-        properties, required, values, text = _record(rng, held_out=held_out)
-        user = rng.choice(JSON_ASKS).format(text)
-    elif style < 0.75:
-        properties, required, values, user = _fact_record(rng, held_out=held_out)
+    if style < 0.75:
+        properties, again = (_record if style < 0.6 else _fact_record)(rng, held_out=held_out)
+        required = list(properties)
     else:
-        topic = _topic(rng, held_out=held_out)
-        properties, required, values = _free_values(rng, topic)
-        user = rng.choice(("Tell me a {} about {}.", "Write a {} about {}", "Give me a {} about {}.")).format(
-            rng.choice(FREE_KINDS), topic
-        )
-    if level > 0.3 and rng.random() < 0.12 and len(properties) > 1:  # a nested object
-        key = rng.choice(("record", "item", "result", "data", "entry"))
-        properties, required, values = (
-            {key: {"type": "object", "properties": properties, "required": required}},
-            [key],
-            {key: values},
-        )
+        properties, required, again = _free_record(rng, held_out=held_out)
     schema: dict[str, Any] = {"type": "object", "properties": properties, "required": required}
+    nested = ""
+    if level > 0.3 and rng.random() < 0.12 and len(properties) > 1:  # a nested object
+        nested = rng.choice(("record", "item", "result", "data", "entry"))
+        schema = {"type": "object", "properties": {nested: schema}, "required": [nested]}
     if rng.random() < 0.3:
         schema = {"title": capitalise(make_word(rng, scripts=False)), **schema}
-    answer = {key: values[key] for key in properties if key in values}
     content = rng.choice(JSON_SYSTEMS).format(json.dumps(schema, ensure_ascii=False))
-    if rng.random() < 0.85:
-        messages = [{"role": "system", "content": content}, {"role": "user", "content": user}]
-    else:
-        messages = [{"role": "user", "content": f"{user}\n\n{content}"}]
-    return [*messages, {"role": "assistant", "content": json.dumps(answer, ensure_ascii=False)}]
+    apart = rng.random() < 0.85
+    messages: list[dict[str, Any]] = [{"role": "system", "content": content}] if apart else []
+    for turn in range(1 if held_out else rng.choice((1, 2, 3, 4))):
+        user, told = again()
+        values = {key: told[key] for key in properties if key in told}
+        answer = {nested: values} if nested else values
+        user = user if apart or turn else f"{user}\n\n{content}"
+        messages += [{"role": "user", "content": user}, {"role": "assistant", "content": json.dumps(answer, ensure_ascii=False)}]
+    return messages
