@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Final, Protocol, Self
 from weakref import WeakValueDictionary
 
-from pydantic import Field, PrivateAttr, SecretStr, model_validator
+from pydantic import Field, PrivateAttr, SecretStr
 
 from langchain_localllm.base.options import Options
 
@@ -37,6 +37,13 @@ class _Loaded:
 LOADED: Final = _Loaded()
 
 
+class _Held(dict[Hashable, Any]):
+    """The engines that an object holds; copies share them."""
+
+    def __reduce__(self) -> tuple[type["_Held"], tuple[()]]:
+        return _Held, ()  # a copy in another process loads its own, and a deep one here finds them again
+
+
 class InProcessOptions(Options, ABC):
     """Options of classes whose engine is a library. The model is loaded when the object is made."""
 
@@ -51,7 +58,11 @@ class InProcessOptions(Options, ABC):
     api_key: SecretStr | None = None
     """Without effect, likewise."""
 
-    _engines: dict[Hashable, Any] = PrivateAttr(default_factory=dict)  # copies share it, and so the engine
+    _engines: _Held = PrivateAttr(default_factory=_Held)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        _ = self.engine  # so that a bad file is found here, and the first call does not wait
 
     @abstractmethod
     def load(self) -> Engine:
@@ -69,17 +80,22 @@ class InProcessOptions(Options, ABC):
         """What decides whether two objects can share an engine."""
         return tuple((name, repr(getattr(self, name))) for name in sorted(self.LOADING))
 
-    @model_validator(mode="after")
-    def _load_now(self) -> Self:
-        _ = self.engine  # so that a bad file is found here, and the first call does not wait
-        return self
-
     def close(self) -> None:
         """Free the model, unless another object uses it. The next call loads it again."""
         self._engines.clear()
+
+    async def aclose(self) -> None:
+        """As `close`."""
+        self.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()

@@ -39,6 +39,9 @@ class Options(BaseModel):
     RETIRED: ClassVar[Mapping[str, str]] = {}
     """Arguments that older code passes and no engine reads any more, with the advice that is given once."""
 
+    UNABLE: ClassVar[Mapping[str, str]] = {}
+    """Options of other runtimes that this one cannot offer, with what to do instead."""
+
     NOT_PER_CALL: ClassVar[frozenset[str]] = frozenset()
     """Fields that belong to the object and not to a call: LangChain's own."""
 
@@ -67,6 +70,8 @@ class Options(BaseModel):
 
     @classmethod
     def _unknown(cls, name: str, known: frozenset[str]) -> InvalidOptionError:
+        if name in cls.UNABLE:
+            return InvalidOptionError(f"{cls.__name__} cannot take `{name}`: {cls.UNABLE[name]}")
         near = difflib.get_close_matches(name, sorted(known | set(cls.ALIASES)), n=1)
         advice = f"Did you mean `{near[0]}`?" if near else f"See the parameters of {cls.__name__}."
         return InvalidOptionError(f"{cls.__name__} has no option `{name}`. {advice}")

@@ -1,7 +1,6 @@
 """Answers that a thread of this process makes, for runtimes whose engine is a library."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from dataclasses import dataclass
@@ -32,8 +31,10 @@ class Mailbox:
         """Hand over a piece, the last one with `finish`; or the error with which the answer ends."""
         self._items.put(item)
         if self._wake:
-            with contextlib.suppress(RuntimeError):  # the reader's event loop is closed
+            try:
                 self._wake()
+            except RuntimeError:  # the reader's event loop is closed
+                self.left = True
 
     def empty(self) -> bool:
         """Whether nothing waits to be read."""

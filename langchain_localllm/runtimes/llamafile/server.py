@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from langchain_localllm.base.threads import default_threads
 from langchain_localllm.errors import (
     InvalidOptionError,
     MissingDependencyError,
@@ -36,7 +37,6 @@ __all__ = ["LocalServer"]
 HOST: Final = "127.0.0.1"
 
 _MOST_CONTEXT: Final = 8192
-_SMALL_FILE: Final = 100_000_000
 _SERVE: Final = Path(__file__).with_name("_serve_xllamacpp.py")
 _LISTENING: Final = re.compile(r"listening (?:on|at):? http://127\.0\.0\.1:(\d+)")
 _UNCONFIRMED: Final = 0.5  # seconds that a server must stay up when its log does not name the port
@@ -98,7 +98,7 @@ class LocalServer:
         self._program = program
         self._options = [
             *_context_options(info, n_ctx, n_parallel, embedding=embedding),
-            *["--threads", str(threads or _default_threads(self._path))],
+            *["--threads", str(threads or default_threads(self._path))],
             *extra_args,
         ]
         self._port = port
@@ -256,22 +256,6 @@ def _context_options(info: GGUFInfo | None, n_ctx: int | None, n_parallel: int, 
         if info and info.pooling_type is None:
             options += ["--pooling", "mean"]
     return options
-
-
-def _default_threads(path: Path) -> int:
-    if path.stat().st_size < _SMALL_FILE:
-        return 1
-    usable = os.sched_getaffinity(0) if sys.platform == "linux" else range(os.cpu_count() or 1)
-    siblings = {_siblings(cpu) for cpu in usable}
-    return len(siblings)
-
-
-def _siblings(cpu: int) -> str:
-    """Which logical CPUs share a physical core with this one; only itself where the system does not tell."""
-    try:
-        return Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text()
-    except OSError:
-        return str(cpu)
 
 
 def _free_port() -> int:

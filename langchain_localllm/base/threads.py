@@ -1,0 +1,24 @@
+"""How many threads to compute with, where nobody says."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+_SMALL_FILE: Final = 100_000_000
+
+
+def default_threads(model_file: Path) -> int:
+    """One for a model file below 100 MB, since more are slower there; else one per physical core of this process."""
+    if model_file.stat().st_size < _SMALL_FILE:
+        return 1
+    usable = os.sched_getaffinity(0) if sys.platform == "linux" else range(os.cpu_count() or 1)
+    return len({_siblings(cpu) for cpu in usable})
+
+
+def _siblings(cpu: int) -> str:
+    """Which logical CPUs share a physical core with this one; only itself where the system does not tell."""
+    try:
+        return Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text()
+    except OSError:
+        return str(cpu)
