@@ -8,16 +8,17 @@ import warnings
 from typing import Any, ClassVar, Final
 
 from langchain_localllm.base.engine import Finish, Piece, Timings
-from langchain_localllm.base.http import AnswerDecoder
+from langchain_localllm.base.http import UNREADABLE, AnswerDecoder
 from langchain_localllm.errors import (
     ContextLengthError,
     InvalidRequestError,
     ModelCallError,
+    ModelLoadingError,
     ModelMissingError,
     ServerError,
     WrongServerError,
 )
-from langchain_localllm.runtimes.ollama.options import OllamaOptions
+from langchain_localllm.runtimes.ollama.options import ModelFacts, OllamaServer
 from langchain_localllm.transport.faults import status_error
 from langchain_localllm.transport.lines import parse_json
 from langchain_localllm.transport.plan import Plan, Send, fetch_json, open_reply
@@ -25,7 +26,11 @@ from langchain_localllm.transport.plan import Plan, Send, fetch_json, open_reply
 _MOST_CONTEXT: Final = 8192
 _MODELFILE_CONTEXT: Final = re.compile(r"^num_ctx\s+(\d+)", re.MULTILINE)
 _NOT_FOUND: Final = 404
-_BAD_OPTION: Final = re.compile(r"option \"\w+\" must be")
+_FAILED: Final = 500
+_UNAVAILABLE: Final = 503
+_TOO_LONG: Final = re.compile(r"context length|too long|exceeds the (available )?context")
+_REFUSED: Final = re.compile(r'option "\w+" must be|^invalid (format|JSON schema)|^template: ')
+"""Words about a wrong request, which Ollama answers with the status of a failure of its own, or in the middle of a stream."""
 _NANOSECONDS: Final = 1e9
 
 
@@ -45,45 +50,65 @@ class ErrorReader:
             return status_error(status, str(body).strip(), url=self._url)
         if status == _NOT_FOUND:
             return ModelMissingError(
-                f"Ollama at {self._url} has no model '{self._model}'. Get it with `ollama pull {self._model}`."
+                f"Ollama at {self._url} has no model '{self._model}'. Get it with `ollama pull {self._model}` or `.pull()`."
             )
-        if "context length" in reason or "too long" in reason:
+        if status == _UNAVAILABLE:
+            return ModelLoadingError(f"Ollama at {self._url} is not ready: {reason}. Wait, or raise `wait_until_ready`.")
+        if _TOO_LONG.search(reason):
             return ContextLengthError(f"The prompt is too long: {reason}. Shorten it, or raise `num_ctx`.")
-        if _BAD_OPTION.search(reason):  # a wrong request, though Ollama answers 500
+        if _REFUSED.search(reason):
             return InvalidRequestError(f"Ollama at {self._url} refuses the request: {reason}.")
         return status_error(status, reason, url=self._url)
 
     def in_stream(self, event: dict[str, Any]) -> ModelCallError:
         """The error for a line that reports one."""
-        return ServerError(f"Ollama at {self._url} failed while it answered: {event['error']}. See its log for more.")
+        reason = str(event["error"])
+        if _REFUSED.search(reason) or _TOO_LONG.search(reason):
+            return self(_FAILED, {"error": reason})
+        return ServerError(f"Ollama at {self._url} failed while it answered: {reason}. See its log for more.")
 
 
-def fetch(options: OllamaOptions, method: str, path: str, payload: dict[str, Any] | None = None) -> Plan[Any]:
+def reader_for(options: OllamaServer, model: str | None = None) -> ErrorReader:
+    """What reads the errors of a request about the object's model, or about another."""
+    return ErrorReader(options.client.address.url, model or options.model)
+
+
+# --- plans ---
+
+
+def fetch(
+    options: OllamaServer, method: str, path: str, payload: dict[str, Any] | None = None, *, model: str | None = None
+) -> Plan[Any]:
     """Ask for one JSON object."""
-    read_error = ErrorReader(options.client.address.url, options.model)
-    return fetch_json(Send(method, path, payload, options.timeout), options.patience, read_error)
+    return fetch_json(Send(method, path, payload, options.timeout), options.patience, reader_for(options, model))
 
 
-def open_stream(options: OllamaOptions, path: str, payload: dict[str, Any]) -> Plan[Any]:
+def open_stream(options: OllamaServer, path: str, payload: dict[str, Any]) -> Plan[Any]:
     """Ask for an answer that is streamed, with a context that is as large as the model's."""
-    context = yield from context_length(options)
+    facts = yield from model_facts(options)
+    if payload.get("images") and facts.capabilities is not None and "vision" not in facts.capabilities:
+        raise InvalidRequestError(f"The model '{options.model}' does not see images; Ollama would write `[img-0]` in their place.")
     body = {
         **payload,
-        "options": {**payload.get("options", {}), "num_ctx": context},
+        "options": {**payload.get("options", {}), "num_ctx": options.num_ctx or facts.context},
         "shift": False,  # an Ollama of today ends the answer at the context's end, and refuses a longer prompt;
         "truncate": False,  # one that does not know these two cuts, which the decoder finds
         "stream": True,
     }
-    read_error = ErrorReader(options.client.address.url, options.model)
-    return (yield from open_reply(Send("POST", path, body, options.timeout), options.patience, read_error))
+    return (yield from open_reply(Send("POST", path, body, options.timeout), options.patience, reader_for(options)))
 
 
-def context_length(options: OllamaOptions) -> Plan[int]:
-    """The context to use: the object's, else the Modelfile's, else the model's own up to a limit. Asked for once."""
-    if options.known_context is not None:
-        return options.known_context
+def model_facts(options: OllamaServer) -> Plan[ModelFacts]:
+    """What must be known of the model before it is used; asked for once. A model on another machine is refused."""
+    options.refuse_remote()
+    if (facts := options.facts) is not None:
+        return facts
     shown = yield from fetch(options, "POST", "/api/show", {"model": options.model})
-    return options.remember_context(_context_of(shown))
+    try:
+        options.refuse_remote(host=shown.get("remote_host") or "")
+        return options.remember(ModelFacts(_context_of(shown), _capabilities_of(shown)))
+    except UNREADABLE:
+        raise WrongServerError(f"The server at {options.client.address.url} is no Ollama. Is `base_url` right?") from None
 
 
 def _context_of(shown: dict[str, Any]) -> int:
@@ -91,6 +116,14 @@ def _context_of(shown: dict[str, Any]) -> int:
         return int(found[1])
     lengths = [value for name, value in (shown.get("model_info") or {}).items() if name.endswith(".context_length")]
     return int(min([_MOST_CONTEXT, *lengths]))
+
+
+def _capabilities_of(shown: dict[str, Any]) -> frozenset[str] | None:
+    named = shown.get("capabilities")
+    return None if named is None else frozenset(named)
+
+
+# --- decoders ---
 
 
 class GenerateDecoder(AnswerDecoder):
@@ -101,24 +134,24 @@ class GenerateDecoder(AnswerDecoder):
         "A higher `temperature` or `repeat_penalty` helps against repetition."
     )
 
-    def __init__(self, options: OllamaOptions) -> None:
+    def __init__(self, options: OllamaServer) -> None:
         super().__init__()
         self._options = options
-        self._read_error = ErrorReader(options.client.address.url, options.model)
+        self._read_error = reader_for(options)
 
     def _piece(self, line: bytes) -> Piece | None:
         event = parse_json(line)
         if "error" in event:
             raise self._read_error.in_stream(event)
         if not event["done"]:
-            return Piece(event["response"], reasoning=event.get("thinking") or "")
+            return Piece(event["response"], None, event.get("thinking") or "", None, event.get("logprobs"))
         if event.get("done_reason") == "load":
             raise InvalidRequestError("The prompt is empty, and Ollama answers nothing to an empty prompt. Give it some text.")
         self._check_context(event)
         return Piece(event.get("response", ""), _finish(event))
 
     def _check_context(self, event: dict[str, Any]) -> None:
-        context = self._options.known_context or 0
+        context = self._options.context_tokens
         prompt, answer = event.get("prompt_eval_count", 0), event.get("eval_count", 0)
         if prompt >= context:
             raise ContextLengthError(

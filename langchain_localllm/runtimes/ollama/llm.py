@@ -1,19 +1,19 @@
 """The text LLM on Ollama."""
 
-from typing import NoReturn, Self
+from typing import NoReturn
 
-from pydantic import model_validator
 from typing_extensions import override
 
 from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.llm import LocalLLM
 from langchain_localllm.errors import InvalidRequestError
-from langchain_localllm.runtimes.ollama.api import GenerateDecoder, fetch, open_stream
+from langchain_localllm.runtimes.ollama.api import GenerateDecoder, open_stream
+from langchain_localllm.runtimes.ollama.manage import OllamaModels
 from langchain_localllm.runtimes.ollama.options import OllamaOptions
 
 
-class Ollama(OllamaOptions, LocalLLM):
+class Ollama(OllamaModels, OllamaOptions, LocalLLM):
     """A text LLM on Ollama.
 
     Ollama puts the prompt into the model's own template, unless `raw=True`.
@@ -37,12 +37,6 @@ class Ollama(OllamaOptions, LocalLLM):
     """Send the prompt as it is, without a template."""
     context: list[int] | None = None
     """Tokens of an earlier answer to go on from, as older Ollamas give them."""
-
-    @model_validator(mode="after")
-    def _model_there(self) -> Self:
-        if self.validate_model_on_init:
-            self.client.run(fetch(self, "POST", "/api/show", {"model": self.model}))
-        return self
 
     @property
     @override

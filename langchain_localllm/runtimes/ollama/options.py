@@ -5,20 +5,38 @@ Source: https://github.com/ollama/ollama/blob/main/docs/api.md ("Generate a comp
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, field_validator
 from typing_extensions import override
 
 from langchain_localllm.base.http import CONNECTION_OPTIONS, ServerOptions
 from langchain_localllm.base.options import SamplingOptions
+from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.transport.address import basic_auth
 
 _PORT: Final = 11434
 _TOP_LEVEL: Final = frozenset(
-    {"model", "system", "template", "suffix", "images", "format", "keep_alive", "raw", "think", "context"}
+    {
+        "context",
+        "dimensions",
+        "format",
+        "images",
+        "keep_alive",
+        "logprobs",
+        "model",
+        "raw",
+        "suffix",
+        "system",
+        "template",
+        "think",
+        "top_logprobs",
+    }
 )
 """Fields of the request itself; all other options go into its `options`."""
+_OURS: Final = frozenset({"allow_remote", "auth", "base_url", "validate_model_on_init"})
+"""Options that are for this side."""
 
 
 def default_url() -> str:
@@ -32,38 +50,65 @@ def default_url() -> str:
     return f"{url}/{path}" if path else url
 
 
-class OllamaOptions(ServerOptions, SamplingOptions):
-    """What the text and the chat class share."""
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What the server told of a model.
+
+    Attributes:
+        context: Tokens of context to use when the object names none.
+        capabilities: What the model can do, such as `completion` or `vision`; `None` from an Ollama that does not tell.
+    """
+
+    context: int
+    capabilities: frozenset[str] | None = None
+
+
+class OllamaServer(ServerOptions):
+    """Where Ollama is, and how it loads the model: what all three classes share."""
 
     START_HINT: ClassVar[str] = "Start Ollama with `ollama serve`, or name its address in `base_url` or OLLAMA_HOST."
-    ALIASES: ClassVar[Mapping[str, str]] = {**SamplingOptions.ALIASES, "reasoning": "think"}
-    _GONE: ClassVar[str] = "Ollama took it out. Use `min_p`, `top_p` or `temperature`."
+    ALIASES: ClassVar[Mapping[str, str]] = {"request_timeout": "timeout"}
     _CLIENT: ClassVar[str] = "it set up a client that is not used here. Use `headers`, `auth` and `timeout`."
+    _GONE: ClassVar[str] = "Ollama took it out. Use `min_p`, `top_p` or `temperature`."
+    _LOADING: ClassVar[str] = "Ollama took it out, and decides by itself."
     RETIRED: ClassVar[Mapping[str, str]] = {
         "async_client_kwargs": _CLIENT,
         "client_kwargs": _CLIENT,
+        "f16_kv": _LOADING,
+        "low_vram": _LOADING,
         "mirostat": _GONE,
         "mirostat_eta": _GONE,
         "mirostat_tau": _GONE,
+        "numa": _LOADING,
+        "penalize_newline": _GONE,
         "sync_client_kwargs": _CLIENT,
         "tfs_z": _GONE,
+        "use_mlock": _LOADING,
     }
-    NOT_IN_KEY: ClassVar[frozenset[str]] = CONNECTION_OPTIONS | {"auth", "keep_alive", "stop", "validate_model_on_init"}
+    NOT_IN_KEY: ClassVar[frozenset[str]] = CONNECTION_OPTIONS | {
+        "allow_remote",
+        "auth",
+        "keep_alive",
+        "stop",
+        "validate_model_on_init",
+    }
 
     base_url: str = Field(default_factory=default_url)
     """The server's address. Default: `OLLAMA_HOST`, else `http://127.0.0.1:11434`."""
-    model: str = "llama2"
+    model: str = Field(default="llama2", min_length=1)
     """The model's name, as `ollama list` shows it."""
     auth: tuple[str, str] | None = Field(default=None, repr=False)
     """User and password, for a server behind a proxy that wants them."""
     validate_model_on_init: bool = False
     """Ask the server for the model at once, so that a missing one is found before the first call."""
+    allow_remote: bool = False
+    """Let Ollama hand prompts to a model on another machine, such as `gpt-oss:120b-cloud`. Otherwise such a model is refused."""
+    keep_alive: int | str | None = None
+    """How long the model stays loaded: seconds, or a text such as `10m`; -1 is for ever, 0 is not at all."""
 
     num_ctx: int | None = Field(default=None, ge=1)
     """Context in tokens. Default: what the model's Modelfile says, else the model's own, at most 8,192. It should stay the same for
     an object's life, since Ollama loads the model again when it changes."""
-    num_keep: int | None = None
-    """Tokens of the prompt that Ollama keeps when it shifts the context."""
     num_batch: int | None = Field(default=None, ge=1)
     """Tokens of the prompt that are read at a time."""
     num_gpu: int | None = Field(default=None, ge=-1)
@@ -74,10 +119,77 @@ class OllamaOptions(ServerOptions, SamplingOptions):
     """Threads to compute with."""
     use_mmap: bool | None = None
     """Map the file into memory instead of reading it."""
-    use_mlock: bool | None = None
-    """Keep the model in memory."""
-    numa: bool | None = None
-    """Use NUMA."""
+
+    _facts: dict[tuple[str, str], ModelFacts] = PrivateAttr(default_factory=dict)  # by address and model; copies share it
+
+    @field_validator("base_url", mode="before")
+    @classmethod
+    def _own_address(cls, base_url: Any) -> Any:
+        return default_url() if base_url is None else base_url  # so langchain_ollama's default does what it did
+
+    @override
+    def model_post_init(self, context: Any, /) -> None:
+        super().model_post_init(context)
+        self.refuse_remote()
+
+    @override
+    def sent_headers(self) -> dict[str, str]:
+        headers = super().sent_headers()
+        if self.auth is not None:
+            headers["Authorization"] = basic_auth(*self.auth)
+        return headers
+
+    @property
+    def facts(self) -> ModelFacts | None:
+        """What is known of the model, once the server was asked."""
+        return self._facts.get((self.base_url, self.model))
+
+    def remember(self, facts: ModelFacts) -> ModelFacts:
+        """Keep what the server told of the model."""
+        return self._facts.setdefault((self.base_url, self.model), facts)
+
+    @property
+    def context_tokens(self) -> int:
+        """The context to ask for; 0 when it is not known yet."""
+        return self.num_ctx or (self.facts.context if self.facts else 0)
+
+    def refuse_remote(self, model: str | None = None, host: str = "") -> None:
+        """Raise when a model, this object's unless another is named, runs on another machine and that was not asked for.
+
+        Raises:
+            InvalidOptionError: The name says so, or the server told a host.
+        """
+        name = model or self.model
+        if (host or _names_cloud(name)) and not self.allow_remote:
+            raise InvalidOptionError(
+                f"The model '{name}' runs at {host or 'ollama.com'}, not on your machine: Ollama would send it your prompts. "
+                "Take a local model, or set `allow_remote=True`."
+            )
+
+    def payload(self) -> dict[str, Any]:
+        """The options that are set, as the server wants them."""
+        chosen = self.chosen(CONNECTION_OPTIONS | _OURS | {"stop", "num_ctx"})
+        if "max_tokens" in chosen:
+            chosen["num_predict"] = chosen.pop("max_tokens")
+        if not chosen.get("format", True):
+            del chosen["format"]
+        request = {name: chosen.pop(name) for name in list(chosen) if name in _TOP_LEVEL}
+        return {**request, "options": chosen}
+
+
+def _names_cloud(model: str) -> bool:
+    """Whether the tag is `cloud` or ends so, by which Ollama knows models of its own servers."""
+    _, colon, tag = model.strip().lower().rpartition(":")
+    return bool(colon) and "/" not in tag and (tag == "cloud" or tag.endswith("-cloud"))
+
+
+class OllamaOptions(OllamaServer, SamplingOptions):
+    """What the text and the chat class share."""
+
+    ALIASES: ClassVar[Mapping[str, str]] = {**SamplingOptions.ALIASES, "reasoning": "think"}
+
+    num_keep: int | None = None
+    """Tokens of the prompt that Ollama keeps when it shifts the context."""
     min_p: float | None = Field(default=None, ge=0, le=1)
     """Drop tokens less probable than this share of the most probable one."""
     typical_p: float | None = Field(default=None, ge=0, le=1)
@@ -90,38 +202,14 @@ class OllamaOptions(ServerOptions, SamplingOptions):
     """Makes tokens that occurred less probable; 0 is off."""
     frequency_penalty: float | None = None
     """Makes tokens less probable by how often they occurred; 0 is off."""
+    draft_num_predict: int | None = Field(default=None, ge=0)
+    """Tokens that a draft model guesses at a time, where the model has one (newer Ollamas)."""
 
     format: Literal["", "json"] | dict[str, Any] | None = None
     """`json`, or a JSON schema that the answer follows."""
-    keep_alive: int | str | None = None
-    """How long the model stays loaded: seconds, or a text such as `10m`; -1 is for ever, 0 is not at all."""
     think: bool | str | None = None
     """Whether a reasoning model thinks first; some models take a level such as `low`."""
-
-    _contexts: dict[tuple[str, str], int] = PrivateAttr(default_factory=dict)  # by address and model; copies share it
-
-    @override
-    def sent_headers(self) -> dict[str, str]:
-        headers = super().sent_headers()
-        if self.auth is not None:
-            headers["Authorization"] = basic_auth(*self.auth)
-        return headers
-
-    @property
-    def known_context(self) -> int | None:
-        """The context to ask for, as far as it is known yet."""
-        return self.num_ctx or self._contexts.get((self.base_url, self.model))
-
-    def remember_context(self, length: int) -> int:
-        """Keep what the server told of the model's context."""
-        return self._contexts.setdefault((self.base_url, self.model), length)
-
-    def payload(self) -> dict[str, Any]:
-        """The options that are set, as the server wants them."""
-        chosen = self.chosen(CONNECTION_OPTIONS | {"base_url", "auth", "stop", "validate_model_on_init", "num_ctx"})
-        if "max_tokens" in chosen:
-            chosen["num_predict"] = chosen.pop("max_tokens")
-        if not chosen.get("format", True):
-            del chosen["format"]
-        request = {name: chosen.pop(name) for name in list(chosen) if name in _TOP_LEVEL}
-        return {**request, "options": chosen}
+    logprobs: bool | None = None
+    """Report each token's probability (newer Ollamas)."""
+    top_logprobs: int | None = Field(default=None, ge=0, le=20)
+    """Report so many likely alternatives to each token as well."""

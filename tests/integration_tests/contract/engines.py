@@ -1,7 +1,7 @@
 """How the contract's tests reach each runtime's real engine, and what is particular about it. A new runtime adds an entry here."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,13 +29,27 @@ class Engine:
     tells_prompt_length: bool = True
     fresh: dict[str, Any] = field(default_factory=dict)
     """Options with which the engine forgets a prompt that filled its context, where it would fail at the next one."""
+    logprobs: dict[str, Any] = field(default_factory=lambda: {"logprobs": 1})
+    """Options that ask for the log probabilities of tokens."""
+    json_schema_option: str = "json_schema"
+    """The option that takes a JSON schema."""
+    lacks: dict[str, str] = field(default_factory=dict)
+    """Standard tests that cannot pass, by name, and what the engine lacks."""
+    busy: Callable[[], bool] | None = None
+    """Asks whether the engine works on an answer, where it can be asked."""
 
 
 @contextmanager
 def llamafile(model: Path, _: Path) -> Iterator[Engine]:
     """llama.cpp's server."""
     with LocalServer(model, n_ctx=CONTEXT, n_parallel=4) as server:
-        yield Engine({"base_url": server.base_url}, {"grammar": "root ::= nothing-such"}, "grammar")
+
+        def busy() -> bool:
+            slots = requests.get(f"{server.base_url}/slots", timeout=5).json()
+            return any(slot["is_processing"] for slot in slots)
+
+        refused = {"grammar": "root ::= nothing-such"}
+        yield Engine({"base_url": server.base_url}, refused, "grammar", logprobs={"n_probs": 1}, busy=busy)
 
 
 @contextmanager
@@ -55,10 +69,15 @@ def ollama_server(model: Path, folder: Path) -> Iterator[Engine]:
         requests.post(f"{url}/api/create", json=create, timeout=60).raise_for_status()
         yield Engine(
             {"base_url": url, "model": "endless"},
-            {"images": ["not base64!"]},
-            "base64",
+            {"think": True},
+            "thinking",
             counts_tokens=False,
             tells_prompt_length=False,
+            json_schema_option="format",
+            lacks={
+                "test_logprobs": "Ollama 0.9.3 tells no log probabilities",
+                "test_token_count": "Ollama offers no tokenizer, and the class says so",
+            },
             fresh={"keep_alive": 0},  # the runner of 0.9.3 dies of "could not find a kv cache slot" now and then
         )
         requests.delete(f"{url}/api/delete", json={"model": "endless"}, timeout=60)
