@@ -5,6 +5,7 @@ build for its GPUs; three empty functions in place of its GPU library make it ru
 """
 
 import contextlib
+import hashlib
 import os
 import platform
 import shutil
@@ -15,7 +16,7 @@ import time
 import venv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import requests
 
@@ -83,6 +84,15 @@ def serve(models: Path, folder: Path = FOLDER) -> Iterator[str]:
         finally:
             process.terminate()
             process.wait(10)
+
+
+def create(url: str, name: str, file: Path, **settings: Any) -> None:
+    """Make a model of a GGUF file; the settings are those of `/api/create`, such as `template`."""
+    data = file.read_bytes()
+    digest = "sha256:" + hashlib.sha256(data).hexdigest()
+    requests.post(f"{url}/api/blobs/{digest}", data=data, timeout=60).raise_for_status()
+    body = {"model": name, "files": {file.name: digest}, "stream": False, **settings}
+    requests.post(f"{url}/api/create", json=body, timeout=60).raise_for_status()
 
 
 def _wait(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:

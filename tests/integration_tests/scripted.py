@@ -170,11 +170,11 @@ class ScriptedServer:
 
     def was_asked(self) -> bool:
         """Whether a request came, or comes soon."""
-        return _soon(lambda: bool(self.requests))
+        return soon(lambda: bool(self.requests))
 
     def was_left(self) -> bool:
         """Whether a client went before its answer's end, or does so soon."""
-        return _soon(lambda: bool(self.left))
+        return soon(lambda: bool(self.left))
 
     def close(self) -> None:
         self.closing.set()
@@ -189,7 +189,8 @@ class ScriptedServer:
         self.close()
 
 
-def _soon(happened: Callable[[], bool], within: float = 5.0) -> bool:
+def soon(happened: Callable[[], bool], within: float = 5.0) -> bool:
+    """Whether something has happened, or happens within so many seconds."""
     end = time.monotonic() + within
     while not happened() and time.monotonic() < end:
         time.sleep(0.005)

@@ -92,7 +92,7 @@ class OllamaModels(OllamaServer):
         return await self.client.arun(_ps(self))
 
     def unload(self, model: str | None = None) -> None:
-        """Free a model's memory at once, by default the object's own; the next call loads it again."""
+        """Let Ollama free a model's memory, by default the object's own, which takes it a moment; the next call loads it again."""
         self.client.run(_unload(self, model))
 
     async def aunload(self, model: str | None = None) -> None:

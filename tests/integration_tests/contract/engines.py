@@ -1,6 +1,5 @@
 """How the contract's tests reach each runtime's real engine, and what is particular about it. A new runtime adds an entry here."""
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from typing import Any, Final
 
 import requests
 
-from langchain_localllm import LocalServer
+from langchain_localllm import GPT4All, LocalServer
 from tests.engines import ollama
 
 CONTEXT: Final = 512
@@ -40,6 +39,23 @@ class Engine:
 
 
 @contextmanager
+def gpt4all(model: Path, _: Path) -> Iterator[Engine]:
+    """GPT4All, in this process."""
+    arguments = {"model": str(model), "n_ctx": CONTEXT}
+    with GPT4All(**arguments) as llm:
+        yield Engine(
+            arguments,
+            {"device": "no such device"},
+            "device",
+            lacks={
+                "test_json_schema": "GPT4All's engine cannot bind an answer to a form",
+                "test_logprobs": "GPT4All's engine tells no log probabilities",
+            },
+            busy=lambda: llm.engine.busy,
+        )
+
+
+@contextmanager
 def llamafile(model: Path, _: Path) -> Iterator[Engine]:
     """llama.cpp's server."""
     with LocalServer(model, n_ctx=CONTEXT, n_parallel=4) as server:
@@ -55,18 +71,8 @@ def llamafile(model: Path, _: Path) -> Iterator[Engine]:
 @contextmanager
 def ollama_server(model: Path, folder: Path) -> Iterator[Engine]:
     """The real Ollama."""
-    data = model.read_bytes()
-    digest = "sha256:" + hashlib.sha256(data).hexdigest()
-    template = "{{ .Prompt }}"
     with ollama.serve(folder) as url:
-        requests.post(f"{url}/api/blobs/{digest}", data=data, timeout=60).raise_for_status()
-        create = {
-            "model": "endless",
-            "files": {"endless.gguf": digest},
-            "template": template,
-            "parameters": {"num_ctx": CONTEXT, "num_thread": 1},
-        }
-        requests.post(f"{url}/api/create", json=create, timeout=60).raise_for_status()
+        ollama.create(url, "endless", model, template="{{ .Prompt }}", parameters={"num_ctx": CONTEXT, "num_thread": 1})
         yield Engine(
             {"base_url": url, "model": "endless"},
             {"think": True},
@@ -83,4 +89,4 @@ def ollama_server(model: Path, folder: Path) -> Iterator[Engine]:
         requests.delete(f"{url}/api/delete", json={"model": "endless"}, timeout=60)
 
 
-ENGINES: Final = {"llamafile": llamafile, "ollama": ollama_server}
+ENGINES: Final = {"gpt4all": gpt4all, "llamafile": llamafile, "ollama": ollama_server}

@@ -1,0 +1,23 @@
+"""The real Ollama with the tiny models, started once for the tests of this folder."""
+
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
+from tests.engines import ollama
+
+CHAT = "localllm-chat"
+EMBED = "localllm-embed"
+
+
+@pytest.fixture(scope="package")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Ollama's address."""
+    with ollama.serve(tmp_path_factory.mktemp("ollama")) as url:
+        ollama.create(url, CHAT, tiny_chat_model(), template="{{ .Prompt }}", parameters={"num_ctx": 512, "num_thread": 1})
+        ollama.create(url, EMBED, tiny_embedding_model(), parameters={"num_thread": 1})
+        yield url
+        for name in (CHAT, EMBED):
+            requests.delete(f"{url}/api/delete", json={"model": name}, timeout=60)

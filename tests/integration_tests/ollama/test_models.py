@@ -1,0 +1,139 @@
+"""Pulling, listing, showing, unloading and deleting models, on the real Ollama and a registry on this machine."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from langchain_localllm import Ollama
+from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, ModelMissingError, ServerError
+from langchain_localllm.models import tiny_chat_model
+from langchain_localllm.runtimes.ollama.progress import PullProgress
+from tests.integration_tests.scripted import soon
+
+from .conftest import CHAT, EMBED
+from .registry import Registry, registry
+
+
+@pytest.fixture
+def llm(url: str) -> Ollama:
+    return Ollama(base_url=url, model=CHAT, temperature=0, max_tokens=4)
+
+
+@pytest.fixture(params=["sync", "async"])
+def call(request: pytest.FixtureRequest) -> Any:
+    """Calls a method by its name, as it is or in its async form."""
+
+    def run(llm: Ollama, method: str, *args: Any, **kwargs: Any) -> Any:
+        if request.param == "sync":
+            return getattr(llm, method)(*args, **kwargs)
+        return asyncio.run(getattr(llm, f"a{method}")(*args, **kwargs))
+
+    return run
+
+
+def test_list_names_the_models_on_the_disk(llm: Ollama, call: Any) -> None:
+    models = {model.name: model for model in call(llm, "list")}
+    chat = models[f"{CHAT}:latest"]
+    assert (chat.family, chat.quantization) == ("llama", "Q8_0")
+    assert chat.size > tiny_chat_model().stat().st_size
+    assert chat.modified < datetime.now(UTC)
+    assert models[f"{EMBED}:latest"].family == "bert"
+
+
+def test_show_tells_what_a_model_is(llm: Ollama, call: Any) -> None:
+    card = call(llm, "show")
+    assert (card.name, card.family, card.context, card.capabilities) == (CHAT, "llama", 2048, ("completion",))
+    assert card.template == "{{ .Prompt }}"
+    assert card.metadata["general.architecture"] == "llama"
+    assert "num_ctx" in card.modelfile
+    assert call(llm, "show", EMBED).capabilities == ("embedding",)
+
+
+def test_ps_and_unload(llm: Ollama, call: Any) -> None:
+    llm.invoke("The lamp", keep_alive="3m")
+    (loaded,) = (model for model in call(llm, "ps") if model.name == f"{CHAT}:latest")
+    assert loaded.size > 0
+    assert 0 < (loaded.until - datetime.now(UTC)).total_seconds() <= 180
+    call(llm, "unload")
+    assert soon(lambda: all(model.name != f"{CHAT}:latest" for model in call(llm, "ps")))
+
+
+@pytest.mark.parametrize("method", ["show", "delete", "unload"])
+def test_a_model_that_is_not_there_is_told_with_its_name(llm: Ollama, call: Any, method: str) -> None:
+    with pytest.raises(ModelMissingError, match="no model 'nowhere:1b'"):
+        call(llm, method, "nowhere:1b")
+
+
+@pytest.mark.parametrize("method", ["show", "unload", "pull"])
+def test_a_model_on_another_machine_is_not_asked_for(llm: Ollama, call: Any, method: str) -> None:
+    with pytest.raises(InvalidOptionError, match="allow_remote"):
+        call(llm, method, "gpt-oss:120b-cloud")
+
+
+# --- pull ---
+
+
+@pytest.fixture
+def offered(llm: Ollama) -> Iterator[Registry]:
+    """A registry with a model that this Ollama does not have yet."""
+    data = bytearray(tiny_chat_model().read_bytes())
+    data[-1] ^= 1  # so that it is another file
+    with registry(bytes(data)) as server:
+        yield server
+        if any(model.name.startswith(server.model_name) for model in llm.list()):
+            llm.delete(server.model_name)
+
+
+def test_a_model_is_pulled_and_answers_and_is_deleted(llm: Ollama, call: Any, offered: Registry) -> None:
+    name = offered.model_name
+    steps: list[PullProgress] = []
+    call(llm, "pull", name, insecure=True, progress=steps.append)
+    assert steps[0].status == "pulling manifest"
+    assert steps[-1].status == "success"
+    assert max(step.completed for step in steps) == len(offered.blobs[offered.model_digest])
+    assert llm.invoke("The lamp", model=name, num_thread=1) == llm.invoke("The lamp")
+    call(llm, "delete", name)
+    with pytest.raises(ModelMissingError):
+        llm.show(name)
+
+
+def test_a_pull_that_was_stopped_goes_on_where_it_was(llm: Ollama, call: Any, offered: Registry) -> None:
+    offered.stops_after = 1_000_000
+
+    def stop(step: PullProgress) -> None:
+        if step.completed >= 1_000_000:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        call(llm, "pull", offered.model_name, insecure=True, progress=stop)
+    offered.stops_after = None
+    call(llm, "pull", offered.model_name, insecure=True, progress=False)
+    assert offered.ranges[0] == 0
+    assert offered.ranges[-1] == 1_000_000
+
+
+def test_progress_is_shown_on_stderr(llm: Ollama, call: Any, offered: Registry, capsys: pytest.CaptureFixture[str]) -> None:
+    call(llm, "pull", offered.model_name, insecure=True)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("pulling manifest\n")
+    assert "of 3.82 MB, 100%\n" in err
+    assert err.endswith("success\n")
+
+
+def test_what_the_registry_lacks_is_missing(llm: Ollama, call: Any, offered: Registry) -> None:
+    with pytest.raises(ModelMissingError, match="registry has no model"):
+        call(llm, "pull", f"127.0.0.1:{offered.server_port}/made-here/nothing", insecure=True, progress=False)
+
+
+def test_a_registry_that_is_not_there_is_a_failure(llm: Ollama, call: Any) -> None:
+    with pytest.raises(ServerError, match="connection refused"):
+        call(llm, "pull", "127.0.0.1:9/made-here/nothing", insecure=True, progress=False)
+
+
+def test_a_name_that_is_none_is_refused(llm: Ollama, call: Any) -> None:
+    with pytest.raises(InvalidRequestError, match="invalid model name"):
+        call(llm, "pull", "two words", progress=False)
