@@ -5,6 +5,7 @@ from typing import Final
 
 from gguf import GGUFReader
 
+_CONTROL: Final = 3
 _ENDS: Final = (b"<|im_end|>", b"<|endoftext|>")
 
 
@@ -22,4 +23,6 @@ def never_ending(model: Path, target: Path) -> Path:
     tokens = fields["tokenizer.ggml.tokens"]
     unused = next(number for number, part in enumerate(tokens.data) if bytes(tokens.parts[part]).decode() == "\u0143")  # byte 255
     fields["tokenizer.ggml.eos_token_id"].parts[-1][0] = unused
+    kinds = fields["tokenizer.ggml.token_type"]
+    kinds.parts[kinds.data[unused]][0] = _CONTROL  # a grammar ends with it, and it is not part of the text
     return target

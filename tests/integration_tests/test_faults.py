@@ -15,8 +15,8 @@ import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 
 from langchain_localllm import ChatLlamafile, Llamafile, LlamafileEmbeddings, errors
+from langchain_localllm.testing import paths
 
-from .contract import paths
 from .scripted import Answer, Cut, Part, Request, Script, ScriptedServer, Wait, as_json, in_turn
 
 ROOT = Path(__file__).parents[2]

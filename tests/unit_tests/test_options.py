@@ -19,8 +19,8 @@ from langchain_localllm.base import options
 from langchain_localllm.base.http import CONNECTION_OPTIONS
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.runtimes.llamafile.api import embed
+from langchain_localllm.testing.paths import PATHS, Path
 from langchain_localllm.transport.plan import Send
-from tests.integration_tests.contract.paths import PATHS, Path
 
 from .fakes import ANSWER, FakeChat, FakeText
 

@@ -9,10 +9,10 @@ import pytest
 import langchain_localllm
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes import RUNTIMES
+from langchain_localllm.testing.paths import PATHS, Path
 from tests.engines.models import never_ending
 
 from .engines import ENGINES, Engine
-from .paths import PATHS, Path
 
 Make = Callable[..., Any]
 Subject = tuple[str, str]

@@ -7,41 +7,17 @@ from typing import Any
 
 import pytest
 from langchain_core.caches import InMemoryCache
-from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, CallbackManager
+from langchain_core.callbacks import CallbackManager
 from langchain_core.messages import AIMessageChunk
-from langchain_core.outputs import LLMResult
 
 from langchain_localllm.errors import ContextLengthError, InvalidOptionError, InvalidRequestError
+from langchain_localllm.testing.paths import ASYNC_PATHS, Path
+from langchain_localllm.testing.recorder import AsyncRecorder, Recorder
 
 from .conftest import CHAT, TEXT, Make
 from .engines import CONTEXT, Engine
-from .paths import ASYNC_PATHS, Path
 
 PROMPT = "The lamp on the table is"
-
-
-class Tokens(BaseCallbackHandler):
-    """Notes what each run reports."""
-
-    def __init__(self) -> None:
-        self.by_run: dict[Any, list[str]] = {}
-        self.chunks: list[Any] = []
-        self.results: list[LLMResult] = []
-
-    def on_llm_new_token(self, token: Any, *, chunk: Any = None, run_id: Any = None, **_: Any) -> None:
-        self.by_run.setdefault(run_id, []).append(token)
-        self.chunks.append(chunk)
-
-    def on_llm_end(self, response: LLMResult, **_: Any) -> None:
-        self.results.append(response)
-
-
-class AsyncTokens(AsyncCallbackHandler):
-    def __init__(self) -> None:
-        self.notes = Tokens()
-
-    async def on_llm_new_token(self, token: Any, *, chunk: Any = None, run_id: Any = None, **_: Any) -> None:
-        self.notes.on_llm_new_token(token, chunk=chunk, run_id=run_id)
 
 
 # 1: streaming is real
@@ -49,7 +25,7 @@ class AsyncTokens(AsyncCallbackHandler):
 
 @pytest.mark.parametrize("given_as", ["callbacks", "callback_manager", "config"])
 def test_tokens_reach_handlers_while_the_model_runs(make: Make, path: Path, given_as: str) -> None:
-    notes = Tokens()
+    notes = Recorder()
     given: dict[str, Any] = {"callbacks": [notes], "callback_manager": CallbackManager([notes])}
     model = make(**{given_as: given[given_as]} if given_as in given else {})
     text = path(model, PROMPT, {"callbacks": [notes]} if given_as == "config" else None)
@@ -62,14 +38,14 @@ def test_tokens_reach_handlers_while_the_model_runs(make: Make, path: Path, give
 
 @pytest.mark.parametrize("path_name", sorted(ASYNC_PATHS), indirect=True)
 def test_tokens_reach_async_handlers(make: Make, path: Path) -> None:
-    handler = AsyncTokens()
+    handler = AsyncRecorder()
     text = path(make(), PROMPT, {"callbacks": [handler]})
     assert {"".join(tokens) for tokens in handler.notes.by_run.values()} == {text}
 
 
 @pytest.mark.parametrize("subject", TEXT, indirect=True, ids="-".join)
 def test_text_models_report_no_empty_token(make: Make, path: Path) -> None:
-    notes = Tokens()
+    notes = Recorder()
     model = make()
     path(model, PROMPT, {"callbacks": [notes]})
     assert all(token for tokens in notes.by_run.values() for token in tokens)
@@ -88,7 +64,7 @@ def test_the_first_token_comes_long_before_the_last(make: Make) -> None:
 
 
 def test_each_run_of_a_batch_gets_its_own_tokens(make: Make) -> None:
-    notes = Tokens()
+    notes = Recorder()
     prompts = [f"{word} is" for word in ("Rain", "A boat", "The red door", "Bread")]
     model = make(callbacks=[notes])
     answers = [answer if isinstance(answer, str) else answer.text for answer in model.batch(prompts)]
@@ -103,7 +79,7 @@ def test_stop_is_literal_and_ends_the_answer_on_every_path(make: Make, path: Pat
     middle = len(whole) // 2
     stop = whole[middle : middle + 5]
     expected = whole[: whole.index(stop)]
-    notes = Tokens()
+    notes = Recorder()
     assert path(make(), PROMPT, {"callbacks": [notes]}, stop=[stop]) == expected
     assert {"".join(tokens) for tokens in notes.by_run.values()} <= {expected}
     assert path(make(stop=[stop]), PROMPT) == expected
@@ -146,7 +122,7 @@ def test_a_seed_repeats_the_answer(make: Make, path: Path) -> None:
 
 
 def test_results_carry_reason_counts_timings_and_model(make: Make, path: Path, kind: str) -> None:
-    notes = Tokens()
+    notes = Recorder()
     model = make(max_tokens=6)
     path(model, PROMPT, {"callbacks": [notes]})
     for result in notes.results:
@@ -248,7 +224,7 @@ def test_tokens_are_counted_by_the_models_own_tokenizer(make: Make, kind: str, e
         with pytest.raises(InvalidRequestError, match="offers no tokenizer"):
             model.get_num_tokens("many small words")
         return
-    notes = Tokens()
+    notes = Recorder()
     model.invoke("many small words", {"callbacks": [notes]})
     count = model.get_num_tokens("many small words")
     assert len(model.get_token_ids("many small words")) == count

@@ -1,8 +1,8 @@
-"""The ways to call a model. Each takes a model, a prompt and what a call may carry, and gives the answer's text."""
+"""The nine ways to call a model. Each takes a model, a prompt and what a call may carry, and gives the answer's text."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage
@@ -16,18 +16,23 @@ def _text(answer: Any) -> str:
 
 
 def invoke(model: Any, prompt: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+    """By `invoke`."""
     return _text(model.invoke(prompt, config, **kwargs))
 
 
 def ainvoke(model: Any, prompt: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+    """By `ainvoke`, in an event loop of its own as all async paths."""
     return _text(asyncio.run(model.ainvoke(prompt, config, **kwargs)))
 
 
 def stream(model: Any, prompt: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+    """By `stream`."""
     return "".join(_text(chunk) for chunk in model.stream(prompt, config, **kwargs))
 
 
 def astream(model: Any, prompt: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+    """By `astream`."""
+
     async def collect() -> str:
         return "".join([_text(chunk) async for chunk in model.astream(prompt, config, **kwargs)])
 
@@ -35,12 +40,14 @@ def astream(model: Any, prompt: str, config: RunnableConfig | None = None, **kwa
 
 
 def batch(model: Any, prompt: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+    """By `batch`, of the same prompt twice."""
     first, second = model.batch([prompt, prompt], config, **kwargs)
     assert _text(first) == _text(second)
     return _text(first)
 
 
 def abatch(model: Any, prompt: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+    """By `abatch`, of the same prompt twice."""
     first, second = asyncio.run(model.abatch([prompt, prompt], config, **kwargs))
     assert _text(first) == _text(second)
     return _text(first)
@@ -52,16 +59,20 @@ def _for_generate(model: Any, prompt: str, config: RunnableConfig | None, kwargs
 
 
 def generate(model: Any, prompt: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+    """By `generate`."""
     prompts, arguments = _for_generate(model, prompt, config, kwargs)
     return str(model.generate(prompts, **arguments).generations[0][0].text)
 
 
 def agenerate(model: Any, prompt: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+    """By `agenerate`."""
     prompts, arguments = _for_generate(model, prompt, config, kwargs)
     return str(asyncio.run(model.agenerate(prompts, **arguments)).generations[0][0].text)
 
 
 def astream_events(model: Any, prompt: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+    """By `astream_events`."""
+
     async def collect() -> str:
         events = model.astream_events(prompt, config, version="v2", **kwargs)
         kinds = {"on_llm_stream", "on_chat_model_stream"}
@@ -70,7 +81,11 @@ def astream_events(model: Any, prompt: str, config: RunnableConfig | None = None
     return asyncio.run(collect())
 
 
-PATHS: dict[str, Path] = {
+PATHS: Final[Mapping[str, Path]] = {
     path.__name__: path for path in (invoke, ainvoke, stream, astream, batch, abatch, generate, agenerate, astream_events)
 }
-ASYNC_PATHS = frozenset({"ainvoke", "astream", "abatch", "agenerate", "astream_events"})
+"""Name to path."""
+ASYNC_PATHS: Final = frozenset({"ainvoke", "astream", "abatch", "agenerate", "astream_events"})
+"""The names of those that run in an event loop."""
+BATCH_PATHS: Final = frozenset({"batch", "abatch"})
+"""The names of those that call the model with several prompts."""

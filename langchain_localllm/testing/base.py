@@ -1,0 +1,141 @@
+"""What a suite must be told of the class it tests."""
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import pytest
+from langchain_core.language_models import BaseLLM
+
+from langchain_localllm.testing.paths import PATHS
+
+_PACKAGE: Final = f"{__package__}."
+
+
+class LLMTests:
+    """What both suites share. Implement `llm_class`; override the other properties where the defaults do not fit."""
+
+    # --- the class and how to make it ---
+
+    @property
+    @abstractmethod
+    def llm_class(self) -> type[BaseLLM]:
+        """The class to test."""
+
+    @property
+    def llm_params(self) -> dict[str, Any]:
+        """What the class is constructed with: the model, the server's address, and so on."""
+        return {}
+
+    @property
+    def greedy_params(self) -> dict[str, Any]:
+        """Options with which the same prompt always gets the same answer."""
+        return {"temperature": 0}
+
+    @property
+    def random_params(self) -> dict[str, Any]:
+        """Options with which the same prompt gets a different answer each time."""
+        return {"temperature": 2.0}
+
+    @property
+    def max_tokens_option(self) -> str:
+        """The name of the option that limits the answer's tokens."""
+        return "max_tokens"
+
+    def limit(self, tokens: int) -> dict[str, Any]:
+        """The option that limits an answer to so many tokens."""
+        return {self.max_tokens_option: tokens}
+
+    def make(self, **kwargs: Any) -> Any:
+        """An object of the class: greedy, and with at most 24 tokens of answer, unless told otherwise."""
+        return self.llm_class(**{**self.llm_params, **self.greedy_params, **self.limit(24), **kwargs})
+
+    @pytest.fixture
+    def llm(self) -> Any:
+        """The object that most tests call."""
+        return self.make()
+
+    # --- what it can do ---
+
+    @property
+    def supports_seed(self) -> bool:
+        """Whether `seed` makes a random answer repeat."""
+        return True
+
+    @property
+    def supports_token_count(self) -> bool:
+        """Whether `get_num_tokens` counts with the model's own tokenizer."""
+        return True
+
+    @property
+    def logprobs_params(self) -> Mapping[str, Any]:
+        """Options that ask for the log probabilities of the tokens; empty where the class has none."""
+        return {}
+
+    @property
+    def json_schema_option(self) -> str | None:
+        """The name of the option that takes a JSON schema for the answer; `None` where the class has none."""
+        return None
+
+    @property
+    def secret_params(self) -> Mapping[str, Any]:
+        """Arguments of the constructor that hold the word `hidden`, which must not be shown; such as `{"api_key": "hidden"}`."""
+        return {}
+
+    # --- the suite itself ---
+
+    def test_no_overrides_DO_NOT_OVERRIDE(self) -> None:  # noqa: N802 - the name that langchain-tests gives it
+        """No standard test is overridden or removed, unless it is marked as an expected failure, with the reason.
+
+        If this test fails, remove your method of that name, or mark it with `@pytest.mark.xfail(reason="...")`.
+        """
+        mro = reversed(type(self).__mro__)
+        standard = {name: test for base in mro if base.__module__.startswith(_PACKAGE) for name, test in vars(base).items()}
+        changed = [name for name, test in standard.items() if name.startswith("test_") and not self._kept(name, test)]
+        assert not changed
+
+    def _kept(self, name: str, test: object) -> bool:
+        own = getattr(type(self), name)
+        marks = getattr(own, "pytestmark", [])
+        return own is test or any(mark.name == "xfail" and mark.kwargs.get("reason") for mark in marks)
+
+
+class IntegrationTests(LLMTests):
+    """What the tests that call the model share."""
+
+    @property
+    def prompt(self) -> str:
+        """A prompt that the model answers with 24 tokens or more."""
+        return "Once upon a time"
+
+    @property
+    def prompts(self) -> list[str]:
+        """Prompts with different answers."""
+        return [f"{self.prompt}, {word}" for word in ("rain", "a boat", "the red door", "bread")]
+
+    @property
+    def too_long_prompt(self) -> str:
+        """A prompt that is longer than the model's context."""
+        return "word " * 200_000
+
+    @property
+    def too_long_params(self) -> dict[str, Any]:
+        """Options for calls with that prompt."""
+        return {}
+
+    @property
+    def long_answer(self) -> dict[str, Any]:
+        """Options for an answer that takes a while: its first tokens must be much quicker than the whole."""
+        return self.limit(400)
+
+    def engine_is_busy(self) -> bool | None:
+        """Whether the engine works on an answer; `None`, where it can't be asked, measures when it takes the next call."""
+        return None
+
+
+def on_paths(names: Iterable[str]) -> pytest.MarkDecorator:
+    """Run a test on some paths; its argument `path` is the name of one."""
+    return pytest.mark.parametrize("path", sorted(names))
+
+
+each_path = on_paths(PATHS)
