@@ -7,8 +7,11 @@ LocalLLMError
 ├── ModelFileError            ValueError        a model file that is no usable model
 ├── DocumentError             ValueError        a document or folder that cannot be read
 ├── ServerStartError          RuntimeError      a local server that did not come up
+├── StructuredOutputError     core OutputParserException: an answer that is not of the form that was asked for
+│   └── AnswerCutError                          because it ended at `max_tokens` or at the context's end
 └── ModelCallError            core ModelError   a call to a model failed
     ├── InvalidRequestError   ValueError        core ModelInvalidRequestError
+    │   └── ChatTemplateError                   the model's chat template does not take the conversation
     ├── ContextLengthError    ValueError        core ContextOverflowError: prompt longer than the context
     ├── ModelMissingError     LookupError       core ModelNotFoundError
     ├── AuthenticationError   PermissionError   core ModelAuthenticationError (401)
@@ -37,6 +40,7 @@ from langchain_core.exceptions import (
     ModelPermissionDeniedError,
     ModelRateLimitError,
     ModelTimeoutError,
+    OutputParserException,
 )
 
 
@@ -64,12 +68,34 @@ class ServerStartError(LocalLLMError, RuntimeError):
     """A server that this package started did not become ready."""
 
 
+class StructuredOutputError(LocalLLMError, OutputParserException):
+    """An answer is not of the form that was asked for; the message says which rule it breaks.
+
+    Attributes:
+        llm_output: The answer's text, or `None`.
+    """
+
+    def __init__(self, message: str, *, llm_output: str | None = None) -> None:
+        super(OutputParserException, self).__init__(message)  # its own would add a link to LangChain's pages
+        self.observation = message
+        self.llm_output = llm_output
+        self.send_to_llm = False
+
+
+class AnswerCutError(StructuredOutputError):
+    """An answer was cut in the middle of its JSON, at `max_tokens` or at the end of the context."""
+
+
 class ModelCallError(LocalLLMError, ModelError):
     """A call to a model failed."""
 
 
 class InvalidRequestError(ModelCallError, ModelInvalidRequestError, ValueError):
     """The engine refused the request, for example for a wrong option type or a grammar that does not parse."""
+
+
+class ChatTemplateError(InvalidRequestError):
+    """The model's chat template has a mistake, loops, or does not take the conversation."""
 
 
 class ContextLengthError(ModelCallError, ContextOverflowError, ValueError):

@@ -1,0 +1,1 @@
+"""A model's chat template, and how it writes tool calls and thoughts: for in-process engines; servers do this themselves."""

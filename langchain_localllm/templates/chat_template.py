@@ -1,0 +1,95 @@
+"""Chat templates: Jinja programs that come with a model and turn a conversation into the text that the model was trained on."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from langchain_localllm.errors import ChatTemplateError, MissingDependencyError
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+_KEPT: Final = 64
+"""Compiled templates that are kept, since compiling takes some milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTemplate:
+    """A chat template in the dialect of the Hugging Face hub, rendered in a sandbox with bounds on time and size.
+
+    A template is a program from a file that someone else wrote: it sees no more than what is passed to `render`.
+
+    Attributes:
+        source: The Jinja text, as a GGUF file holds it under `tokenizer.chat_template`.
+        bos_token: The text of the token that begins a prompt.
+        eos_token: The text of the token that ends an answer.
+        stop: Texts at which an answer ends, where the model's own end token is not the template's.
+
+    Example:
+        >>> from langchain_localllm.templates.named import named_template
+        >>> print(named_template("chatml").render([{"role": "user", "content": "Hello!"}]))
+        <|im_start|>user
+        Hello!<|im_end|>
+        <|im_start|>assistant
+        <BLANKLINE>
+    """
+
+    source: str
+    bos_token: str = ""
+    eos_token: str = ""
+    stop: tuple[str, ...] = field(default=())
+
+    def render(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        documents: Sequence[Mapping[str, Any]] | None = None,
+        add_generation_prompt: bool = True,
+        **variables: Any,
+    ) -> str:
+        """The prompt for a conversation.
+
+        Args:
+            messages: The conversation: dicts with `role`, `content` and, where there are any, `tool_calls`.
+            tools: Tools in OpenAI's form, for templates that tell the model of them.
+            documents: Documents with `title` and `text`, for templates that take them.
+            add_generation_prompt: Whether the prompt ends where the answer begins.
+            **variables: What else this template reads, such as `enable_thinking`.
+
+        Raises:
+            ChatTemplateError: The template has a mistake, refuses the conversation, takes too long or grows too large.
+            MissingDependencyError: jinja2 is not installed.
+        """
+        given = {
+            "messages": messages,
+            "tools": tools or None,
+            "documents": documents or None,
+            "add_generation_prompt": add_generation_prompt,
+            "bos_token": self.bos_token,
+            "eos_token": self.eos_token,
+            **variables,
+        }
+        from langchain_localllm.templates import sandbox
+
+        return sandbox.render(_compiled(self.source), given)
+
+
+@functools.lru_cache(_KEPT)
+def _compiled(source: str) -> "Template":
+    try:
+        import jinja2
+
+        from langchain_localllm.templates import sandbox
+    except ImportError:
+        raise MissingDependencyError(
+            'Chat templates need jinja2: pip install "langchain-localllm[gguf]", or name a server with ChatLlamafile.'
+        ) from None
+    try:
+        return sandbox.ENVIRONMENT.from_string(source)
+    except (jinja2.TemplateError, RecursionError, ValueError) as error:
+        place = f" (line {error.lineno})" if isinstance(error, jinja2.TemplateSyntaxError) else ""
+        raise ChatTemplateError(
+            f"The model's chat template has a mistake{place}: {error}. Name another one, such as chat_format='chatml'."
+        ) from error

@@ -1,0 +1,19 @@
+"""Markers in a text that comes in pieces."""
+
+from collections.abc import Iterable
+
+
+def held_back(text: str, markers: Iterable[str]) -> int:
+    """Where the end of a text begins that may turn out to be white space before a marker, or a marker's beginning.
+
+    Example:
+        >>> "Let me see. <tool"[held_back("Let me see. <tool", ["<tool_call>"]) :]
+        ' <tool'
+    """
+    partial = max((_overlap(text, marker) for marker in markers), default=0)
+    return len(text[: len(text) - partial].rstrip())
+
+
+def _overlap(text: str, marker: str) -> int:
+    """How many characters at the end of the text are the marker's beginning."""
+    return next((size for size in range(min(len(marker) - 1, len(text)), 0, -1) if text.endswith(marker[:size])), 0)

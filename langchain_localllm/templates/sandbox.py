@@ -1,0 +1,199 @@
+"""Jinja as the hub's chat templates expect it, in a sandbox, with bounds on time and on the size of what is built."""
+
+import json
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final, NoReturn, cast
+
+import jinja2
+from jinja2 import nodes
+from jinja2.exceptions import SecurityError
+from jinja2.ext import Extension
+from jinja2.filters import do_center, do_format, do_indent
+from jinja2.parser import Parser
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.visitor import NodeTransformer
+
+from langchain_localllm.errors import ChatTemplateError
+
+_SECONDS: Final = 2.0
+"""Processor time that a rendering may take; real ones take less than a hundredth of this."""
+_STEPS_BETWEEN_LOOKS: Final = 256
+_LARGEST: Final = 16_000_000
+"""Characters or items that a value may have."""
+_WIDEST: Final = 1_000_000
+"""The largest number that may be passed to a function, such as a width to pad to."""
+_WIDEST_INDENT: Final = 100
+_WIDE_FORMAT: Final = re.compile(r"\d{5}|\*|\{[^}]*\{")
+"""Formats with a width of five digits, or with one that comes from a value."""
+_BUDGET: Final = "__budget"
+
+
+def render(template: jinja2.Template, variables: Mapping[str, Any]) -> str:
+    """Render within the bounds; raises `ChatTemplateError` for whatever goes wrong in a template."""
+    try:
+        return template.render({**variables, _BUDGET: _Budget()})
+    except ChatTemplateError:
+        raise
+    except SecurityError as error:
+        raise ChatTemplateError(f"The model's chat template does what the sandbox forbids: {error}.") from error
+    except RecursionError:
+        raise ChatTemplateError("The model's chat template calls itself without end.") from None
+    except Exception as error:
+        raise ChatTemplateError(
+            f"The model's chat template failed on this conversation ({type(error).__name__}: {error}). "
+            "Perhaps it does not know this kind of message."
+        ) from error
+
+
+class _Budget:
+    """Counts the steps of one rendering, and looks at the clock now and then."""
+
+    __slots__ = ("_deadline", "_steps")
+
+    def __init__(self) -> None:
+        self._deadline = time.thread_time() + _SECONDS
+        self._steps = 0
+
+    def step(self) -> None:
+        self._steps += 1
+        if self._steps % _STEPS_BETWEEN_LOOKS == 0 and time.thread_time() > self._deadline:
+            raise ChatTemplateError(
+                f"The model's chat template was ended after {_SECONDS:g} seconds: it loops. Name another one, such as "
+                "chat_format='chatml'."
+            )
+
+
+def _bounded(value: Any) -> Any:
+    if isinstance(value, str | list | tuple) and len(value) > _LARGEST:
+        raise ChatTemplateError("The model's chat template builds a text that grows without end.")
+    return value
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """Counts loops and calls, and looks at the size of what operators and calls give."""
+
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        return cast("nodes.Template", _Bounding().visit(super()._parse(source, name, filename)))
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """Operators; `*` and `**` are refused before they build something large."""
+        if operator == "*":
+            _check_product(left, right)
+        elif operator == "**" and max(abs(left), abs(right)) > _STEPS_BETWEEN_LOOKS:
+            raise ChatTemplateError("The model's chat template computes with numbers that grow without end.")
+        elif operator == "%" and isinstance(left, str):
+            _check_format(left)
+        return _bounded(super().call_binop(context, operator, left, right))
+
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805, PYI063 - Jinja's own signature
+        """Calls, each of which is a step."""
+        __context.parent[_BUDGET].step()
+        for argument in (*args, *kwargs.values()):
+            if isinstance(argument, int) and argument > _WIDEST:
+                raise ChatTemplateError(f"The model's chat template passes {argument} to a function, which is too large.")
+        if getattr(__obj, "__name__", "") in {"format", "format_map"} and isinstance(getattr(__obj, "__self__", None), str):
+            _check_format(__obj.__self__)
+        return _bounded(super().call(__context, __obj, *args, **kwargs))
+
+
+class _Bounding(NodeTransformer):
+    """Puts a counter into each loop, and a check into each `~`."""
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - Jinja's name
+        self.generic_visit(node)
+        node.iter = nodes.Filter(node.iter, "__counted", [], [], None, None, lineno=node.lineno)
+        return node
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 - Jinja's name
+        self.generic_visit(node)
+        first, *rest = node.nodes
+        return nodes.Filter(first, "__joined", rest, [], None, None, lineno=node.lineno)
+
+
+class _GenerationTag(Extension):
+    """`{% generation %}` marks the assistant's text for training; here it does nothing."""
+
+    tags = {"generation"}  # noqa: RUF012 - Jinja's way
+
+    def parse(self, parser: Parser) -> list[nodes.Node]:
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
+@jinja2.pass_context
+def _counted(context: Context, items: Iterable[Any]) -> Iterator[Any]:
+    step = context.parent[_BUDGET].step
+    for item in items:
+        step()
+        yield item
+
+
+def _joined(*parts: Any) -> Any:
+    return _bounded("".join(map(str, parts)))
+
+
+def _check_product(left: Any, right: Any) -> None:
+    for items, times in ((left, right), (right, left)):
+        if isinstance(items, str | list | tuple) and isinstance(times, int) and len(items) * times > _LARGEST:
+            raise ChatTemplateError("The model's chat template builds a text that grows without end.")
+
+
+def _check_format(text: str) -> None:
+    if _WIDE_FORMAT.search(text):
+        raise ChatTemplateError(f"The model's chat template pads text too widely: {text!r}.")
+
+
+def _format(value: str, *args: Any, **kwargs: Any) -> str:
+    _check_format(value)
+    return do_format(value, *args, **kwargs)
+
+
+def _center(value: str, width: int = 80) -> str:
+    return do_center(value, min(width, _WIDEST))
+
+
+def _indent(value: str, width: int | str = 4, *args: Any, **kwargs: Any) -> str:
+    return do_indent(value, min(width, _WIDEST_INDENT) if isinstance(width, int) else width, *args, **kwargs)
+
+
+def _tojson(
+    value: Any,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    """As on the hub: Jinja's own would escape `<` and `&` for HTML."""
+    width = None if indent is None else min(indent, _WIDEST_INDENT)
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=width, separators=separators, sort_keys=sort_keys)
+
+
+def _raise_exception(message: str) -> NoReturn:
+    raise ChatTemplateError(f"The model's chat template refuses this conversation: {message}")
+
+
+def _strftime_now(form: str) -> str:
+    return datetime.now().strftime(form)  # noqa: DTZ005 - a prompt tells the date where its reader is
+
+
+def _make_environment() -> _Environment:
+    environment = _Environment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols", _GenerationTag])
+    environment.filters |= {
+        "__counted": _counted,
+        "__joined": _joined,
+        "center": _center,
+        "format": _format,
+        "indent": _indent,
+        "tojson": _tojson,
+    }
+    environment.globals |= {"raise_exception": _raise_exception, "strftime_now": _strftime_now}
+    return environment
+
+
+ENVIRONMENT: Final = _make_environment()

@@ -1,0 +1,213 @@
+"""Tool calls and thoughts are told from text, however the text is cut into pieces."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from langchain_localllm.templates.thinking import MARKERS, ThinkSplitter, thinking_markers
+from langchain_localllm.templates.tool_calls import (
+    HERMES,
+    JSON,
+    LLAMA3,
+    MISTRAL,
+    ToolCallParser,
+    ToolFormat,
+    WrittenCall,
+    tool_format,
+)
+
+NAMES = ("add", "weather")
+ADD = {"name": "add", "arguments": {"a": 1, "b": [2, {"c": "}"}]}}
+WEATHER = {"name": "weather", "arguments": {"city": '東京 "Ω" \\'}}
+PARSED_ADD = WrittenCall("add", json.dumps(ADD["arguments"]))
+PARSED_WEATHER = WrittenCall("weather", json.dumps(WEATHER["arguments"], ensure_ascii=False))
+
+
+def dumped(*calls: Any) -> list[str]:
+    return [json.dumps(call, ensure_ascii=False) for call in calls]
+
+
+A, W = dumped(ADD, WEATHER)
+L = json.dumps({"name": "add", "parameters": ADD["arguments"]})
+
+
+def bad(args: str, name: str | None = None) -> WrittenCall:
+    return WrittenCall(name, args, valid=False)
+
+
+CASES: list[tuple[ToolFormat, str, list[str | WrittenCall]]] = [
+    (HERMES, "Just text < with <tool signs.", ["Just text < with <tool signs."]),
+    (HERMES, "", []),
+    (HERMES, f"<tool_call>\n{A}\n</tool_call>", [PARSED_ADD]),
+    (HERMES, f"I look.\n<tool_call>\n{A}\n</tool_call>\n<tool_call>\n{W}\n</tool_call>\n", ["I look.", PARSED_ADD, PARSED_WEATHER]),
+    (HERMES, f"<tool_call>{A}</tool_call> So it is.", [PARSED_ADD, " So it is."]),
+    (HERMES, f"<tool_call>{A}{W}", [PARSED_ADD, PARSED_WEATHER]),
+    (HERMES, f"<tool_call>{A}</tool_", [PARSED_ADD]),
+    (HERMES, f'<tool_call>{{"name": "add", "arguments": {json.dumps(A)}}}</tool_call>', [WrittenCall("add", json.dumps(ADD))]),
+    (HERMES, '<tool_call>{"name": "add"}</tool_call>', [WrittenCall("add", "{}")]),
+    (HERMES, '<tool_call>{"name": "new", "arguments": {}}</tool_call>', [WrittenCall("new", "{}")]),
+    (HERMES, f"<tool_call>[{A}, {W}]</tool_call>", [PARSED_ADD, PARSED_WEATHER]),
+    (HERMES, "<tool_call>{'name': 'add'}</tool_call>ok", [bad("{'name': 'add'}"), "ok"]),
+    (HERMES, '<tool_call>{"name": "add", "arguments": [1]}</tool_call>', [bad('{"name": "add", "arguments": [1]}', "add")]),
+    (HERMES, '<tool_call>{"name": "add", </tool_call>ok', [bad('{"name": "add",', "add"), "ok"]),
+    (HERMES, "<tool_call>call me</tool_call>and {this}", [bad("call me"), "and {this}"]),
+    (
+        HERMES,
+        '<tool_call>{"name": "add", "arguments": {"a": "</tool_call>"}}</tool_call>',
+        [WrittenCall("add", '{"a": "</tool_call>"}')],
+    ),
+    (HERMES, '<tool_call>{"name": "add", "argum', [bad('{"name": "add", "argum', "add")]),
+    (HERMES, f"{A}", [A]),
+    (MISTRAL, f"[TOOL_CALLS] [{A}, {W}]", [PARSED_ADD, PARSED_WEATHER]),
+    (MISTRAL, '[TOOL_CALLS][{"name": "add", "arguments": {}, "id": "abc123456"}]', [WrittenCall("add", "{}", "abc123456")]),
+    (MISTRAL, '[TOOL_CALLS]add[ARGS]{"a": 1}[TOOL_CALLS]weather{}', [WrittenCall("add", '{"a": 1}'), WrittenCall("weather", "{}")]),
+    (MISTRAL, 'Hm [1].[TOOL_CALLS]add[CALL_ID]x1[ARGS]{"a"', ["Hm [1].", WrittenCall("add", '{"a"', "x1", valid=False)]),
+    (LLAMA3, f"<|python_tag|>{L}", [PARSED_ADD]),
+    (LLAMA3, f"{L}; {L}", [PARSED_ADD, PARSED_ADD]),
+    (LLAMA3, f"<|python_tag|>{L};{L}", [PARSED_ADD, PARSED_ADD]),
+    (LLAMA3, "<|python_tag|>print(1)", [bad("print(1)")]),
+    (LLAMA3, '{"type": "function", "function": "add", "parameters": {"a": 1}}', [WrittenCall("add", '{"a": 1}')]),
+    (LLAMA3, f"It is {L}", [f"It is {L}"]),
+    (JSON, f" {A}\n", [PARSED_ADD]),
+    (JSON, f"[{A}, {W}]", [PARSED_ADD, PARSED_WEATHER]),
+    (JSON, '{"type": "function", "function": {"name": "add", "arguments": "{\\"a\\": 1}"}}', [WrittenCall("add", '{"a": 1}')]),
+    (JSON, ' {"name": "Ada", "age": 36} is she', [' {"name": "Ada", "age": 36} is she']),
+    (JSON, '{"colour": "red"}', ['{"colour": "red"}']),
+    (JSON, "[1, 2]", ["[1, 2]"]),
+    (JSON, '{"name": "add", "argum', [bad('{"name": "add", "argum', "add")]),
+    (JSON, '{"name": "Ad', ['{"name": "Ad']),
+]
+
+
+def parsed(form: ToolFormat, pieces: list[str]) -> list[str | WrittenCall]:
+    """What a parser tells, with texts that follow each other joined."""
+    parser = ToolCallParser(form, NAMES)
+    told = [part for piece in pieces for part in parser.feed(piece)] + parser.end()
+    joined: list[str | WrittenCall] = []
+    for part in told:
+        if isinstance(part, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += part
+        else:
+            joined.append(part)
+    return joined
+
+
+@pytest.mark.parametrize(("form", "text", "expected"), CASES)
+def test_calls_are_told_from_text(form: ToolFormat, text: str, expected: list[str | WrittenCall]) -> None:
+    assert parsed(form, [text]) == expected
+    assert parsed(form, list(text)) == expected
+
+
+def cut(data: st.DataObject, text: str) -> list[str]:
+    places = sorted(data.draw(st.sets(st.integers(0, len(text)), max_size=8)))
+    return [text[start:end] for start, end in zip([0, *places], [*places, len(text)], strict=True)]
+
+
+FRAGMENTS = st.sampled_from(
+    [
+        "<tool_call>",
+        "</tool_call>",
+        "<tool",
+        "[TOOL_CALLS]",
+        "[ARGS]",
+        "<|python_tag|>",
+        A,
+        W,
+        L,
+        "{",
+        "}",
+        "[",
+        "]",
+        '"',
+        "\\",
+        " ",
+        "\n",
+        *("add", "text", ",", ";", '{"name": "add"', ': "', "<", "{}", "</think>", "<think>", "<thi"),
+    ]
+)
+
+
+@given(st.data(), st.lists(FRAGMENTS, max_size=8).map("".join), st.sampled_from([HERMES, MISTRAL, LLAMA3, JSON]))
+def test_any_cut_gives_the_same_calls(data: st.DataObject, text: str, form: ToolFormat) -> None:
+    assert parsed(form, cut(data, text)) == parsed(form, [text])
+
+
+@given(st.text(alphabet="ab {}<[\n", max_size=30))
+def test_text_without_a_marker_stays_as_it_is(text: str) -> None:
+    for form in (HERMES, MISTRAL, LLAMA3, JSON):
+        assert "".join(map(str, parsed(form, list(text)))) == text
+
+
+def test_text_is_handed_out_at_once() -> None:
+    parser = ToolCallParser(HERMES)
+    assert parser.feed("Let me ") == ["Let me"]
+    assert parser.feed("think") == [" think"]
+    assert parser.feed(" <b>") == [" <b>"]
+    bare = ToolCallParser(JSON, NAMES)
+    assert bare.feed('{"colour"') == ['{"colour"']
+    assert bare.feed(": 1}") == [": 1}"]
+
+
+def test_long_arguments_are_read_in_linear_time() -> None:
+    parser = ToolCallParser(HERMES, NAMES)
+    parser.feed('<tool_call>{"name": "add", "arguments": {"a": "')
+    for _ in range(20_000):
+        assert parser.feed("word ") == []
+    (call,) = parser.feed('"}}')
+    assert isinstance(call, WrittenCall)
+    assert call.valid
+
+
+@pytest.mark.parametrize(
+    ("template", "form"),
+    [
+        ("... <tool_call> ...", HERMES),
+        ("[AVAILABLE_TOOLS] [TOOL_CALLS]", MISTRAL),
+        ("<|python_tag|>", LLAMA3),
+        ("{{ tools }}", JSON),
+    ],
+)
+def test_the_template_tells_the_format(template: str, form: ToolFormat) -> None:
+    assert tool_format(template) is form
+
+
+# --- thoughts ---
+
+THOUGHTS = [
+    ("<think>\nTwo and two.\n</think>\n\nFour.", False, ("Two and two.", "Four.")),
+    ("\n<think>a</think>b", False, ("a", "b")),
+    ("<think>\n\n</think>\n\nFour. ", False, ("", "Four. ")),
+    (" Four <think>no</think>.", False, ("", " Four <think>no</think>.")),
+    ("<thought>no", False, ("", "<thought>no")),
+    ("Two.</think> Four.", True, ("Two.", "Four.")),
+    ("<think>cut off </thi", False, ("cut off </thi", "")),
+    ("<think>a < b</think>", False, ("a < b", "")),
+    ("<th", False, ("", "<th")),
+    ("", False, ("", "")),
+]
+
+
+def split(pieces: list[str], *, inside: bool = False) -> tuple[str, str]:
+    splitter = ThinkSplitter(inside=inside)
+    parts = [*map(splitter.feed, pieces), splitter.end()]
+    return "".join(part.reasoning for part in parts), "".join(part.text for part in parts)
+
+
+@pytest.mark.parametrize(("text", "inside", "expected"), THOUGHTS)
+def test_thoughts_are_told_from_the_answer(text: str, inside: bool, expected: tuple[str, str]) -> None:
+    assert split([text], inside=inside) == expected
+    assert split(list(text), inside=inside) == expected
+
+
+@given(st.data(), st.lists(FRAGMENTS, max_size=8).map("".join), st.booleans())
+def test_any_cut_gives_the_same_thoughts(data: st.DataObject, text: str, inside: bool) -> None:
+    assert split(cut(data, text), inside=inside) == split([text], inside=inside)
+
+
+def test_the_template_tells_the_markers() -> None:
+    assert thinking_markers("... content.split('</think>') ...") == MARKERS[0]
+    assert thinking_markers("[THINK]") == MARKERS[1]
+    assert thinking_markers("{{ messages }}") is None
