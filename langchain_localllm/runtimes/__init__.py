@@ -3,6 +3,7 @@
 from typing import Final
 
 RUNTIMES: Final = {
+    "gpt4all": {"text": "GPT4All"},
     "llamafile": {"text": "Llamafile", "chat": "ChatLlamafile", "embeddings": "LlamafileEmbeddings"},
     "ollama": {"text": "Ollama"},
 }

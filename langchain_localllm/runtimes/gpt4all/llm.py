@@ -1,0 +1,50 @@
+"""The text LLM on GPT4All."""
+
+from functools import partial
+
+from typing_extensions import override
+
+from langchain_localllm.base.engine import Handle
+from langchain_localllm.base.llm import LocalLLM
+from langchain_localllm.base.worker import WorkerHandle
+from langchain_localllm.errors import InvalidRequestError
+from langchain_localllm.runtimes.gpt4all.options import GPT4AllOptions
+
+
+class GPT4All(GPT4AllOptions, LocalLLM):
+    """A text LLM on GPT4All, in this process.
+
+    The prompt reaches the model as it is, without a chat template. One answer is made at a time; others wait for their turn.
+
+    Example:
+        >>> from langchain_localllm import GPT4All
+        >>> from langchain_localllm.models import tiny_chat_model
+        >>> with GPT4All(model=tiny_chat_model(), temperature=0, max_tokens=16) as llm:
+        ...     pieces = list(llm.stream("The first man on the moon was"))
+        >>> "".join(pieces) != ""
+        True
+    """
+
+    @property
+    @override
+    def _llm_type(self) -> str:
+        return "gpt4all"
+
+    @override
+    def open_answer(self, prompt: str, stop: list[str]) -> Handle:
+        return WorkerHandle(partial(self.engine.submit, self.request(prompt, stop)), self.timeout)
+
+    @override
+    def get_token_ids(self, text: str) -> list[int]:
+        """The text's token ids, by the model's own tokenizer, with the token for the beginning where the model has one.
+
+        Raises:
+            InvalidRequestError: The package's library for this platform offers no tokenizer.
+        """
+        if (vocabulary := self.engine.vocabulary) is None:
+            raise InvalidRequestError(
+                "GPT4All offers no tokenizer on this platform, so tokens cannot be counted before a call. A result counts them in "
+                "the `usage` of its `generation_info`."
+            )
+        ids: list[int] = vocabulary.tokens(text)
+        return ids
