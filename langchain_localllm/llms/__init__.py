@@ -9,5 +9,6 @@ if TYPE_CHECKING:
     from langchain_localllm.runtimes.gpt4all.llm import GPT4All as GPT4All
     from langchain_localllm.runtimes.llamafile.llm import Llamafile as Llamafile
     from langchain_localllm.runtimes.ollama.llm import Ollama as Ollama
+    from langchain_localllm.runtimes.ollama.llm import OllamaLLM as OllamaLLM
 
 __getattr__, __dir__, __all__ = lazy_exports(__name__, homes("text"))

@@ -9,15 +9,19 @@ RUNTIMES: Final = {
 }
 """Runtime to its classes by kind. The package's lazy imports and the contract tests read this table."""
 
+ALIASES: Final = {"OllamaLLM": "Ollama"}
+"""Other package's name of a class to ours."""
+
 MODULES: Final = {"text": "llm", "chat": "chat", "embeddings": "embeddings"}
 """Kind to the module in a runtime's folder that holds its class."""
 
 
 def homes(*kinds: str) -> dict[str, str]:
     """Class name to the module that holds it, for the classes of some kinds in every runtime."""
-    return {
+    found = {
         name: f"{__name__}.{runtime}.{MODULES[kind]}"
         for runtime, names in RUNTIMES.items()
         for kind, name in names.items()
         if kind in kinds
     }
+    return found | {alias: found[name] for alias, name in ALIASES.items() if name in found}

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import langchain_localllm
-from langchain_localllm.runtimes import RUNTIMES
+from langchain_localllm.runtimes import ALIASES, RUNTIMES
 
 LAZY_PACKAGES = [
     "langchain_localllm",
@@ -48,7 +48,7 @@ def test_every_public_name_is_there(package: str) -> None:
     module = importlib.import_module(package)
     assert module.__all__
     for name in module.__all__:
-        assert getattr(module, name).__name__ == name
+        assert getattr(module, name).__name__ == ALIASES.get(name, name)
     assert set(module.__all__) <= set(dir(module))
 
 

@@ -19,7 +19,6 @@ MADE_WITH: dict[str, dict[str, Any]] = {
     "llamafile": {"base_url": "http://me:hidden@host", "headers": {"X-Key": "hidden"}},
     "ollama": {"base_url": "http://me:hidden@host", "headers": {"X-Key": "hidden"}},
 }
-NO_SEED = {"gpt4all"}
 
 
 class TestText(LLMUnitTests):
@@ -30,8 +29,6 @@ class TestText(LLMUnitTests):
     @pytest.fixture(autouse=True, params=sorted(RUNTIMES))
     def _choose(self, request: pytest.FixtureRequest) -> None:
         self.runtime = request.param
-        if self.runtime in NO_SEED and "seed" in request.node.name:
-            request.applymarker(pytest.mark.xfail(reason="the binding takes no seed", strict=True))
 
     @property
     def llm_class(self) -> type[BaseLLM]:

@@ -57,3 +57,7 @@ class Ollama(OllamaModels, OllamaOptions, LocalLLM):
             "Ollama offers no tokenizer, so tokens cannot be counted before a call. A result counts them in the `usage` of its "
             "`generation_info`; a llama.cpp server with the same file counts them beforehand."
         )
+
+
+OllamaLLM = Ollama
+"""The name that `langchain_ollama` gives it."""
