@@ -1,12 +1,13 @@
 """The options of classes whose engine is a server."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self
 
 from pydantic import Field, PrivateAttr, SecretStr, model_validator
+from typing_extensions import override
 
 from langchain_localllm.base.engine import Piece
 from langchain_localllm.base.options import Options
@@ -31,8 +32,12 @@ class ServerOptions(Options):
     START_HINT: ClassVar[str]
     """What an error tells to do when no server is there."""
 
+    CREDENTIALS: ClassVar[tuple[str, ...]] = ("api_key", "headers")
+    """Options that one server is told and no other."""
+
     base_url: str
-    """The server's address. A user and password in it become an `Authorization` header."""
+    """The server's address. A user and password in it become an `Authorization` header. A call's own address is asked without this
+    object's `api_key` and `headers`, unless the call gives them too."""
     api_key: SecretStr | None = None
     """Sent as a bearer token."""
     headers: dict[str, str] | None = Field(default=None, repr=False)
@@ -53,6 +58,16 @@ class ServerOptions(Options):
             self.__dict__.update(base_url=address.url, headers=dict(address.headers))
         Address.parse(self.base_url, self.sent_headers())  # refuses a key that HTTP cannot carry
         return self
+
+    @override
+    def with_options(self, options: Mapping[str, Any]) -> Self:
+        url = options.get("base_url")
+        if not isinstance(url, str):
+            return super().with_options(options)
+        elsewhere = Address.parse(url).url != self.base_url
+        dropped = dict.fromkeys(self.CREDENTIALS) if elsewhere else {}
+        others = {name: value for name, value in options.items() if name != "base_url"}
+        return super().with_options({**dropped, **others, "base_url": url})  # last, since credentials in it go before others
 
     def sent_headers(self) -> dict[str, str]:
         """The headers that every request carries; they may hold secrets."""

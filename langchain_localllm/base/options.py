@@ -24,6 +24,12 @@ def _no_empty_stop(stop: list[str] | None) -> list[str] | None:
     return stop
 
 
+def _some_tokens(number: int | None) -> int | None:
+    if number == 0:
+        raise InvalidOptionError("No engine can answer with 0 tokens. Give 1 or more, or -1 for no limit.")
+    return number
+
+
 class Options(BaseModel):
     """Fields and rules that every class of ours shares.
 
@@ -135,8 +141,8 @@ class SamplingOptions(Options):
 
     temperature: float | None = Field(default=None, ge=0)
     """Randomness; 0 always takes the most probable token."""
-    max_tokens: int | None = Field(default=None, ge=-1)
-    """Tokens to generate at most; -1 means until the model ends or its context is full."""
+    max_tokens: Annotated[int | None, Field(ge=-1), AfterValidator(_some_tokens)] = None
+    """Tokens to generate at most, at least 1; -1 means until the model ends or its context is full."""
     seed: int | None = None
     """Makes random choices repeat; -1 draws a new seed for each call."""
     stop: Annotated[list[str] | None, AfterValidator(_no_empty_stop)] = None

@@ -27,7 +27,9 @@ class Address:
 
     @classmethod
     def parse(cls, base_url: str, headers: dict[str, str] | None = None) -> "Address":
-        """Read a base URL as people write it: `localhost:8080`, `http://host:8080/`, `https://user:password@host/llm`.
+        """Read a base URL as people write it: `localhost:8080`, `http://host:8080/v1/`, `https://user:password@host/llm`.
+
+        A `/v1` at its end is dropped, since OpenAI's clients want it there and the paths here begin with it where they need it.
 
         Raises:
             InvalidOptionError: The text is no http(s) URL, or HTTP cannot carry a header.
@@ -40,7 +42,8 @@ class Address:
         for name, value in sent.items():
             _check_header(name, value)
         location = parts.netloc.rpartition("@")[2]
-        return cls(urlunsplit((parts.scheme, location, parts.path.rstrip("/"), "", "")), tuple(sorted(sent.items())))
+        path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
+        return cls(urlunsplit((parts.scheme, location, path, "", "")), tuple(sorted(sent.items())))
 
     @property
     def is_loopback(self) -> bool:

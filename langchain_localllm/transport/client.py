@@ -55,7 +55,7 @@ class HttpClient:
         self._hint = hint
         self._session: requests.Session | None = None
         self._pid = 0
-        self._async_sessions: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopSession] = weakref.WeakKeyDictionary()
+        self._loops: dict[asyncio.AbstractEventLoop, _LoopPool] = {}
 
     def __reduce__(self) -> tuple[type["HttpClient"], tuple[Address, str]]:
         return HttpClient, (self.address, self._hint)  # a copy in another process opens connections of its own
@@ -121,9 +121,9 @@ class HttpClient:
     async def aclose(self) -> None:
         """Close the connections of this event loop, and those of sync code."""
         self.close()
-        held = self._async_sessions.pop(asyncio.get_running_loop(), None)
-        if held is not None:
-            await held.life.aclose()
+        pool = self._loops.pop(asyncio.get_running_loop(), None)
+        if pool is not None:
+            await pool.life.aclose()
 
     def _do(self, step: Step) -> Any:
         match step:
@@ -185,38 +185,56 @@ class HttpClient:
 
     async def _asend(self, send: Send) -> "_AsyncReply":
         loop = asyncio.get_running_loop()
-        held = self._async_sessions.get(loop)
-        if held is None:
-            life = self._session_life()
-            held = self._async_sessions[loop] = _LoopSession(await anext(life), life, _proxy_for(self.address))
-        response = await held.session.request(
-            send.method,
-            self.address.url + send.path,
-            data=_json(send.body),
-            headers=_JSON,
-            proxy=held.proxy,
-            timeout=aiohttp.ClientTimeout(sock_connect=_connect_seconds(send), sock_read=send.timeout),
-            allow_redirects=False,
-        )
+        pool = self._loops.get(loop) or await self._new_pool(loop)
+        session = aiohttp.ClientSession(connector=pool.connector, connector_owner=False, headers=pool.headers)
+        try:
+            response = await session.request(
+                send.method,
+                self.address.url + send.path,
+                data=_json(send.body),
+                headers=_JSON,
+                proxy=pool.proxy,
+                timeout=aiohttp.ClientTimeout(sock_connect=_connect_seconds(send), sock_read=send.timeout),
+                allow_redirects=False,
+            )
+        finally:
+            session.detach()  # it costs little, and one that is kept complains when its event loop was never shut down
         return _AsyncReply(response)
 
-    async def _session_life(self) -> AsyncGenerator[aiohttp.ClientSession]:
-        """A session that ends with its event loop: a loop closes the async generators that are still open."""
-        loop = asyncio.get_running_loop()
-        async with aiohttp.ClientSession(
-            headers={**_HEADERS, **dict(self.address.headers)},
-            connector=aiohttp.TCPConnector(limit=0),
-        ) as session:
-            try:
-                yield session
-            finally:
-                self._async_sessions.pop(loop, None)  # a session holds its loop, which would never be freed
+    async def _new_pool(self, loop: asyncio.AbstractEventLoop) -> "_LoopPool":
+        for other in [known for known in self._loops if known.is_closed()]:
+            del self._loops[other]
+        life = _pool_life(weakref.ref(self))
+        pool = self._loops[loop] = _LoopPool(
+            await anext(life), life, {**_HEADERS, **dict(self.address.headers)}, _proxy_for(self.address)
+        )
+        return pool
+
+
+class _Connector(aiohttp.TCPConnector):
+    def __del__(self, *_: Any) -> None:
+        """Say nothing: connections end with their event loop, or are closed here with their sockets where that was just left."""
+
+
+async def _pool_life(owner: "weakref.ref[HttpClient]") -> AsyncGenerator[_Connector]:
+    """Connections that end with their event loop: a loop closes the async generators that are still open."""
+    loop = asyncio.get_running_loop()
+    connector = _Connector(limit=0)
+    try:
+        yield connector
+    finally:
+        if (client := owner()) is not None:
+            client._loops.pop(loop, None)  # noqa: SLF001 - it is of this file
+        await connector.close()
 
 
 @dataclass(frozen=True, slots=True)
-class _LoopSession:
-    session: aiohttp.ClientSession
-    life: AsyncGenerator[aiohttp.ClientSession]
+class _LoopPool:
+    """The connections of one event loop."""
+
+    connector: _Connector
+    life: AsyncGenerator[_Connector]
+    headers: dict[str, str]
     proxy: str | None
 
 

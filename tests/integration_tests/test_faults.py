@@ -462,7 +462,7 @@ def test_an_object_works_in_one_event_loop_after_another(kind: str, server: Scri
     for _ in range(3):
         assert paths.ainvoke(model, PROMPT) == "".join(HELLO)
         assert paths.astream(model, PROMPT) == "".join(HELLO)
-    assert not model.client._async_sessions  # an ended loop is not held
+    assert not model.client._loops  # an ended loop is not held
 
 
 def test_many_streams_of_one_object_do_not_mix(kind: str, server: ScriptedServer) -> None:
@@ -541,6 +541,41 @@ def test_keys_and_headers_are_sent_and_passwords_are_not_told(kind: str, path: p
 
 
 # --- nothing is left behind ---
+
+LEFT_LOOP = """
+    import asyncio, gc, sys, threading
+    from langchain_localllm import {model_class}
+
+    def ask(model, close):
+        loop = asyncio.new_event_loop()  # which nobody shuts down, as asyncio.run does
+        loop.run_until_complete(model.ainvoke("a"))
+        if close:
+            loop.close()
+
+    async def dropped():
+        for _ in range(3):
+            await {model_class}(base_url=sys.argv[1]).ainvoke("a")
+        gc.collect()
+
+    kept = {model_class}(base_url=sys.argv[1])
+    for close in (True, True, False):
+        ask(kept, close)
+        ask({model_class}(base_url=sys.argv[1]), close)
+    thread = threading.Thread(target=ask, args=(kept, True))
+    thread.start()
+    thread.join()
+    assert len(kept.client._loops) == 2, "an ended event loop is held"
+    asyncio.run(dropped())
+"""
+
+
+def test_an_event_loop_that_was_never_shut_down_brings_no_complaint(kind: str, server: ScriptedServer) -> None:
+    server.script = lambda _: hello(kind)
+    code = textwrap.dedent(LEFT_LOOP.format(model_class="Llamafile" if kind == "text" else "ChatLlamafile"))
+    command = [sys.executable, "-c", code, server.base_url]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
+    assert (run.returncode, run.stderr) == (0, "")
+
 
 TIDY = """
     import asyncio, sys, threading

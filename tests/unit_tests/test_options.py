@@ -273,7 +273,9 @@ def test_an_unknown_option_is_refused_with_the_nearest_name(name: str, words: st
         assert "pydantic" not in str(caught.value)
 
 
-@pytest.mark.parametrize("option", [{"temperature": -1}, {"temperature": "hot"}, {"top_p": 2}, {"max_tokens": -2}, {"timeout": 0}])
+@pytest.mark.parametrize(
+    "option", [{"temperature": -1}, {"temperature": "hot"}, {"top_p": 2}, {"max_tokens": -2}, {"max_tokens": 0}, {"timeout": 0}]
+)
 def test_a_value_out_of_range_is_refused(option: dict[str, Any], make: Callable[..., Any], path: Path) -> None:
     (name,) = option
     for call in (lambda: make(**option), lambda: path(make(), "Hi", **option)):
@@ -369,6 +371,25 @@ def test_bound_configured_copied_and_pickled_models_work(kind: str, make: Callab
         assert twin.payload() == {"temperature": 0.1}
         assert twin.client.address == address
     assert real.with_options({"temperature": 0.5}).client is real.client
+
+
+# --- another server ---
+
+
+def test_a_calls_own_server_is_not_told_the_objects_secrets(make: Callable[..., Any], path: Path) -> None:
+    model = make(base_url="http://host", api_key="mine", headers={"X-Key": "mine"})
+
+    def told(**options: Any) -> dict[str, str]:
+        return dict(model.with_options(options).client.address.headers)
+
+    mine = {"Authorization": "Bearer mine", "X-Key": "mine"}
+    assert told(base_url="http://host/") == told(temperature=1) == mine
+    assert told(base_url="http://host:81") == told(base_url="https://host") == told(base_url="http://other") == {}
+    assert told(base_url="http://other", api_key="yours") == {"Authorization": "Bearer yours"}
+    assert told(base_url="http://a:b@other", headers={"X-Key": "yours"}) == {"Authorization": "Basic YTpi", "X-Key": "yours"}
+    assert told(headers={"X-Key": "yours"}, base_url="http://a:b@other") == {"Authorization": "Basic YTpi", "X-Key": "yours"}
+    path(model, "Hi", base_url="http://other")
+    assert told() == mine
 
 
 # --- the cache ---

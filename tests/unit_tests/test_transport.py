@@ -1,5 +1,6 @@
 """Addresses, lines, plans and the table of faults, without any I/O."""
 
+import contextlib
 import itertools
 import pickle
 from dataclasses import dataclass
@@ -29,6 +30,10 @@ from langchain_localllm.transport.plan import Patience, Pause, Plan, Read, Send,
         (" http://localhost:8080/ ", "http://localhost:8080"),
         ("HTTP://Host:8080//", "http://Host:8080"),
         ("https://host/llm/", "https://host/llm"),
+        ("http://localhost:1234/v1", "http://localhost:1234"),
+        ("http://localhost:1234/v1/", "http://localhost:1234"),
+        ("https://host/llm/v1", "https://host/llm"),
+        ("https://host/llm-v1", "https://host/llm-v1"),
         ("http://[::1]:8080", "http://[::1]:8080"),
         ("http://host?key=value#part", "http://host"),
         ("user:word@host:1", "http://host:1"),
@@ -299,6 +304,92 @@ def test_a_status_has_its_error(status: int, kind: type[Exception]) -> None:
     assert type(error) is kind
     assert str(status) in str(error)
     assert "no reason given" in str(status_error(500, "", url="http://host"))
+
+
+# --- an answer is closed, however it ends ---
+
+
+class OpenReply:
+    """An answer of two lines, or one that breaks; it notes that it was closed."""
+
+    status = 200
+
+    def __init__(self, *parts: bytes | Exception) -> None:
+        self._parts = [*parts, b""]
+        self.closed = False
+
+    def read(self) -> bytes:
+        part = self._parts.pop(0)
+        if isinstance(part, Exception):
+            raise part
+        return part
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class AsyncOpenReply(OpenReply):
+    async def read(self) -> bytes:  # type: ignore[override]  # the other library's form
+        return super().read()
+
+
+class Lines:
+    """Gives each part as it comes; one named `bad` cannot be read."""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        if data == b"bad":
+            raise errors.StreamBrokenError("bad")
+        return [data]
+
+    def end(self) -> list[bytes]:
+        return []
+
+
+def opened(reply: OpenReply) -> Plan[OpenReply]:
+    return reply
+    yield  # it takes no step
+
+
+CLIENT = HttpClient(Address.parse("http://host"), "Start it.")
+ENDS: dict[str, tuple[tuple[bytes | Exception, ...], type[Exception] | None]] = {
+    "whole": ((b"a", b"b"), None),
+    "unreadable": ((b"a", b"bad"), errors.StreamBrokenError),
+    "broken": ((b"a", ConnectionResetError("c")), errors.StreamBrokenError),
+    "silent": ((b"a", TimeoutError("t")), errors.CallTimeoutError),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_an_answer_is_closed_however_it_ends(name: str) -> None:
+    parts, error = ENDS[name]
+    reply = OpenReply(*parts)
+    with pytest.raises(error) if error else contextlib.nullcontext():
+        list(CLIENT.stream(opened(reply), Lines()))
+    assert reply.closed
+
+
+@pytest.mark.parametrize("name", ENDS)
+async def test_an_answer_is_closed_however_it_ends_in_async_code(name: str) -> None:
+    parts, error = ENDS[name]
+    reply = AsyncOpenReply(*parts)
+    with pytest.raises(error) if error else contextlib.nullcontext():
+        _ = [item async for item in CLIENT.astream(opened(reply), Lines())]
+    assert reply.closed
+
+
+async def test_an_answer_that_is_left_is_closed() -> None:
+    reply = OpenReply(b"a", b"b")
+    stream = CLIENT.stream(opened(reply), Lines())
+    assert next(stream) == b"a"
+    assert not reply.closed
+    stream.close()
+    assert reply.closed
+    areply = AsyncOpenReply(b"a", b"b")
+    astream = CLIENT.astream(opened(areply), Lines())
+    assert await anext(astream) == b"a"
+    assert not areply.closed
+    await astream.aclose()
+    assert areply.closed
 
 
 # --- the client, unopened ---

@@ -13,6 +13,9 @@ from langchain_localllm.base.options import SamplingOptions
 from langchain_localllm.runtimes.llamafile.api import model_name
 
 DEFAULT_URL: Final = "http://localhost:8080"
+Sampler = Literal[
+    "adaptive_p", "dry", "infill", "min_p", "penalties", "temperature", "top_k", "top_n_sigma", "top_p", "typ_p", "xtc"
+]
 _NOT_SENT: Final = CONNECTION_OPTIONS | {"base_url", "stop"}
 
 
@@ -70,8 +73,8 @@ class LlamafileOptions(ServerOptions, SamplingOptions):
     """Mirostat's target entropy."""
     mirostat_eta: float | None = None
     """Mirostat's learning rate."""
-    samplers: list[str] | None = None
-    """Order of the samplers, by name."""
+    samplers: list[Sampler] | None = None
+    """The samplers in their order, by name; the server itself would leave out unknown ones in silence."""
     min_keep: int | None = Field(default=None, ge=0)
     """Tokens that the samplers leave at least."""
     grammar: str | None = None

@@ -48,6 +48,9 @@ class ErrorReader:
             if status == _NOT_FOUND:
                 return WrongServerError(f"The server at {self._url} is no Ollama (it answered {status}). Is `base_url` right?")
             return status_error(status, str(body).strip(), url=self._url)
+        return self._reported(status, reason)
+
+    def _reported(self, status: int, reason: str) -> ModelCallError:
         if status == _NOT_FOUND:
             return ModelMissingError(
                 f"Ollama at {self._url} has no model '{self._model}'. Get it with `ollama pull {self._model}` or `.pull()`."
@@ -64,7 +67,7 @@ class ErrorReader:
         """The error for a line that reports one."""
         reason = str(event["error"])
         if _REFUSED.search(reason) or _TOO_LONG.search(reason):
-            return self(_FAILED, {"error": reason})
+            return self._reported(_FAILED, reason)
         return ServerError(f"Ollama at {self._url} failed while it answered: {reason}. See its log for more.")
 
 
@@ -106,9 +109,14 @@ def model_facts(options: OllamaServer) -> Plan[ModelFacts]:
     shown = yield from fetch(options, "POST", "/api/show", {"model": options.model})
     try:
         options.refuse_remote(host=shown.get("remote_host") or "")
-        return options.remember(ModelFacts(_context_of(shown), _capabilities_of(shown)))
+        return options.remember(facts_of(shown))
     except UNREADABLE:
         raise WrongServerError(f"The server at {options.client.address.url} is no Ollama. Is `base_url` right?") from None
+
+
+def facts_of(shown: dict[str, Any]) -> ModelFacts:
+    """What an answer of `/api/show` says."""
+    return ModelFacts(_context_of(shown), _capabilities_of(shown))
 
 
 def _context_of(shown: dict[str, Any]) -> int:

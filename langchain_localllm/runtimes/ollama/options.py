@@ -85,6 +85,7 @@ class OllamaServer(ServerOptions):
         "tfs_z": _GONE,
         "use_mlock": _LOADING,
     }
+    CREDENTIALS: ClassVar[tuple[str, ...]] = (*ServerOptions.CREDENTIALS, "auth")
     NOT_IN_KEY: ClassVar[frozenset[str]] = CONNECTION_OPTIONS | {
         "allow_remote",
         "auth",
