@@ -1,5 +1,6 @@
 """What classes share whose engine is a library in this process: one load for each file and its settings."""
 
+import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
@@ -71,7 +72,7 @@ class InProcessOptions(Options, ABC):
     @property
     def engine(self) -> Any:
         """The loaded engine; objects with the same file and settings share it."""
-        key = self.loading_key()
+        key = os.getpid(), self.loading_key()  # a forked process has no threads, so it loads its own
         if (engine := self._engines.get(key)) is None:
             engine = self._engines.setdefault(key, LOADED.get((type(self).load, key), self.load))
         return engine

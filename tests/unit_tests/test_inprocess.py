@@ -4,10 +4,13 @@ import asyncio
 import copy
 import gc
 import pickle
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, ClassVar
 from weakref import WeakSet
 
@@ -178,3 +181,26 @@ def test_a_tiny_model_gets_one_thread_and_a_large_one_those_of_the_machine(tmp_p
     with large.open("wb") as file:
         file.truncate(100_000_000)  # takes no room on the disk
     assert default_threads(large) >= 1
+
+
+FORKING = """
+import os
+from tests.unit_tests.test_inprocess import Toy, ToyEngine
+
+toy = Toy()
+before = id(toy.engine)
+if os.fork() == 0:
+    assert id(toy.engine) != before
+    os._exit(len(ToyEngine.loads))
+_, status = os.wait()
+assert id(toy.engine) == before
+print(os.waitstatus_to_exitcode(status), len(ToyEngine.loads))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+def test_a_forked_process_loads_its_own() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", FORKING], capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2]
+    )
+    assert (run.stdout, run.stderr) == ("2 1\n", "")

@@ -1,0 +1,174 @@
+"""What goes wrong in an engine of this process, by a table: the fault, the error, and that the object works for the next call."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from gguf import GGUFWriter
+from langchain_core.callbacks import BaseCallbackHandler
+
+import langchain_localllm
+from langchain_localllm.base.inprocess import InProcessOptions
+from langchain_localllm.errors import ContextLengthError, InvalidOptionError, InvalidRequestError, ModelFileError
+from langchain_localllm.models import tiny_chat_model
+from langchain_localllm.runtimes import RUNTIMES
+from langchain_localllm.testing.paths import PATHS
+
+from .engines import Engine
+
+PROMPT: Final = "The lamp on the table is"
+TEXT_CLASSES: Final = {
+    runtime: getattr(langchain_localllm, kinds["text"]) for runtime, kinds in RUNTIMES.items() if "text" in kinds
+}
+IN_PROCESS: Final = sorted(runtime for runtime, model in TEXT_CLASSES.items() if issubclass(model, InProcessOptions))
+
+
+@pytest.fixture(params=IN_PROCESS)
+def runtime(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def make(runtime: str, engines: Callable[[str], Engine]) -> Callable[..., Any]:
+    """Makes a text model that answers with a few tokens."""
+    settings = {**engines(runtime).arguments, "temperature": 0, "max_tokens": 8}
+    return lambda **kwargs: TEXT_CLASSES[runtime](**{**settings, **kwargs})
+
+
+@pytest.fixture
+def file_argument(runtime: str, engines: Callable[[str], Engine]) -> str:
+    """The argument that names the model file."""
+    return next(name for name, value in engines(runtime).arguments.items() if str(value).endswith(".gguf"))
+
+
+# --- files ---
+
+
+def no_file(_: Path) -> None:
+    pass
+
+
+def empty(path: Path) -> None:
+    path.touch()
+
+
+def truncated(path: Path) -> None:
+    path.write_bytes(tiny_chat_model().read_bytes()[:-10_000])
+
+
+def of_before_gguf(path: Path) -> None:
+    path.write_bytes(b"tjgg\x03\0\0\0" + bytes(100))
+
+
+def of_a_web_page(path: Path) -> None:
+    path.write_text("<html>Not found</html>")
+
+
+def unknown_architecture(path: Path) -> None:
+    path.write_bytes(tiny_chat_model().read_bytes().replace(b"llama", b"lamas"))
+
+
+def no_vocabulary(path: Path) -> None:
+    write_header(path, tokens=0)
+
+
+def no_weights(path: Path) -> None:
+    write_header(path, tokens=300)
+
+
+def write_header(path: Path, *, tokens: int) -> None:
+    writer = GGUFWriter(path, "llama")
+    writer.add_context_length(512)
+    if tokens:
+        writer.add_token_list([f"token {number}" for number in range(tokens)])
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.close()
+
+
+FILES: Final[dict[str, tuple[Callable[[Path], None], str]]] = {
+    "missing.gguf": (no_file, "no model file"),
+    "folder.gguf": (Path.mkdir, "is a folder"),
+    "empty.gguf": (empty, "is empty: download it again"),
+    "truncated.gguf": (truncated, "cut off or damaged.*download it again"),
+    "page.gguf": (of_a_web_page, "not a GGUF model file"),
+    "ggml-model.ggmlv3.q4_0.bin": (of_before_gguf, "from before GGUF: fetch the model as a GGUF file"),
+    "unknown-architecture.gguf": (unknown_architecture, "lamas"),
+    "no-vocabulary.gguf": (no_vocabulary, "has no vocabulary"),
+    "no-weights.gguf": (no_weights, "no-weights.gguf"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_is_no_usable_model(name: str, tmp_path: Path, make: Callable[..., Any], file_argument: str) -> None:
+    write, message = FILES[name]
+    path = tmp_path / name
+    write(path)
+    with pytest.raises(ModelFileError, match=message) as caught:
+        make(**{file_argument: str(path)})
+    assert name in str(caught.value)
+    model = make()
+    with pytest.raises(ModelFileError, match=message):
+        model.with_options({file_argument: str(path)}).invoke(PROMPT)
+    assert model.invoke(PROMPT)
+
+
+# --- requests ---
+
+
+class Raising(BaseCallbackHandler):
+    """A callback with a mistake."""
+
+    raise_error = True
+
+    def on_llm_new_token(self, *_: Any, **__: Any) -> None:
+        raise LookupError("a mistake in a callback")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A request and the error that it brings."""
+
+    error: type[Exception]
+    prompt: str = PROMPT
+    options: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+
+
+FAULTS: Final = {
+    "an empty prompt": Fault(InvalidRequestError, prompt=""),
+    "half of a surrogate pair": Fault(InvalidRequestError, prompt="a \ud800 b"),
+    "a prompt longer than the context": Fault(ContextLengthError, prompt="lamp " * 2000),
+    "an empty stop sequence": Fault(InvalidOptionError, options={"stop": [""]}),
+    "a value out of range": Fault(InvalidOptionError, options={"top_p": 2}),
+    "a value of a wrong type": Fault(InvalidOptionError, options={"temperature": "hot"}),
+    "an unknown option": Fault(InvalidOptionError, options={"tempature": 1}),
+    "a callback that raises": Fault(LookupError, config={"callbacks": [Raising()]}),
+}
+
+
+@pytest.mark.parametrize("path", sorted(PATHS))
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_request_that_cannot_be_answered(name: str, path: str, make: Callable[..., Any]) -> None:
+    fault = FAULTS[name]
+    model = make()
+    whole = model.invoke(PROMPT)
+    with pytest.raises(fault.error):
+        PATHS[path](model, fault.prompt, fault.config or None, **fault.options)
+    assert PATHS[path](model, PROMPT) == whole
+
+
+@pytest.mark.parametrize("path", sorted(PATHS))
+def test_a_nul_character_does_not_cut_the_prompt(path: str, make: Callable[..., Any]) -> None:
+    model = make()
+    prompt = f"{PROMPT}\0 and the lamp under the table is"
+    try:
+        PATHS[path](model, prompt)
+    except InvalidRequestError:
+        pass  # refused is right, too
+    else:
+        result = model.generate([prompt]).generations[0][0]
+        assert result.generation_info["usage"]["prompt_tokens"] > model.get_num_tokens(PROMPT) + 1
+    assert PATHS[path](model, PROMPT)
