@@ -5,9 +5,10 @@ from typing import Any
 
 from pydantic import PrivateAttr
 
-from langchain_localllm import ChatLlamafile, Llamafile
+from langchain_localllm import ChatLlamafile, Llamafile, Ollama
 from langchain_localllm.base.engine import Finish, Handle, Piece
 from langchain_localllm.base.http import HttpHandle
+from langchain_localllm.runtimes.ollama.options import ModelFacts
 from langchain_localllm.transport.plan import Send
 
 ANSWER = ["Hel", "lo"]
@@ -58,4 +59,22 @@ class FakeChat(ChatLlamafile):
 
     def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
         self._asked.append(sent_by(super().open_answer(messages, stop, request)))
+        return FakeHandle()
+
+
+class FakeOllama(Ollama):
+    """Another text class, whose server has told of the model already."""
+
+    _asked: list[Send] = PrivateAttr(default_factory=list)
+
+    @property
+    def asked(self) -> list[Send]:
+        return self._asked
+
+    @property
+    def facts(self) -> ModelFacts:
+        return ModelFacts(512, frozenset({"completion", "vision"}))
+
+    def open_answer(self, prompt: str, stop: list[str]) -> Handle:
+        self._asked.append(sent_by(super().open_answer(prompt, stop)))
         return FakeHandle()

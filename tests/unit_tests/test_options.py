@@ -4,7 +4,6 @@ import copy
 import pickle
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from langchain_core.load import dumps
 from langchain_core.runnables import ConfigurableField
 from pydantic import SecretStr
 
-from langchain_localllm import ChatLlamafile, Llamafile, LlamafileEmbeddings
+from langchain_localllm import LlamafileEmbeddings
 from langchain_localllm.base import options
 from langchain_localllm.base.http import CONNECTION_OPTIONS
 from langchain_localllm.errors import InvalidOptionError
@@ -22,20 +21,20 @@ from langchain_localllm.runtimes.llamafile.api import embed
 from langchain_localllm.testing.paths import PATHS, Path
 from langchain_localllm.transport.plan import Send
 
-from .fakes import ANSWER, FakeChat, FakeText
+from .fakes import ANSWER
+from .option_cases import LLAMAFILE, SUBJECTS, Subject
 
-KINDS: dict[str, type[FakeText] | type[FakeChat]] = {"text": FakeText, "chat": FakeChat}
 HELLO = "".join(ANSWER)
 
 
-@pytest.fixture(params=sorted(KINDS))
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture(params=sorted(SUBJECTS))
+def subject(request: pytest.FixtureRequest) -> Subject:
+    return SUBJECTS[request.param]
 
 
 @pytest.fixture
-def make(kind: str) -> Callable[..., Any]:
-    return KINDS[kind]
+def make(subject: Subject) -> Callable[..., Any]:
+    return subject.make
 
 
 @pytest.fixture(params=sorted(PATHS))
@@ -46,115 +45,43 @@ def path(request: pytest.FixtureRequest) -> Path:
 # --- every option of every class ---
 
 
-@dataclass(frozen=True)
-class Case:
-    """What an option moves.
-
-    Attributes:
-        value: A value other than the default.
-        sent: What the payload then holds, if not the option under its own name.
-        chat: The same for chat, where it differs.
-        changes: Whether the answer changes, and so the cache key.
-    """
-
-    value: Any
-    sent: dict[str, Any] | None = None
-    chat: dict[str, Any] | None = None
-    changes: bool = True
-
-    def payload(self, name: str, kind: str) -> dict[str, Any]:
-        own = {name: self.value} if self.sent is None else self.sent
-        return self.chat if kind == "chat" and self.chat is not None else own
-
-
-OPTIONS = {
-    "model": Case("tiny"),
-    "temperature": Case(0.5),
-    "max_tokens": Case(7, {"n_predict": 7}, {"max_tokens": 7}),
-    "seed": Case(-1),
-    "stop": Case(["END"]),
-    "top_k": Case(0),
-    "top_p": Case(0.5),
-    "min_p": Case(0.0),
-    "typical_p": Case(0.5),
-    "repeat_penalty": Case(1.5),
-    "repeat_last_n": Case(-1),
-    "presence_penalty": Case(-0.5),
-    "frequency_penalty": Case(0.5),
-    "dry_multiplier": Case(0.5),
-    "dry_base": Case(1.5),
-    "dry_allowed_length": Case(3),
-    "dry_penalty_last_n": Case(-1),
-    "dry_sequence_breakers": Case(["\n", "—"]),
-    "xtc_probability": Case(0.5),
-    "xtc_threshold": Case(0.5),
-    "dynatemp_range": Case(0.5),
-    "dynatemp_exponent": Case(0.5),
-    "mirostat": Case(2),
-    "mirostat_tau": Case(4.5),
-    "mirostat_eta": Case(0.5),
-    "samplers": Case(["top_k", "temperature"]),
-    "min_keep": Case(1),
-    "grammar": Case('root ::= "a"'),
-    "json_schema": Case({"type": "object"}),
-    "logit_bias": Case({"5": False, "a": 1.5}),
-    "ignore_eos": Case(value=True),
-    "n_keep": Case(-1),
-    "n_probs": Case(2, None, {"logprobs": True, "top_logprobs": 2}),
-    "lora": Case([{"id": 0, "scale": 0.5}]),
-    "cache_prompt": Case(value=False, changes=False),
-    "id_slot": Case(1, changes=False),
-    "base_url": Case("http://localhost:9", {}),
-    "api_key": Case("a-key", {}, changes=False),
-    "headers": Case({"X-Tenant": "a"}, {}, changes=False),
-    "timeout": Case(1.5, {}, changes=False),
-    "max_retries": Case(5, {}, changes=False),
-    "wait_until_ready": Case(1.5, {}, changes=False),
-}
-EMPTY: dict[str, dict[str, Any]] = {
-    "text": {"prompt": "Hi", "stop": [], "stream": True},
-    "chat": {
-        "messages": [{"role": "user", "content": "Hi"}],
-        "stop": [],
-        "stream": True,
-        "stream_options": {"include_usage": True},
-    },
-}
-each_option = pytest.mark.parametrize("name", OPTIONS)
-
-
 def body_of(send: Send) -> dict[str, Any]:
     assert send.body is not None
     return send.body
 
 
-def test_every_field_has_a_case(make: Callable[..., Any]) -> None:
-    model_class: Any = make
-    assert set(OPTIONS) == set(model_class.model_fields) - model_class.NOT_PER_CALL - {"streaming"}
+each_option = pytest.mark.parametrize(
+    ("subject", "name"), [(key, name) for key, subject in SUBJECTS.items() for name in subject.options], indirect=["subject"]
+)
+
+
+def test_every_field_has_a_case(subject: Subject) -> None:
+    assert set(subject.options) == set(subject.make.model_fields) - subject.make.NOT_PER_CALL - {"streaming"}
 
 
 @each_option
-def test_an_option_of_the_object_reaches_the_server(name: str, kind: str, make: Callable[..., Any]) -> None:
-    case = OPTIONS[name]
-    model = make(**{name: case.value})
-    assert model.invoke("Hi") == HELLO if kind == "text" else model.invoke("Hi").text == HELLO
-    assert body_of(model.asked[0]) == EMPTY[kind] | case.payload(name, kind)
+def test_an_option_of_the_object_reaches_the_server(name: str, subject: Subject) -> None:
+    value = subject.options[name].value
+    model = subject.make(**{name: value})
+    assert PATHS["invoke"](model, "Hi") == HELLO
+    assert body_of(model.asked[0]) == subject.request(**{name: value})
 
 
 @each_option
-def test_an_option_of_a_call_reaches_the_server_and_is_gone_after_it(name: str, kind: str, make: Callable[..., Any]) -> None:
-    case = OPTIONS[name]
-    model = make()
-    model.invoke("Hi", **{name: case.value})
+def test_an_option_of_a_call_reaches_the_server_and_is_gone_after_it(name: str, subject: Subject) -> None:
+    value = subject.options[name].value
+    model = subject.make()
+    model.invoke("Hi", **{name: value})
     model.invoke("Hi")
-    assert [body_of(send) for send in model.asked] == [EMPTY[kind] | case.payload(name, kind), EMPTY[kind]]
+    assert [body_of(send) for send in model.asked] == [subject.request(**{name: value}), subject.empty]
 
 
-def test_nothing_is_sent_that_was_not_set(kind: str, make: Callable[..., Any]) -> None:
-    model = make(**{name: None for name in OPTIONS if name not in {"base_url", "max_retries", "wait_until_ready"}})
+def test_nothing_is_sent_that_was_not_set(subject: Subject) -> None:
+    fields = subject.make.model_fields
+    model = subject.make(**{name: None for name in subject.options if fields[name].default is None})
     model.invoke("Hi")
     model.invoke("Hi", temperature=None, stop=None)
-    assert [body_of(send) for send in model.asked] == [EMPTY[kind]] * 2
+    assert [body_of(send) for send in model.asked] == [subject.empty] * 2
 
 
 def test_connection_options_reach_the_connection(make: Callable[..., Any]) -> None:
@@ -175,7 +102,7 @@ EMBED_OPTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "normalize": (False, {}),
     "batch_size": (1, {}),
 }
-EMBED_OPTIONS |= {name: (OPTIONS[name].value, {}) for name in CONNECTION_OPTIONS | {"base_url"}}
+EMBED_OPTIONS |= {name: (LLAMAFILE[name].value, {}) for name in CONNECTION_OPTIONS | {"base_url"}}
 
 
 class FakeEmbeddings(LlamafileEmbeddings):
@@ -224,23 +151,14 @@ def test_an_empty_text_is_refused_before_anything_is_sent() -> None:
 # --- names ---
 
 
-@pytest.mark.parametrize(
-    ("alias", "name", "value"),
-    [
-        ("n_predict", "max_tokens", 7),
-        ("num_predict", "max_tokens", 7),
-        ("temp", "temperature", 0.5),
-        ("request_timeout", "timeout", 1.5),
-        ("callback_manager", "callbacks", [BaseCallbackHandler()]),
-    ],
-)
-def test_other_spellings_are_read(alias: str, name: str, value: Any, make: Callable[..., Any]) -> None:
-    assert make.ALIASES.keys() == {"n_predict", "num_predict", "temp", "request_timeout", "callback_manager"}  # type: ignore[attr-defined]  # it is a class
-    assert getattr(make(**{alias: value}), name) == value
-    if name != "callbacks":
-        model = make()
-        model.invoke("Hi", **{alias: value})
-        assert getattr(model.with_options({alias: value}), name) == value
+def test_other_spellings_are_read(subject: Subject) -> None:
+    assert {alias: name for alias, (name, _) in subject.aliases.items()} == subject.make.ALIASES
+    for alias, (name, value) in subject.aliases.items():
+        assert getattr(subject.make(**{alias: value}), name) == value
+        if name != "callbacks":
+            model = subject.make()
+            model.invoke("Hi", **{alias: value})
+            assert getattr(model.with_options({alias: value}), name) == value
 
 
 def test_embeddings_read_the_old_timeout() -> None:
@@ -298,27 +216,28 @@ def fresh_advice() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("fresh_advice")
-def test_retired_arguments_warn_once_and_change_nothing(kind: str, make: Callable[..., Any]) -> None:
-    assert make.RETIRED  # type: ignore[attr-defined]  # it is a class
-    for name in make.RETIRED:  # type: ignore[attr-defined]  # it is a class
+def test_retired_arguments_warn_once_and_change_nothing(subject: Subject) -> None:
+    make = subject.make
+    assert make.RETIRED
+    for name in make.RETIRED:
         with pytest.warns(UserWarning, match=rf"`{name}` of \w+ has no effect"):
             model = make(**{name: 1})
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             make(**{name: 1})
             model.invoke("Hi", **{name: 1})
-        assert body_of(model.asked[0]) == EMPTY[kind]
+        assert body_of(model.asked[0]) == subject.empty
 
 
 # --- stop ---
 
 
-def test_both_kinds_of_stop_are_merged_on_every_path(make: Callable[..., Any], path: Path) -> None:
+def test_both_kinds_of_stop_are_merged_on_every_path(subject: Subject, make: Callable[..., Any], path: Path) -> None:
     mine, yours = ["A", "B"], ["B", "C"]
     model = make(stop=mine)
     path(model, "Hi", stop=yours)
     path(model, "Hi")
-    assert {tuple(body_of(send)["stop"]) for send in model.asked} == {("A", "B", "C"), ("A", "B")}
+    assert {tuple(subject.sent(body_of(send), "stop")) for send in model.asked} == {("A", "B", "C"), ("A", "B")}
     assert (mine, yours) == (["A", "B"], ["B", "C"])
 
 
@@ -335,40 +254,40 @@ def test_an_empty_stop_and_a_stop_that_is_no_list_are_refused(make: Callable[...
 # --- calls and copies ---
 
 
-def test_a_calls_options_hold_on_every_path_and_for_that_call_only(make: Callable[..., Any], path: Path) -> None:
-    model = make(temperature=0.1)
+def test_a_calls_options_hold_on_every_path_and_for_that_call_only(subject: Subject, path: Path) -> None:
+    model = subject.make(temperature=0.1)
     path(model, "Hi", temperature=0.9, n_predict=3)
     path(model, "Hi")
-    sent = [(body.get("temperature"), body.get("n_predict", body.get("max_tokens"))) for body in map(body_of, model.asked)]
+    bodies = [body_of(send) for send in model.asked]
+    sent = [(subject.sent(body, "temperature"), subject.sent(body, "max_tokens")) for body in bodies]
     half = len(sent) // 2
     assert sent == [(0.9, 3)] * half + [(0.1, None)] * half
 
 
-def test_what_the_caller_gave_is_not_changed(make: Callable[..., Any], path: Path) -> None:
-    given = {name: case.value for name, case in OPTIONS.items() if name != "model"}  # the path's own argument has that name
+def test_what_the_caller_gave_is_not_changed(subject: Subject, path: Path) -> None:
+    given = {name: case.value for name, case in subject.options.items() if name != "model"}  # the path's own argument has that name
     before = copy.deepcopy(given)
-    path(make(**given), "Hi", **given)
+    path(subject.make(**given), "Hi", **given)
     assert given == before
 
 
-def test_bound_configured_copied_and_pickled_models_work(kind: str, make: Callable[..., Any]) -> None:
-    model = make(temperature=0.1, base_url="http://me:word@host", api_key="a-key", headers={"X": "y"})
+def test_bound_configured_copied_and_pickled_models_work(subject: Subject) -> None:
+    model = subject.make(temperature=0.1, base_url="http://me:word@host", api_key="a-key", headers={"X": "y"})
     model.client.close()
     model.bind(temperature=0.9, stop=["A"]).invoke("Hi")
-    assert body_of(model.asked[-1]) == EMPTY[kind] | {"temperature": 0.9, "stop": ["A"]}
+    assert [subject.sent(body_of(model.asked[-1]), name) for name in ("temperature", "stop")] == [0.9, ["A"]]
     configurable = model.configurable_fields(temperature=ConfigurableField(id="heat"))
     for heat in (0.3, 0.4):
         bound, _ = configurable.prepare({"configurable": {"heat": heat}})
         bound.invoke("Hi")
-        assert body_of(bound.asked[-1])["temperature"] == heat
+        assert subject.sent(body_of(bound.asked[-1]), "temperature") == heat
         assert bound.client.address == model.client.address
-    real = (Llamafile if kind == "text" else ChatLlamafile)(
-        temperature=0.1, api_key=SecretStr("a-key"), base_url="http://me:word@host"
-    )
+    real_class = next(parent for parent in subject.make.__mro__ if not parent.__module__.startswith("tests"))  # it can be pickled
+    real = real_class(temperature=0.1, api_key=SecretStr("a-key"), base_url="http://me:word@host")
     address = real.client.address
     copies = [real.model_copy(), real.model_copy(deep=True), copy.copy(real), copy.deepcopy(real)]
     for twin in [*copies, pickle.loads(pickle.dumps(real))]:  # noqa: S301 - our own bytes
-        assert twin.payload() == {"temperature": 0.1}
+        assert twin.payload() == real.payload()
         assert twin.client.address == address
     assert real.with_options({"temperature": 0.5}).client is real.client
 
@@ -397,8 +316,8 @@ def test_a_calls_own_server_is_not_told_the_objects_secrets(make: Callable[..., 
 
 @pytest.mark.parametrize("given", ["to the object", "to the call"])
 @each_option
-def test_the_cache_key_holds_what_changes_the_answer(name: str, given: str, make: Callable[..., Any]) -> None:
-    case = OPTIONS[name]
+def test_the_cache_key_holds_what_changes_the_answer(name: str, given: str, subject: Subject) -> None:
+    make, case = subject.make, subject.options[name]
     cache = InMemoryCache()
     base = {"cache": cache, "model": "other"}
     plain = make(**base)

@@ -1,0 +1,185 @@
+"""For each class over HTTP and each of its options: a value, and what that moves in the request. A new class adds its table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from .fakes import FakeChat, FakeOllama, FakeText
+
+
+@dataclass(frozen=True)
+class Case:
+    """What an option moves.
+
+    Attributes:
+        value: A value other than the default.
+        sent: What the request then holds; `None` where it is the option under its own name.
+        changes: Whether the answer changes, and so the cache key.
+    """
+
+    value: Any
+    sent: dict[str, Any] | None = None
+    changes: bool = True
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A class on an engine that only writes down what it was asked.
+
+    Attributes:
+        make: The class.
+        options: Its options.
+        empty: The request when no option is set.
+        aliases: Other spellings, with the field and a value.
+        nested: Whether options stand in the request's `options`, where no other place is named.
+    """
+
+    make: Any
+    options: Mapping[str, Case]
+    empty: dict[str, Any]
+    aliases: Mapping[str, tuple[str, Any]]
+    nested: bool = False
+
+    def request(self, **options: Any) -> dict[str, Any]:
+        """The request with these options set."""
+        body = self.empty
+        for name, value in options.items():
+            body = _merged(body, self._place(name, value))
+        return body
+
+    def sent(self, body: dict[str, Any], name: str) -> Any:
+        """An option's value in a request, under the engine's name."""
+        place = self._place(name, None)
+        if "options" in place:
+            body, place = body["options"], place["options"]
+        return body.get(next(iter(place)))
+
+    def _place(self, name: str, value: Any) -> dict[str, Any]:
+        sent = self.options[name].sent
+        if sent is not None:
+            return sent
+        return {"options": {name: value}} if self.nested else {name: value}
+
+
+def _merged(body: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    inner = {"options": body["options"] | more["options"]} if "options" in more else {}
+    return body | more | inner
+
+
+_ALIASES: Final = {
+    "callback_manager": ("callbacks", []),
+    "n_predict": ("max_tokens", 7),
+    "num_predict": ("max_tokens", 7),
+    "request_timeout": ("timeout", 1.5),
+    "temp": ("temperature", 0.5),
+}
+_CONNECTION: Final = {
+    "base_url": Case("http://localhost:9", {}),
+    "api_key": Case("a-key", {}, changes=False),
+    "headers": Case({"X-Tenant": "a"}, {}, changes=False),
+    "timeout": Case(1.5, {}, changes=False),
+    "max_retries": Case(5, {}, changes=False),
+    "wait_until_ready": Case(1.5, {}, changes=False),
+}
+_SAMPLING: Final = {
+    "temperature": Case(0.5),
+    "seed": Case(-1),
+    "stop": Case(["END"]),
+    "top_k": Case(0),
+    "top_p": Case(0.5),
+    "min_p": Case(0.0),
+    "typical_p": Case(0.5),
+    "repeat_penalty": Case(1.5),
+    "repeat_last_n": Case(-1),
+    "presence_penalty": Case(-0.5),
+    "frequency_penalty": Case(0.5),
+}
+LLAMAFILE: Final = {
+    **_SAMPLING,
+    "model": Case("tiny"),
+    "max_tokens": Case(7, {"n_predict": 7}),
+    "dry_multiplier": Case(0.5),
+    "dry_base": Case(1.5),
+    "dry_allowed_length": Case(3),
+    "dry_penalty_last_n": Case(-1),
+    "dry_sequence_breakers": Case(["\n", "—"]),
+    "xtc_probability": Case(0.5),
+    "xtc_threshold": Case(0.5),
+    "dynatemp_range": Case(0.5),
+    "dynatemp_exponent": Case(0.5),
+    "mirostat": Case(2),
+    "mirostat_tau": Case(4.5),
+    "mirostat_eta": Case(0.5),
+    "samplers": Case(["top_k", "temperature"]),
+    "min_keep": Case(1),
+    "grammar": Case('root ::= "a"'),
+    "json_schema": Case({"type": "object"}),
+    "logit_bias": Case({"5": False, "a": 1.5}),
+    "ignore_eos": Case(value=True),
+    "n_keep": Case(-1),
+    "n_probs": Case(2),
+    "lora": Case([{"id": 0, "scale": 0.5}]),
+    "cache_prompt": Case(value=False, changes=False),
+    "id_slot": Case(1, changes=False),
+    **_CONNECTION,
+}
+CHAT_LLAMAFILE: Final = LLAMAFILE | {
+    "max_tokens": Case(7, {"max_tokens": 7}),
+    "n_probs": Case(2, {"logprobs": True, "top_logprobs": 2}),
+}
+OLLAMA: Final = {
+    **_SAMPLING,
+    "model": Case("tiny", {"model": "tiny"}),
+    "max_tokens": Case(7, {"options": {"num_predict": 7}}),
+    "num_ctx": Case(1024),
+    "num_keep": Case(5),
+    "num_batch": Case(64),
+    "num_gpu": Case(0),
+    "main_gpu": Case(1),
+    "num_thread": Case(1),
+    "use_mmap": Case(value=False),
+    "draft_num_predict": Case(4),
+    "system": Case("Be brief.", {"system": "Be brief."}),
+    "template": Case("{{ .Prompt }}", {"template": "{{ .Prompt }}"}),
+    "suffix": Case("return x", {"suffix": "return x"}),
+    "images": Case(["aGVsbG8="], {"images": ["aGVsbG8="]}),
+    "raw": Case(value=True, sent={"raw": True}),
+    "context": Case([1, 2], {"context": [1, 2]}),
+    "format": Case({"type": "object"}, {"format": {"type": "object"}}),
+    "think": Case("low", {"think": "low"}),
+    "logprobs": Case(value=True, sent={"logprobs": True}),
+    "top_logprobs": Case(2, {"top_logprobs": 2}),
+    "keep_alive": Case("10m", {"keep_alive": "10m"}, changes=False),
+    "auth": Case(("me", "word"), {}, changes=False),
+    "allow_remote": Case(value=True, sent={}, changes=False),
+    "validate_model_on_init": Case(value=True, sent={}, changes=False),
+    **_CONNECTION,
+}
+SUBJECTS: Final = {
+    "Llamafile": Subject(FakeText, LLAMAFILE, {"prompt": "Hi", "stop": [], "stream": True}, _ALIASES),
+    "ChatLlamafile": Subject(
+        FakeChat,
+        CHAT_LLAMAFILE,
+        {
+            "messages": [{"role": "user", "content": "Hi"}],
+            "stop": [],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        },
+        _ALIASES,
+    ),
+    "Ollama": Subject(
+        FakeOllama,
+        OLLAMA,
+        {
+            "model": "llama2",
+            "prompt": "Hi",
+            "options": {"stop": [], "num_ctx": 512},
+            "shift": False,
+            "truncate": False,
+            "stream": True,
+        },
+        {**_ALIASES, "reasoning": ("think", True)},
+        nested=True,
+    ),
+}
