@@ -1,27 +1,30 @@
 """What every chat model of ours shares: messages, streaming, tool calls, options of a call, the cache key."""
 
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from typing import Any, ClassVar, Final, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun, Callbacks
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, convert_to_openai_messages
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.prompt_values import PromptValue
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langchain_core.tools import BaseTool
-from langchain_core.utils.function_calling import convert_to_openai_tool
 from typing_extensions import override
 
 from langchain_localllm.base.engine import Handle, Piece
+from langchain_localllm.base.messages import to_openai
 from langchain_localllm.base.options import SamplingOptions, caching
 from langchain_localllm.base.results import describe, usage_metadata
-from langchain_localllm.errors import InvalidOptionError
+from langchain_localllm.base.structured import METHODS, Method, form_of, instruction, with_raw
+from langchain_localllm.base.tools import chosen_tools, openai_tools
+from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 
-_REQUEST_ONLY: Final = frozenset({"tools", "tool_choice", "response_format"})
+_REQUEST_ONLY: Final = frozenset({"tools", "tool_choice", "response_format", "show_schema"})
 """What a call carries beside options."""
 _FOR_LANGCHAIN: Final = frozenset(
     {"tags", "metadata", "run_name", "run_id", "stream", "ls_structured_output_format", "structured_output_format"}
@@ -44,7 +47,7 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
         Args:
             messages: The conversation, as role and content.
             stop: Stop sequences.
-            request: `tools`, `tool_choice` (auto, none or required) and `response_format`, where the call has them.
+            request: `tools`, `tool_choice` (auto, none or required) and `response_format` (as OpenAI's), where the call has them.
         """
 
     @property
@@ -54,8 +57,20 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
 
     def _handle(self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> Handle:
         model, rest = self._for_call(kwargs)
-        request = {name: value for name, value in rest.items() if name in _REQUEST_ONLY and value is not None}
-        return model.open_answer(convert_to_openai_messages(messages), model.stops(stop), request)
+        request = {name: value for name, value in rest.items() if name in _REQUEST_ONLY and value}
+        conversation = to_openai(messages)
+        if request.pop("show_schema", False):
+            conversation = _instructed(conversation, instruction(request["response_format"]["json_schema"]["schema"]))
+        if "tools" not in request:
+            request.pop("tool_choice", None)
+        return model.open_answer(conversation, model.stops(stop), request)
+
+    @override
+    def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
+        try:
+            return super()._convert_input(model_input)
+        except (ValueError, NotImplementedError) as error:
+            raise InvalidRequestError(f"The input cannot be read as messages: {str(error).splitlines()[0]}") from error
 
     def _for_call(self, kwargs: dict[str, Any]) -> tuple[Self, dict[str, Any]]:
         """A copy with the call's options, so that traces and cache keys treat them as the object's; and the rest."""
@@ -163,28 +178,79 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
             **kwargs: Options for the calls.
 
         Raises:
-            InvalidOptionError: `tool_choice` names no tool of these.
+            InvalidOptionError: Something is no tool, has a name that models cannot write, or `tool_choice` names none of these.
         """
-        formatted = [convert_to_openai_tool(tool, strict=strict) for tool in tools]
-        offered, choice = _chosen_tools(formatted, tool_choice)
+        offered, choice = chosen_tools(openai_tools(tools, strict=strict), tool_choice)
         return self.bind(tools=offered, tool_choice=choice, **kwargs)
 
+    @override
+    def with_structured_output(
+        self,
+        schema: Mapping[str, Any] | type | None = None,
+        *,
+        method: Method = "json_schema",
+        include_raw: bool = False,
+        strict: bool | None = None,
+        show_schema: bool = True,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
+        """This model, answering with objects of a given form.
 
-def _chosen_tools(
-    tools: list[dict[str, Any]], choice: str | bool | dict[str, Any] | None
-) -> tuple[list[dict[str, Any]], str | None]:
-    """Engines force some call, not a certain one; so a tool chosen by name is offered alone."""
-    if isinstance(choice, dict):
-        choice = str(choice.get("function", {}).get("name"))
-    if choice is None or choice is False or choice in {"auto", "none", "required"}:
-        return tools, choice or None
-    if choice is True or choice == "any":
-        return tools, "required"
-    named = [tool for tool in tools if tool["function"]["name"] == choice]
-    if not named:
-        names = ", ".join(tool["function"]["name"] for tool in tools)
-        raise InvalidOptionError(f"tool_choice={choice!r} names no tool. Use auto, none, any, or one of: {names}.")
-    return named, "required"
+        What the engine enforces while it decodes is its own affair; the object is checked against all rules afterwards.
+
+        Args:
+            schema: A pydantic class (answers are its instances), or a `TypedDict`, a JSON schema or an OpenAI function (answers
+                are dicts). May be left out for `json_mode`.
+            method: `json_schema` constrains the answer, `function_calling` forces the call of a tool, `json_mode` asks for any
+                JSON object.
+            include_raw: Answer with a dict of `raw` (the message), `parsed`, and `parsing_error` instead of raising it.
+            strict: Handed to LangChain's conversion of schemas.
+            show_schema: With `json_schema`, whether the system message tells the model of the schema. An engine that constrains
+                an answer does not tell the model why.
+            **kwargs: Options for the calls.
+
+        Raises:
+            InvalidOptionError: The schema is no schema, or the method is unknown. The answers raise `StructuredOutputError` when
+                they break a rule, and `AnswerCutError` when they ended at `max_tokens`.
+
+        Example:
+            >>> from langchain_localllm import ChatLlamafile, LocalServer
+            >>> from langchain_localllm.models import tiny_chat_model
+            >>> from pydantic import BaseModel
+            >>> class Lamp(BaseModel):
+            ...     colour: str
+            >>> with LocalServer(tiny_chat_model()) as server:
+            ...     chat = ChatLlamafile(base_url=server.base_url, temperature=0, max_tokens=100)
+            ...     answer = chat.with_structured_output(Lamp).invoke("The lamp is red.")
+            >>> isinstance(answer, Lamp)
+            True
+        """
+        if method not in METHODS or (schema is None and method != "json_mode"):
+            raise InvalidOptionError(f"method={method!r} needs a schema." if method in METHODS else _unknown_method(method))
+        form = form_of(schema, strict=strict)
+        told = {"ls_structured_output_format": {"kwargs": {"method": method}, "schema": schema or {}}, **kwargs}
+        if method == "function_calling":
+            tool = {"type": "function", "function": {"name": form.name, "parameters": form.schema}}
+            model = self.bind_tools([tool], tool_choice=form.name, **told)
+        elif method == "json_schema":
+            asked = {"type": "json_schema", "json_schema": {"name": form.name, "schema": form.schema}}
+            model = self.bind(response_format=asked, show_schema=show_schema, **told)
+        else:
+            model = self.bind(response_format={"type": "json_object"}, **told)
+        read = form.of_call if method == "function_calling" else form.of_text
+        return model | RunnableLambda(with_raw(read) if include_raw else read, name="StructuredOutput")
+
+
+def _unknown_method(method: str) -> str:
+    return f"method={method!r} is unknown. Use one of: {', '.join(METHODS)}."
+
+
+def _instructed(messages: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
+    """The conversation with an instruction in its system message."""
+    first = messages[0]
+    if first["role"] == "system" and isinstance(first["content"], str):
+        return [{**first, "content": f"{first['content']}\n\n{text}"}, *messages[1:]]
+    return [{"role": "system", "content": text}, *messages]
 
 
 def _chunk(piece: Piece) -> ChatGenerationChunk:

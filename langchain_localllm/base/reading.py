@@ -1,0 +1,132 @@
+"""An engine's pieces as LangChain wants them: thoughts, tool calls and text told apart, calls numbered and named."""
+
+import json
+import secrets
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
+from contextlib import aclosing, closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+from langchain_localllm.base.engine import Handle, Piece
+from langchain_localllm.templates.thinking import Split, ThinkSplitter
+from langchain_localllm.templates.tool_calls import ToolCallParser, WrittenCall
+
+
+class AnswerReader:
+    """Reads the pieces of one answer."""
+
+    __slots__ = ("_args", "_calls", "_thoughts")
+
+    def __init__(self, thoughts: ThinkSplitter | None = None, calls: ToolCallParser | None = None) -> None:
+        """Begin.
+
+        Args:
+            thoughts: Tells thoughts in the text from the answer, where the engine does not.
+            calls: Tells tool calls in the text from the answer, where the engine does not.
+        """
+        self._thoughts = thoughts
+        self._calls = calls
+        self._args: dict[int, list[str]] = {}  # by call, what came of its arguments
+
+    def read(self, piece: Piece) -> Iterable[Piece]:
+        """What can be told with this piece."""
+        if self._thoughts and self._thoughts.done:
+            self._thoughts = None
+        if not (self._thoughts or self._calls or piece.tool_calls or piece.finish):
+            return (piece,)
+        return self._told(piece)
+
+    def _told(self, piece: Piece) -> Iterator[Piece]:
+        if piece.tool_calls:
+            yield replace(piece, text="", finish=None, tool_calls=[self._named(call) for call in piece.tool_calls])
+        elif piece.reasoning or piece.logprobs:
+            yield replace(piece, text="", finish=None)
+        yield from self._texts(piece.text, last=piece.finish is not None)
+        if piece.finish:
+            yield from self._cut_calls()
+            called = bool(self._args) and piece.finish.reason == "stop"
+            yield Piece("", replace(piece.finish, reason="tool_calls") if called else piece.finish)
+
+    def _texts(self, text: str, *, last: bool) -> Iterator[Piece]:
+        splits = [Split("", text)]
+        if self._thoughts:
+            splits = [self._thoughts.feed(text), *([self._thoughts.end()] if last else [])]
+        for split in splits:
+            if split.reasoning:
+                yield Piece("", reasoning=split.reasoning)
+            yield from self._parts(self._calls.feed(split.text) if self._calls else [split.text])
+        if self._calls and last:
+            yield from self._parts(self._calls.end())
+
+    def _parts(self, parts: Iterable[str | WrittenCall]) -> Iterator[Piece]:
+        for part in parts:
+            if isinstance(part, WrittenCall):
+                call = {"index": len(self._args), "id": part.id, "name": part.name, "args": part.args}
+                yield Piece("", tool_calls=[self._named(call)])
+            elif part:
+                yield Piece(part)
+
+    def _named(self, call: dict[str, Any]) -> dict[str, Any]:
+        """The part of a call with an id, if it is the first of that call."""
+        index = call["index"]
+        if index not in self._args:
+            self._args[index] = []
+            call = {
+                **call,
+                "id": call.get("id") or secrets.token_hex(5)[:9],
+            }  # nine letters and digits, as Mistral's templates want
+        self._args[index].append(call.get("args") or "")
+        return call
+
+    def _cut_calls(self) -> Iterator[Piece]:
+        """Make calls that cannot be read invalid: LangChain would repair them, and a tool would run with half of its arguments."""
+        for index, parts in self._args.items():
+            args = "".join(parts)
+            if args and not _is_object(args):
+                yield Piece("", tool_calls=[{"index": index, "id": None, "name": None, "args": _unreadable_end(args)}])
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
+
+
+def _unreadable_end(text: str) -> str:
+    """What makes JSON that is not complete unreadable for a parser that repairs: a bracket that nothing opened."""
+    open_brackets: list[str] = []
+    in_string = escaped = False
+    for char in text:
+        if in_string:
+            in_string = escaped or char != '"'
+            escaped = char == "\\" and not escaped
+        elif char == '"':
+            in_string = True
+        elif char in "{[":
+            open_brackets.append(char)
+        elif char in "]}" and open_brackets:
+            open_brackets.pop()
+    wrong = "]" if open_brackets[-1:] == ["{"] else "}"
+    return ("\\" if escaped else "") + ('"' if in_string else "") + wrong
+
+
+@dataclass(frozen=True, slots=True)
+class ReadHandle:
+    """A handle whose pieces are read."""
+
+    handle: Handle
+    reader: AnswerReader
+
+    def pieces(self) -> Generator[Piece]:
+        """The pieces, from sync code."""
+        with closing(self.handle.pieces()) as pieces:
+            for piece in pieces:
+                yield from self.reader.read(piece)
+
+    async def apieces(self) -> AsyncGenerator[Piece]:
+        """The pieces, from async code."""
+        async with aclosing(self.handle.apieces()) as pieces:
+            async for piece in pieces:
+                for part in self.reader.read(piece):
+                    yield part

@@ -1,0 +1,120 @@
+"""Pieces of an answer become chunks: calls with ids, thoughts apart, calls that were cut not taken for whole ones."""
+
+import json
+from collections.abc import AsyncGenerator, Generator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.utils.json import parse_partial_json
+
+from langchain_localllm.base.engine import Finish, Handle, Piece
+from langchain_localllm.base.reading import AnswerReader, ReadHandle, _unreadable_end
+from langchain_localllm.templates.thinking import ThinkSplitter
+from langchain_localllm.templates.tool_calls import HERMES, ToolCallParser
+
+from .fakes import FakeChat
+
+CALL = '<tool_call>{"name": "add", "arguments": {"a": 1}}</tool_call>'
+
+
+class Scripted:
+    """A handle that gives what it was told."""
+
+    def __init__(self, pieces: list[Piece]) -> None:
+        self._pieces = pieces
+
+    def pieces(self) -> Generator[Piece]:
+        yield from self._pieces
+
+    async def apieces(self) -> AsyncGenerator[Piece]:
+        for piece in self._pieces:
+            yield piece
+
+
+class ScriptedChat(FakeChat):
+    """A chat class on a scripted engine whose text holds thoughts and calls."""
+
+    script: list[Piece]
+    parse: bool = True
+
+    def open_answer(self, *_: Any) -> Handle:
+        reader = AnswerReader(ThinkSplitter(), ToolCallParser(HERMES)) if self.parse else AnswerReader()
+        return ReadHandle(Scripted(self.script), reader)
+
+
+def said(text: str, reason: str = "stop") -> list[Piece]:
+    return [*(Piece(char) for char in text), Piece("", Finish(reason, 1, 2))]
+
+
+def both_ways(chat: ScriptedChat) -> AIMessage:
+    """The answer of `invoke`, which is the same as that of `stream`."""
+    whole = chat.invoke("Hi")
+    full: Any = None
+    for chunk in chat.stream("Hi"):
+        full = chunk if full is None else full + chunk
+    assert isinstance(full, AIMessageChunk)
+    for name in ("content", "additional_kwargs", "usage_metadata", "response_metadata"):
+        assert getattr(full, name) == getattr(whole, name)
+    for calls in ("tool_calls", "invalid_tool_calls"):
+        assert [{**call, "id": ""} for call in getattr(full, calls)] == [{**call, "id": ""} for call in getattr(whole, calls)]
+    return whole
+
+
+def test_thoughts_go_to_reasoning_blocks_and_never_into_the_answer() -> None:
+    answer = both_ways(ScriptedChat(script=said("<think>\nTwo.\n</think>\n\nFour.")))
+    assert answer.text == "Four."
+    assert [block["type"] for block in answer.content_blocks] == ["reasoning", "text"]
+    assert answer.content_blocks[0].get("reasoning") == "Two."
+
+
+def test_calls_in_the_text_become_tool_calls_with_ids() -> None:
+    answer = both_ways(ScriptedChat(script=said(f"<think>a</think>Look.\n{CALL}\n{CALL}")))
+    assert answer.text == "Look."
+    assert [(call["name"], call["args"]) for call in answer.tool_calls] == [("add", {"a": 1})] * 2
+    ids = [call["id"] or "" for call in answer.tool_calls]
+    assert len(set(ids)) == 2
+    assert all(len(each) == 9 and each.isalnum() for each in ids)
+    assert answer.response_metadata["finish_reason"] == "tool_calls"
+
+
+@pytest.mark.parametrize(
+    "args", ['{"path": "/home/us', '{"path": "/home/us", "all": [1, {', '{"a": "\\', "{", "{'a': 1", "nonsense"]
+)
+def test_a_call_that_was_cut_is_invalid(args: str) -> None:
+    deltas = [{"index": 0, "id": "x", "name": "remove", "args": ""}, *({"index": 0, "args": char} for char in args)]
+    script = [*(Piece("", tool_calls=[delta]) for delta in deltas), Piece("", Finish("length"))]
+    answer = both_ways(ScriptedChat(script=script, parse=False))
+    assert answer.tool_calls == []
+    assert answer.invalid_tool_calls[0]["name"] == "remove"
+    assert (answer.invalid_tool_calls[0]["args"] or "").startswith(args)
+    assert answer.response_metadata["finish_reason"] == "length"
+
+
+def test_a_call_in_the_text_that_was_cut_is_invalid() -> None:
+    answer = both_ways(ScriptedChat(script=said('<tool_call>{"name": "remove", "arguments": {"path": "/', "length")))
+    assert answer.tool_calls == []
+    assert answer.invalid_tool_calls[0]["name"] == "remove"
+
+
+JSONS = st.recursive(
+    st.none() | st.integers() | st.text(max_size=5), lambda inner: st.dictionaries(st.text(max_size=3), inner, max_size=3)
+)
+
+
+@given(JSONS.filter(lambda value: isinstance(value, dict)), st.data())
+def test_langchain_does_not_repair_what_was_cut(value: Any, data: st.DataObject) -> None:
+    text = json.dumps(value)
+    cut = text[: data.draw(st.integers(0, len(text) - 1))]
+    try:
+        repaired = parse_partial_json(cut + _unreadable_end(cut))
+    except ValueError:
+        return
+    assert not isinstance(repaired, dict)
+
+
+def test_plain_pieces_pass_untouched() -> None:
+    piece = Piece("text", logprobs=[{"token": "text"}])
+    assert AnswerReader().read(piece) == (piece,)
