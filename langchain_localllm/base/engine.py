@@ -32,6 +32,7 @@ class Finish:
         cached_tokens: Tokens of the prompt that were in the engine's cache and not read again.
         timings: How long it took.
         model: The model's name as the engine gives it.
+        context: The tokens of prompt and answer, from an engine that goes on from them.
     """
 
     reason: str
@@ -40,6 +41,7 @@ class Finish:
     cached_tokens: int | None = None
     timings: Timings = field(default_factory=Timings)
     model: str | None = None
+    context: list[int] | None = None
 
 
 @dataclass(slots=True)

@@ -15,9 +15,15 @@ def describe(finish: Finish) -> dict[str, Any]:
     """What a result says of how it was made; unknown values are left out.
 
     The keys are `finish_reason`, `model_name`, `usage` (`prompt_tokens`, `completion_tokens`, `total_tokens`, `cached_tokens`)
-    and `timings` (`load`, `prompt` and `generation` in seconds, `tokens_per_second` of generation).
+    and `timings` (`load`, `prompt` and `generation` in seconds, `tokens_per_second`), and `context` where it was asked for.
     """
-    about = {"finish_reason": finish.reason, "model_name": finish.model, "usage": _usage(finish), "timings": _timings(finish)}
+    about = {
+        "finish_reason": finish.reason,
+        "model_name": finish.model,
+        "usage": _usage(finish),
+        "timings": _timings(finish),
+        "context": finish.context,
+    }
     return {key: value for key, value in about.items() if value}
 
 

@@ -33,7 +33,7 @@ def subject(request: pytest.FixtureRequest) -> Subject:
 
 
 @pytest.fixture
-def make(subject: Subject) -> Callable[..., Any]:
+def make(subject: Subject) -> Any:
     return subject.make
 
 

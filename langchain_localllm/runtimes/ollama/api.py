@@ -3,9 +3,12 @@
 Source: https://github.com/ollama/ollama/blob/main/docs/api.md
 """
 
+import json
 import re
 import warnings
 from typing import Any, ClassVar, Final
+
+from typing_extensions import override
 
 from langchain_localllm.base.engine import Finish, Piece, Timings
 from langchain_localllm.base.http import UNREADABLE, AnswerDecoder
@@ -89,7 +92,7 @@ def fetch(
 def open_stream(options: OllamaServer, path: str, payload: dict[str, Any]) -> Plan[Any]:
     """Ask for an answer that is streamed, with a context that is as large as the model's."""
     facts = yield from model_facts(options)
-    if payload.get("images") and facts.capabilities is not None and "vision" not in facts.capabilities:
+    if _holds_images(payload) and facts.capabilities is not None and "vision" not in facts.capabilities:
         raise InvalidRequestError(f"The model '{options.model}' does not see images; Ollama would write `[img-0]` in their place.")
     body = {
         **payload,
@@ -99,6 +102,10 @@ def open_stream(options: OllamaServer, path: str, payload: dict[str, Any]) -> Pl
         "stream": True,
     }
     return (yield from open_reply(Send("POST", path, body, options.timeout), options.patience, reader_for(options)))
+
+
+def _holds_images(payload: dict[str, Any]) -> bool:
+    return bool(payload.get("images")) or any(message.get("images") for message in payload.get("messages", ()))
 
 
 def model_facts(options: OllamaServer) -> Plan[ModelFacts]:
@@ -142,21 +149,28 @@ class GenerateDecoder(AnswerDecoder):
         "A higher `temperature` or `repeat_penalty` helps against repetition."
     )
 
-    def __init__(self, options: OllamaServer) -> None:
+    def __init__(self, options: OllamaServer, *, keeps_context: bool = False) -> None:
         super().__init__()
         self._options = options
         self._read_error = reader_for(options)
+        self._keeps_context = keeps_context
 
     def _piece(self, line: bytes) -> Piece | None:
         event = parse_json(line)
         if "error" in event:
             raise self._read_error.in_stream(event)
         if not event["done"]:
-            return Piece(event["response"], None, event.get("thinking") or "", None, event.get("logprobs"))
+            return self._part(event)
         if event.get("done_reason") == "load":
             raise InvalidRequestError("The prompt is empty, and Ollama answers nothing to an empty prompt. Give it some text.")
         self._check_context(event)
-        return Piece(event.get("response", ""), _finish(event))
+        context = event.get("context") if self._keeps_context else None  # thousands of numbers, which few want in their traces
+        last = self._part(event)
+        last.finish = _finish(event, context)
+        return last
+
+    def _part(self, event: dict[str, Any]) -> Piece:
+        return Piece(event.get("response", ""), None, event.get("thinking") or "", None, event.get("logprobs"))
 
     def _check_context(self, event: dict[str, Any]) -> None:
         context = self._options.context_tokens
@@ -174,7 +188,37 @@ class GenerateDecoder(AnswerDecoder):
             )
 
 
-def _finish(event: dict[str, Any]) -> Finish:
+class ChatDecoder(GenerateDecoder):
+    """Reads `/api/chat`."""
+
+    def __init__(self, options: OllamaServer) -> None:
+        super().__init__(options)
+        self._calls = 0
+
+    @override
+    def _part(self, event: dict[str, Any]) -> Piece:
+        message = event["message"]
+        calls = message.get("tool_calls")
+        return Piece(
+            message.get("content") or "",
+            None,
+            message.get("thinking") or "",
+            [self._call(call) for call in calls] if calls else None,
+            event.get("logprobs"),
+        )
+
+    def _call(self, call: dict[str, Any]) -> dict[str, Any]:
+        function = call["function"]
+        self._calls += 1
+        return {
+            "index": self._calls - 1,
+            "id": call.get("id"),
+            "name": function["name"],
+            "args": json.dumps(function.get("arguments") or {}, ensure_ascii=False),
+        }
+
+
+def _finish(event: dict[str, Any], context: list[int] | None = None) -> Finish:
     return Finish(
         reason=event.get("done_reason") or "stop",
         prompt_tokens=event.get("prompt_eval_count"),
@@ -185,6 +229,7 @@ def _finish(event: dict[str, Any]) -> Finish:
             generation=_seconds(event, "eval_duration"),
         ),
         model=event.get("model"),
+        context=context,
     )
 
 

@@ -36,7 +36,7 @@ class Ollama(OllamaModels, OllamaOptions, LocalLLM):
     raw: bool | None = None
     """Send the prompt as it is, without a template."""
     context: list[int] | None = None
-    """Tokens of an earlier answer to go on from, as older Ollamas give them."""
+    """Tokens of an earlier answer to go on from; `[]` begins a conversation. Results then hold the next `context`."""
 
     @property
     @override
@@ -48,7 +48,7 @@ class Ollama(OllamaModels, OllamaOptions, LocalLLM):
         payload = self.payload()
         payload["options"]["stop"] = stop
         opening = open_stream(self, "/api/generate", {**payload, "prompt": prompt})
-        return HttpHandle(self.client, opening, GenerateDecoder(self))
+        return HttpHandle(self.client, opening, GenerateDecoder(self, keeps_context=self.context is not None))
 
     @override
     def get_token_ids(self, text: str) -> NoReturn:
