@@ -61,6 +61,8 @@ class GPT4AllEngine:
 
     def submit(self, request: Request, box: Mailbox) -> None:
         """Have a request answered after those before it; does not wait."""
+        if self._worker.ending:
+            raise _freed()
         self._worker.jobs.put((request, box))
 
     def free(self) -> None:
@@ -103,7 +105,7 @@ class _Worker:
 
     def _answer(self, request: Request, box: Mailbox) -> Piece:
         if self.ending:
-            raise ServerError("The model was freed before it answered.")
+            raise _freed()
         prompt_tokens = self._prompt_tokens(request.prompt)
         room = self.n_ctx - (prompt_tokens or 0) - 1
         most = room if request.max_tokens < 0 else min(request.max_tokens, room)
@@ -175,7 +177,7 @@ class _Answer:
     def last(self, prompt_tokens: int | None) -> Piece:
         """The last piece: text that was held back, and how the answer ended."""
         if self._worker.ending:
-            raise ServerError("The model was freed while it answered.")
+            raise _freed()
         if prompt_tokens and self._read < prompt_tokens and not self._box.left:
             raise ServerError("GPT4All could not read the prompt; its reason stands above, on standard error.")
         rest = "" if self._stops.met else self._stops.feed(self._decoder.decode(b"", final=True))
@@ -199,6 +201,10 @@ class _Answer:
                 context_tokens=self._worker.n_ctx,
             )
         return ServerError(f"GPT4All reports: {text}")
+
+
+def _freed() -> ServerError:
+    return ServerError("The model was freed before its answer was complete.")
 
 
 def _end(worker: _Worker, thread: threading.Thread) -> None:

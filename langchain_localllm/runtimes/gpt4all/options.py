@@ -73,7 +73,7 @@ class GPT4AllOptions(InProcessOptions, SamplingOptions):
         "logprobs": "its engine does not tell. LlamaCpp and Llamafile do, with the same file.",
     }
 
-    model: Annotated[str, BeforeValidator(_as_text)]
+    model: Annotated[str | Path, BeforeValidator(_as_text)]
     """Path of a GGUF file, or the name of one in `~/.cache/gpt4all`."""
     allow_download: bool = False
     """Whether a model that is not there is fetched from gpt4all.io. Otherwise nothing reaches the network."""
@@ -98,7 +98,7 @@ class GPT4AllOptions(InProcessOptions, SamplingOptions):
     @property
     def path(self) -> Path:
         """The model's file, which may not be there."""
-        return model_file(self.model)
+        return model_file(str(self.model))
 
     @override
     def loading_key(self) -> Hashable:
@@ -106,7 +106,7 @@ class GPT4AllOptions(InProcessOptions, SamplingOptions):
 
     @override
     def load(self) -> GPT4AllEngine:
-        path = model_file(self.model, allow_download=self.allow_download)
+        path = model_file(str(self.model), allow_download=self.allow_download)
         info = check_gguf(path)
         refuse_embedding_model(path, info)
         n_ctx = self.n_ctx or min(info.context_length or _MOST_CONTEXT, _MOST_CONTEXT)

@@ -1,0 +1,489 @@
+"""What is particular to GPT4All, on the real engine with the tiny chat model."""
+
+import asyncio
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import gpt4all
+import pytest
+import requests
+from gguf import GGUFReader
+
+from langchain_localllm import GPT4All
+from langchain_localllm.base.engine import Finish, Piece
+from langchain_localllm.base.worker import Mailbox
+from langchain_localllm.errors import (
+    CallTimeoutError,
+    ConnectionFailedError,
+    ContextLengthError,
+    InvalidOptionError,
+    InvalidRequestError,
+    MissingDependencyError,
+    ModelFileError,
+    ServerError,
+)
+from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
+from langchain_localllm.runtimes.gpt4all import binding
+from tests.engines.models import never_ending
+
+ROOT: Final = Path(__file__).parents[2]
+PROMPT: Final = "The lamp on the table is"
+QUESTION: Final = "<|im_start|>user\nHello!<|im_end|>\n<|im_start|>assistant\n"
+CONTEXT: Final = 256
+
+
+@pytest.fixture(scope="module")
+def endless_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return never_ending(tiny_chat_model(), tmp_path_factory.mktemp("endless") / "endless.gguf")
+
+
+@pytest.fixture(scope="module")
+def endless(endless_file: Path) -> Iterator[GPT4All]:
+    """A model that does not end an answer by itself."""
+    with GPT4All(model=str(endless_file), n_ctx=CONTEXT, temperature=0) as llm:
+        yield llm
+
+
+def finish_of(llm: GPT4All, prompt: str = PROMPT, **options: Any) -> Finish:
+    pieces = list(llm.with_options(options).open_answer(prompt, []).pieces())
+    assert pieces[-1].finish is not None
+    return pieces[-1].finish
+
+
+def wait_until_idle(llm: GPT4All) -> None:
+    deadline = time.monotonic() + 20
+    while llm.engine.busy:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+# --- ends before the end ---
+
+
+class Box(Mailbox):
+    """A mailbox whose reader leaves after a number of looks at whether it has left."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = 0
+        self._most = looks
+        super().__init__()
+
+    @property
+    def left(self) -> bool:  # read by the engine like the attribute
+        self.looks += 1
+        return self.looks > self._most
+
+    @left.setter
+    def left(self, _: bool) -> None:
+        pass
+
+
+def answer_into(llm: GPT4All, box: Mailbox, prompt: str, **options: Any) -> None:
+    model = llm.with_options(options)
+    model.engine.submit(model.request(prompt, []), box)
+    wait_until_idle(llm)
+
+
+def test_a_reader_that_leaves_ends_the_answer_within_a_token(endless: GPT4All) -> None:
+    before = len(endless.get_token_ids(PROMPT)) + 1  # looks: once before, then at each token of the prompt
+    box = Box(before + 3)
+    answer_into(endless, box, PROMPT, max_tokens=200)
+    assert [bool(box.take(0).text) for _ in range(4)] == [True] * 4
+    last = box.take(0)
+    assert last.finish is not None
+    assert last.finish.completion_tokens == 4
+
+
+def test_a_reader_that_leaves_ends_the_reading_within_a_batch(endless: GPT4All) -> None:
+    prompt = "lamp " * 200
+    box = Box(1 + 12)
+    answer_into(endless, box, prompt, n_batch=8)
+    last = box.take(0)
+    assert last.finish is not None
+    assert last.finish.prompt_tokens == 13  # it was told in the middle of the second batch, and read no third
+    assert last.finish.completion_tokens == 0
+    assert box.empty()
+
+
+def test_a_reader_that_left_before_its_turn_costs_nothing(endless: GPT4All) -> None:
+    box = Mailbox()
+    box.left = True
+    answer_into(endless, box, PROMPT)
+    assert box.empty()
+
+
+def test_leaving_a_loop_and_cancelling_free_the_engine(endless: GPT4All) -> None:
+    for _ in endless.stream(PROMPT, max_tokens=200):
+        break
+    wait_until_idle(endless)
+
+    async def cancel() -> None:
+        task = asyncio.create_task(endless.ainvoke(PROMPT, max_tokens=200))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancel())
+    wait_until_idle(endless)
+
+
+def test_a_call_that_takes_too_long_ends(endless: GPT4All) -> None:
+    for call in (endless.invoke, lambda prompt, **options: asyncio.run(endless.ainvoke(prompt, **options))):
+        with pytest.raises(CallTimeoutError):
+            call(PROMPT, timeout=0.01, max_tokens=200)
+        wait_until_idle(endless)
+
+
+# --- the context ---
+
+
+def test_an_answer_ends_where_the_context_does(endless: GPT4All, capfd: pytest.CaptureFixture[str]) -> None:
+    for max_tokens in (-1, 10_000):
+        finish = finish_of(endless, max_tokens=max_tokens)
+        assert finish.reason == "length"
+        assert finish.prompt_tokens is not None
+        assert finish.completion_tokens == CONTEXT - finish.prompt_tokens - 1
+    assert capfd.readouterr().err == ""  # the engine tells of a shift there
+
+
+def test_a_prompt_may_fill_all_but_four_tokens(endless: GPT4All) -> None:
+    fitting = next(prompt for count in range(300, 0, -1) if endless.get_num_tokens(prompt := "lamp " * count) <= CONTEXT - 4)
+    assert finish_of(endless, fitting).prompt_tokens == endless.get_num_tokens(fitting) == CONTEXT - 4
+    with pytest.raises(ContextLengthError, match=r"The prompt has 253 tokens, and the context 256") as caught:
+        endless.invoke(fitting + "lamp ")
+    assert (caught.value.prompt_tokens, caught.value.context_tokens) == (253, 256)
+
+
+def test_the_context_is_the_models_own_unless_it_is_very_large() -> None:
+    with GPT4All(model=tiny_chat_model()) as llm:
+        assert finish_of(llm, "lamp " * 1500, max_tokens=1).prompt_tokens == 1501
+        with pytest.raises(ContextLengthError, match="the context 2048"):
+            llm.invoke("lamp " * 2100)
+
+
+# --- text ---
+
+
+def test_special_tokens_are_read_and_never_shown(endless: GPT4All) -> None:
+    assert endless.get_num_tokens("<|im_start|>") == 1
+    with GPT4All(model=tiny_chat_model(), temperature=0) as llm:
+        finish = finish_of(llm, QUESTION)
+        answer = llm.invoke(QUESTION)
+        assert finish.reason == "stop"
+        assert answer
+        assert "<|" not in answer
+        hot = "".join(llm.batch([PROMPT] * 4, temperature=50, top_p=1, top_k=0, max_tokens=100))
+        assert "<|im_" not in hot
+
+
+def test_an_answer_ends_at_each_token_that_ends_one(tmp_path: Path) -> None:
+    path = tmp_path / "other-end.gguf"
+    path.write_bytes(tiny_chat_model().read_bytes())
+    GGUFReader(path, "r+").fields["tokenizer.ggml.eos_token_id"].parts[-1][0] = 255  # the package alone would go on
+    with GPT4All(model=path, temperature=0) as other, GPT4All(model=tiny_chat_model(), temperature=0) as usual:
+        assert finish_of(other, QUESTION).reason == "stop"
+        assert other.invoke(QUESTION) == usual.invoke(QUESTION)
+
+
+def test_a_character_in_several_tokens_is_whole(endless: GPT4All) -> None:
+    text = "Größe 灯 🍞"
+    assert endless.get_num_tokens(text) > len(text.split())
+
+
+def test_the_prompt_is_read_as_the_engine_alone_reads_it(endless: GPT4All, endless_file: Path) -> None:
+    """The package's own `generate`, with the same options, is the yardstick."""
+    alone = gpt4all.GPT4All(endless_file.name, model_path=endless_file.parent, allow_download=False, n_ctx=CONTEXT, n_threads=1)
+    for prompt in (PROMPT, "Größe 灯", "a\n\nb"):
+        expected = alone.generate(prompt, max_tokens=30, temp=0, top_p=0.1, n_batch=128)
+        assert endless.invoke(prompt, max_tokens=30) == re.sub(r"<\|.*?\|>", "", expected)  # it prints special tokens
+    alone.close()
+
+
+# --- chance ---
+
+HOT: Final[dict[str, Any]] = {"temperature": 5, "top_p": 1, "max_tokens": 12}
+
+
+def test_a_seed_holds_for_its_call_only(endless: GPT4All) -> None:
+    first = endless.invoke(PROMPT, seed=7, **HOT)
+    others = {endless.invoke(PROMPT, **HOT) for _ in range(4)} | {endless.invoke(PROMPT, seed=-1, **HOT) for _ in range(4)}
+    assert len(others) == 8
+    assert endless.invoke(PROMPT, seed=7, **HOT) == first
+    assert endless.with_options({"seed": 7}).invoke(PROMPT, **HOT) == first
+    assert endless.invoke(PROMPT, seed=2**40 + 7, **HOT) == first  # as with llama.cpp, 32 bits count
+    with GPT4All(model=endless.model, n_ctx=128, seed=7) as other:
+        assert other.invoke(PROMPT, **HOT) == first
+
+
+def test_a_build_without_seeds_says_so(endless_file: Path) -> None:
+    with GPT4All(model=str(endless_file), n_ctx=64) as llm:
+        llm.engine._worker.seeds = None
+        with pytest.raises(InvalidRequestError, match="no way to set a seed"):
+            llm.invoke(PROMPT, seed=7)
+        assert llm.invoke(PROMPT, max_tokens=4)
+
+
+def test_a_build_without_a_tokenizer_works_and_says_so(endless_file: Path) -> None:
+    with GPT4All(model=str(endless_file), n_ctx=64, temperature=0) as llm:
+        llm.engine.vocabulary = llm.engine._worker.vocabulary = None
+        with pytest.raises(InvalidRequestError, match="offers no tokenizer"):
+            llm.get_num_tokens(PROMPT)
+        assert llm.invoke(PROMPT, max_tokens=4)
+        assert finish_of(llm, max_tokens=4).completion_tokens == 4
+        with pytest.raises(ContextLengthError, match="longer than the context of 64"):
+            llm.invoke("lamp " * 100)
+        with pytest.raises(InvalidRequestError, match="empty"):
+            llm.invoke("")
+        assert llm.invoke(PROMPT, max_tokens=4)
+
+
+# --- sharing and freeing ---
+
+
+def threads_of(file: Path) -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == f"GPT4All {file.name}"]
+
+
+def test_one_thread_for_a_file_and_none_after_it_was_closed(tmp_path: Path) -> None:
+    path = tmp_path / "mine.gguf"
+    path.write_bytes(tiny_chat_model().read_bytes())
+    one, other = GPT4All(model=str(path)), GPT4All(model=path, temperature=0, n_threads=2)
+    assert one.engine is other.engine
+    assert len(threads_of(path)) == 1
+    one.close()
+    assert other.invoke(PROMPT, max_tokens=2)
+    other.close()
+    assert not threads_of(path)
+    assert other.invoke(PROMPT, max_tokens=2)
+    del other
+    assert not threads_of(path)
+
+
+def test_an_answer_that_is_being_read_keeps_its_model(endless_file: Path) -> None:
+    llm = GPT4All(model=str(endless_file), n_ctx=128, temperature=0)
+    stream = llm.stream(PROMPT, max_tokens=40)
+    next(stream)
+    llm.close()
+    assert len(list(stream)) == 39
+
+
+def test_a_model_that_is_freed_under_its_reader_raises(endless_file: Path) -> None:
+    llm = GPT4All(model=str(endless_file), n_ctx=128, temperature=0)
+    waiting = llm.open_answer(PROMPT, []).pieces()
+    engine = llm.engine
+    stream = llm.stream(PROMPT, max_tokens=100)
+    next(stream)
+    engine.free()
+    with pytest.raises(ServerError, match="was freed"):
+        list(stream)
+    with pytest.raises(ServerError, match="was freed"):
+        list(waiting)
+
+
+AT_EXIT = """
+from langchain_localllm import GPT4All
+llm = GPT4All(model={model!r}, temperature=0)
+stream = llm.stream("The lamp is", max_tokens=-1)
+print(next(stream) != "")
+"""
+
+
+def test_nothing_is_printed_and_a_process_with_an_open_stream_ends(endless_file: Path) -> None:
+    code = AT_EXIT.format(model=str(endless_file))
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "True\n", "")
+
+
+def test_two_hundred_streams_at_once(endless: GPT4All) -> None:
+    async def read(number: int) -> str:
+        return "".join([text async for text in endless.astream(f"{number} lamps are", max_tokens=5)])
+
+    async def all_of_them() -> list[str]:
+        return await asyncio.gather(*(read(number % 5) for number in range(200)))
+
+    answers = asyncio.run(all_of_them())
+    assert answers == [endless.invoke(f"{number % 5} lamps are", max_tokens=5) for number in range(200)]
+
+
+def test_two_files_work_side_by_side(endless: GPT4All, endless_file: Path) -> None:
+    expected = endless.invoke(PROMPT, max_tokens=100)
+    with GPT4All(model=str(endless_file), n_ctx=CONTEXT * 2, temperature=0) as other:
+        assert other.engine is not endless.engine
+        streams = [llm.stream(PROMPT, max_tokens=100) for llm in (endless, other)]
+        turns = list(zip(*streams, strict=True))
+    assert ["".join(texts) for texts in zip(*turns, strict=True)] == [expected, expected]
+
+
+# --- options ---
+
+
+def test_each_option_reaches_the_engine(endless: GPT4All) -> None:
+    given: dict[str, Any] = {
+        "top_k": 3,
+        "top_p": 0.5,
+        "min_p": 0.1,
+        "repeat_penalty": 1.5,
+        "repeat_last_n": -1,
+        "n_batch": 16,
+        "temp": 0.3,
+    }
+    request = endless.with_options({**given, "n_predict": 9, "seed": 3, "n_threads": 2}).request("p", ["END"])
+    assert (request.sampling, request.max_tokens, request.seed, request.threads) == (given, 9, 3, 2)
+    assert (request.prompt, request.stop) == ("p", ["END"])
+    defaults = GPT4All(model=endless.model, n_ctx=CONTEXT).request("p", [])
+    assert defaults.sampling == {
+        "min_p": 0.0, "n_batch": 128, "repeat_last_n": 64, "repeat_penalty": 1.18, "temp": 0.7, "top_k": 40, "top_p": 0.1
+    }  # fmt: skip
+    assert (defaults.max_tokens, defaults.threads) == (256, 1)
+
+
+def test_the_threads_of_a_call_are_set(endless: GPT4All) -> None:
+    for threads in (2, 1):
+        endless.invoke(PROMPT, max_tokens=2, n_threads=threads)
+        assert endless.engine._worker.model.thread_count() == threads
+
+
+@pytest.mark.parametrize(
+    "option", ["grammar", "grammar_path", "json_schema", "format", "response_format", "logprobs", "logit_bias"]
+)
+def test_what_the_engine_cannot_do_is_refused_with_advice(endless: GPT4All, option: str) -> None:
+    given: dict[str, Any] = {option: "x"}
+    for call in (lambda: endless.invoke(PROMPT, **given), lambda: GPT4All(model=endless.model, **given)):
+        with pytest.raises(InvalidOptionError, match=f"GPT4All cannot take `{option}`.*LlamaCpp and Llamafile"):
+            call()
+
+
+def test_a_device_that_is_not_there_is_refused(endless: GPT4All) -> None:
+    for device in ("no such device", "cuda:none", "nvidia"):
+        with pytest.raises(InvalidRequestError, match=f"device='{device}'.*device='cpu'"):
+            GPT4All(model=endless.model, device=device)
+
+
+def test_an_embedding_model_is_refused() -> None:
+    with pytest.raises(ModelFileError, match="makes embeddings and no text"):
+        GPT4All(model=tiny_embedding_model())
+
+
+# --- where models are ---
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder whose model folder holds the tiny model, and a working folder that holds nothing."""
+    models = tmp_path / ".cache" / "gpt4all"
+    models.mkdir(parents=True)
+    (models / "tiny.gguf").write_bytes(tiny_chat_model().read_bytes())
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["tiny.gguf", "tiny", "~/.cache/gpt4all/tiny", "../.cache/gpt4all/tiny.gguf"])
+@pytest.mark.usefixtures("home")
+def test_a_model_is_found_by_name_and_by_path(name: str) -> None:
+    with GPT4All(model=name, max_tokens=2) as llm:
+        assert llm.invoke(PROMPT)
+
+
+def never(*_: Any, **__: Any) -> None:
+    raise AssertionError("something reached the network")
+
+
+@pytest.mark.usefixtures("home")
+def test_nothing_is_fetched_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "get", never)
+    with pytest.raises(ModelFileError, match="no model file other"):
+        GPT4All(model="other.gguf")
+    with GPT4All(model="tiny.gguf", allow_download=True) as llm:  # it is there
+        assert llm.invoke(PROMPT, max_tokens=2)
+
+
+def test_a_model_is_fetched_when_asked(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Reply:
+        """What gpt4all.io would answer."""
+
+        status_code = 200
+        headers: dict[str, str] = {}  # noqa: RUF012 - a stand-in
+
+        def json(self) -> list[Any]:
+            return []
+
+        def iter_content(self, _: int) -> Iterator[bytes]:
+            yield tiny_chat_model().read_bytes()
+
+    asked: list[str] = []
+
+    def get(url: str, **_: Any) -> Reply:
+        asked.append(url)
+        return Reply()
+
+    monkeypatch.setattr(requests, "get", get)
+    with GPT4All(model="new.gguf", allow_download=True) as llm:
+        assert llm.invoke(PROMPT, max_tokens=2)
+    assert asked == ["https://gpt4all.io/models/models3.json", "https://gpt4all.io/models/gguf/new.gguf"]
+    assert (home / ".cache/gpt4all/new.gguf").is_file()
+
+
+def refuse(*_: Any, **__: Any) -> None:
+    raise requests.ConnectionError("no route")
+
+
+def not_found(*_: Any, **__: Any) -> None:
+    raise ValueError("Request failed: HTTP 404 Not Found")
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(
+    ("answer", "error", "message"),
+    [(refuse, ConnectionFailedError, "gpt4all.io cannot be reached"), (not_found, ModelFileError, "Is the name right")],
+)
+def test_a_model_that_cannot_be_fetched(
+    answer: Callable[..., None], error: type[Exception], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "get", answer)
+    with pytest.raises(error, match=message):
+        GPT4All(model="new.gguf", allow_download=True)
+
+
+# --- the package ---
+
+
+@pytest.fixture
+def fresh_binding() -> Iterator[None]:
+    binding.binding.cache_clear()
+    yield
+    binding.binding.cache_clear()
+
+
+@pytest.mark.usefixtures("fresh_binding")
+@pytest.mark.parametrize(
+    ("version", "message"), [(None, r'pip install "langchain-localllm\[gpt4all\]"'), ("2.9.1", "gpt4all 2.9.1 is installed")]
+)
+def test_a_package_that_is_missing_or_another_version(version: str | None, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def tell(_: str) -> str:
+        if version is None:
+            raise ModuleNotFoundError
+        return version
+
+    monkeypatch.setattr("importlib.metadata.version", tell)
+    with pytest.raises(MissingDependencyError, match=message):
+        binding.binding()
+
+
+def test_pieces_of_a_handle_hold_text_and_then_the_finish(endless: GPT4All) -> None:
+    pieces = list(endless.open_answer(PROMPT, []).pieces())
+    assert all(isinstance(piece, Piece) and piece.finish is None for piece in pieces[:-1])
+    finish = pieces[-1].finish
+    assert finish is not None
+    assert (finish.model, finish.reason) == ("endless.gguf", "length")
+    assert (finish.timings.load or 0) > 0
+    assert (finish.timings.prompt or 0) > 0
+    assert (finish.timings.generation or 0) > 0
