@@ -8,7 +8,7 @@ import mmap
 import re
 import struct
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -28,6 +28,7 @@ _BEFORE_GGUF: Final = {b"lmgg": "ggml", b"fmgg": "ggmf", b"tjgg": "ggjt", b"algg
 _SCALARS: Final = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING: Final = 8
 _LIST: Final = 9
+_TOKENS: Final = "tokenizer.ggml.tokens"
 
 # Values in a block -> number of the tensor type in the file -> bytes of a block. A type that is not here counts as empty.
 _BLOCK_SIZES: Final = {
@@ -46,10 +47,12 @@ class GGUFInfo:
     Attributes:
         metadata: Every single value by its key. Lists (such as the vocabulary) are left out.
         list_lengths: The number of items of every list by its key.
+        special_tokens: The texts of the tokens that begin and end a text, under `bos` and `eos`, where the file names them.
     """
 
     metadata: dict[str, Any]
     list_lengths: dict[str, int]
+    special_tokens: dict[str, str] = field(default_factory=dict)
 
     @property
     def architecture(self) -> str:
@@ -95,7 +98,7 @@ def check_gguf(path: str | Path) -> GGUFInfo:
         str(info.metadata.get("general.type"))
     ):
         raise ModelFileError(f"{path} is {kind}, not a language model: give the model file that it belongs to.")
-    if not info.list_lengths.get("tokenizer.ggml.tokens"):
+    if not info.list_lengths.get(_TOKENS):
         raise ModelFileError(f"{path} has no vocabulary, so no engine can read text with it: use a complete model file.")
     return info
 
@@ -183,15 +186,22 @@ def _parse(reader: "_Reader") -> GGUFInfo:
     tensor_count, value_count = reader.take("QQ")
     metadata: dict[str, Any] = {}
     list_lengths: dict[str, int] = {}
+    places: dict[str, int] = {}
     for _ in range(value_count):
         key = reader.string()
         (kind,) = reader.take("I")
         if kind == _LIST:
+            places[key] = reader.position
             list_lengths[key] = reader.skip_list()
         else:
             metadata[key] = reader.string() if kind == _STRING else reader.take(_SCALARS[kind])[0]
     _check_tensors(reader, tensor_count, int(metadata.get("general.alignment", 32)))
-    return GGUFInfo(metadata, list_lengths)
+    special = {}
+    for name in ("bos", "eos"):
+        number = metadata.get(f"tokenizer.ggml.{name}_token_id")
+        if isinstance(number, int) and 0 <= number < list_lengths.get(_TOKENS, 0):
+            special[name] = reader.item_of_strings(places[_TOKENS], number)
+    return GGUFInfo(metadata, list_lengths, special)
 
 
 def _check_tensors(reader: "_Reader", count: int, alignment: int) -> None:
@@ -204,6 +214,8 @@ def _check_tensors(reader: "_Reader", count: int, alignment: int) -> None:
         kind, offset = reader.take("IQ")
         values, size = _BLOCKS.get(kind, (1, 0))
         end = max(end, offset + prod(shape) // values * size)
+    if not count:
+        return  # a vocabulary alone
     header = reader.position - reader.start
     header += -header % max(alignment, 1)
     if reader.start + header + end > len(reader.data):
@@ -242,6 +254,15 @@ class _Reader:
         else:
             self._move(count * struct.calcsize(f"<{_SCALARS[kind]}"))
         return int(count)
+
+    def item_of_strings(self, place: int, number: int) -> str:
+        """An item of a list of strings that begins at a place; the reader stays where it is."""
+        back, self.position = self.position, place
+        self.take("IQ")
+        self._skip_strings(number)
+        text = self.string()
+        self.position = back
+        return text
 
     def _skip_strings(self, count: int) -> None:
         """Written for speed: a vocabulary and its merges can be half a million strings."""

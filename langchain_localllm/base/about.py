@@ -1,0 +1,86 @@
+"""What can be known of a model without running it: from the header of its file, or by asking its server once."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from langchain_localllm.models.gguf_check import GGUFInfo, check_gguf
+
+_BEGIN_BY_ITSELF: Final = frozenset(
+    "falcon-h1 falcon3 jina-v5-nano lfm2 llama-bpe llama-v3 llama3 midm-2.0 pixtral tekken".split()  # noqa: SIM905 - a list of words
+)
+"""Tokenizers with which llama.cpp begins a prompt with the beginning token, where the file does not tell (`llama-vocab.cpp`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is known of a model.
+
+    Attributes:
+        source: Who told, as a reader would say it: "the server's /props".
+        name: The model's name, as far as it is told; several names stand side by side.
+        architecture: Such as `llama` or `qwen2`; empty where nobody tells, likewise below.
+        template: The chat template.
+        dialect: Its language: `jinja`, or `go` in Ollama.
+        bos_token: The text of the token that begins a prompt.
+        eos_token: The text of the token that ends an answer.
+        adds_bos: Whether the engine puts the beginning token before a prompt by itself.
+        context: Tokens of context, or `None`.
+        tools: Whether the model was made to call tools, or `None`.
+        problem: Why nothing could be learnt; such an answer is not kept.
+    """
+
+    source: str
+    name: str = ""
+    architecture: str = ""
+    template: str = ""
+    dialect: str = "jinja"
+    bos_token: str = ""
+    eos_token: str = ""
+    adds_bos: bool = True
+    context: int | None = None
+    tools: bool | None = None
+    problem: str = ""
+
+
+def about_file(path: str | Path, context: int | None = None) -> About:
+    """What the header of a GGUF file tells.
+
+    Args:
+        path: The file.
+        context: Tokens of context that the engine uses, where that is chosen; else the model's own are told.
+
+    Raises:
+        ModelFileError: It is no whole GGUF file.
+
+    Example:
+        >>> from langchain_localllm.models import tiny_chat_model
+        >>> about_file(tiny_chat_model()).architecture
+        'llama'
+    """
+    path = Path(path).expanduser()
+    info = check_gguf(path)
+    template = str(info.metadata.get("tokenizer.chat_template", ""))
+    return About(
+        source=f"the file {path.name}",
+        name=f"{path.stem} {info.metadata.get('general.name', '')}".strip(),
+        architecture=info.architecture,
+        template=template,
+        bos_token=info.special_tokens.get("bos", ""),
+        eos_token=info.special_tokens.get("eos", ""),
+        adds_bos=_adds_bos(info),
+        context=context or info.context_length,
+        tools=takes_tools(template),
+    )
+
+
+def _adds_bos(info: GGUFInfo) -> bool:
+    told = info.metadata.get("tokenizer.ggml.add_bos_token")
+    if told is not None:
+        return bool(told)
+    return info.metadata.get("tokenizer.ggml.model") == "llama" or info.metadata.get("tokenizer.ggml.pre") in _BEGIN_BY_ITSELF
+
+
+def takes_tools(template: str) -> bool | None:
+    """Whether a chat template tells the model of tools; `None` without a template."""
+    return ("tools" in template or ".Tools" in template) if template else None

@@ -1,0 +1,221 @@
+"""One plain prompt, as each model wants it: in its own chat template, else in its family's format, else as plain text."""
+
+import functools
+import importlib.util
+import warnings
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel, BaseLLM
+from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, get_buffer_string
+from langchain_core.prompts import BasePromptTemplate, ChatPromptTemplate, PromptTemplate, StringPromptTemplate
+from pydantic import ConfigDict, SkipValidation
+
+from langchain_localllm.base.about import About
+from langchain_localllm.base.messages import to_openai, with_parsed_arguments, without_images
+from langchain_localllm.errors import ChatTemplateError, InvalidOptionError
+from langchain_localllm.prompts.family import family_in, family_of
+from langchain_localllm.prompts.formats import Format, without_system
+from langchain_localllm.prompts.look import alook, look, runtime_of
+from langchain_localllm.prompts.unwrap import unwrap_with_options
+
+Prompt = BasePromptTemplate[Any]
+
+
+def for_model(prompt: str | Prompt, llm: Any) -> Prompt:
+    r"""Make a plain prompt into what a model wants.
+
+    A text LLM gets the prompt in the model's own chat template where that is known, else in the format of its family, else as
+    plain text. Chat models, and Ollama without `raw=True`, apply a template by themselves: they get the prompt as it is, or as
+    plain text. A prompt that holds a family's tokens already stays as it is.
+
+    Args:
+        prompt: A text with `{variables}`, or a prompt of LangChain: `PromptTemplate` or `ChatPromptTemplate`.
+        llm: Any model of LangChain, also with `.bind()`, `.with_retry()` or `.with_fallbacks()` around it.
+
+    Returns:
+        A prompt with the same variables. For a text LLM its `format()` gives the exact text, less the token that begins a prompt
+        where the engine puts it there by itself.
+
+    Example:
+        >>> from langchain_localllm import Ollama
+        >>> from langchain_localllm.prompts import for_model
+        >>> llm = Ollama(model="qwen3", raw=True, base_url="http://127.0.0.1:9")
+        >>> print(for_model("Name a {thing}.", llm).format(thing="colour"))
+        <|im_start|>user
+        Name a colour.<|im_end|>
+        <|im_start|>assistant
+        <BLANKLINE>
+    """
+    given = _as_prompt(prompt)
+    return fit(given, given, llm)
+
+
+async def afor_model(prompt: str | Prompt, llm: Any) -> Prompt:
+    """As `for_model`, without blocking the event loop."""
+    await alook(llm)
+    return for_model(prompt, llm)
+
+
+def fit(text: Prompt, chat: Prompt, llm: Any) -> Prompt:
+    """The prompt for a model, from a form for text LLMs without a template and a form with messages; they may be the same.
+
+    A model's template is put around the form with messages.
+    """
+    model, options = unwrap_with_options(llm)
+    if not isinstance(model, BaseLLM):
+        if isinstance(model, BaseChatModel):
+            _warn_of_tokens(chat, type(model).__name__)
+        return chat
+    if _applies_template(model, options):
+        _warn_of_tokens(text, type(model).__name__)
+        return _plain(text)
+    if family_in(text_of(chat)):
+        return chat
+    about = look(model)
+    known = _own_template(about) or family_of(about).format
+    return _around(chat, about) if known else _plain(text)
+
+
+class ModelPrompt(StringPromptTemplate):
+    """A prompt whose messages are written as a certain model wants them. `for_model` makes it.
+
+    Attributes:
+        inner: The prompt that gives the messages.
+        about: What is known of the model; without it, the messages become plain text.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    inner: SkipValidation[Prompt]
+    about: SkipValidation[About | None] = None
+
+    @property
+    def _prompt_type(self) -> str:
+        return "model"
+
+    def format(self, **kwargs: Any) -> str:
+        """The text that the engine gets.
+
+        Raises:
+            InvalidOptionError: A variable is missing.
+            ChatTemplateError: The model's template does not take the conversation, and its family is not known.
+        """
+        values = self._merge_partial_and_user_variables(**kwargs)
+        if missing := sorted(set(self.input_variables) - set(values)):
+            raise InvalidOptionError(f"The prompt lacks a value for {', '.join(missing)}.")
+        messages = self.inner.format_prompt(**values).to_messages()
+        if self.about is None:
+            return _plain_text(messages)
+        return _written(with_parsed_arguments(without_images(to_openai(messages), "a text LLM")), self.about)
+
+
+def _around(inner: Prompt, about: About | None) -> ModelPrompt:
+    return ModelPrompt(
+        inner=inner,
+        about=about,
+        input_variables=inner.input_variables,
+        optional_variables=inner.optional_variables,
+        input_types=inner.input_types,
+    )
+
+
+def _plain(prompt: Prompt) -> Prompt:
+    """Chat prompts without the `System:` and `Human:` that LangChain would write before each message."""
+    return prompt if isinstance(prompt, StringPromptTemplate) else _around(prompt, None)
+
+
+def _as_prompt(prompt: str | Prompt) -> Prompt:
+    if isinstance(prompt, ModelPrompt):
+        return prompt.inner
+    if isinstance(prompt, str):
+        return PromptTemplate.from_template(prompt)
+    if isinstance(prompt, BasePromptTemplate):
+        return prompt
+    raise InvalidOptionError(f"A prompt is a text or a prompt template of LangChain, not {type(prompt).__name__}.")
+
+
+# --- the text ---
+
+
+def _written(messages: list[dict[str, Any]], about: About) -> str:
+    form = family_of(about).format
+    if not _own_template(about):
+        return _in_format(messages, form, about)
+    try:
+        text = _rendered(messages, about)
+    except ChatTemplateError as error:
+        if form is None:
+            raise
+        _warn_once(f"{error} The format of its family, {form.name}, is used instead.")
+        return _in_format(messages, form, about)
+    return text.removeprefix(about.bos_token) if about.adds_bos else text
+
+
+def _rendered(messages: list[dict[str, Any]], about: About) -> str:
+    from langchain_localllm.templates.chat_template import ChatTemplate
+
+    template = ChatTemplate(about.template, about.bos_token, about.eos_token)
+    merged = without_system(messages)
+    try:
+        text = template.render(messages)
+    except ChatTemplateError:  # some templates refuse a system message
+        if merged == messages:
+            raise
+        return template.render(merged)
+    instructions = (message["content"].strip() for message in messages if message["role"] == "system")
+    return text if all(instruction in text for instruction in instructions) else template.render(merged)  # others leave it out
+
+
+def _in_format(messages: list[dict[str, Any]], form: Format | None, about: About) -> str:
+    if form is None:
+        raise InvalidOptionError("No format is known for this model.")
+    text = form.render(messages)
+    return text.removeprefix(form.bos) if about.adds_bos else text
+
+
+def _plain_text(messages: list[BaseMessage]) -> str:
+    if any(isinstance(message, AIMessage) for message in messages):
+        return get_buffer_string(messages) + "\nAI:"
+    return "\n\n".join(message.text for message in sorted(messages, key=lambda message: not isinstance(message, SystemMessage)))
+
+
+# --- what a model does by itself ---
+
+
+@functools.cache
+def _has_jinja() -> bool:
+    return importlib.util.find_spec("jinja2") is not None
+
+
+def _own_template(about: About) -> bool:
+    return bool(about.template) and about.dialect == "jinja" and _has_jinja()
+
+
+def _applies_template(model: Any, options: dict[str, Any]) -> bool:
+    """Whether the engine puts a text prompt into a template by itself."""
+    return runtime_of(model) == "ollama" and not options.get("raw", vars(model).get("raw"))
+
+
+# --- a family's tokens in a prompt ---
+
+
+def text_of(prompt: Prompt) -> str:
+    """The fixed text of a prompt, its variables as they stand there."""
+    if isinstance(prompt, PromptTemplate):
+        return prompt.template
+    if isinstance(prompt, ChatPromptTemplate):
+        parts = (getattr(message, "prompt", message) for message in prompt.messages)
+        return "\n".join(str(getattr(part, "template", getattr(part, "content", ""))) for part in parts)
+    return ""
+
+
+def _warn_of_tokens(prompt: Prompt, model: str) -> None:
+    if family := family_in(text_of(prompt)):
+        _warn_once(
+            f"The prompt holds tokens of {family}, and {model} puts a template around it: the model sees both. Take them out."
+        )
+
+
+@functools.cache
+def _warn_once(text: str) -> None:
+    warnings.warn(text, stacklevel=3)

@@ -1,0 +1,161 @@
+"""The first look at a model: its file's header or one request to its server, kept for as long as the object lives."""
+
+import asyncio
+import contextlib
+import functools
+import importlib
+import time
+import weakref
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from langchain_localllm.base.about import About, about_file
+from langchain_localllm.errors import LocalLLMError
+from langchain_localllm.prompts.unwrap import unwrap
+from langchain_localllm.runtimes import RUNTIMES
+from langchain_localllm.transport.plan import Plan
+
+_OURS: Final = "langchain_localllm.runtimes."
+_FOREIGN: Final = {
+    "gpt4all": "gpt4all",
+    "llama-cpp": "llamacpp",
+    "llamacpp": "llamacpp",
+    "llamafile": "llamafile",
+    "ollama": "ollama",
+}
+"""A part of the `_llm_type` of other packages' classes to the runtime."""
+_FILES: Final = ("model_path", "model")
+"""Where classes keep the path of their file."""
+_NAMES: Final = ("model", "model_name", "model_id", "repo_id", "model_path")
+"""Where classes keep their model's name."""
+_CHANGES: Final = ("base_url", "model", "model_path", "num_ctx", "n_ctx", "template")
+"""Options whose change calls for another look."""
+_GPT4ALL_FOLDER: Final = Path("~/.cache/gpt4all")
+_MOST_CONTEXT: Final = 8192
+"""What the classes of this package use of a longer context, unless told otherwise."""
+
+RUNTIME_NAMES: Final = frozenset(_FOREIGN.values()) | frozenset(RUNTIMES)
+
+_FAILURE_SECONDS: Final = 1.0
+"""How long a failed look counts, so that one choice among prompts tries once."""
+
+_seen: dict[int, tuple["weakref.ref[Any]", tuple[Any, ...], About, float]] = {}
+"""By the object's id: the object, its settings then, what was learnt, and when a failure is forgotten."""
+
+
+def look(llm: Any) -> About:
+    """What can be known of a model, also of one inside `.bind()` and the like.
+
+    It raises nothing: that a server is not there, or a file no model, is told as `problem`.
+    """
+    model = unwrap(llm)
+    return _known(model) or _keep(model, _learn(model))
+
+
+async def alook(llm: Any) -> About:
+    """As `look`, without blocking the event loop."""
+    model = unwrap(llm)
+    return _known(model) or _keep(model, await _alearn(model))
+
+
+def runtime_of(model: object) -> str:
+    """The runtime's name, such as `ollama`, also of other packages' classes for it; empty for other models."""
+    kind: Any = type(model)
+    return _runtime_of_class(kind) or _runtime_of_type(str(getattr(model, "_llm_type", "")))
+
+
+@functools.cache
+def _runtime_of_class(kind: type) -> str:
+    modules = (parent.__module__ for parent in kind.__mro__)
+    return next((module.removeprefix(_OURS).partition(".")[0] for module in modules if module.startswith(_OURS)), "")
+
+
+@functools.cache
+def _runtime_of_type(name: str) -> str:
+    return next((runtime for part, runtime in _FOREIGN.items() if part in name), "")
+
+
+# --- what was seen ---
+
+
+def _known(model: Any) -> About | None:
+    seen = _seen.get(id(model))
+    if seen is None or seen[0]() is not model or seen[1] != _settings(model):
+        return None
+    return seen[2] if not seen[3] or time.monotonic() < seen[3] else None
+
+
+def _keep(model: Any, about: About) -> About:
+    key, until = id(model), time.monotonic() + _FAILURE_SECONDS if about.problem else 0.0
+    with contextlib.suppress(TypeError):  # not every object can be referred to weakly
+        _seen[key] = (weakref.ref(model, lambda _: _seen.pop(key, None)), _settings(model), about, until)
+    return about
+
+
+def _settings(model: Any) -> tuple[Any, ...]:
+    return tuple(map(_fields(model).get, _CHANGES))
+
+
+def _fields(model: object) -> dict[str, Any]:
+    return getattr(model, "__dict__", {})  # pydantic's getattr is slow where there is no such field
+
+
+# --- what is not known yet ---
+
+
+def _learn(model: Any) -> About:
+    try:
+        plan = _server_plan(model)
+        return _from_object(model) if plan is None else model.client.run(plan)
+    except (LocalLLMError, OSError) as error:
+        return _failure(model, error)
+
+
+async def _alearn(model: Any) -> About:
+    try:
+        plan = _server_plan(model)
+        return await (asyncio.to_thread(_from_object, model) if plan is None else model.client.arun(plan))
+    except (LocalLLMError, OSError) as error:
+        return _failure(model, error)
+
+
+def _server_plan(model: object) -> Plan[About] | None:
+    """How to ask the server, where this package knows how: a runtime says so in its `about.py`."""
+    kind: Any = type(model)
+    runtime = _runtime_of_class(kind)
+    if not runtime or "base_url" not in _fields(model):
+        return None
+    return importlib.import_module(f"{_OURS}{runtime}.about").about(model)  # type: ignore[no-any-return]  # found by name
+
+
+def _failure(model: Any, error: Exception) -> About:
+    return About("its name", _name_of(model), problem=str(error))
+
+
+def _from_object(model: Any) -> About:
+    if (path := _file_of(model)) is None:
+        return About("its name", _name_of(model))
+    status = path.stat()
+    about = _from_file(path, status.st_mtime_ns, status.st_size)
+    context = _fields(model).get("n_ctx") or min(about.context or 0, _MOST_CONTEXT) or None
+    return replace(about, context=context)
+
+
+@functools.lru_cache(maxsize=32)
+def _from_file(path: Path, _changed: int, _size: int) -> About:
+    return about_file(path)
+
+
+def _file_of(model: Any) -> Path | None:
+    fields = _fields(model)
+    paths = [Path(fields[name]).expanduser() for name in _FILES if isinstance(fields.get(name), str | Path)]
+    if runtime_of(model) == "gpt4all":
+        folder = _GPT4ALL_FOLDER.expanduser()
+        paths += [folder / path.name for path in paths] + [folder / f"{path.name}.gguf" for path in paths]
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _name_of(model: Any) -> str:
+    names = (_fields(model).get(name) for name in _NAMES)
+    return " ".join(Path(name).name for name in names if isinstance(name, str | Path))

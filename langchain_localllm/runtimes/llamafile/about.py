@@ -1,0 +1,51 @@
+"""What llama.cpp's server tells of its model."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from langchain_localllm.base.about import About, takes_tools
+from langchain_localllm.base.http import UNREADABLE
+from langchain_localllm.errors import WrongServerError
+from langchain_localllm.runtimes.llamafile.api import ErrorReader, model_name
+from langchain_localllm.runtimes.llamafile.options import LlamafileOptions
+from langchain_localllm.transport.plan import Patience, Plan, Send, fetch_json
+
+_SECONDS: Final = 10.0
+"""Silence after which the question is given up."""
+
+
+def about(options: LlamafileOptions) -> Plan[About]:
+    """Ask `/props`; a server without it tells at least the model's name.
+
+    Where the template writes the token that begins a prompt, a second request asks whether the server does so too.
+    """
+    try:
+        props = yield from _ask(options, "GET", "/props")
+        template = props.get("chat_template") or ""
+        bos = props.get("bos_token") or ""
+        adds_bos = (yield from _adds_bos(options)) if bos and ("bos_token" in template or bos in template) else True
+        context = (props.get("default_generation_settings") or {}).get("n_ctx")
+        names = (options.model, props.get("model_alias"), Path(props.get("model_path") or "").stem)
+    except (WrongServerError, *UNREADABLE):
+        name = options.model or (yield from model_name(options))
+        return About(source="the server's /v1/models", name=name)
+    return About(
+        source="the server's /props",
+        name=" ".join(Path(name).name for name in names if name),
+        template=template,
+        bos_token=bos,
+        eos_token=props.get("eos_token") or "",
+        adds_bos=adds_bos,
+        context=context,
+        tools=takes_tools(template),
+    )
+
+
+def _adds_bos(options: LlamafileOptions) -> Plan[bool]:
+    answer = yield from _ask(options, "POST", "/tokenize", {"content": "", "add_special": True})
+    return bool(answer["tokens"])
+
+
+def _ask(options: LlamafileOptions, method: str, path: str, payload: dict[str, Any] | None = None) -> Plan[Any]:
+    send = Send(method, path, payload, min(options.timeout or _SECONDS, _SECONDS))
+    return fetch_json(send, Patience(0, options.wait_until_ready), ErrorReader(options.client.address.url))
