@@ -5,8 +5,8 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ from langchain_localllm.errors import (
 )
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.runtimes.gpt4all import binding
+from langchain_localllm.runtimes.gpt4all.answers import answer
 from tests.engines.models import never_ending
 
 ROOT: Final = Path(__file__).parents[2]
@@ -57,10 +58,9 @@ def finish_of(llm: GPT4All, prompt: str = PROMPT, **options: Any) -> Finish:
 
 
 def wait_until_idle(llm: GPT4All) -> None:
-    deadline = time.monotonic() + 20
-    while llm.engine.busy:
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+    idle = threading.Event()
+    llm.engine.submit(lambda _: idle.set())  # jobs are done in turn
+    assert idle.wait(20)
 
 
 # --- ends before the end ---
@@ -86,7 +86,7 @@ class Box(Mailbox):
 
 def answer_into(llm: GPT4All, box: Mailbox, prompt: str, **options: Any) -> None:
     model = llm.with_options(options)
-    model.engine.submit(model.request(prompt, []), box)
+    model.engine.submit(partial(answer, model.request(prompt, []), box))
     wait_until_idle(llm)
 
 
@@ -224,7 +224,7 @@ def test_a_seed_holds_for_its_call_only(endless: GPT4All) -> None:
 
 def test_a_build_without_seeds_says_so(endless_file: Path) -> None:
     with GPT4All(model=str(endless_file), n_ctx=64) as llm:
-        llm.engine._worker.seeds = None
+        llm.engine.loaded.seeds = None
         with pytest.raises(InvalidRequestError, match="no way to set a seed"):
             llm.invoke(PROMPT, seed=7)
         assert llm.invoke(PROMPT, max_tokens=4)
@@ -232,7 +232,7 @@ def test_a_build_without_seeds_says_so(endless_file: Path) -> None:
 
 def test_a_build_without_a_tokenizer_works_and_says_so(endless_file: Path) -> None:
     with GPT4All(model=str(endless_file), n_ctx=64, temperature=0) as llm:
-        llm.engine.vocabulary = llm.engine._worker.vocabulary = None
+        llm.engine.loaded.vocabulary = None
         with pytest.raises(InvalidRequestError, match="offers no tokenizer"):
             llm.get_num_tokens(PROMPT)
         assert llm.invoke(PROMPT, max_tokens=4)
@@ -347,7 +347,7 @@ def test_each_option_reaches_the_engine(endless: GPT4All) -> None:
 def test_the_threads_of_a_call_are_set(endless: GPT4All) -> None:
     for threads in (2, 1):
         endless.invoke(PROMPT, max_tokens=2, n_threads=threads)
-        assert endless.engine._worker.model.thread_count() == threads
+        assert endless.engine.loaded.model.thread_count() == threads
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,20 @@ def _no_device(device: str | None, error: Exception) -> InvalidRequestError:
     )
 
 
+def c_text(text: str) -> bytes:
+    """A text as the C library takes it.
+
+    Raises:
+        InvalidRequestError: It has a NUL character or half of a surrogate pair.
+    """
+    if "\0" in text:
+        raise InvalidRequestError("The text has a NUL character, at which GPT4All would cut it. Take it out.")
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequestError("The text has half of a surrogate pair, which is no character. Take it out.") from None
+
+
 def run_prompt(
     model: Any, prompt: str, on_prompt: Callable[[int], bool], on_token: Callable[[int, bytes], bool], **settings: Any
 ) -> None:
@@ -124,7 +138,7 @@ def run_prompt(
 
     module.llmodel.llmodel_prompt(
         model.model,
-        prompt.encode(),
+        c_text(prompt),
         _ONLY_THE_PROMPT,
         module.PromptCallback(guarded(on_prompt)),
         module.ResponseCallback(guarded(on_token)),

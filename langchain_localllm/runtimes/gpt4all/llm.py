@@ -8,6 +8,7 @@ from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.llm import LocalLLM
 from langchain_localllm.base.worker import WorkerHandle
 from langchain_localllm.errors import InvalidRequestError
+from langchain_localllm.runtimes.gpt4all.answers import answer
 from langchain_localllm.runtimes.gpt4all.options import GPT4AllOptions
 
 
@@ -32,7 +33,8 @@ class GPT4All(GPT4AllOptions, LocalLLM):
 
     @override
     def open_answer(self, prompt: str, stop: list[str]) -> Handle:
-        return WorkerHandle(partial(self.engine.submit, self.request(prompt, stop)), self.timeout)
+        engine, request = self.engine, self.request(prompt, stop)
+        return WorkerHandle(lambda box: engine.submit(partial(answer, request, box)), self.timeout)
 
     @override
     def get_token_ids(self, text: str) -> list[int]:
@@ -41,7 +43,7 @@ class GPT4All(GPT4AllOptions, LocalLLM):
         Raises:
             InvalidRequestError: The package's library for this platform offers no tokenizer.
         """
-        if (vocabulary := self.engine.vocabulary) is None:
+        if (vocabulary := self.engine.loaded.vocabulary) is None:
             raise InvalidRequestError(
                 "GPT4All offers no tokenizer on this platform, so tokens cannot be counted before a call. A result counts them in "
                 "the `usage` of its `generation_info`."

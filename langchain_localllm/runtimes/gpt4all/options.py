@@ -15,7 +15,8 @@ from langchain_localllm.base.inprocess import InProcessOptions
 from langchain_localllm.base.options import SamplingOptions
 from langchain_localllm.base.threads import default_threads
 from langchain_localllm.models.gguf_check import check_gguf
-from langchain_localllm.runtimes.gpt4all.engine import GPT4AllEngine, Request
+from langchain_localllm.runtimes.gpt4all.answers import Request
+from langchain_localllm.runtimes.gpt4all.engine import GPT4AllEngine
 from langchain_localllm.runtimes.gpt4all.files import model_file, refuse_embedding_model
 
 _MOST_CONTEXT: Final = 8192

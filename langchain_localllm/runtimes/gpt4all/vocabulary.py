@@ -9,7 +9,7 @@ import weakref
 from pathlib import Path
 from typing import Any, Final, Self
 
-from langchain_localllm.runtimes.gpt4all.binding import binding
+from langchain_localllm.runtimes.gpt4all.binding import binding, c_text
 
 _LIBRARIES: Final = ("kompute", "kompute-avxonly", "metal", "cpu", "cpu-avxonly")
 """Builds of llama.cpp in the package; those that suit the processor are loaded."""
@@ -65,7 +65,7 @@ class Vocabulary:
 
     def tokens(self, text: str) -> list[int]:
         """The ids of a prompt's tokens, as the engine reads it: with the token for the beginning, where the model has one."""
-        data = text.encode()
+        data = c_text(text)
         count = -(len(data) + 4)
         while count < 0:  # the number that is needed, as a negative
             size = -count
