@@ -20,7 +20,7 @@ from typing_extensions import override
 from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.options import SamplingOptions, caching
 from langchain_localllm.base.results import combined, joined, text_chunk
-from langchain_localllm.errors import ModelCallError
+from langchain_localllm.errors import InvalidRequestError, ModelCallError
 
 _AT_ONCE: Final = 32
 """Prompts of one `generate` that are with the engine at the same time."""
@@ -36,6 +36,12 @@ class LocalLLM(SamplingOptions, BaseLLM):
     @abstractmethod
     def open_answer(self, prompt: str, stop: list[str]) -> Handle:
         """Begin an answer to the prompt with this object's options."""
+
+    def begin(self, prompt: str, stop: list[str] | None) -> Handle:
+        """As `open_answer`, for a prompt that may be empty and stop sequences that are still to be merged."""
+        if not prompt:
+            raise InvalidRequestError("The prompt is empty, and there is nothing to go on from. Give it some text.")
+        return self.open_answer(prompt, self.stops(stop))
 
     @property
     @override
@@ -54,7 +60,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
     ) -> Generator[GenerationChunk]:
         model = self.with_options(kwargs)
         listener = run_manager if run_manager and run_manager.handlers else None
-        with closing(model.open_answer(prompt, model.stops(stop)).pieces()) as pieces:
+        with closing(model.begin(prompt, stop).pieces()) as pieces:
             for piece in pieces:
                 if chunk := text_chunk(piece):
                     if listener and chunk.text:
@@ -71,7 +77,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
     ) -> AsyncGenerator[GenerationChunk]:
         model = self.with_options(kwargs)
         listener = run_manager if run_manager and run_manager.handlers else None
-        async with aclosing(model.open_answer(prompt, model.stops(stop)).apieces()) as pieces:
+        async with aclosing(model.begin(prompt, stop).apieces()) as pieces:
             async for piece in pieces:
                 if chunk := text_chunk(piece):
                     if listener and chunk.text:

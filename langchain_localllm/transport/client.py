@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import requests
 
-from langchain_localllm.errors import InvalidOptionError, ModelCallError
+from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, ModelCallError
 from langchain_localllm.transport.address import Address
 from langchain_localllm.transport.faults import CONNECTION_FAULTS, connection_error
 from langchain_localllm.transport.plan import Pause, Plan, Read, Send, Step
@@ -259,7 +259,10 @@ def _proxy_for(address: Address) -> str | None:
 def _json(body: dict[str, Any] | None) -> bytes | None:
     """The body as both libraries send it."""
     try:
-        return None if body is None else json.dumps(body, allow_nan=False).encode()
+        return None if body is None else json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        shown = error.object[max(0, error.start - 20) : error.end]
+        raise InvalidRequestError(f"The text holds half of a surrogate pair, which is no character: {shown!r}.") from None
     except (TypeError, ValueError) as error:
         raise InvalidOptionError(f"The request cannot be written as JSON: {error}.") from None
 

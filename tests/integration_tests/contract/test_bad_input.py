@@ -1,4 +1,7 @@
-"""What goes wrong in an engine of this process, by a table: the fault, the error, and that the object works for the next call."""
+"""Bad input on the real engines, by tables: the input, the error, and that the object works for the next call.
+
+What a server can do wrong is in `tests/integration_tests/test_faults.py`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,7 +28,7 @@ TEXT_CLASSES: Final = {
 IN_PROCESS: Final = sorted(runtime for runtime, model in TEXT_CLASSES.items() if issubclass(model, InProcessOptions))
 
 
-@pytest.fixture(params=IN_PROCESS)
+@pytest.fixture(params=sorted(TEXT_CLASSES))
 def runtime(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -101,6 +104,7 @@ FILES: Final[dict[str, tuple[Callable[[Path], None], str]]] = {
 }
 
 
+@pytest.mark.parametrize("runtime", IN_PROCESS, indirect=True)
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_that_is_no_usable_model(name: str, tmp_path: Path, make: Callable[..., Any], file_argument: str) -> None:
     write, message = FILES[name]
@@ -151,9 +155,11 @@ FAULTS: Final = {
 
 @pytest.mark.parametrize("path", sorted(PATHS))
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_request_that_cannot_be_answered(name: str, path: str, make: Callable[..., Any]) -> None:
+def test_a_request_that_cannot_be_answered(
+    name: str, path: str, runtime: str, make: Callable[..., Any], engines: Callable[[str], Engine]
+) -> None:
     fault = FAULTS[name]
-    model = make()
+    model = make(**(engines(runtime).fresh if fault.error is ContextLengthError else {}))
     whole = model.invoke(PROMPT)
     with pytest.raises(fault.error):
         PATHS[path](model, fault.prompt, fault.config or None, **fault.options)
@@ -169,6 +175,8 @@ def test_a_nul_character_does_not_cut_the_prompt(path: str, make: Callable[..., 
     except InvalidRequestError:
         pass  # refused is right, too
     else:
-        result = model.generate([prompt]).generations[0][0]
-        assert result.generation_info["usage"]["prompt_tokens"] > model.get_num_tokens(PROMPT) + 1
+        read, whole = (
+            model.generate([text]).generations[0][0].generation_info["usage"]["prompt_tokens"] for text in (PROMPT, prompt)
+        )
+        assert whole > read + 1
     assert PATHS[path](model, PROMPT)
