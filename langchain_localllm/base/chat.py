@@ -17,6 +17,7 @@ from langchain_core.tools import BaseTool
 from typing_extensions import override
 
 from langchain_localllm.base.engine import Handle, Piece
+from langchain_localllm.base.json_schema import enforceable
 from langchain_localllm.base.messages import to_openai
 from langchain_localllm.base.options import SamplingOptions, caching
 from langchain_localllm.base.results import describe, usage_metadata
@@ -59,8 +60,8 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
         model, rest = self._for_call(kwargs)
         request = {name: value for name, value in rest.items() if name in _REQUEST_ONLY and value}
         conversation = to_openai(messages)
-        if request.pop("show_schema", False):
-            conversation = _instructed(conversation, instruction(request["response_format"]["json_schema"]["schema"]))
+        if shown := request.pop("show_schema", None):
+            conversation = _instructed(conversation, instruction(shown))
         if "tools" not in request:
             request.pop("tool_choice", None)
         return model.open_answer(conversation, model.stops(stop), request)
@@ -233,8 +234,8 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
             tool = {"type": "function", "function": {"name": form.name, "parameters": form.schema}}
             model = self.bind_tools([tool], tool_choice=form.name, **told)
         elif method == "json_schema":
-            asked = {"type": "json_schema", "json_schema": {"name": form.name, "schema": form.schema}}
-            model = self.bind(response_format=asked, show_schema=show_schema, **told)
+            asked = {"type": "json_schema", "json_schema": {"name": form.name, "schema": enforceable(form.schema)}}
+            model = self.bind(response_format=asked, show_schema=form.schema if show_schema else None, **told)
         else:
             model = self.bind(response_format={"type": "json_object"}, **told)
         read = form.of_call if method == "function_calling" else form.of_text

@@ -228,3 +228,21 @@ _RULES: Final[dict[str, Callable[[Any, Any], bool]]] = {
 def _short(value: Any) -> str:
     shown = repr(value)
     return shown if len(shown) <= 60 else f"{shown[:57]}..."  # noqa: PLR2004 - fits a line
+
+
+def enforceable(schema: Any) -> Any:
+    """The schema without patterns that llama.cpp cannot turn into a grammar; a whole request would fail because of one.
+
+    Example:
+        >>> enforceable({"properties": {"a": {"pattern": "^x"}, "b": {"pattern": "^x+$"}}})
+        {'properties': {'a': {}, 'b': {'pattern': '^x+$'}}}
+    """
+    if isinstance(schema, list):
+        return [enforceable(item) for item in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    return {key: enforceable(value) for key, value in schema.items() if key != "pattern" or not _is_loose(value)}
+
+
+def _is_loose(pattern: Any) -> bool:
+    return isinstance(pattern, str) and not (pattern.startswith("^") and pattern.endswith("$") and "(?" not in pattern)

@@ -7,6 +7,7 @@ from typing import Any, Final
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
+from langchain_localllm.base.json_schema import enforceable
 from langchain_localllm.errors import InvalidOptionError
 
 _NAME: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
@@ -71,7 +72,7 @@ def call_schema(tools: Sequence[dict[str, Any]], arguments: str = "arguments") -
             "type": "object",
             "properties": {
                 "name": {"const": tool["function"]["name"]},
-                arguments: tool["function"].get("parameters") or {"type": "object", "properties": {}},
+                arguments: enforceable(tool["function"].get("parameters")) or {"type": "object", "properties": {}},
             },
             "required": ["name", arguments],
             "additionalProperties": False,

@@ -7,5 +7,6 @@ from langchain_localllm.runtimes import homes
 
 if TYPE_CHECKING:
     from langchain_localllm.runtimes.llamafile.chat import ChatLlamafile as ChatLlamafile
+    from langchain_localllm.runtimes.ollama.chat import ChatOllama as ChatOllama
 
 __getattr__, __dir__, __all__ = lazy_exports(__name__, homes("chat"))

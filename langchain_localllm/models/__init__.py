@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-__all__ = ["tiny_chat_model", "tiny_embedding_model"]
+__all__ = ["tiny_chat_model", "tiny_chat_modelfile", "tiny_embedding_model"]
 
 _HERE = Path(__file__).parent
 
@@ -19,6 +19,17 @@ def tiny_chat_model() -> Path:
         'tiny-chat.gguf'
     """
     return _HERE / "tiny-chat.gguf"
+
+
+def tiny_chat_modelfile() -> Path:
+    """Path of the Modelfile with which Ollama takes the chat model: `ollama create tiny-chat -f <path>`.
+
+    Example:
+        >>> from langchain_localllm.models import tiny_chat_modelfile
+        >>> tiny_chat_modelfile().name
+        'tiny-chat.modelfile'
+    """
+    return _HERE / "tiny-chat.modelfile"
 
 
 def tiny_embedding_model() -> Path:

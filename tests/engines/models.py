@@ -1,9 +1,12 @@
 """Variants of the tiny chat model that tests need."""
 
+import re
 from pathlib import Path
 from typing import Final
 
 from gguf import GGUFReader
+
+from langchain_localllm.models import tiny_chat_modelfile
 
 _CONTROL: Final = 3
 _ENDS: Final = (b"<|im_end|>", b"<|endoftext|>")
@@ -26,3 +29,10 @@ def never_ending(model: Path, target: Path) -> Path:
     kinds = fields["tokenizer.ggml.token_type"]
     kinds.parts[kinds.data[unused]][0] = _CONTROL  # a grammar ends with it, and it is not part of the text
     return target
+
+
+def go_template() -> str:
+    """The template in the tiny chat model's Modelfile."""
+    found = re.search(r'^TEMPLATE """\n(.*?)"""$', tiny_chat_modelfile().read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    assert found, "the Modelfile has no template"
+    return found[1]

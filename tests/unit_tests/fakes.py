@@ -5,9 +5,10 @@ from typing import Any
 
 from pydantic import PrivateAttr
 
-from langchain_localllm import ChatLlamafile, Llamafile, Ollama
+from langchain_localllm import ChatLlamafile, ChatOllama, Llamafile, Ollama
 from langchain_localllm.base.engine import Finish, Handle, Piece
 from langchain_localllm.base.http import HttpHandle
+from langchain_localllm.base.reading import ReadHandle
 from langchain_localllm.runtimes.ollama.options import ModelFacts
 from langchain_localllm.transport.plan import Send
 
@@ -28,6 +29,7 @@ class FakeHandle:
 
 def sent_by(handle: Handle) -> Send:
     """The request that a handle is about to send."""
+    handle = handle.handle if isinstance(handle, ReadHandle) else handle
     assert isinstance(handle, HttpHandle)
     send = next(handle.opening)
     assert isinstance(send, Send)
@@ -77,4 +79,22 @@ class FakeOllama(Ollama):
 
     def open_answer(self, prompt: str, stop: list[str]) -> Handle:
         self._asked.append(sent_by(super().open_answer(prompt, stop)))
+        return FakeHandle()
+
+
+class FakeChatOllama(ChatOllama):
+    """Another chat class, likewise."""
+
+    _asked: list[Send] = PrivateAttr(default_factory=list)
+
+    @property
+    def asked(self) -> list[Send]:
+        return self._asked
+
+    @property
+    def facts(self) -> ModelFacts:
+        return ModelFacts(512, frozenset({"completion", "tools"}))
+
+    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
+        self._asked.append(sent_by(super().open_answer(messages, stop, request)))
         return FakeHandle()

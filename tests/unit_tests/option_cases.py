@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .fakes import FakeChat, FakeOllama, FakeText
+from .fakes import FakeChat, FakeChatOllama, FakeOllama, FakeText
 
 
 @dataclass(frozen=True)
@@ -155,6 +155,8 @@ OLLAMA: Final = {
     "validate_model_on_init": Case(value=True, sent={}, changes=False),
     **_CONNECTION,
 }
+_GENERATE_ONLY: Final = frozenset({"system", "template", "suffix", "images", "raw", "context"})
+CHAT_OLLAMA: Final = {name: case for name, case in OLLAMA.items() if name not in _GENERATE_ONLY}
 SUBJECTS: Final = {
     "Llamafile": Subject(FakeText, LLAMAFILE, {"prompt": "Hi", "stop": [], "stream": True}, _ALIASES),
     "ChatLlamafile": Subject(
@@ -174,6 +176,20 @@ SUBJECTS: Final = {
         {
             "model": "llama2",
             "prompt": "Hi",
+            "options": {"stop": [], "num_ctx": 512},
+            "shift": False,
+            "truncate": False,
+            "stream": True,
+        },
+        {**_ALIASES, "reasoning": ("think", True)},
+        nested=True,
+    ),
+    "ChatOllama": Subject(
+        FakeChatOllama,
+        CHAT_OLLAMA,
+        {
+            "model": "llama2",
+            "messages": [{"role": "user", "content": "Hi"}],
             "options": {"stop": [], "num_ctx": 512},
             "shift": False,
             "truncate": False,

@@ -1,0 +1,96 @@
+"""The chat model on Ollama; Ollama applies the model's own template and reads its tool calls."""
+
+from typing import Any, Final, NoReturn
+
+from langchain_core.language_models import ModelProfile
+from typing_extensions import override
+
+from langchain_localllm.base.chat import LocalChatModel
+from langchain_localllm.base.engine import Handle
+from langchain_localllm.base.http import HttpHandle
+from langchain_localllm.base.messages import image_data, with_parsed_arguments
+from langchain_localllm.base.reading import AnswerReader, ReadHandle
+from langchain_localllm.base.tools import call_schema
+from langchain_localllm.errors import InvalidRequestError
+from langchain_localllm.runtimes.ollama.api import ChatDecoder, open_stream
+from langchain_localllm.runtimes.ollama.manage import OllamaModels
+from langchain_localllm.runtimes.ollama.options import OllamaOptions
+from langchain_localllm.templates.thinking import ThinkSplitter
+from langchain_localllm.templates.tool_calls import HERMES, JSON, ToolCallParser
+
+_FORCED: Final = "required"
+
+
+class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
+    """A chat model on Ollama, with tools, structured output, reasoning and images as far as the model has them.
+
+    A forced tool call (`tool_choice="any"`, or a tool's name) is enforced while the answer is decoded, by a JSON schema.
+
+    Example:
+        >>> from langchain_localllm import ChatOllama
+        >>> chat = ChatOllama(model="llama3.2", temperature=0, max_tokens=32)
+        >>> chat.model
+        'llama3.2'
+    """
+
+    @property
+    @override
+    def _llm_type(self) -> str:
+        return "chat-ollama"
+
+    @override
+    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
+        payload = self.payload()
+        payload["options"]["stop"] = stop
+        payload["messages"] = [_as_ollama(message) for message in with_parsed_arguments(messages)]
+        tools, choice = request.get("tools", []), request.get("tool_choice")
+        names, calls = [tool["function"]["name"] for tool in tools], None
+        if tools and choice != "none":
+            payload["tools"] = tools
+            calls = ToolCallParser(HERMES, names)  # Ollama hands out as text what it could not read
+        if choice == _FORCED:
+            payload["format"] = call_schema(tools)
+            calls = ToolCallParser(JSON, names)
+        elif wanted := request.get("response_format"):
+            payload["format"] = wanted["json_schema"]["schema"] if wanted["type"] == "json_schema" else "json"
+        handle = HttpHandle(self.client, open_stream(self, "/api/chat", payload), ChatDecoder(self))
+        return ReadHandle(handle, AnswerReader(ThinkSplitter(), calls))
+
+    @override
+    def get_token_ids(self, text: str) -> NoReturn:
+        """Ollama offers no tokenizer, so this raises; a result's `usage_metadata` holds the count of its prompt."""
+        raise InvalidRequestError(
+            "Ollama offers no tokenizer, so tokens cannot be counted before a call. A result counts them in its `usage_metadata`; "
+            "a llama.cpp server with the same file counts them beforehand."
+        )
+
+    @override
+    def _resolve_model_profile(self) -> ModelProfile | None:
+        """What the model can do, where `validate_model_on_init` asked the server for it."""
+        if (facts := self.facts) is None or facts.capabilities is None:
+            return None
+        return ModelProfile(
+            max_input_tokens=self.context_tokens,
+            tool_calling="tools" in facts.capabilities,
+            image_inputs="vision" in facts.capabilities,
+            reasoning_output="thinking" in facts.capabilities,
+        )
+
+
+def _as_ollama(message: dict[str, Any]) -> dict[str, Any]:
+    """A message in Ollama's form: text and images apart, thoughts and a tool's name under other keys."""
+    content = message.get("content") or ""
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    converted: dict[str, Any] = {
+        "role": message["role"],
+        "content": "\n".join(part["text"] for part in parts if part["type"] == "text"),
+    }
+    if images := [image_data(part) for part in parts if part["type"] == "image_url"]:
+        converted["images"] = images
+    if calls := message.get("tool_calls"):
+        converted["tool_calls"] = [{"function": call["function"]} for call in calls]
+    if thought := message.get("reasoning_content"):
+        converted["thinking"] = thought
+    if message["role"] == "tool" and "name" in message:
+        converted["tool_name"] = message["name"]
+    return converted
