@@ -66,14 +66,13 @@ def fit(text: Prompt, chat: Prompt, llm: Any) -> Prompt:
         if isinstance(model, BaseChatModel):
             _warn_of_tokens(chat, type(model).__name__)
         return chat
-    if _applies_template(model, options):
+    if applies_template(model, options):
         _warn_of_tokens(text, type(model).__name__)
         return _plain(text)
     if family_in(text_of(chat)):
         return chat
     about = look(model)
-    known = _own_template(about) or family_of(about).format
-    return _around(chat, about) if known else _plain(text)
+    return around(chat, about) if knows_format(about) else _plain(text)
 
 
 class ModelPrompt(StringPromptTemplate):
@@ -109,7 +108,8 @@ class ModelPrompt(StringPromptTemplate):
         return _written(with_parsed_arguments(without_images(to_openai(messages), "a text LLM")), self.about)
 
 
-def _around(inner: Prompt, about: About | None) -> ModelPrompt:
+def around(inner: Prompt, about: About | None) -> ModelPrompt:
+    """A prompt in the template or the format of the model that this is known of; without that, as plain text."""
     return ModelPrompt(
         inner=inner,
         about=about,
@@ -121,7 +121,7 @@ def _around(inner: Prompt, about: About | None) -> ModelPrompt:
 
 def _plain(prompt: Prompt) -> Prompt:
     """Chat prompts without the `System:` and `Human:` that LangChain would write before each message."""
-    return prompt if isinstance(prompt, StringPromptTemplate) else _around(prompt, None)
+    return prompt if isinstance(prompt, StringPromptTemplate) else around(prompt, None)
 
 
 def _as_prompt(prompt: str | Prompt) -> Prompt:
@@ -191,7 +191,12 @@ def _own_template(about: About) -> bool:
     return bool(about.template) and about.dialect == "jinja" and _has_jinja()
 
 
-def _applies_template(model: Any, options: dict[str, Any]) -> bool:
+def knows_format(about: About) -> bool:
+    """Whether a model's own template or the format of its family can be written."""
+    return _own_template(about) or family_of(about).name is not None
+
+
+def applies_template(model: Any, options: dict[str, Any]) -> bool:
     """Whether the engine puts a text prompt into a template by itself."""
     return runtime_of(model) == "ollama" and not options.get("raw", vars(model).get("raw"))
 

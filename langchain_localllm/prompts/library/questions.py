@@ -1,0 +1,57 @@
+"""Questions about documents."""
+
+from typing import Final
+
+from langchain_localllm.prompts.ready import ready
+
+QUESTION_ANSWERING: Final = ready(
+    "Answer the question from the passages alone. Where they have numbers, name those that you used in brackets, such as [1]. "
+    "If the passages do not tell, say: I don't know.",
+    "{context}\n\nQuestion: {question}",
+    "Answer:",
+)
+"""A question over passages: `context` and `question`."""
+
+QUESTION_MAP: Final = ready(
+    "Copy the sentences of the passage that help to answer the question, word for word. If there are none, say: Nothing.",
+    "{context}\n\nQuestion: {question}",
+    "Sentences:",
+)
+"""What one of many passages tells about a question: `context` and `question`."""
+
+QUESTION_COMBINE: Final = ready(
+    "Answer the question from these extracts of a long document alone. If they do not tell, say: I don't know.",
+    "{summaries}\n\nQuestion: {question}",
+    "Answer:",
+)
+"""An answer from what `QUESTION_MAP` found: `summaries` and `question`."""
+
+QUESTION_FIRST: Final = ready(
+    "Answer the question from the passage alone. If it does not tell, say: I don't know.",
+    "{context_str}\n\nQuestion: {question}",
+    "Answer:",
+)
+"""The first answer, which `QUESTION_REFINE` improves: `context_str` and `question`."""
+
+QUESTION_REFINE: Final = ready(
+    "You have an answer to a question, and one more passage. If the passage helps, write a better answer. "
+    "If not, repeat the answer.",
+    "Question: {question}\nAnswer so far: {existing_answer}\n\nPassage:\n{context_str}",
+    "Better answer:",
+)
+"""A better answer with one more passage: `question`, `existing_answer` and `context_str`."""
+
+QUESTION_WRITING: Final = ready(
+    "Write one question that the text answers, and its answer, as JSON of this form:\n"
+    '{{"question": "the question", "answer": "the answer"}}',
+    "{text}",
+    "JSON:",
+)
+"""A question and its answer for a reading test: `text`."""
+
+CONDENSE_QUESTION: Final = ready(
+    "Rewrite the last question so that it can be understood without the conversation. Write the question and nothing else.",
+    "Conversation:\n{chat_history}\n\nLast question: {question}",
+    "Question:",
+)
+"""A follow-up question made to stand alone: `chat_history` (a text) and `question`."""
