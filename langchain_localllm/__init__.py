@@ -9,6 +9,7 @@ from langchain_localllm._lazy import lazy_exports
 from langchain_localllm.runtimes import homes
 
 if TYPE_CHECKING:
+    from langchain_localllm.runtimes.gpt4all.embeddings import GPT4AllEmbeddings as GPT4AllEmbeddings
     from langchain_localllm.runtimes.gpt4all.llm import GPT4All as GPT4All
     from langchain_localllm.runtimes.llamafile.chat import ChatLlamafile as ChatLlamafile
     from langchain_localllm.runtimes.llamafile.embeddings import LlamafileEmbeddings as LlamafileEmbeddings

@@ -2,4 +2,10 @@
 
 from langchain_localllm._lazy import lazy_exports
 
-__getattr__, __dir__, __all__ = lazy_exports(__name__, {"GPT4All": "langchain_localllm.runtimes.gpt4all.llm"})
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "GPT4All": "langchain_localllm.runtimes.gpt4all.llm",
+        "GPT4AllEmbeddings": "langchain_localllm.runtimes.gpt4all.embeddings",
+    },
+)

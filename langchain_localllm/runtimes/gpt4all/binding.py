@@ -8,6 +8,9 @@ import ctypes
 import functools
 import importlib.metadata
 import os
+import re
+import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +19,10 @@ from langchain_localllm.errors import InvalidRequestError, MissingDependencyErro
 
 _VERSION: Final = "2.8."
 """C functions are called as this version has them."""
+_AT_FIRST_USE: Final = rb"Failed to load libllamamodel|gguf_init_from_file"
+"""Where there is no CUDA, the first use names its libraries as missing; that use is ours, with no file."""
+_ONE_AT_A_TIME: Final = threading.Lock()
+"""Standard error belongs to the process."""
 _ONLY_THE_PROMPT: Final = b"%1%2"
 """A template for prompt and answer; without the `%2`, the engine would read two line ends after each answer."""
 
@@ -34,26 +41,34 @@ def binding() -> Any:
         raise MissingDependencyError('GPT4All needs the gpt4all package: pip install "langchain-localllm[gpt4all]".') from None
     if not version.startswith(_VERSION):
         raise MissingDependencyError(f'gpt4all {version} is installed, but 2.8.2 is needed: pip install "gpt4all>=2.8.2,<2.9".')
-    with _no_standard_error():  # where there is no CUDA, the first use names its libraries as missing
+    with without_lines(_AT_FIRST_USE):
         _pyllmodel.llmodel.llmodel_model_create2(b"", b"kompute", ctypes.byref(ctypes.c_char_p()))
     return _pyllmodel
 
 
 @contextlib.contextmanager
-def _no_standard_error() -> Iterator[None]:
-    try:
-        kept = os.dup(2)
-    except OSError:  # there is none
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+def without_lines(noise: bytes) -> Iterator[None]:
+    """Keeps lines that the C library writes to standard error from the user; what else is written meanwhile comes after it.
+
+    Args:
+        noise: A pattern that such lines match.
+    """
+    with contextlib.ExitStack() as ending:
+        ending.enter_context(_ONE_AT_A_TIME)
+        try:
+            kept = os.dup(2)
+        except OSError:  # there is no standard error
+            yield
+            return
+        ending.callback(os.close, kept)
+        caught = ending.enter_context(tempfile.TemporaryFile())
+        os.dup2(caught.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            caught.seek(0)
+            os.write(2, b"".join(line for line in caught if not re.search(noise, line)))
 
 
 def load_model(path: Path, *, n_ctx: int, ngl: int, device: str | None) -> Any:

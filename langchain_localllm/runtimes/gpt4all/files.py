@@ -33,7 +33,18 @@ def model_file(model: str, *, allow_download: bool = False) -> Path:
         for name in (path.name, f"{path.name}.gguf"):
             if (folder / name).is_file():
                 return folder / name
-    return _fetch(path.name, folders[-1]) if allow_download else path
+    if allow_download:
+        return _fetch(path.name, folders[-1])
+    return path
+
+
+def check_there(path: Path) -> None:
+    """Raises `ModelFileError` for a bare name without a file, with what can be done."""
+    if path.parent == Path() and not path.exists():
+        raise ModelFileError(
+            f"There is no model file {path}, neither here nor in {models_folder()}. Give the path of a GGUF file, or "
+            "allow_download=True to fetch it from gpt4all.io."
+        )
 
 
 def _fetch(name: str, folder: Path) -> Path:
@@ -52,7 +63,11 @@ def _fetch(name: str, folder: Path) -> Path:
         raise ModelFileError(f"gpt4all.io did not give {name}: {error}. Is the name right?") from None
 
 
-def refuse_embedding_model(path: Path, info: GGUFInfo) -> None:
-    """Raises `ModelFileError` for a model that makes vectors and no text."""
-    if info.architecture in _EMBEDDING_ARCHITECTURES:
-        raise ModelFileError(f"{path} makes embeddings and no text: use it with GPT4AllEmbeddings.")
+def check_kind(path: Path, info: GGUFInfo, *, embeds: bool) -> None:
+    """Raises `ModelFileError` where vectors are wanted of a model that makes text, or the other way round."""
+    if (info.architecture in _EMBEDDING_ARCHITECTURES) is embeds:
+        return
+    if embeds:
+        known = " and ".join(sorted(_EMBEDDING_ARCHITECTURES))
+        raise ModelFileError(f"{path} is a model for text ({info.architecture}), and GPT4All embeds with {known} only.")
+    raise ModelFileError(f"{path} makes embeddings and no text: use it with GPT4AllEmbeddings.")

@@ -17,7 +17,7 @@ from langchain_localllm.base.threads import default_threads
 from langchain_localllm.models.gguf_check import check_gguf
 from langchain_localllm.runtimes.gpt4all.answers import Request
 from langchain_localllm.runtimes.gpt4all.engine import GPT4AllEngine
-from langchain_localllm.runtimes.gpt4all.files import model_file, refuse_embedding_model
+from langchain_localllm.runtimes.gpt4all.files import check_kind, check_there, model_file
 
 _MOST_CONTEXT: Final = 8192
 _DEFAULTS: Final = {
@@ -34,22 +34,61 @@ _DEFAULTS: Final = {
 _NOT_SAMPLING: Final = frozenset({"max_tokens", "temperature"})
 
 
-def _as_text(path: Any) -> Any:
+def as_text(path: Any) -> Any:
+    """A path as text; anything else as it is, for the check that follows."""
     return os.fspath(path) if isinstance(path, os.PathLike) else path
 
 
-class GPT4AllOptions(InProcessOptions, SamplingOptions):
-    """What the text and the chat class share."""
+class ModelOptions(InProcessOptions):
+    """The model file and how it is computed, for classes of every kind."""
 
     LOADING: ClassVar[frozenset[str]] = frozenset({"device", "model", "n_ctx", "ngl"})
-    NOT_IN_KEY: ClassVar[frozenset[str]] = InProcessOptions.NOT_IN_KEY | {
-        "allow_download",
-        "device",
-        "n_batch",
-        "n_threads",
-        "ngl",
-        "stop",
-    }
+    NOT_IN_KEY: ClassVar[frozenset[str]] = InProcessOptions.NOT_IN_KEY | {"allow_download", "device", "n_threads", "ngl"}
+    EMBEDS: ClassVar[bool] = False
+    """Whether the class makes embeddings, and no text."""
+
+    model: Annotated[str | Path, BeforeValidator(as_text)]
+    """Path of a GGUF file, or the name of one in `~/.cache/gpt4all`."""
+    allow_download: bool = False
+    """Whether a model that is not there is fetched from gpt4all.io. Otherwise nothing reaches the network."""
+    device: str | None = "cpu"
+    """`cpu`, `gpu`, `cuda`, `kompute`, `nvidia`, `amd`, or a name that `gpt4all.GPT4All.list_gpus()` gives; `None` is Metal on
+    a Mac, else `cpu`."""
+    ngl: int = Field(default=100, ge=0)
+    """Layers on the GPU."""
+    n_ctx: int | None = Field(default=None, ge=8)
+    """Context in tokens. Default: the model's own, at most 8,192."""
+    n_threads: int | None = Field(default=None, ge=1)
+    """Threads to compute with. Default: 1 for a file below 100 MB (more are slower there), else one per physical core."""
+
+    @property
+    def path(self) -> Path:
+        """The model's file, which may not be there."""
+        return model_file(str(self.model))
+
+    @property
+    def threads(self) -> int:
+        """Threads to compute with."""
+        return self.n_threads or default_threads(self.path)
+
+    @override
+    def loading_key(self) -> Hashable:
+        return (self.path.resolve(), self.n_ctx, self.ngl, self.device, self.EMBEDS)
+
+    @override
+    def load(self) -> GPT4AllEngine:
+        path = model_file(str(self.model), allow_download=self.allow_download)
+        check_there(path)
+        info = check_gguf(path)
+        check_kind(path, info, embeds=self.EMBEDS)
+        n_ctx = self.n_ctx or min(info.context_length or _MOST_CONTEXT, _MOST_CONTEXT)
+        return GPT4AllEngine(path, n_ctx=n_ctx, ngl=self.ngl, device=self.device)
+
+
+class GPT4AllOptions(ModelOptions, SamplingOptions):
+    """What the text and the chat class share."""
+
+    NOT_IN_KEY: ClassVar[frozenset[str]] = ModelOptions.NOT_IN_KEY | {"n_batch", "stop"}
     _NEVER: ClassVar[str] = "the gpt4all package has no such setting, and never read it."
     RETIRED: ClassVar[Mapping[str, str]] = {
         "backend": "the engine finds the architecture in the file.",
@@ -74,19 +113,6 @@ class GPT4AllOptions(InProcessOptions, SamplingOptions):
         "logprobs": "its engine does not tell. LlamaCpp and Llamafile do, with the same file.",
     }
 
-    model: Annotated[str | Path, BeforeValidator(_as_text)]
-    """Path of a GGUF file, or the name of one in `~/.cache/gpt4all`."""
-    allow_download: bool = False
-    """Whether a model that is not there is fetched from gpt4all.io. Otherwise nothing reaches the network."""
-    device: str | None = "cpu"
-    """`cpu`, `gpu`, `cuda`, `kompute`, `nvidia`, `amd`, or a name that `gpt4all.GPT4All.list_gpus()` gives; `None` is Metal on
-    a Mac, else `cpu`."""
-    ngl: int = Field(default=100, ge=0)
-    """Layers on the GPU."""
-    n_ctx: int | None = Field(default=None, ge=8)
-    """Context in tokens. Default: the model's own, at most 8,192."""
-    n_threads: int | None = Field(default=None, ge=1)
-    """Threads to compute with. Default: 1 for a file below 100 MB (more are slower there), else one per physical core."""
     n_batch: int | None = Field(default=None, ge=1)
     """Tokens of the prompt that are read at a time; the engine takes 128 at most, which is the default."""
     min_p: float | None = Field(default=None, ge=0, le=1)
@@ -96,23 +122,6 @@ class GPT4AllOptions(InProcessOptions, SamplingOptions):
     repeat_last_n: int | None = Field(default=None, ge=-1)
     """Tokens that `repeat_penalty` looks back at; -1 is the whole context. Default 64."""
 
-    @property
-    def path(self) -> Path:
-        """The model's file, which may not be there."""
-        return model_file(str(self.model))
-
-    @override
-    def loading_key(self) -> Hashable:
-        return (self.path.resolve(), self.n_ctx, self.ngl, self.device)
-
-    @override
-    def load(self) -> GPT4AllEngine:
-        path = model_file(str(self.model), allow_download=self.allow_download)
-        info = check_gguf(path)
-        refuse_embedding_model(path, info)
-        n_ctx = self.n_ctx or min(info.context_length or _MOST_CONTEXT, _MOST_CONTEXT)
-        return GPT4AllEngine(path, n_ctx=n_ctx, ngl=self.ngl, device=self.device)
-
     def request(self, prompt: str, stop: list[str]) -> Request:
         """The request for a prompt, with the defaults where an option is not set."""
         chosen = _DEFAULTS | {name: value for name in _DEFAULTS if (value := getattr(self, name)) is not None}
@@ -121,6 +130,6 @@ class GPT4AllOptions(InProcessOptions, SamplingOptions):
             stop=stop,
             max_tokens=int(chosen["max_tokens"]),
             seed=self.seed,
-            threads=self.n_threads or default_threads(self.path),
+            threads=self.threads,
             sampling={"temp": chosen["temperature"], **{name: chosen[name] for name in _DEFAULTS.keys() - _NOT_SAMPLING}},
         )

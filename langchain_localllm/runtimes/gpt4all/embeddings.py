@@ -1,0 +1,92 @@
+"""Embeddings by GPT4All."""
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import Future
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from typing_extensions import override
+
+from langchain_localllm.base.embeddings import LocalEmbeddings
+from langchain_localllm.errors import CallTimeoutError, InvalidOptionError
+from langchain_localllm.runtimes.gpt4all.options import ModelOptions, as_text
+from langchain_localllm.runtimes.gpt4all.vectors import Vectors, embed
+
+DEFAULT_MODEL: Final = "all-MiniLM-L6-v2.gguf2.f16.gguf"
+
+
+def _or_default(model: Any) -> Any:
+    return DEFAULT_MODEL if model is None else as_text(model)
+
+
+def _always(normalize: bool) -> bool:
+    if not normalize:
+        raise InvalidOptionError("GPT4All gives vectors of length 1 only. Leave `normalize` out, or use LlamafileEmbeddings.")
+    return normalize
+
+
+class GPT4AllEmbeddings(ModelOptions, LocalEmbeddings):
+    """Embeddings by GPT4All, in this process, with a model of the architecture bert or nomic-bert.
+
+    Example:
+        >>> from langchain_localllm import GPT4AllEmbeddings
+        >>> from langchain_localllm.models import tiny_embedding_model
+        >>> with GPT4AllEmbeddings(model=tiny_embedding_model()) as embeddings:
+        ...     vectors = embeddings.embed_documents(["a lamp", "a boat"])
+        >>> len(vectors)
+        2
+    """
+
+    EMBEDS: ClassVar[bool] = True
+    ALIASES: ClassVar[Mapping[str, str]] = {"model_name": "model", "request_timeout": "timeout"}
+    RETIRED: ClassVar[Mapping[str, str]] = {
+        "client": "the model is loaded by itself, and shared by the objects that use it.",
+        "model_type": "the engine finds the architecture in the file.",
+        "verbose": "nothing is printed.",
+    }
+
+    model: Annotated[str | Path, BeforeValidator(_or_default)] = DEFAULT_MODEL
+    """Path of a GGUF file, or the name of one in `~/.cache/gpt4all`. The default is that of the package."""
+    batch_size: int = Field(default=16, ge=1)
+    """Texts sent to the engine at a time. More are slower, since its attention spans them all."""
+    normalize: Annotated[bool, AfterValidator(_always)] = True
+    """Vectors always have length 1, since the package scales them."""
+
+    @classmethod
+    @override
+    def _canonical(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """With what `langchain_community` handed to the package in a dict of its own."""
+        more = dict(given.get("gpt4all_kwargs") or {})
+        folder = more.pop("model_path", None)
+        named = super()._canonical({name: value for name, value in {**given, **more}.items() if name != "gpt4all_kwargs"})
+        if folder is not None and "model" in named:
+            named["model"] = Path(folder, named["model"])
+        return named
+
+    @override
+    def _embed(self, texts: list[str]) -> Vectors:
+        future = self._begin(texts)
+        try:
+            return future.result(self.timeout)
+        except TimeoutError:
+            future.cancel()
+            raise self._late() from None
+
+    @override
+    async def _aembed(self, texts: list[str]) -> Vectors:
+        try:
+            async with asyncio.timeout(self.timeout):
+                return await asyncio.wrap_future(self._begin(texts))
+        except TimeoutError:
+            raise self._late() from None
+
+    def _begin(self, texts: list[str]) -> Future[Vectors]:
+        future: Future[Vectors] = Future()
+        self.engine.submit(partial(embed, texts, self.threads, future))
+        return future
+
+    def _late(self) -> CallTimeoutError:
+        return CallTimeoutError(f"The vectors were not there after {self.timeout:g} seconds. Raise `timeout`.")
