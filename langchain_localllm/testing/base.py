@@ -1,13 +1,13 @@
 """What a suite must be told of the class it tests."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import pytest
 from langchain_core.language_models import BaseLLM
 
-from langchain_localllm.testing.paths import PATHS
+from langchain_localllm.testing.paths import PATHS, one_event_loop
 
 _PACKAGE: Final = f"{__package__}."
 
@@ -102,6 +102,11 @@ class LLMTests:
 
 class IntegrationTests(LLMTests):
     """What the tests that call the model share."""
+
+    @pytest.fixture(autouse=True)
+    def _loop(self) -> Iterator[None]:
+        with one_event_loop():
+            yield
 
     @property
     def prompt(self) -> str:

@@ -11,10 +11,10 @@ import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 
 from langchain_localllm.testing.base import IntegrationTests, each_path, on_paths
-from langchain_localllm.testing.paths import BATCH_PATHS, PATHS
+from langchain_localllm.testing.paths import BATCH_PATHS, PATHS, run
 from langchain_localllm.testing.recorder import Recorder
 
-_TRIES: Final = 3
+_TRIES: Final = 5
 
 
 class FaultTests(IntegrationTests):
@@ -47,7 +47,7 @@ class FaultTests(IntegrationTests):
         if path == "batch":
             good, bad = llm.batch(prompts, return_exceptions=True)
         else:
-            good, bad = asyncio.run(llm.abatch(prompts, return_exceptions=True))
+            good, bad = run(llm.abatch(prompts, return_exceptions=True))
         assert good == llm.invoke(self.prompt)
         assert isinstance(bad, Exception)
 
@@ -69,10 +69,12 @@ class FaultTests(IntegrationTests):
         If this test fails, close the engine's answer in a `finally` of the generator; a thread that reads it must be told to end.
         """
 
-        def leave(llm: Any) -> None:
+        def leave(llm: Any, _: float) -> float:
             stream = llm.stream(self.prompt)
             next(stream)
+            left = time.perf_counter()
             stream.close()
+            return left
 
         self._check_ends(leave)
 
@@ -82,12 +84,14 @@ class FaultTests(IntegrationTests):
         If this test fails, write `_astream` itself: LangChain's default reads `_stream` in a thread.
         """
 
-        async def leave(llm: Any) -> None:
+        async def leave(llm: Any) -> float:
             stream = llm.astream(self.prompt)
             await anext(stream)
+            left = time.perf_counter()
             await stream.aclose()
+            return left
 
-        self._check_ends(lambda llm: asyncio.run(leave(llm)))
+        self._check_ends(lambda llm, _: run(leave(llm)))
 
     def test_cancelling_a_call(self) -> None:
         """Cancelling an `ainvoke` ends the engine's work.
@@ -95,35 +99,32 @@ class FaultTests(IntegrationTests):
         If this test fails, write `_agenerate` on `_astream`: a thread cannot be cancelled.
         """
 
-        async def leave(llm: Any, after: float) -> None:
+        async def leave(llm: Any, after: float) -> float:
             task = asyncio.ensure_future(llm.ainvoke(self.prompt))
             await asyncio.sleep(after)
+            left = time.perf_counter()
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+            return left
 
-        whole = self._seconds_of_whole()
-        self._check_ends(lambda llm: asyncio.run(leave(llm, 0.1 * whole)))
+        self._check_ends(lambda llm, whole: run(leave(llm, 0.1 * whole)))
 
-    def _check_ends(self, leave: Callable[[Any], None]) -> None:
-        """Whether the engine is free in much less time than the whole answer takes; a busy machine gets three tries."""
-        llm, whole = self.make(**self.long_answer), self._seconds_of_whole()
+    def _check_ends(self, leave: Callable[[Any, float], float]) -> None:
+        """Whether the engine is free much sooner than the whole answer takes; a busy machine gets some tries."""
+        llm = self.make(**self.long_answer)
+        llm.invoke(self.prompt)  # so that the prompt is known to a cache, if there is one
         waits = []
         for _ in range(_TRIES):
             started = time.perf_counter()
-            leave(llm)
+            llm.invoke(self.prompt)
+            whole = time.perf_counter() - started
+            left = leave(llm, whole)
             self._wait_until_free()
-            waits.append(time.perf_counter() - started)
-            if waits[-1] < 0.6 * whole:
+            waits.append((time.perf_counter() - left) / whole)
+            if waits[-1] < 0.5:
                 return
-        pytest.fail(f"the engine was free after {min(waits):.2f} s; the whole answer takes {whole:.2f} s")
-
-    def _seconds_of_whole(self) -> float:
-        llm = self.make(**self.long_answer)
-        llm.invoke(self.prompt)  # so that nothing is loaded or in no cache
-        started = time.perf_counter()
-        llm.invoke(self.prompt)
-        return time.perf_counter() - started
+        pytest.fail(f"the engine worked on for {min(waits):.0%} of the time that the whole answer takes")
 
     def _wait_until_free(self) -> None:
         if self.engine_is_busy() is None:
@@ -169,7 +170,7 @@ class FaultTests(IntegrationTests):
             return await calls, await streams
 
         alone = [llm.invoke(prompt) for prompt in self.prompts]
-        assert asyncio.run(together()) == (alone, alone)
+        assert run(together()) == (alone, alone)
 
     def test_event_loop_is_free(self) -> None:
         """While the model answers an `ainvoke`, other tasks of the event loop go on.
@@ -190,7 +191,7 @@ class FaultTests(IntegrationTests):
             await tick(task)
             return time.perf_counter() - started
 
-        assert asyncio.run(both()) > 2 * max(pauses)
+        assert run(both()) > 2 * max(pauses)
 
     def test_second_event_loop(self, llm: Any) -> None:
         """The same object works in a second `asyncio.run`.

@@ -1,14 +1,34 @@
 """The nine ways to call a model. Each takes a model, a prompt and what a call may carry, and gives the answer's text."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+import contextlib
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from typing import Any, Final, TypeVar
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
 
 Path = Callable[..., str]
+T = TypeVar("T")
+
+_runners: Final[list[asyncio.Runner]] = []
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run async code: in the event loop of `one_event_loop`, else in one of its own."""
+    return _runners[-1].run(work) if _runners else asyncio.run(work)
+
+
+@contextlib.contextmanager
+def one_event_loop() -> Iterator[None]:
+    """Within this, all async paths share an event loop, so that a fault of a second loop does not hide others."""
+    with asyncio.Runner() as runner:
+        _runners.append(runner)
+        try:
+            yield
+        finally:
+            _runners.remove(runner)
 
 
 def _text(answer: Any) -> str:
@@ -21,8 +41,8 @@ def invoke(model: Any, prompt: str, config: RunnableConfig | None = None, **kwar
 
 
 def ainvoke(model: Any, prompt: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
-    """By `ainvoke`, in an event loop of its own as all async paths."""
-    return _text(asyncio.run(model.ainvoke(prompt, config, **kwargs)))
+    """By `ainvoke`."""
+    return _text(run(model.ainvoke(prompt, config, **kwargs)))
 
 
 def stream(model: Any, prompt: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
@@ -36,7 +56,7 @@ def astream(model: Any, prompt: str, config: RunnableConfig | None = None, **kwa
     async def collect() -> str:
         return "".join([_text(chunk) async for chunk in model.astream(prompt, config, **kwargs)])
 
-    return asyncio.run(collect())
+    return run(collect())
 
 
 def batch(model: Any, prompt: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
@@ -48,7 +68,7 @@ def batch(model: Any, prompt: str, config: RunnableConfig | None = None, **kwarg
 
 def abatch(model: Any, prompt: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
     """By `abatch`, of the same prompt twice."""
-    first, second = asyncio.run(model.abatch([prompt, prompt], config, **kwargs))
+    first, second = run(model.abatch([prompt, prompt], config, **kwargs))
     assert _text(first) == _text(second)
     return _text(first)
 
@@ -67,7 +87,7 @@ def generate(model: Any, prompt: str, config: RunnableConfig | None = None, **kw
 def agenerate(model: Any, prompt: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
     """By `agenerate`."""
     prompts, arguments = _for_generate(model, prompt, config, kwargs)
-    return str(asyncio.run(model.agenerate(prompts, **arguments)).generations[0][0].text)
+    return str(run(model.agenerate(prompts, **arguments)).generations[0][0].text)
 
 
 def astream_events(model: Any, prompt: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
@@ -78,7 +98,7 @@ def astream_events(model: Any, prompt: str, config: RunnableConfig | None = None
         kinds = {"on_llm_stream", "on_chat_model_stream"}
         return "".join([_text(event["data"]["chunk"]) async for event in events if event["event"] in kinds])
 
-    return asyncio.run(collect())
+    return run(collect())
 
 
 PATHS: Final[Mapping[str, Path]] = {

@@ -1,13 +1,12 @@
 """Standard tests: tokens reach those who listen."""
 
-import asyncio
 import time
 from typing import Any
 
 import pytest
 
 from langchain_localllm.testing.base import IntegrationTests, each_path, on_paths
-from langchain_localllm.testing.paths import ASYNC_PATHS, BATCH_PATHS, PATHS
+from langchain_localllm.testing.paths import ASYNC_PATHS, BATCH_PATHS, PATHS, run
 from langchain_localllm.testing.recorder import AsyncRecorder, Recorder
 
 
@@ -60,7 +59,7 @@ class StreamingTests(IntegrationTests):
         async def collect() -> list[str]:
             return [text async for text in llm.astream(self.prompt)]
 
-        assert all(llm.stream(self.prompt) if path == "stream" else asyncio.run(collect()))
+        assert all(llm.stream(self.prompt) if path == "stream" else run(collect()))
 
     @each_path
     def test_first_token_comes_early(self, path: str) -> None:
@@ -84,7 +83,7 @@ class StreamingTests(IntegrationTests):
         """
         notes = Recorder()
         llm = self.make(callbacks=[notes])
-        answers = llm.batch(self.prompts) if path == "batch" else asyncio.run(llm.abatch(self.prompts))
+        answers = llm.batch(self.prompts) if path == "batch" else run(llm.abatch(self.prompts))
         assert sorted(notes.texts) == sorted(answers)
 
 

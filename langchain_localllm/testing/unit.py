@@ -63,7 +63,7 @@ class LLMUnitTests(LLMTests):
         handler = BaseCallbackHandler()
         assert self.make(callbacks=[handler]).callbacks == [handler]
 
-    def test_arguments_unchanged(self) -> None:
+    def test_constructor_arguments_unchanged(self) -> None:
         """The constructor does not change the caller's dicts and lists.
 
         If this test fails, copy what you change: `{**kwargs}` instead of `kwargs.pop`.

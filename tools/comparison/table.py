@@ -1,0 +1,69 @@
+"""From outcomes to the page in the docs, and back."""
+
+import datetime as dt
+import importlib.metadata
+from pathlib import Path
+from typing import Final
+
+from langchain_localllm.testing import LLMIntegrationTests, LLMUnitTests
+from tools.comparison.run import SECONDS, Outcomes
+from tools.comparison.subjects import SUBJECTS
+
+PAGE: Final = Path(__file__).parents[2] / "docs/comparison.md"
+
+_PAGE: Final = """# Comparison
+
+What the standard suite for text LLMs finds in this package's classes and in those that they replace, all on the same real engines
+with the same tiny model. The docstrings of the tests in `langchain_localllm/testing` tell what each checks.
+
+✓ all cases of the test pass · ✗ all fail · ✗ 2/9: 2 of 9 cases fail, most often one for each path, such as `ainvoke` ·
+crash: a case ends the process · hang: a case was not over after {seconds} seconds · n/a: the class does not offer it
+
+{tables}
+
+Made on {date} with {versions}, by `python -m tools.comparison`, which runs each case in a process of its own.
+"""
+
+
+def standard_tests() -> list[str]:
+    """The tests of both suites, in the order of the source."""
+    classes = [LLMUnitTests, *reversed(LLMIntegrationTests.__mro__)]
+    names = dict.fromkeys(name for suite in classes for name in vars(suite))
+    return [name for name in names if name.startswith("test_") and "OVERRIDE" not in name]
+
+
+def cell(outcomes: list[str]) -> str:
+    """What the table says of a test on a class."""
+    for word, shown in (("crashed", "crash"), ("hung", "hang")):
+        if word in outcomes:
+            return shown
+    if set(outcomes) == {"skipped"}:
+        return "n/a"
+    failed = outcomes.count("failed")
+    if failed in {0, len(outcomes)}:
+        return "✗" if failed else "✓"
+    return f"✗ {failed}/{len(outcomes)}"
+
+
+def write(outcomes: Outcomes) -> None:
+    """Write the page."""
+    packages = sorted({subject.package for subject in SUBJECTS} | {"langchain-core", "gpt4all", "llama_cpp_python", "xllamacpp"})
+    versions = ", ".join(f"{package} {importlib.metadata.version(package)}" for package in packages)
+    date = dt.datetime.now(tz=dt.UTC).date()
+    PAGE.write_text(_PAGE.format(seconds=SECONDS, tables=_table(outcomes), date=date, versions=versions), encoding="utf-8")
+
+
+def _table(outcomes: Outcomes) -> str:
+    lines = ["| test | " + " | ".join(f"{subject.name} <br> {subject.package}" for subject in SUBJECTS) + " |"]
+    lines.append("|---" * (len(SUBJECTS) + 1) + "|")
+    for test in standard_tests():
+        cells = [cell(outcomes[test, subject.place]) for subject in SUBJECTS]
+        lines.append(f"| `{test}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def read() -> dict[tuple[str, str], str]:
+    """What the page says: test and subject to cell."""
+    rows = [line.strip("|").split("|") for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `test_")]
+    places = [subject.place for subject in SUBJECTS]
+    return {(test.strip(" `"), place): said.strip() for test, *cells in rows for place, said in zip(places, cells, strict=True)}
