@@ -2,14 +2,14 @@
 
 import json
 import secrets
-from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Sequence
 from contextlib import aclosing, closing
 from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_localllm.base.engine import Handle, Piece
 from langchain_localllm.templates.thinking import Split, ThinkSplitter
-from langchain_localllm.templates.tool_calls import ToolCallParser, WrittenCall
+from langchain_localllm.templates.tool_calls import HERMES, JSON, ToolCallParser, WrittenCall
 
 
 class AnswerReader:
@@ -109,6 +109,16 @@ def _unreadable_end(text: str) -> str:
             open_brackets.pop()
     wrong = "]" if open_brackets[-1:] == ["{"] else "}"
     return ("\\" if escaped else "") + ('"' if in_string else "") + wrong
+
+
+def reader(tools: Sequence[dict[str, Any]], choice: str | None) -> AnswerReader:
+    """What reads the answers of a server, which reads calls and thoughts itself as far as it can.
+
+    A forced call comes as JSON; calls that the server could not read, or did not try to, come as text.
+    """
+    names = [tool["function"]["name"] for tool in tools]
+    form = JSON if choice == "required" else HERMES
+    return AnswerReader(ThinkSplitter(), ToolCallParser(form, names) if names and choice != "none" else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from langchain_localllm import ChatLlamafile, ChatOllama, Llamafile, Ollama
 from langchain_localllm.base.engine import Finish, Handle, Piece
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.reading import ReadHandle
+from langchain_localllm.runtimes.llamafile.facts import ServerFacts
 from langchain_localllm.runtimes.ollama.options import ModelFacts
 from langchain_localllm.transport.plan import Send
 
@@ -50,10 +51,21 @@ class FakeText(Llamafile):
         return FakeHandle()
 
 
+class _AnyServer(dict[str, ServerFacts]):
+    """Knows of every address that the server there speaks OpenAI's API only."""
+
+    def __contains__(self, _: object) -> bool:
+        return True
+
+    def __missing__(self, _: str) -> ServerFacts:
+        return ServerFacts(llama_cpp=False)
+
+
 class FakeChat(ChatLlamafile):
     """A chat class; `asked` holds what was sent, of its copies too."""
 
     _asked: list[Send] = PrivateAttr(default_factory=list)
+    _facts: dict[str, ServerFacts] = PrivateAttr(default_factory=_AnyServer)
 
     @property
     def asked(self) -> list[Send]:

@@ -222,7 +222,7 @@ class ChatDecoder(_EventDecoder):
         delta = choice.get("delta") or {}
         piece = Piece(
             delta.get("content") or "",
-            reasoning=delta.get("reasoning_content") or "",
+            reasoning=delta.get("reasoning_content") or delta.get("reasoning") or "",  # the latter from newer vLLMs
             tool_calls=[_tool_call(call) for call in delta["tool_calls"]] if delta.get("tool_calls") else None,
             logprobs=(choice.get("logprobs") or {}).get("content"),
         )

@@ -2,17 +2,26 @@
 
 from typing import Any
 
+from pydantic import PrivateAttr
 from typing_extensions import override
 
 from langchain_localllm.base.chat import LocalChatModel
 from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.http import HttpHandle
+from langchain_localllm.base.json_schema import enforceable
+from langchain_localllm.base.reading import ReadHandle, reader
+from langchain_localllm.base.tools import call_schema
+from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.runtimes.llamafile.api import ChatDecoder, ErrorReader, open_stream, tokenize
+from langchain_localllm.runtimes.llamafile.facts import ServerFacts, server_facts
 from langchain_localllm.runtimes.llamafile.options import LlamafileOptions
+from langchain_localllm.transport.plan import Plan
 
 
 class ChatLlamafile(LlamafileOptions, LocalChatModel):
-    """A chat model on a llamafile, or on any server that speaks llama.cpp's API.
+    """A chat model on a llamafile, on llama.cpp's server, or on any other that speaks OpenAI's API: LM Studio, vLLM, ...
+
+    A forced tool call (`tool_choice="any"`, or a tool's name) is enforced while llama.cpp decodes, by a JSON schema.
 
     Example:
         >>> from langchain_localllm import ChatLlamafile, LocalServer
@@ -23,6 +32,8 @@ class ChatLlamafile(LlamafileOptions, LocalChatModel):
         >>> answer.response_metadata["finish_reason"]
         'stop'
     """
+
+    _facts: dict[str, ServerFacts] = PrivateAttr(default_factory=dict)  # by address; copies share it
 
     @property
     @override
@@ -42,10 +53,32 @@ class ChatLlamafile(LlamafileOptions, LocalChatModel):
             payload["max_tokens"] = payload.pop("n_predict")
         if probs := payload.pop("n_probs", None):
             payload |= {"logprobs": True, "top_logprobs": probs}
-        opening = open_stream(self, "/v1/chat/completions", payload)
-        return HttpHandle(self.client, opening, ChatDecoder(ErrorReader(self.client.address.url)))
+        if "tools" in payload:
+            payload["tools"] = enforceable(payload["tools"])
+        decoder = ChatDecoder(ErrorReader(self.client.address.url))
+        handle = HttpHandle(self.client, self._opening(payload), decoder)
+        return ReadHandle(handle, reader(request.get("tools", ()), request.get("tool_choice")))
+
+    def _opening(self, payload: dict[str, Any]) -> Plan[Any]:
+        """Send the request, in the way of the server where that matters: which server it is, is asked only then."""
+        forced, images = payload.get("tool_choice") == "required", _hold_images(payload["messages"])
+        if forced or images:
+            facts = yield from server_facts(self, self._facts)
+            if images and facts.sees is False:
+                raise InvalidRequestError(
+                    f"The model at {self.base_url} does not see images. Start the server with its `--mmproj`."
+                )
+            if forced and facts.llama_cpp:  # it lets text come before a call that is required, and text without end is no call
+                form = {"type": "json_schema", "json_schema": {"name": "call", "schema": call_schema(payload["tools"])}}
+                payload = {**payload, "tool_choice": "none", "response_format": form}
+        return (yield from open_stream(self, "/v1/chat/completions", payload))
 
     @override
     def get_token_ids(self, text: str) -> list[int]:
         """The text's token ids, by the model's own tokenizer."""
         return self.client.run(tokenize(self, text))
+
+
+def _hold_images(messages: list[dict[str, Any]]) -> bool:
+    contents = (message.get("content") for message in messages)
+    return any(part["type"] == "image_url" for content in contents if isinstance(content, list) for part in content)

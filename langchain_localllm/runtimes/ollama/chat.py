@@ -9,14 +9,12 @@ from langchain_localllm.base.chat import LocalChatModel
 from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.messages import image_data, with_parsed_arguments
-from langchain_localllm.base.reading import AnswerReader, ReadHandle
+from langchain_localllm.base.reading import ReadHandle, reader
 from langchain_localllm.base.tools import call_schema
 from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.runtimes.ollama.api import ChatDecoder, open_stream
 from langchain_localllm.runtimes.ollama.manage import OllamaModels
 from langchain_localllm.runtimes.ollama.options import OllamaOptions
-from langchain_localllm.templates.thinking import ThinkSplitter
-from langchain_localllm.templates.tool_calls import HERMES, JSON, ToolCallParser
 
 _FORCED: Final = "required"
 
@@ -44,17 +42,14 @@ class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
         payload["options"]["stop"] = stop
         payload["messages"] = [_as_ollama(message) for message in with_parsed_arguments(messages)]
         tools, choice = request.get("tools", []), request.get("tool_choice")
-        names, calls = [tool["function"]["name"] for tool in tools], None
         if tools and choice != "none":
             payload["tools"] = tools
-            calls = ToolCallParser(HERMES, names)  # Ollama hands out as text what it could not read
         if choice == _FORCED:
             payload["format"] = call_schema(tools)
-            calls = ToolCallParser(JSON, names)
         elif wanted := request.get("response_format"):
             payload["format"] = wanted["json_schema"]["schema"] if wanted["type"] == "json_schema" else "json"
         handle = HttpHandle(self.client, open_stream(self, "/api/chat", payload), ChatDecoder(self))
-        return ReadHandle(handle, AnswerReader(ThinkSplitter(), calls))
+        return ReadHandle(handle, reader(tools, choice))
 
     @override
     def get_token_ids(self, text: str) -> NoReturn:

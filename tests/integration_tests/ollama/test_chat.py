@@ -48,7 +48,7 @@ class House(BaseModel):
 
 @pytest.fixture
 def chat(url: str) -> ChatOllama:
-    return ChatOllama(base_url=url, model=TEMPLATED, temperature=0, max_tokens=80)
+    return ChatOllama(base_url=url, model=TEMPLATED, temperature=0, max_tokens=120)
 
 
 # --- the Modelfile ---
