@@ -1,6 +1,7 @@
 """What is particular to GPT4All, on the real engine with the tiny chat model."""
 
 import asyncio
+import os
 import re
 import subprocess
 import sys
@@ -37,6 +38,7 @@ ROOT: Final = Path(__file__).parents[2]
 PROMPT: Final = "The lamp on the table is"
 QUESTION: Final = "<|im_start|>user\nHello!<|im_end|>\n<|im_start|>assistant\n"
 CONTEXT: Final = 256
+PROCESSORS: Final = os.cpu_count() or 1
 
 
 @pytest.fixture(scope="module")
@@ -335,7 +337,7 @@ def test_each_option_reaches_the_engine(endless: GPT4All) -> None:
         "temp": 0.3,
     }
     request = endless.with_options({**given, "n_predict": 9, "seed": 3, "n_threads": 2}).request("p", ["END"])
-    assert (request.sampling, request.max_tokens, request.seed, request.threads) == (given, 9, 3, 2)
+    assert (request.sampling, request.max_tokens, request.seed, request.threads) == (given, 9, 3, min(2, PROCESSORS))
     assert (request.prompt, request.stop) == ("p", ["END"])
     defaults = GPT4All(model=endless.model, n_ctx=CONTEXT).request("p", [])
     assert defaults.sampling == {
@@ -345,9 +347,18 @@ def test_each_option_reaches_the_engine(endless: GPT4All) -> None:
 
 
 def test_the_threads_of_a_call_are_set(endless: GPT4All) -> None:
-    for threads in (2, 1):
+    for threads in (2, 1, 1000):  # with a thousand, the engine would spin and hardly get on
         endless.invoke(PROMPT, max_tokens=2, n_threads=threads)
-        assert endless.engine.loaded.model.thread_count() == threads
+        assert endless.engine.loaded.model.thread_count() == min(threads, PROCESSORS)
+
+
+def test_numbers_that_c_cannot_hold_do_no_harm(endless: GPT4All) -> None:
+    whole = endless.invoke(PROMPT, max_tokens=5)
+    for name in ("n_batch", "max_tokens", "repeat_last_n", "top_k", "seed"):
+        given: dict[str, Any] = {"max_tokens": 5, name: 2**33 + 1}
+        assert endless.invoke(PROMPT, **given)[:10] == whole[:10]
+    with pytest.raises(InvalidOptionError, match="n_ctx"):  # the engine would end the process for want of memory
+        GPT4All(model=endless.model, n_ctx=2**31)
 
 
 @pytest.mark.parametrize(

@@ -56,10 +56,11 @@ class ModelOptions(InProcessOptions):
     a Mac, else `cpu`."""
     ngl: int = Field(default=100, ge=0)
     """Layers on the GPU."""
-    n_ctx: int | None = Field(default=None, ge=8)
+    n_ctx: int | None = Field(default=None, ge=8, le=2**20)
     """Context in tokens. Default: the model's own, at most 8,192."""
     n_threads: int | None = Field(default=None, ge=1)
-    """Threads to compute with. Default: 1 for a file below 100 MB (more are slower there), else one per physical core."""
+    """Threads to compute with; no more than the machine has are used. Default: 1 for a file below 100 MB (more are slower there),
+    else one per physical core."""
 
     @property
     def path(self) -> Path:
@@ -68,8 +69,8 @@ class ModelOptions(InProcessOptions):
 
     @property
     def threads(self) -> int:
-        """Threads to compute with."""
-        return self.n_threads or default_threads(self.path)
+        """Threads to compute with; with many more than there are, the engine hardly gets on."""
+        return min(self.n_threads or default_threads(self.path), os.cpu_count() or 1)
 
     @override
     def loading_key(self) -> Hashable:
@@ -125,6 +126,7 @@ class GPT4AllOptions(ModelOptions, SamplingOptions):
     def request(self, prompt: str, stop: list[str]) -> Request:
         """The request for a prompt, with the defaults where an option is not set."""
         chosen = _DEFAULTS | {name: value for name in _DEFAULTS if (value := getattr(self, name)) is not None}
+        chosen["n_batch"] = min(chosen["n_batch"], _DEFAULTS["n_batch"])  # what C's int cannot hold would wrap
         return Request(
             prompt=prompt,
             stop=stop,
