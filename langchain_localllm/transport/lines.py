@@ -3,7 +3,7 @@
 import json
 from typing import Any, Final
 
-from langchain_localllm.errors import StreamBrokenError
+from langchain_localllm.errors import StreamBrokenError, WrongServerError
 
 _SHOWN: Final = 80
 
@@ -42,9 +42,12 @@ def parse_json(line: bytes) -> Any:
 
     Raises:
         StreamBrokenError: It is not JSON, or not UTF-8.
+        WrongServerError: It is HTML.
     """
     try:
         return json.loads(str(line, "utf-8"))  # json.loads(bytes) would guess the encoding, for each token
     except ValueError:
-        shown = line[:_SHOWN].decode("utf-8", "replace")
+        shown = line[:_SHOWN].decode("utf-8", "replace").strip()
+        if shown.startswith("<"):
+            raise WrongServerError(f"The server sent a web page: {shown!r}. Is `base_url` right?") from None
         raise StreamBrokenError(f"The server sent what is not JSON: {shown!r}. Is another program answering there?") from None

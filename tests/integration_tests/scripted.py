@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
 _HANG: Final = 20.0
 """Seconds after which a silence ends, so that a failing test ends too."""
@@ -87,9 +88,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, body: Any) -> None:
         owner = self.server.owner
         request = Request(self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body)
-        owner.requests.append(request)
         left = owner.left
-        answer = owner.script(request)
+        if (aside := owner.asides.get(urlsplit(self.path).path)) is not None:
+            answer = aside
+        else:
+            owner.requests.append(request)
+            answer = owner.script(request)
         try:
             if not answer.raw:
                 self.send_response(answer.status)
@@ -144,6 +148,7 @@ class ScriptedServer:
 
     Attributes:
         script: From a request to its answer; a test may change it.
+        asides: Answers by path to what is asked beside; such requests are not among `requests`.
         requests: The requests so far.
         left: The requests whose client went before the answer's end.
         connections: How many connections were taken.
@@ -160,6 +165,7 @@ class ScriptedServer:
     def reset(self, script: Script | Answer) -> None:
         """Begin anew with another script."""
         self.script: Script = (lambda _: script) if isinstance(script, Answer) else script
+        self.asides: dict[str, Answer] = {}
         self.requests: list[Request] = []
         self.left: list[Request] = []
         self.connections = 0

@@ -1,11 +1,12 @@
 """What goes wrong between a class and its server: the same fault has the same type on every path, and the next call works."""
 
 import asyncio
-import json
+import gc
 import socket
 import subprocess
 import sys
 import textwrap
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,45 +15,15 @@ from typing import Any
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 
-from langchain_localllm import ChatLlamafile, Llamafile, LlamafileEmbeddings, errors
+from langchain_localllm import LlamafileEmbeddings, errors
 from langchain_localllm.testing import paths
 
 from .scripted import Answer, Cut, Part, Request, Script, ScriptedServer, Wait, as_json, in_turn
+from .wires import ASIDES, HELLO, WIRES, Wire
 
 ROOT = Path(__file__).parents[2]
 PATHS = (paths.invoke, paths.ainvoke, paths.stream, paths.astream, paths.batch, paths.abatch)
 PROMPT = "Say hello."
-HELLO = ["Hel", "lo", " 東京", "!"]
-EVENT_STREAM = {"Content-Type": "text/event-stream"}
-
-# --- what a right server says ---
-
-
-def event(body: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(body, ensure_ascii=False).encode() + b"\n\n"
-
-
-def token(kind: str, text: str) -> bytes:
-    if kind == "text":
-        return event({"index": 0, "content": text, "tokens": [7], "stop": False})
-    return event({"choices": [{"index": 0, "finish_reason": None, "delta": {"content": text}}], "model": "tiny"})
-
-
-def ending(kind: str) -> bytes:
-    if kind == "text":
-        counts = {"tokens_predicted": 4, "tokens_evaluated": 3, "tokens_cached": 7}
-        return event({"content": "", "stop": True, "stop_type": "eos", "model": "tiny", "truncated": False, **counts})
-    last = {"choices": [{"index": 0, "finish_reason": "stop", "delta": {}}], "model": "tiny"}
-    usage = {"choices": [], "usage": {"completion_tokens": 4, "prompt_tokens": 3, "total_tokens": 7}}
-    return event(last) + event(usage) + b"data: [DONE]\n\n"
-
-
-def streamed(*parts: Part) -> Answer:
-    return Answer(parts, headers=EVENT_STREAM)
-
-
-def hello(kind: str) -> Answer:
-    return streamed(*(token(kind, text) for text in HELLO), ending(kind))
 
 
 def vectors(request: Request) -> Answer:
@@ -71,22 +42,19 @@ def one_server() -> Iterator[ScriptedServer]:
 @pytest.fixture
 def server(one_server: ScriptedServer) -> ScriptedServer:
     one_server.reset(Answer(status=500))
+    one_server.asides = ASIDES
     return one_server
 
 
-@pytest.fixture(params=["text", "chat"])
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture(params=WIRES)
+def wire(request: pytest.FixtureRequest) -> Wire:
+    return WIRES[request.param]
 
 
 @pytest.fixture(params=PATHS, ids=lambda path: str(path.__name__))
 def path(request: pytest.FixtureRequest) -> paths.Path:
     found: paths.Path = request.param
     return found
-
-
-def make(kind: str, base_url: str, **settings: Any) -> Llamafile | ChatLlamafile:
-    return (Llamafile if kind == "text" else ChatLlamafile)(base_url=base_url, **settings)
 
 
 # --- the table ---
@@ -97,103 +65,112 @@ class Fault:
     """A fault of a text or chat call.
 
     Attributes:
-        script: From the kind of model to what the server does.
+        script: From the class's wire to what the server does.
         outcome: The error's type, or the right text.
         says: Words of the error.
         settings: Settings of the model.
-        shared: Whether embeddings meet it too, with the same outcome.
+        shared: Whether whatever is asked of the server meets it, embeddings too, with the same outcome.
+        only: The classes that can meet it, when not all can.
     """
 
-    script: Callable[[str], Script | Answer]
+    script: Callable[[Wire], Script | Answer]
     outcome: type[Exception] | str
     says: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
     shared: bool = False
+    only: tuple[str, ...] = tuple(WIRES)
 
 
-def always(answer: Answer, outcome: type[Exception], says: str, **settings: Any) -> Fault:
-    return Fault(lambda _: answer, outcome, says, settings, shared=True)
+def always(answer: Answer | Callable[[Wire], Answer], outcome: type[Exception], says: str, **settings: Any) -> Fault:
+    script = (lambda _: answer) if isinstance(answer, Answer) else answer
+    return Fault(script, outcome, says, settings, shared=True)
 
 
-def reported(status: int, **error: Any) -> Answer:
-    return as_json({"error": {"code": status, **error}}, status)
+def reported(status: int, message: str, **more: Any) -> Callable[[Wire], Answer]:
+    return lambda wire: wire.reported(status, message, **more)
 
 
-def at_chunks(data: bytes, size: int) -> Answer:
-    return streamed(*(data[start : start + size] for start in range(0, len(data), size)))
+def then(*parts: Part | Callable[[Wire], bytes]) -> Callable[[Wire], Answer]:
+    """A token, and then these parts."""
+    return lambda wire: wire.streamed(wire.token("Hel"), *(part(wire) if callable(part) else part for part in parts))
 
 
-def whole(kind: str) -> bytes:
-    return b"".join(part for part in hello(kind).parts if isinstance(part, bytes))
+def at_chunks(size: int) -> Callable[[Wire], Answer]:
+    def script(wire: Wire) -> Answer:
+        data = wire.whole()
+        return wire.streamed(*(data[start : start + size] for start in range(0, len(data), size)))
+
+    return script
 
 
-def loading_twice(answer: Answer) -> Script:
-    busy = reported(503, message="Loading model", type="unavailable_error")
-    return in_turn([busy, busy, answer])
+def loading_twice(wire: Wire) -> Script:
+    busy = wire.reported(503, "Loading model", type="unavailable_error")
+    return in_turn([busy, busy, wire.hello()])
 
 
-OVERFLOW = reported(400, message="request (601 tokens) exceeds", type="exceed_context_size_error", n_prompt_tokens=601, n_ctx=256)
+def overflow(wire: Wire) -> Answer:
+    words = "the input length exceeds the context length (601 tokens)"
+    return wire.reported(400, words, type="exceed_context_size_error", n_prompt_tokens=601, n_ctx=256)
+
+
+def half_a_token(wire: Wire) -> bytes:
+    return wire.token("lo")[:20]
+
+
+SAYS_HELLO = "".join(HELLO)
+SSE = ("Llamafile", "ChatLlamafile")
 HTML = {"Content-Type": "text/html"}
 PAGE = Answer([b"<!DOCTYPE html>\n<html><body>Welcome</body></html>"], headers=HTML)
 
 FAULTS = {
+    # what is asked: the server at all
     "a web page": always(PAGE, errors.WrongServerError, "`base_url`"),
-    "a web page that is missing": always(Answer(PAGE.parts, 404, HTML), errors.WrongServerError, "does not speak llama.cpp's API"),
-    "Ollama's 404": always(Answer([b"404 page not found"], 404), errors.WrongServerError, "does not speak llama.cpp's API"),
+    "a web page that is missing": always(Answer(PAGE.parts, 404, HTML), errors.WrongServerError, "`base_url`"),
+    "another server's 404": always(Answer([b"404 page not found"], 404), errors.WrongServerError, "`base_url`"),
     "no HTTP": always(Answer([b"SSH-2.0-OpenSSH_9.6\r\n"], raw=True), errors.WrongServerError, "`base_url`", max_retries=0),
     "a redirect": always(Answer(status=307, headers={"Location": "http://127.0.0.1:9/"}), errors.WrongServerError, "redirects"),
-    "no key": always(reported(401, message="Invalid API Key"), errors.AuthenticationError, "`api_key`"),
-    "forbidden": always(reported(403, message="Not for you"), errors.PermissionDeniedError, "Not for you"),
-    "a model that is missing": always(
-        reported(404, message="model 'a' not found"), errors.ModelMissingError, "model 'a' not found"
-    ),
-    "too many": always(reported(429, message="Slow down"), errors.RateLimitError, "Slow down"),
-    "a failure": always(reported(500, message="Compute error"), errors.ServerError, "Compute error"),
-    "a failure without words": always(Answer(status=502), errors.ServerError, "no reason given"),
-    "a wrong option": always(reported(400, message="type must be number"), errors.InvalidRequestError, "must be number"),
-    "an overflow": always(OVERFLOW, errors.ContextLengthError, "601 tokens"),
-    "loading for ever": always(reported(503, message="Loading model"), errors.ModelLoadingError, "loading", wait_until_ready=0.1),
     "gone before it answers": always(Answer(raw=True), errors.ConnectionFailedError, "No server answers"),
     "silence before the answer": always(Answer([Wait()], raw=True), errors.CallTimeoutError, "`timeout`", timeout=0.1),
+    # what it reports
+    "no key": always(reported(401, "Invalid API Key"), errors.AuthenticationError, "`api_key`"),
+    "forbidden": always(reported(403, "Not for you"), errors.PermissionDeniedError, "Not for you"),
+    "a model that is missing": always(reported(404, "model 'a' not found"), errors.ModelMissingError, "model"),
+    "too many": always(reported(429, "Slow down"), errors.RateLimitError, "Slow down"),
+    "a failure": always(reported(500, "Compute error"), errors.ServerError, "Compute error"),
+    "a failure without words": always(Answer(status=502), errors.ServerError, "no reason given"),
+    "a wrong option": always(reported(400, "type must be number"), errors.InvalidRequestError, "must be number"),
+    "an overflow": always(overflow, errors.ContextLengthError, "601 tokens"),
+    "loading for ever": always(
+        reported(503, "Loading model"), errors.ModelLoadingError, "`wait_until_ready`", wait_until_ready=0.1
+    ),
+    "loading, then ready": Fault(loading_twice, SAYS_HELLO),
     "silence in an error": always(Answer([b"{", Wait()], 500), errors.CallTimeoutError, "`timeout`", timeout=0.1),
     "cut in an error": always(Answer([b"{", Cut()], 400), errors.StreamBrokenError, "broke off", max_retries=0),
-    "cut before the first token": always(Answer([Cut()], headers=EVENT_STREAM), errors.StreamBrokenError, "", max_retries=0),
-    "loading, then ready": Fault(lambda kind: loading_twice(hello(kind)), "".join(HELLO)),
-    "silence in the answer": Fault(
-        lambda kind: streamed(token(kind, "Hel"), Wait()), errors.CallTimeoutError, "`timeout`", {"timeout": 0.1}
-    ),
-    "cut in a token": Fault(lambda kind: streamed(token(kind, "Hel"), token(kind, "lo")[:20], Cut()), errors.StreamBrokenError),
-    "an end in a token": Fault(
-        lambda kind: streamed(token(kind, "Hel"), token(kind, "lo")[:20]), errors.StreamBrokenError, "complete"
-    ),
-    "an end after a token": Fault(lambda kind: streamed(token(kind, "Hel")), errors.StreamBrokenError, "before it was complete"),
-    "an empty answer": Fault(lambda _: streamed(), errors.StreamBrokenError, "before it was complete"),
-    "half a line of JSON": Fault(
-        lambda kind: streamed(token(kind, "Hel"), b'data: {"con\n\n'), errors.StreamBrokenError, "not JSON"
-    ),
-    "an event of another shape": Fault(
-        lambda kind: streamed(token(kind, "Hel"), b"data: [1]\n\n"), errors.StreamBrokenError, "[1]"
-    ),
+    # how the answer ends
+    "cut before the first token": always(Answer([Cut()]), errors.StreamBrokenError, "", max_retries=0),
+    "silence in the answer": Fault(then(Wait()), errors.CallTimeoutError, "`timeout`", {"timeout": 0.1}),
+    "cut in a token": Fault(then(half_a_token, Cut()), errors.StreamBrokenError),
+    "an end in a token": Fault(then(half_a_token), errors.StreamBrokenError, "complete"),
+    "an end after a token": Fault(then(), errors.StreamBrokenError, "before it was complete"),
+    "an empty answer": Fault(lambda wire: wire.streamed(), errors.StreamBrokenError, "before it was complete"),
+    "more after the end": Fault(lambda wire: wire.streamed(wire.whole(), wire.token("more"), b"junk"), SAYS_HELLO),
+    # what cannot be read
+    "half a line of JSON": Fault(then(lambda wire: wire.framed(b'{"con')), errors.StreamBrokenError, "not JSON"),
+    "an event of another shape": Fault(then(lambda wire: wire.framed(b"[1]")), errors.StreamBrokenError, "[1]"),
     "bytes that are not UTF-8": Fault(
-        lambda kind: streamed(token(kind, "Hel"), b'data: {"content": "\xe6', b'\xff"}\n\n'), errors.StreamBrokenError, "not JSON"
+        then(lambda wire: wire.framed(b'{"content": "\xe6\xff"}')), errors.StreamBrokenError, "not JSON"
     ),
     "an error in the answer": Fault(
-        lambda kind: streamed(token(kind, "Hel"), event({"error": {"code": 500, "message": "Compute error"}})),
-        errors.ServerError,
-        "Compute error",
+        then(lambda wire: wire.event({"error": wire.error(500, "Compute error")})), errors.ServerError, "Compute error"
     ),
     "an error line in the answer": Fault(
-        lambda kind: streamed(token(kind, "Hel"), b'error: {"code": 500, "message": "Compute error"}\n\n'),
-        errors.ServerError,
-        "Compute error",
+        then(b'error: {"code": 500, "message": "Compute error"}\n\n'), errors.ServerError, "Compute error", only=SSE
     ),
-    "a byte at a time": Fault(lambda kind: at_chunks(whole(kind), 1), "".join(HELLO)),
-    "characters in parts": Fault(lambda kind: at_chunks(whole(kind), 7), "".join(HELLO)),
-    "all at once": Fault(lambda kind: streamed(whole(kind)), "".join(HELLO)),
-    "more after the end": Fault(lambda kind: streamed(whole(kind), token(kind, "more"), b"junk"), "".join(HELLO)),
-    "no length and no chunks": Fault(
-        lambda kind: Answer([b"HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" + whole(kind)], raw=True), "".join(HELLO)
-    ),
+    # how the network cuts it
+    "a byte at a time": Fault(at_chunks(1), SAYS_HELLO),
+    "characters in parts": Fault(at_chunks(7), SAYS_HELLO),
+    "all at once": Fault(lambda wire: wire.streamed(wire.whole()), SAYS_HELLO),
+    "no length and no chunks": Fault(lambda wire: Answer([b"HTTP/1.0 200 OK\r\n\r\n" + wire.whole()], raw=True), SAYS_HELLO),
 }
 SHARED = {name: fault for name, fault in FAULTS.items() if fault.shared}
 
@@ -208,22 +185,37 @@ def check(call: Callable[[], Any], fault: Fault) -> None:
     assert fault.says in str(caught.value)
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_has_its_type_on_every_path(name: str, kind: str, path: paths.Path, server: ScriptedServer) -> None:
-    fault = FAULTS[name]
-    answer = fault.script(kind)
+def meet(fault: Fault, wire: Wire, path: paths.Path, server: ScriptedServer) -> None:
+    """Call a model whose server has the fault; then the server is well, and the same object works."""
+    answer = fault.script(wire)
     server.script = (lambda _: answer) if isinstance(answer, Answer) else answer
-    model = make(kind, server.base_url, **fault.settings)
+    model = wire.make(base_url=server.base_url, **fault.settings)
     check(lambda: path(model, PROMPT), fault)
     model.timeout = None  # this machine may be busy
-    server.script = lambda _: hello(kind)
-    assert path(model, PROMPT) == "".join(HELLO)
+    server.script, server.asides = lambda _: wire.hello(), ASIDES
+    assert path(model, PROMPT) == SAYS_HELLO
+
+
+@pytest.mark.parametrize(
+    ("name", "wire"), [(name, wire) for name, fault in FAULTS.items() for wire in fault.only], indirect=["wire"]
+)
+def test_a_fault_has_its_type_on_every_path(name: str, wire: Wire, path: paths.Path, server: ScriptedServer) -> None:
+    meet(FAULTS[name], wire, path, server)
+
+
+@pytest.mark.parametrize("wire", ["Ollama", "ChatOllama"], indirect=True)
+@pytest.mark.parametrize("name", SHARED)
+def test_a_fault_has_the_same_type_when_ollama_is_asked_about_the_model(
+    name: str, wire: Wire, path: paths.Path, server: ScriptedServer
+) -> None:
+    server.asides = {}
+    meet(SHARED[name], wire, path, server)
 
 
 @pytest.mark.parametrize("slow_path", [paths.stream, paths.astream])
-def test_the_timeout_is_for_silence_and_not_for_the_whole(slow_path: paths.Path, kind: str, server: ScriptedServer) -> None:
-    server.script = lambda _: streamed(*[part for text in HELLO for part in (token(kind, text), Wait(0.2))], ending(kind))
-    assert slow_path(make(kind, server.base_url, timeout=0.6), PROMPT) == "".join(HELLO)
+def test_the_timeout_is_for_silence_and_not_for_the_whole(slow_path: paths.Path, wire: Wire, server: ScriptedServer) -> None:
+    server.script = lambda _: wire.streamed(*[part for text in HELLO for part in (wire.token(text), Wait(0.2))], wire.ending())
+    assert slow_path(wire.make(base_url=server.base_url, timeout=0.6), PROMPT) == SAYS_HELLO
 
 
 def embed_query(model: LlamafileEmbeddings) -> list[float]:
@@ -261,7 +253,7 @@ def test_a_fault_has_its_type_for_embeddings_too(
     name: str, embed: Callable[[LlamafileEmbeddings], list[float]], server: ScriptedServer
 ) -> None:
     fault = EMBED_FAULTS[name]
-    answer = fault.script("")
+    answer = fault.script(WIRES["Llamafile"])
     server.script = (lambda _: answer) if isinstance(answer, Answer) else answer
     model = LlamafileEmbeddings(base_url=server.base_url, **fault.settings)
     if (name, "query" in embed.__name__) == ("a vector of zeros", True):
@@ -282,11 +274,11 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def test_no_server_is_told_with_what_to_do(kind: str, path: paths.Path, free_port: int) -> None:
+def test_no_server_is_told_with_what_to_do(wire: Wire, path: paths.Path, free_port: int) -> None:
     with pytest.raises(errors.ConnectionFailedError) as caught:
-        path(make(kind, f"http://127.0.0.1:{free_port}"), PROMPT)
+        path(wire.make(base_url=f"http://127.0.0.1:{free_port}"), PROMPT)
     assert type(caught.value) is errors.ConnectionFailedError
-    assert str(caught.value).startswith(f"No server answers at http://127.0.0.1:{free_port}. Start one")
+    assert str(caught.value).startswith(f"No server answers at http://127.0.0.1:{free_port}. {wire.make.START_HINT}")
 
 
 @pytest.mark.parametrize("embed", EMBED_PATHS)
@@ -295,31 +287,35 @@ def test_no_embedding_server_is_told_with_what_to_do(embed: Callable[[LlamafileE
         embed(LlamafileEmbeddings(base_url=f"http://127.0.0.1:{free_port}"))
 
 
-def test_a_connection_that_breaks_before_the_answer_is_tried_again(kind: str, path: paths.Path, server: ScriptedServer) -> None:
+def test_a_connection_that_breaks_before_the_answer_is_tried_again(wire: Wire, path: paths.Path, server: ScriptedServer) -> None:
     breaks = Answer(raw=True)
-    server.script = in_turn([breaks, hello(kind)])
+    server.script = in_turn([breaks, wire.hello()])
     if path in {paths.batch, paths.abatch}:
-        server.script = in_turn([breaks, breaks, hello(kind)])
-    assert path(make(kind, server.base_url, max_retries=2), PROMPT) == "".join(HELLO)
+        server.script = in_turn([breaks, breaks, wire.hello()])
+    assert path(wire.make(base_url=server.base_url, max_retries=2), PROMPT) == SAYS_HELLO
 
 
-def test_an_answer_that_began_is_never_asked_for_again(kind: str, server: ScriptedServer) -> None:
-    server.script = lambda _: streamed(token(kind, "Hel"), Cut())
+def test_an_answer_that_began_is_never_asked_for_again(wire: Wire, server: ScriptedServer) -> None:
+    server.script = lambda _: wire.streamed(wire.token("Hel"), Cut())
     with pytest.raises(errors.StreamBrokenError):
-        make(kind, server.base_url, max_retries=5).invoke(PROMPT)
+        wire.make(base_url=server.base_url, max_retries=5).invoke(PROMPT)
     assert len(server.requests) == 1
 
 
 # --- a batch ---
 
 
+TEXT = pytest.mark.parametrize("wire", ["Llamafile", "Ollama"], indirect=True)
+
+
+@TEXT
 @pytest.mark.parametrize("path", [paths.batch, paths.abatch])
-def test_the_first_real_error_of_a_batch_is_raised(path: paths.Path, server: ScriptedServer) -> None:
+def test_the_first_real_error_of_a_batch_is_raised(path: paths.Path, wire: Wire, server: ScriptedServer) -> None:
     """A prompt that is stopped because another one failed does not hide why."""
-    slow = streamed(*[part for _ in range(100) for part in (token("text", "a"), Wait(0.02))], ending("text"))
-    server.script = in_turn([slow, reported(400, message="refused")])
+    slow = wire.streamed(*[part for _ in range(100) for part in (wire.token("a"), Wait(0.02))], wire.ending())
+    server.script = in_turn([slow, wire.reported(400, "refused")])
     with pytest.raises(errors.InvalidRequestError, match="refused"):
-        path(make("text", server.base_url), PROMPT)
+        path(wire.make(base_url=server.base_url), PROMPT)
     assert server.was_left()
 
 
@@ -340,12 +336,13 @@ class Runs(BaseCallbackHandler):
         self.ended += 1
 
 
-def test_every_run_of_a_batch_that_fails_ends(server: ScriptedServer) -> None:
-    server.script = lambda _: reported(400, message="refused")
+@TEXT
+def test_every_run_of_a_batch_that_fails_ends(wire: Wire, server: ScriptedServer) -> None:
+    server.script = lambda _: wire.reported(400, "refused")
     for call in (paths.batch, paths.abatch):
         runs = Runs()
         with pytest.raises(errors.InvalidRequestError):
-            call(_Many(make("text", server.base_url)), PROMPT, {"callbacks": [runs]})
+            call(_Many(wire.make(base_url=server.base_url)), PROMPT, {"callbacks": [runs]})
         assert (runs.begun, runs.ended) == (80, 80)
 
 
@@ -372,33 +369,33 @@ class Raising(BaseCallbackHandler):
         raise ZeroDivisionError
 
 
-def test_a_callback_that_raises_ends_the_call(kind: str, path: paths.Path, server: ScriptedServer) -> None:
-    server.script = lambda _: streamed(token(kind, "Hel"), Wait(), ending(kind))
-    model = make(kind, server.base_url)
+def test_a_callback_that_raises_ends_the_call(wire: Wire, path: paths.Path, server: ScriptedServer) -> None:
+    server.script = lambda _: wire.streamed(wire.token("Hel"), Wait(), wire.ending())
+    model = wire.make(base_url=server.base_url)
     with pytest.raises(ZeroDivisionError) as caught:
         path(model, PROMPT, {"callbacks": [Raising()]})
     assert server.was_left()
     assert caught.tb  # it holds the frames, so that no collection of garbage closed the connection
-    server.script = lambda _: hello(kind)
-    assert path(model, PROMPT) == "".join(HELLO)
+    server.script = lambda _: wire.hello()
+    assert path(model, PROMPT) == SAYS_HELLO
 
 
-def endless(kind: str) -> Answer:
-    return streamed(token(kind, "Hel"), Wait(), ending(kind))
+def endless(wire: Wire) -> Answer:
+    return wire.streamed(wire.token("Hel"), Wait(), wire.ending())
 
 
-def test_leaving_a_stream_closes_its_connection(kind: str, server: ScriptedServer) -> None:
-    server.script = lambda _: endless(kind)
-    for _ in make(kind, server.base_url).stream(PROMPT):
+def test_leaving_a_stream_closes_its_connection(wire: Wire, server: ScriptedServer) -> None:
+    server.script = lambda _: endless(wire)
+    for _ in wire.make(base_url=server.base_url).stream(PROMPT):
         break
     assert server.was_left()
 
 
-def test_leaving_an_async_stream_closes_its_connection(kind: str, server: ScriptedServer) -> None:
-    server.script = lambda _: endless(kind)
+def test_leaving_an_async_stream_closes_its_connection(wire: Wire, server: ScriptedServer) -> None:
+    server.script = lambda _: endless(wire)
 
     async def leave() -> bool:
-        async for _ in make(kind, server.base_url).astream(PROMPT):
+        async for _ in wire.make(base_url=server.base_url).astream(PROMPT):
             break
         return await asyncio.to_thread(server.was_left)
 
@@ -406,20 +403,20 @@ def test_leaving_an_async_stream_closes_its_connection(kind: str, server: Script
 
 
 @pytest.mark.parametrize("call", ["ainvoke", "astream", "abatch"])
-def test_cancelling_closes_the_connection(kind: str, call: str, server: ScriptedServer) -> None:
-    server.script = lambda _: endless(kind)
+def test_cancelling_closes_the_connection(wire: Wire, call: str, server: ScriptedServer) -> None:
+    server.script = lambda _: endless(wire)
     run = {"ainvoke": _ainvoke, "astream": _astream, "abatch": _abatch}[call]
 
     async def cancel() -> bool:
-        model = make(kind, server.base_url)
+        model = wire.make(base_url=server.base_url)
         task = asyncio.create_task(run(model))
         assert await asyncio.to_thread(server.was_asked)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         left = await asyncio.to_thread(server.was_left)
-        server.script = lambda _: hello(kind)
-        assert paths._text(await model.ainvoke(PROMPT)) == "".join(HELLO)
+        server.script = lambda _: wire.hello()
+        assert paths._text(await model.ainvoke(PROMPT)) == SAYS_HELLO
         return left
 
     assert asyncio.run(cancel())
@@ -440,9 +437,9 @@ async def _abatch(model: Any) -> Any:
 # --- connections ---
 
 
-def test_connections_are_used_again(kind: str, server: ScriptedServer) -> None:
-    server.script = lambda _: hello(kind)
-    model = make(kind, server.base_url)
+def test_connections_are_used_again(wire: Wire, server: ScriptedServer) -> None:
+    server.script = lambda _: wire.hello()
+    model = wire.make(base_url=server.base_url)
     for _ in range(3):
         model.invoke(PROMPT)
         model.invoke(PROMPT, temperature=0.5)
@@ -456,22 +453,22 @@ def test_connections_are_used_again(kind: str, server: ScriptedServer) -> None:
     assert server.connections == 2
 
 
-def test_an_object_works_in_one_event_loop_after_another(kind: str, server: ScriptedServer) -> None:
-    server.script = lambda _: hello(kind)
-    model = make(kind, server.base_url)
+def test_an_object_works_in_one_event_loop_after_another(wire: Wire, server: ScriptedServer) -> None:
+    server.script = lambda _: wire.hello()
+    model = wire.make(base_url=server.base_url)
     for _ in range(3):
-        assert paths.ainvoke(model, PROMPT) == "".join(HELLO)
-        assert paths.astream(model, PROMPT) == "".join(HELLO)
+        assert paths.ainvoke(model, PROMPT) == SAYS_HELLO
+        assert paths.astream(model, PROMPT) == SAYS_HELLO
     assert not model.client._loops  # an ended loop is not held
 
 
-def test_many_streams_of_one_object_do_not_mix(kind: str, server: ScriptedServer) -> None:
+def test_many_streams_of_one_object_do_not_mix(wire: Wire, server: ScriptedServer) -> None:
     def script(request: Request) -> Answer:
-        prompt = request.body["prompt"] if kind == "text" else request.body["messages"][0]["content"]
-        return streamed(*(token(kind, letter) for letter in prompt), ending(kind))
+        prompt = wire.prompt(request)
+        return wire.streamed(*(wire.token(letter) for letter in prompt), wire.ending())
 
     server.script = script
-    model = make(kind, server.base_url)
+    model = wire.make(base_url=server.base_url)
     prompts = [f"prompt {number}" for number in range(200)]
 
     async def collect(prompt: str) -> str:
@@ -480,18 +477,32 @@ def test_many_streams_of_one_object_do_not_mix(kind: str, server: ScriptedServer
     async def together() -> list[str]:
         return await asyncio.gather(*(collect(prompt) for prompt in prompts))
 
-    assert asyncio.run(together()) == prompts
+    async def thrice() -> list[int]:
+        sizes = []
+        for _ in range(3):
+            assert await together() == prompts
+            server.requests.clear()
+            gc.collect()
+            sizes.append(tracemalloc.get_traced_memory()[0])
+        return sizes
+
+    tracemalloc.start()
+    try:
+        _, second, third = asyncio.run(thrice())
+    finally:
+        tracemalloc.stop()
+    assert third - second < 100_000, "memory is not flat"
 
 
 @pytest.mark.parametrize("call", PATHS)
 def test_neither_proxies_nor_netrc_touch_this_machine(
-    call: paths.Path, kind: str, server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    call: paths.Path, wire: Wire, server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login me password hidden\nmachine localhost login me password hidden\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    server.script = lambda _: hello(kind)
+    server.script = lambda _: wire.hello()
     with ScriptedServer(Answer(status=502)) as proxy:
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.base_url)
@@ -499,13 +510,13 @@ def test_neither_proxies_nor_netrc_touch_this_machine(
         for name in ("NO_PROXY", "no_proxy"):
             monkeypatch.delenv(name, raising=False)
         for url in (server.base_url, server.base_url.replace("127.0.0.1", "localhost")):
-            assert call(make(kind, url), PROMPT) == "".join(HELLO)
+            assert call(wire.make(base_url=url), PROMPT) == SAYS_HELLO
         assert not proxy.requests
     assert all("authorization" not in request.headers for request in server.requests)
 
 
 def test_another_machine_is_reached_through_the_proxy_and_with_its_own_key(
-    kind: str, path: paths.Path, server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    wire: Wire, path: paths.Path, server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine model.example login me password hidden\n")
@@ -513,23 +524,23 @@ def test_another_machine_is_reached_through_the_proxy_and_with_its_own_key(
     monkeypatch.setenv("NETRC", str(netrc))
     for name in ("HTTP_PROXY", "http_proxy"):
         monkeypatch.setenv(name, server.base_url)
-    server.script = lambda _: hello(kind)
-    assert path(make(kind, "http://model.example:8080", api_key="a-key"), PROMPT) == "".join(HELLO)
+    server.script = lambda _: wire.hello()
+    assert path(wire.make(base_url="http://model.example:8080", api_key="a-key"), PROMPT) == SAYS_HELLO
     assert all(request.path.startswith("http://model.example:8080/") for request in server.requests)
     assert {request.headers["authorization"] for request in server.requests} == {"Bearer a-key"}
 
 
-def test_a_redirect_is_not_followed(kind: str, path: paths.Path, server: ScriptedServer) -> None:
-    with ScriptedServer(hello(kind)) as elsewhere:
+def test_a_redirect_is_not_followed(wire: Wire, path: paths.Path, server: ScriptedServer) -> None:
+    with ScriptedServer(wire.hello()) as elsewhere:
         server.script = lambda _: Answer(status=301, headers={"Location": elsewhere.base_url})
         with pytest.raises(errors.WrongServerError, match="final address"):
-            path(make(kind, server.base_url), PROMPT)
+            path(wire.make(base_url=server.base_url), PROMPT)
         assert not elsewhere.requests
 
 
-def test_keys_and_headers_are_sent_and_passwords_are_not_told(kind: str, path: paths.Path, server: ScriptedServer) -> None:
-    server.script = lambda _: reported(401, message="Invalid API Key")
-    model = make(kind, server.base_url, api_key="hidden-key", headers={"X-Tenant": "hidden-tenant"})
+def test_keys_and_headers_are_sent_and_passwords_are_not_told(wire: Wire, path: paths.Path, server: ScriptedServer) -> None:
+    server.script = lambda _: wire.reported(401, "Invalid API Key")
+    model = wire.make(base_url=server.base_url, api_key="hidden-key", headers={"X-Tenant": "hidden-tenant"})
     with pytest.raises(errors.AuthenticationError) as caught:
         path(model, PROMPT)
     assert server.requests[0].headers["authorization"] == "Bearer hidden-key"
@@ -569,9 +580,9 @@ LEFT_LOOP = """
 """
 
 
-def test_an_event_loop_that_was_never_shut_down_brings_no_complaint(kind: str, server: ScriptedServer) -> None:
-    server.script = lambda _: hello(kind)
-    code = textwrap.dedent(LEFT_LOOP.format(model_class="Llamafile" if kind == "text" else "ChatLlamafile"))
+def test_an_event_loop_that_was_never_shut_down_brings_no_complaint(wire: Wire, server: ScriptedServer) -> None:
+    server.script = lambda _: wire.hello()
+    code = textwrap.dedent(LEFT_LOOP.format(model_class=wire.make.__name__))
     command = [sys.executable, "-c", code, server.base_url]
     run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
     assert (run.returncode, run.stderr) == (0, "")
@@ -613,9 +624,9 @@ TIDY = """
 """
 
 
-def test_nothing_is_left_unclosed(kind: str, server: ScriptedServer) -> None:
-    server.script = lambda _: hello(kind)
-    code = textwrap.dedent(TIDY.format(model_class="Llamafile" if kind == "text" else "ChatLlamafile"))
+def test_nothing_is_left_unclosed(wire: Wire, server: ScriptedServer) -> None:
+    server.script = lambda _: wire.hello()
+    code = textwrap.dedent(TIDY.format(model_class=wire.make.__name__))
     command = [sys.executable, "-W", "ignore", "-W", "error::ResourceWarning", "-c", code, server.base_url]
     run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
     assert (run.returncode, run.stderr) == (0, "")

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from langchain_localllm.errors import LocalLLMError, ModelMissingError, ServerError, StreamBrokenError
+from langchain_localllm.errors import LocalLLMError, ModelMissingError, ServerError, StreamBrokenError, WrongServerError
 from langchain_localllm.runtimes.ollama.manage import _PullDecoder
 from langchain_localllm.runtimes.ollama.progress import PullProgress, show_on_stderr
 
@@ -69,7 +69,7 @@ def test_lines_are_read_wherever_they_are_cut() -> None:
         (b'{"status":"pulling manifest"}\n', StreamBrokenError, "goes on where it was"),
         (b"", StreamBrokenError, "goes on where it was"),
         (b'{"status":"pull', StreamBrokenError, "not JSON"),
-        (b"<html>\n", StreamBrokenError, "not JSON"),
+        (b"<html>\n", WrongServerError, "web page"),
         (b"[1]\n", StreamBrokenError, "cannot be read"),
         (b"{}\n", StreamBrokenError, "cannot be read"),
         (b'{"error":"pull model manifest: file does not exist"}\n', ModelMissingError, "no model 'tiny'"),

@@ -119,10 +119,15 @@ def test_lines_are_the_same_wherever_they_are_cut(lines: list[str], rest: str, p
     assert buffer.end() == b""
 
 
-@pytest.mark.parametrize("line", [b"{", b"", b"<html>", b'"\xff"', b"\xff\xfe{}", b'{"a":}'])
+@pytest.mark.parametrize("line", [b"{", b"", b'"\xff"', b"\xff\xfe{}", b'{"a":}'])
 def test_what_is_not_json_is_a_broken_stream(line: bytes) -> None:
     with pytest.raises(errors.StreamBrokenError, match="what is not JSON"):
         parse_json(line)
+
+
+def test_a_web_page_is_another_server() -> None:
+    with pytest.raises(errors.WrongServerError, match="base_url"):
+        parse_json(b" <!DOCTYPE html>")
 
 
 def test_a_long_line_is_not_shown_whole() -> None:
