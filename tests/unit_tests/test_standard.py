@@ -8,7 +8,7 @@ from langchain_core.language_models import BaseChatModel, BaseLLM
 from langchain_tests.unit_tests import ChatModelUnitTests, EmbeddingsUnitTests
 
 import langchain_localllm
-from langchain_localllm import ChatLlamafile, LlamafileEmbeddings
+from langchain_localllm import ChatLlamafile, ChatOllama, LlamafileEmbeddings
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes import RUNTIMES
 from langchain_localllm.testing import LLMUnitTests
@@ -48,6 +48,16 @@ class TestChatLlamafile(ChatModelUnitTests):
     @property
     def chat_model_class(self) -> type[BaseChatModel]:
         return ChatLlamafile
+
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        return {"model": "tiny"}
+
+
+class TestChatOllama(ChatModelUnitTests):
+    @property
+    def chat_model_class(self) -> type[BaseChatModel]:
+        return ChatOllama
 
     @property
     def chat_model_params(self) -> dict[str, Any]:

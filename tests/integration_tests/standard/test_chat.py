@@ -1,0 +1,61 @@
+"""LangChain's standard suite for chat models, on the real engines with the tiny chat model."""
+
+from typing import Any
+
+import pytest
+from langchain_core.language_models import BaseChatModel
+from langchain_tests.integration_tests import ChatModelIntegrationTests
+
+from langchain_localllm import ChatLlamafile, ChatOllama
+
+from .conftest import MODEL, OTHER
+
+SETTINGS = {"temperature": 0, "max_tokens": 200}
+
+
+class _Chat(ChatModelIntegrationTests):
+    """What all runtimes have in common."""
+
+    @property
+    def supports_json_mode(self) -> bool:
+        return True
+
+    @property
+    def supports_model_override(self) -> bool:
+        return True
+
+    @property
+    def model_override_value(self) -> str:
+        return OTHER
+
+
+class TestChatLlamafile(_Chat):
+    @property
+    def supports_model_override(self) -> bool:
+        return False  # the server runs one model, and names that one whatever it is asked for
+
+    @pytest.fixture(autouse=True)
+    def _server(self, llamafile_url: str) -> None:
+        self.url = llamafile_url
+
+    @property
+    def chat_model_class(self) -> type[BaseChatModel]:
+        return ChatLlamafile
+
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        return {**SETTINGS, "base_url": self.url}
+
+
+class TestChatOllama(_Chat):
+    @pytest.fixture(autouse=True)
+    def _server(self, ollama_url: str) -> None:
+        self.url = ollama_url
+
+    @property
+    def chat_model_class(self) -> type[BaseChatModel]:
+        return ChatOllama
+
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        return {**SETTINGS, "base_url": self.url, "model": MODEL}
