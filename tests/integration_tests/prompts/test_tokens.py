@@ -15,6 +15,7 @@ from langchain_localllm import ChatLlamafile, ChatOllama, GPT4All, LlamaCpp, Lla
 from langchain_localllm.prompts import for_model, model_family
 from langchain_localllm.prompts.families import FAMILIES
 from langchain_localllm.runtimes.gpt4all import answers as gpt4all_answers
+from langchain_localllm.runtimes.gpt4all.binding import run_prompt
 from tests.engines import ollama
 from tests.engines.families import family_model
 from tests.unit_tests.prompts.templates import PUBLISHED
@@ -106,7 +107,6 @@ def test_llamacpp(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_gpt4all(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
-    run_prompt = gpt4all_answers.run_prompt
 
     def spy(model: Any, prompt: str, on_prompt: Any, on_token: Any, **settings: Any) -> None:
         def note(token: int) -> bool:
