@@ -6,7 +6,7 @@ import signal
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final, cast
 
@@ -27,15 +27,14 @@ Outcomes = dict[tuple[str, str], list[str]]
 """Test and subject to `passed`, `failed`, `skipped`, `crashed` or `hung`, once for each case."""
 
 
-def run(tests: Sequence[str]) -> Outcomes:
-    """Run some tests on every subject, on real engines."""
-    plugin = _OwnProcess()
+def run(tests: Collection[str], places: Collection[str]) -> Outcomes:
+    """Run some tests on some subjects, on real engines."""
+    plugin = _OwnProcess(tests, places)
     for subject in SUBJECTS:
         subject.load()  # once for all processes
     with _engines():
         suite = str(Path(__file__).with_name("suite.py"))
-        chosen = " or ".join(f"{test}[" for test in tests)
-        pytest.main([suite, "-q", "-s", "-p", "no:cacheprovider", "-o", "addopts=", "-k", chosen], plugins=[plugin])
+        pytest.main([suite, "-q", "-s", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-o", "addopts="], plugins=[plugin])
     return plugin.outcomes
 
 
@@ -53,8 +52,13 @@ def _engines() -> Iterator[None]:
 class _OwnProcess:
     """A plugin for pytest."""
 
-    def __init__(self) -> None:
+    def __init__(self, tests: Collection[str], places: Collection[str]) -> None:
+        self._tests, self._places = tests, places
         self.outcomes: Outcomes = defaultdict(list)
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Function]) -> None:
+        """Leave what was asked for."""
+        items[:] = [item for item in items if item.originalname in self._tests and _subject(item).place in self._places]
 
     def pytest_runtest_protocol(self, item: pytest.Function) -> bool:
         """Run a case in a fork; its exit status tells the outcome."""
@@ -63,11 +67,14 @@ class _OwnProcess:
         if child == 0:
             os._exit(_outcome(item))
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        subject = cast("Subject", item.callspec.params["_choose"])
         outcome = _WORDS.get(status, "crashed")
-        self.outcomes[item.originalname, subject.place].append(outcome)
+        self.outcomes[item.originalname, _subject(item).place].append(outcome)
         print(f"{time.monotonic() - started:5.1f} s  {outcome:7}  {item.name}", flush=True)
         return True
+
+
+def _subject(item: pytest.Function) -> Subject:
+    return cast("Subject", item.callspec.params["_choose"])
 
 
 def _outcome(item: pytest.Function) -> int:

@@ -54,6 +54,7 @@ class Subject:
 _ON_OLLAMA: Final = {"base_url": f"${OLLAMA_URL}", "model": "endless"}
 _ON_LLAMAFILE: Final = {"base_url": f"${LLAMAFILE_URL}"}
 _LLAMACPP: Final = {"model_path": f"${MODEL_FILE}", "n_ctx": CONTEXT, "n_threads": 1, "verbose": False}
+_ONE_THREAD: Final = {"model_kwargs": {"n_threads_batch": 1}}
 _GPT4ALL: Final = {"model": f"${MODEL_FILE}", "n_threads": 1}
 _OURS, _COMMUNITY, _OLLAMA_PACKAGE = "langchain-localllm", "langchain-community", "langchain-ollama"
 
@@ -70,7 +71,7 @@ SUBJECTS: Final = [
         logprobs={"n_probs": 1},
         random={"min_p": 0},
     ),
-    Subject(_COMMUNITY, "langchain_community.llms:LlamaCpp", _LLAMACPP, logprobs={"logprobs": 1}),
+    Subject(_COMMUNITY, "langchain_community.llms:LlamaCpp", _LLAMACPP | _ONE_THREAD, logprobs={"logprobs": 1}),
     Subject(_OURS, "langchain_localllm:LlamaCpp", _LLAMACPP, json_schema="json_schema", logprobs={"logprobs": 1}),
     Subject(_COMMUNITY, "langchain_community.llms:GPT4All", _GPT4ALL, "n_predict", "temp"),
     Subject(_OURS, "langchain_localllm:GPT4All", _GPT4ALL | {"n_ctx": CONTEXT}),

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Final
 
 from langchain_localllm.testing import LLMIntegrationTests, LLMUnitTests
-from tools.comparison.run import SECONDS, Outcomes
+from tools.comparison.run import SECONDS
 from tools.comparison.subjects import SUBJECTS
 
+Cells = dict[tuple[str, str], str]
+"""Test and subject to what the table says."""
 PAGE: Final = Path(__file__).parents[2] / "docs/comparison.md"
 
 _PAGE: Final = """# Comparison
@@ -19,7 +21,7 @@ with the same tiny model. The docstrings of the tests in `langchain_localllm/tes
 ✓ all cases of the test pass · ✗ all fail · ✗ 2/9: 2 of 9 cases fail, most often one for each path, such as `ainvoke` ·
 crash: a case ends the process · hang: a case was not over after {seconds} seconds · n/a: the class does not offer it
 
-{tables}
+{table}
 
 Made on {date} with {versions}, by `python -m tools.comparison`, which runs each case in a process of its own.
 """
@@ -45,25 +47,22 @@ def cell(outcomes: list[str]) -> str:
     return f"✗ {failed}/{len(outcomes)}"
 
 
-def write(outcomes: Outcomes) -> None:
+def write(cells: Cells) -> None:
     """Write the page."""
     packages = sorted({subject.package for subject in SUBJECTS} | {"langchain-core", "gpt4all", "llama_cpp_python", "xllamacpp"})
     versions = ", ".join(f"{package} {importlib.metadata.version(package)}" for package in packages)
     date = dt.datetime.now(tz=dt.UTC).date()
-    PAGE.write_text(_PAGE.format(seconds=SECONDS, tables=_table(outcomes), date=date, versions=versions), encoding="utf-8")
+    PAGE.write_text(_PAGE.format(seconds=SECONDS, table=_table(cells), date=date, versions=versions), encoding="utf-8")
 
 
-def _table(outcomes: Outcomes) -> str:
-    lines = ["| test | " + " | ".join(f"{subject.name} <br> {subject.package}" for subject in SUBJECTS) + " |"]
-    lines.append("|---" * (len(SUBJECTS) + 1) + "|")
-    for test in standard_tests():
-        cells = [cell(outcomes[test, subject.place]) for subject in SUBJECTS]
-        lines.append(f"| `{test}` | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+def _table(cells: Cells) -> str:
+    heads = [f"{subject.name} <br> {subject.package}" for subject in SUBJECTS]
+    rows = [[f"`{test}`", *(cells[test, subject.place] for subject in SUBJECTS)] for test in standard_tests()]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [["test", *heads], ["---"] * (len(heads) + 1), *rows])
 
 
-def read() -> dict[tuple[str, str], str]:
-    """What the page says: test and subject to cell."""
+def read() -> Cells:
+    """What the page says."""
     rows = [line.strip("|").split("|") for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `test_")]
     places = [subject.place for subject in SUBJECTS]
     return {(test.strip(" `"), place): said.strip() for test, *cells in rows for place, said in zip(places, cells, strict=True)}
