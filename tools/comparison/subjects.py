@@ -26,6 +26,7 @@ class Subject:
         logprobs: Options that ask for log probabilities, where there are any.
         counts_tokens: Whether the engine offers its tokenizer.
         random: What else it takes to make answers vary.
+        fresh: Options with which the engine forgets a prompt that filled its context, where it would fail at the next one.
     """
 
     package: str
@@ -37,6 +38,7 @@ class Subject:
     logprobs: Mapping[str, Any] = field(default_factory=dict)
     counts_tokens: bool = True
     random: Mapping[str, Any] = field(default_factory=dict)
+    fresh: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -51,6 +53,7 @@ class Subject:
             return getattr(importlib.import_module(module), name)
 
 
+_OLLAMA: Final[dict[str, Any]] = {"json_schema": "format", "counts_tokens": False, "fresh": {"keep_alive": 0}}
 _ON_OLLAMA: Final = {"base_url": f"${OLLAMA_URL}", "model": "endless"}
 _ON_LLAMAFILE: Final = {"base_url": f"${LLAMAFILE_URL}"}
 _LLAMACPP: Final = {"model_path": f"${MODEL_FILE}", "n_ctx": CONTEXT, "n_threads": 1, "verbose": False}
@@ -59,9 +62,9 @@ _GPT4ALL: Final = {"model": f"${MODEL_FILE}", "n_threads": 1}
 _OURS, _COMMUNITY, _OLLAMA_PACKAGE = "langchain-localllm", "langchain-community", "langchain-ollama"
 
 SUBJECTS: Final = [
-    Subject(_COMMUNITY, "langchain_community.llms:Ollama", _ON_OLLAMA, "num_predict", json_schema="format", counts_tokens=False),
-    Subject(_OLLAMA_PACKAGE, "langchain_ollama:OllamaLLM", _ON_OLLAMA, "num_predict", json_schema="format", counts_tokens=False),
-    Subject(_OURS, "langchain_localllm:Ollama", _ON_OLLAMA, json_schema="format", counts_tokens=False),
+    Subject(_COMMUNITY, "langchain_community.llms:Ollama", _ON_OLLAMA, "num_predict", **_OLLAMA),
+    Subject(_OLLAMA_PACKAGE, "langchain_ollama:OllamaLLM", _ON_OLLAMA, "num_predict", **_OLLAMA),
+    Subject(_OURS, "langchain_localllm:Ollama", _ON_OLLAMA, **_OLLAMA),
     Subject(_COMMUNITY, "langchain_community.llms:Llamafile", _ON_LLAMAFILE, "n_predict", random={"min_p": 0}),
     Subject(
         _OURS,

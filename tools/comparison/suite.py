@@ -76,6 +76,11 @@ class TestCompared(LLMUnitTests, LLMIntegrationTests):
         """Longer than any context here."""
         return "lamp " * 2000
 
+    @property
+    def too_long_params(self) -> dict[str, Any]:
+        """What keeps the engine alive after it."""
+        return dict(self.subject.fresh)
+
     def finish_reason_of(self, info: Mapping[str, Any]) -> str | None:
         """Ollama's own name for it counts too, as below."""
         return info.get("finish_reason") or info.get("done_reason")
