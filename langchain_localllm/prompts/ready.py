@@ -35,7 +35,7 @@ class ReadyPrompt:
     """
 
     text: Prompt
-    chat: Prompt
+    chat: ChatPromptTemplate
 
     def get_prompt(self, llm: Any) -> Prompt:
         """The form that fits a model, also of one inside `.bind()`, `.with_retry()` or `.with_fallbacks()`."""
