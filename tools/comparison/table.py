@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from langchain_localllm.testing import LLMIntegrationTests, LLMUnitTests
-from tools.comparison.run import SECONDS
+from tools.comparison.run import PATHS, SECONDS
 from tools.comparison.subjects import SUBJECTS
 
 Cells = dict[tuple[str, str], str]
@@ -18,8 +18,8 @@ _PAGE: Final = """# Comparison
 What the standard suite for text LLMs finds in this package's classes and in those that they replace, all on the same real engines
 with the same tiny model. The docstrings of the tests in `langchain_localllm/testing` tell what each checks.
 
-✓ all cases of the test pass · ✗ all fail · ✗ 2/9: 2 of 9 cases fail, most often one for each path, such as `ainvoke` ·
-crash: a case ends the process · hang: a case was not over after {seconds} seconds · n/a: the class does not offer it
+✓ all cases of the test pass · ✗ all fail · ✗ 2/5: 2 of 5 cases fail, most often one for each path ({paths}) · crash: a case ends the
+process · hang: a case was not over after {seconds} seconds · n/a: the class does not offer it
 
 {table}
 
@@ -51,8 +51,9 @@ def write(cells: Cells) -> None:
     """Write the page."""
     packages = sorted({subject.package for subject in SUBJECTS} | {"langchain-core", "gpt4all", "llama_cpp_python", "xllamacpp"})
     versions = ", ".join(f"{package} {importlib.metadata.version(package)}" for package in packages)
+    paths = ", ".join(f"`{path}`" for path in PATHS)
     date = dt.datetime.now(tz=dt.UTC).date()
-    PAGE.write_text(_PAGE.format(seconds=SECONDS, table=_table(cells), date=date, versions=versions), encoding="utf-8")
+    PAGE.write_text(_PAGE.format(paths=paths, seconds=SECONDS, table=_table(cells), date=date, versions=versions), encoding="utf-8")
 
 
 def _table(cells: Cells) -> str:
