@@ -1,59 +1,103 @@
 """Time per streamed token over HTTP, without a model: a loopback server sends ready chunks as fast as it can.
 
-`python -m benchmarks.http` prints a table. "bare" is the client library's own loop with `json.loads` (`requests`, `aiohttp`);
-"core" is langchain-core's `stream` fed by that loop, which is the least that any LangChain class costs; then our class, and those
-of langchain_community where it is installed. All in one run, in turn, the median of several rounds.
+`python -m benchmarks.http` prints a table for each server's language. "bare" is the client library's own loop with `json.loads`
+(`requests`, `aiohttp`); "core" is langchain-core's `stream` fed by that loop, which is the least that any LangChain class costs;
+then our classes, and those of langchain_community and langchain_ollama where they are installed. All in one run, in turn, the
+median of several rounds. The time is the processor's, of all threads, so that other programs on the machine count little.
 """
 
 import asyncio
+import importlib
 import json
 import statistics
 import threading
 import time
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 import requests
 from langchain_core.language_models import BaseLLM
 from langchain_core.outputs import GenerationChunk, LLMResult
 
-from langchain_localllm import ChatLlamafile, Llamafile
+from langchain_localllm import ChatLlamafile, ChatOllama, Llamafile, Ollama
 
-TOKENS = 2000
-ROUNDS = 7
+TOKENS: Final = 2000
+ROUNDS: Final = 7
+Run = Callable[[], float]
+
+# --- what the server sends ---
 
 
 def _sse(event: dict[str, Any]) -> bytes:
-    data = b"data: " + json.dumps(event).encode() + b"\n\n"
-    return b"%x\r\n%s\r\n" % (len(data), data)
+    return b"data: " + json.dumps(event).encode() + b"\n\n"
 
 
-COMPLETION = [
-    *(
-        _sse(
-            {
-                "index": 0,
-                "content": f" w{n}",
-                "tokens": [n],
-                "stop": False,
-                "id_slot": 0,
-                "tokens_predicted": n,
-                "tokens_evaluated": 8,
-            }
-        )
-        for n in range(TOKENS)
+def _ndjson(event: dict[str, Any]) -> bytes:
+    return json.dumps(event).encode() + b"\n"
+
+
+def _chunked(lines: list[bytes]) -> bytes:
+    return b"".join(b"%x\r\n%s\r\n" % (len(line), line) for line in lines) + b"0\r\n\r\n"
+
+
+def _completion(n: int) -> dict[str, Any]:
+    counts = {"tokens_predicted": n, "tokens_evaluated": 8}
+    return {"index": 0, "content": f" w{n}", "tokens": [n], "stop": False, "id_slot": 0, **counts}
+
+
+def _chat(n: int) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "finish_reason": None, "delta": {"content": f" w{n}"}}]}
+
+
+def _ollama(**content: Any) -> dict[str, Any]:
+    return {"model": "tiny", "created_at": "2026-11-21T06:30:43.177489884Z", **content, "done": False}
+
+
+_OLLAMA_END: Final = {
+    "done": True,
+    "done_reason": "length",
+    "total_duration": 9,
+    "load_duration": 1,
+    "prompt_eval_count": 8,
+    "prompt_eval_duration": 1,
+    "eval_count": TOKENS,
+    "eval_duration": 7,
+}
+_COMPLETION_END: Final = {
+    "content": "",
+    "stop": True,
+    "stop_type": "limit",
+    "tokens_predicted": TOKENS,
+    "tokens_evaluated": 8,
+    "tokens_cached": TOKENS + 8,
+}
+_CHAT_END: Final = (
+    {"choices": [{"index": 0, "finish_reason": "stop", "delta": {}}]},
+    {"choices": [], "usage": {"prompt_tokens": 8, "completion_tokens": TOKENS, "total_tokens": TOKENS + 8}},
+)
+ANSWERS: Final = {
+    "/completion": _chunked([*(_sse(_completion(n)) for n in range(TOKENS)), _sse(_COMPLETION_END)]),
+    "/v1/chat/completions": _chunked(
+        [*(_sse(_chat(n)) for n in range(TOKENS)), *(_sse(event) for event in _CHAT_END), b"data: [DONE]\n\n"]
     ),
-    _sse({"content": "", "stop": True, "stop_type": "limit", "tokens_predicted": TOKENS, "tokens_evaluated": 8, "timings": {}}),
-    b"0\r\n\r\n",
-]
-CHAT = [
-    *(_sse({"choices": [{"index": 0, "finish_reason": None, "delta": {"content": f" w{n}"}}]}) for n in range(TOKENS)),
-    _sse({"choices": [{"index": 0, "finish_reason": "stop", "delta": {}}]}),
-    _sse({"choices": [], "usage": {"prompt_tokens": 8, "completion_tokens": TOKENS, "total_tokens": TOKENS + 8}}),
-    b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n",
-]
+    "/api/show": _chunked([_ndjson({"model_info": {"llama.context_length": 8192}, "capabilities": ["completion", "tools"]})]),
+    "/api/generate": _chunked(
+        [
+            *(_ndjson(_ollama(response=f" w{n}")) for n in range(TOKENS)),
+            _ndjson({**_ollama(response=""), **_OLLAMA_END}),
+        ]
+    ),
+    "/api/chat": _chunked(
+        [
+            *(_ndjson(_ollama(message={"role": "assistant", "content": f" w{n}"})) for n in range(TOKENS)),
+            _ndjson({**_ollama(message={"role": "assistant", "content": ""}), **_OLLAMA_END}),
+        ]
+    ),
+}
 
 
 class _Ready(BaseHTTPRequestHandler):
@@ -61,36 +105,63 @@ class _Ready(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
+        answer = ANSWERS.get(self.path)
+        self.send_response(404 if answer is None else 200)
+        if answer is None:  # what a class asks beside, such as /props
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self.send_header("Content-Type", "text/event-stream" if "api" not in self.path else "application/x-ndjson")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        self.wfile.write(b"".join(CHAT if "chat" in self.path else COMPLETION))
+        self.wfile.write(answer)
+
+    def do_GET(self) -> None:
+        self.send_error(404)
 
     def log_message(self, *_: Any) -> None:
         pass
 
 
-def bare_sync(url: str) -> Iterator[str]:
-    """The least that sync code can do: the client's lines and `json.loads`."""
-    with requests.post(f"{url}/completion", json={}, stream=True, timeout=60) as response:
-        for line in response.iter_lines(chunk_size=None):
-            if line.startswith(b"data: "):
-                yield json.loads(line[6:])["content"]
+# --- what reads it ---
 
 
-async def bare_async(url: str) -> AsyncIterator[str]:
-    """The same for async code."""
-    async with aiohttp.ClientSession() as session, session.post(f"{url}/completion", json={}) as response:
-        async for line in response.content:
-            if line.startswith(b"data: "):
-                yield json.loads(line[6:])["content"]
+@dataclass(frozen=True)
+class Language:
+    """How a server of a kind is read with the client library alone.
+
+    Attributes:
+        path: What is asked.
+        prefix: What comes before the JSON of a line.
+        field: What holds the text.
+    """
+
+    path: str
+    prefix: bytes
+    field: str
+
+    def sync(self, url: str) -> Iterator[str]:
+        """The least that sync code can do: the client's lines and `json.loads`."""
+        skipped = len(self.prefix)
+        with requests.post(url + self.path, json={}, stream=True, timeout=60) as response:
+            for line in response.iter_lines(chunk_size=None):
+                if line and line.startswith(self.prefix):
+                    yield json.loads(line[skipped:])[self.field]
+
+    async def by_async(self, url: str) -> AsyncIterator[str]:
+        """The same for async code."""
+        skipped = len(self.prefix)
+        async with aiohttp.ClientSession() as session, session.post(url + self.path, json={}) as response:
+            async for line in response.content:
+                if line.startswith(self.prefix):
+                    yield json.loads(line[skipped:])[self.field]
 
 
 class Core(BaseLLM):
     """langchain-core's own `stream` and nothing else."""
 
     url: str
+    language: Any
 
     @property
     def _llm_type(self) -> str:
@@ -100,70 +171,98 @@ class Core(BaseLLM):
         raise NotImplementedError
 
     def _stream(self, prompt: str, stop: Any = None, run_manager: Any = None, **_: Any) -> Iterator[GenerationChunk]:
-        for text in bare_sync(self.url):
+        for text in self.language.sync(self.url):
             yield GenerationChunk(text=text)
 
     async def _astream(self, prompt: str, stop: Any = None, run_manager: Any = None, **_: Any) -> AsyncIterator[GenerationChunk]:
-        async for text in bare_async(self.url):
+        async for text in self.language.by_async(self.url):
             yield GenerationChunk(text=text)
 
 
-def _sync(stream: Callable[[], Iterator[Any]]) -> float:
-    started = time.perf_counter()
-    count = sum(1 for _ in stream())
-    if count < TOKENS:
-        raise RuntimeError(f"{count} tokens came of {TOKENS}")
-    return (time.perf_counter() - started) / TOKENS * 1e6
+LANGUAGES: Final = {
+    "llama.cpp's server": Language("/completion", b"data: ", "content"),
+    "Ollama": Language("/api/generate", b"", "response"),
+}
+OURS: Final[dict[str, tuple[Any, ...]]] = {"llama.cpp's server": (Llamafile, ChatLlamafile), "Ollama": (Ollama, ChatOllama)}
+OTHERS: Final[dict[str, tuple[tuple[str, str, dict[str, Any]], ...]]] = {
+    "llama.cpp's server": (("langchain_community.llms", "Llamafile", {"streaming": True}),),
+    "Ollama": (
+        ("langchain_community.llms", "Ollama", {}),
+        ("langchain_ollama", "OllamaLLM", {"model": "tiny"}),
+        ("langchain_ollama", "ChatOllama", {"model": "tiny"}),
+    ),
+}
 
 
-def _async(stream: Callable[[], AsyncIterator[Any]]) -> float:
-    async def run() -> int:
-        return len([None async for _ in stream()])
+def _others(language: str, url: str) -> dict[str, Any]:
+    """The classes of other packages that are installed."""
+    found = {}
+    for module, name, settings in OTHERS[language]:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                found[f"{module.partition('.')[0]} {name}"] = getattr(importlib.import_module(module), name)(
+                    base_url=url, **settings
+                )
+        except ImportError:
+            continue
+    return found
 
-    started = time.perf_counter()
-    if asyncio.run(run()) < TOKENS:
-        raise RuntimeError("tokens are missing")
-    return (time.perf_counter() - started) / TOKENS * 1e6
 
-
-def _cases(url: str) -> dict[str, Callable[[], float]]:
-    core = Core(url=url)
-    text, chat = Llamafile(base_url=url), ChatLlamafile(base_url=url)
-    cases: dict[str, Callable[[], float]] = {
-        "sync: bare requests": lambda: _sync(lambda: bare_sync(url)),
-        "sync: langchain-core on it": lambda: _sync(lambda: core.stream("x")),
-        "sync: Llamafile": lambda: _sync(lambda: text.stream("x")),
-        "sync: ChatLlamafile": lambda: _sync(lambda: chat.stream("x")),
-        "async: bare aiohttp": lambda: _async(lambda: bare_async(url)),
-        "async: langchain-core on it": lambda: _async(lambda: core.astream("x")),
-        "async: Llamafile": lambda: _async(lambda: text.astream("x")),
-        "async: ChatLlamafile": lambda: _async(lambda: chat.astream("x")),
-    }
-    try:
-        from langchain_community.llms import Llamafile as Community
-    except ImportError:
-        return cases
-    old = Community(base_url=url, streaming=True)
-    cases["sync: langchain_community Llamafile"] = lambda: _sync(lambda: old.stream("x"))
-    cases["async: langchain_community Llamafile"] = lambda: _async(lambda: old.astream("x"))
+def _cases(language: str, url: str, runner: asyncio.Runner) -> dict[str, tuple[Run, Run]]:
+    bare = LANGUAGES[language]
+    models = {"langchain-core on it": Core(url=url, language=bare)}
+    models |= {model.__name__: model(base_url=url) for model in OURS[language]} | _others(language, url)
+    cases = {"bare client": (lambda: _sync(lambda: bare.sync(url)), lambda: _async(runner, lambda: bare.by_async(url)))}
+    for name, model in models.items():
+        cases[name] = (
+            lambda model=model: _sync(lambda: model.stream("x")),  # type: ignore[misc]  # the default binds the loop's value
+            lambda model=model: _async(runner, lambda: model.astream("x")),  # type: ignore[misc]  # likewise
+        )
     return cases
 
 
+def _sync(stream: Callable[[], Iterator[Any]]) -> float:
+    started = time.process_time()
+    count = sum(1 for _ in stream())
+    if count < TOKENS:
+        raise RuntimeError(f"{count} tokens came of {TOKENS}")
+    return (time.process_time() - started) / TOKENS * 1e6
+
+
+def _async(runner: asyncio.Runner, stream: Callable[[], AsyncIterator[Any]]) -> float:
+    async def run() -> int:
+        return len([None async for _ in stream()])
+
+    started = time.process_time()
+    if runner.run(run()) < TOKENS:
+        raise RuntimeError("tokens are missing")
+    return (time.process_time() - started) / TOKENS * 1e6
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Ready)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    cases = _cases(f"http://127.0.0.1:{server.server_port}")
-    times: dict[str, list[float]] = {name: [] for name in cases}
-    for _ in range(ROUNDS):
-        for name, run in cases.items():
-            times[name].append(run())
+    with asyncio.Runner() as runner:  # one event loop for all: langchain_ollama's classes fail in a second one
+        for language in LANGUAGES:
+            cases = _cases(language, f"http://127.0.0.1:{server.server_port}", runner)
+            times: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in cases}
+            for _ in range(ROUNDS):
+                for name, runs in cases.items():
+                    for run, spent in zip(runs, times[name], strict=True):
+                        spent.append(run())
+            _print(language, {name: tuple(map(statistics.median, both)) for name, both in times.items()})
     server.shutdown()
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    print(f"{'µs a token, median of ' + str(ROUNDS):<40}{'':>8}{'over core':>12}{'x core':>8}")
-    for name, value in medians.items():
-        base = medians[f"{name.split(':')[0]}: langchain-core on it"]
-        print(f"{name:<40}{value:>8.1f}{value - base:>+12.1f}{value / base:>8.2f}")
+
+
+def _print(language: str, medians: dict[str, tuple[float, ...]]) -> None:
+    print(f"\n{language}: µs a token, median of {ROUNDS}")
+    print(f"{'':<32}{'sync':>8}{'over core':>11}{'x core':>8}   {'async':>8}{'over core':>11}{'x core':>8}")
+    core = medians["langchain-core on it"]
+    for name, both in medians.items():
+        cells = (f"{value:>8.1f}{value - base:>+11.1f}{value / base:>8.2f}" for value, base in zip(both, core, strict=True))
+        print(f"{name:<32}" + "   ".join(cells))
 
 
 if __name__ == "__main__":

@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import time
 import urllib.request
 import weakref
-from collections.abc import AsyncGenerator, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -271,10 +272,10 @@ class _SyncReply:
     def __init__(self, response: requests.Response) -> None:
         self.status = response.status_code
         self._response = response
-        self._read1 = response.raw.read1
-
-    def read(self) -> bytes:
-        return self._read1(_READ_SIZE)
+        raw = response.raw
+        # Both hand out what has arrived; the first, which only reads chunks, takes half the time of the second for each.
+        parts = raw.read_chunked(decode_content=False) if raw.chunked else iter(lambda: raw.read1(_READ_SIZE), b"")
+        self.read: Callable[[], bytes] = functools.partial(next, parts, b"")
 
     def read_all(self) -> bytes:
         return self._response.content

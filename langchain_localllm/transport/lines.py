@@ -6,6 +6,7 @@ from typing import Any, Final
 from langchain_localllm.errors import StreamBrokenError, WrongServerError
 
 _SHOWN: Final = 80
+_decode: Final = json.JSONDecoder().decode  # json.loads would guess the encoding and look at its other arguments, for each token
 
 
 class LineBuffer:
@@ -45,7 +46,7 @@ def parse_json(line: bytes) -> Any:
         WrongServerError: It is HTML.
     """
     try:
-        return json.loads(str(line, "utf-8"))  # json.loads(bytes) would guess the encoding, for each token
+        return _decode(str(line, "utf-8"))
     except ValueError:
         shown = line[:_SHOWN].decode("utf-8", "replace").strip()
         if shown.startswith("<"):
