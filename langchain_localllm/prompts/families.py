@@ -119,7 +119,7 @@ _FORMATS: Final = (
     ),
     Format(
         "vicuna",
-        "https://github.com/lm-sys/FastChat/blob/main/docs/vicuna_weights_version.md",
+        "https://github.com/lm-sys/FastChat/blob/main/fastchat/conversation.py (`vicuna_v1.1`)",
         user="USER: {} ",
         assistant="ASSISTANT: {}</s>",
         answer="ASSISTANT:",
@@ -131,7 +131,7 @@ _FORMATS: Final = (
     ),
     Format(
         "alpaca",
-        "https://github.com/tatsu-lab/stanford_alpaca#data-release",
+        "https://github.com/tatsu-lab/stanford_alpaca/blob/main/train.py (`PROMPT_DICT`)",
         user="### Instruction:\n{}\n\n",
         assistant="### Response:{}\n\n",
         answer="### Response:",
