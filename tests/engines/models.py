@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 from typing import Final
 
-from gguf import GGUFReader
+import numpy as np
+from gguf import GGUFReader, GGUFWriter
 
 from langchain_localllm.models import tiny_chat_modelfile
 
@@ -36,3 +37,26 @@ def go_template() -> str:
     found = re.search(r'^TEMPLATE """\n(.*?)"""$', tiny_chat_modelfile().read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     assert found, "the Modelfile has no template"
     return found[1]
+
+
+def lora_adapter(model: Path, target: Path) -> Path:
+    """Write a LoRA adapter of rank 1 for the first query matrix of a model."""
+    matrix = next(tensor for tensor in GGUFReader(model).tensors if tensor.name == "blk.0.attn_q.weight")
+    inputs, outputs = (int(size) for size in matrix.shape)
+    writer = GGUFWriter(target, "llama")
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", 1.0)
+    writer.add_tensor(f"{matrix.name}.lora_a", np.full((1, inputs), 0.1, np.float32))
+    writer.add_tensor(f"{matrix.name}.lora_b", np.full((outputs, 1), 0.1, np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return target
+
+
+def without_template(model: Path, target: Path) -> Path:
+    """Write a copy of a model that has no chat template."""
+    target.write_bytes(model.read_bytes().replace(b"tokenizer.chat_template", b"tokenizer.chat_forgetit"))
+    return target

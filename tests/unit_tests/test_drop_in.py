@@ -1,0 +1,117 @@
+"""Every constructor argument of the classes that ours replace is accepted with its meaning, or listed in the docs as gone."""
+
+import importlib
+import re
+import types
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, Union, get_args, get_origin
+
+import pytest
+from langchain_core.callbacks import BaseCallbackHandler
+from pydantic.fields import FieldInfo
+
+import langchain_localllm
+from langchain_localllm.base import options
+from langchain_localllm.models import tiny_chat_model
+from langchain_localllm.runtimes import RUNTIMES
+from tests.engines.models import lora_adapter
+
+from .test_standard import MADE_WITH
+
+DOCS: Final = Path(__file__).parents[2] / "docs"
+REPLACED: Final = {
+    "gpt4all": [("langchain_community.llms.gpt4all", "GPT4All")],
+    "llamacpp": [("langchain_community.llms.llamacpp", "LlamaCpp")],
+    "llamafile": [("langchain_community.llms.llamafile", "Llamafile")],
+    "ollama": [("langchain_community.llms.ollama", "Ollama"), ("langchain_ollama.llms", "OllamaLLM")],
+}
+"""Runtime to the classes that its text class stands in for, of langchain_community 0.4.2 and langchain_ollama 1.1.0."""
+
+BY_TYPE: Final[dict[Any, Any]] = {bool: True, int: 2, float: 0.5, str: "text", dict: {"a": "b"}, list: ["END"]}
+"""A value for a type."""
+BY_NAME: Final = {
+    "auth": ("user", "word"),
+    "base_url": "http://localhost:9",
+    "cache": False,
+    "callbacks": [BaseCallbackHandler()],
+    "custom_get_token_ids": list,
+    "device": "cpu",
+    "format": "json",
+    "keep_alive": "10m",
+    "model_kwargs": {"n_threads_batch": 1},
+    "validate_model_on_init": False,  # no server is there
+}
+"""A value for an argument whose type says too little."""
+
+
+def arguments() -> Iterator[Any]:
+    """Each argument of each old class, LangChain's own among them, for the registered runtimes."""
+    for runtime in sorted(RUNTIMES):
+        for module, name in REPLACED[runtime]:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # langchain_community warns of its own end
+                old = getattr(importlib.import_module(module), name)
+            for field, info in old.model_fields.items():
+                yield pytest.param(runtime, field, info, id=f"{name}-{field}")
+
+
+@pytest.fixture(scope="session")
+def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return lora_adapter(tiny_chat_model(), tmp_path_factory.mktemp("lora") / "adapter.gguf")
+
+
+@pytest.fixture
+def advice_is_fresh() -> Iterator[None]:
+    options._advise_once.cache_clear()
+    yield
+    options._advise_once.cache_clear()
+
+
+@pytest.mark.usefixtures("advice_is_fresh")
+@pytest.mark.parametrize(("runtime", "name", "info"), list(arguments()))
+def test_an_argument_of_the_old_class_is_accepted_or_gone(runtime: str, name: str, info: FieldInfo, adapter: Path) -> None:
+    new = getattr(langchain_localllm, RUNTIMES[runtime]["text"])
+    made_with = {option: value for option, value in MADE_WITH[runtime].items() if option.startswith("model")}
+    for value in given(name, info, made_with | {"lora_path": str(adapter)}):
+        if name in new.RETIRED:
+            with pytest.warns(UserWarning, match=rf"`{name}` of {new.__name__} has no effect"):
+                new(**{**made_with, name: value})
+            options._advise_once.cache_clear()
+            assert f"`{name}`" in gone(runtime)
+        else:
+            llm = new(**{**made_with, name: value})
+            expected = value if name == "model_kwargs" else {new.ALIASES.get(name, name): value}
+            assert {option: getattr(llm, option) for option in expected} == expected
+
+
+def given(name: str, info: FieldInfo, made_with: dict[str, Any]) -> list[Any]:
+    """A value of the old type; and the old default, if there is one."""
+    default = None if info.is_required() else info.get_default(call_default_factory=True)
+    value = BY_NAME.get(name, made_with.get(name, BY_TYPE.get(kind_of(info.annotation), "anything")))
+    return [value] if default is None else [value, default]
+
+
+def kind_of(annotation: Any) -> Any:
+    """The type of an annotation, or the first one of a union."""
+    if get_origin(annotation) in {Union, types.UnionType}:
+        annotation = get_args(annotation)[0]
+    return get_origin(annotation) or annotation
+
+
+def gone(runtime: str) -> str:
+    """What the runtime's page of the docs lists as gone."""
+    page = (DOCS / f"{runtime}.md").read_text(encoding="utf-8")
+    found = re.search(r"^## What is gone\n(.*?)(^## |\Z)", page, re.DOTALL | re.MULTILINE)
+    assert found, f"docs/{runtime}.md says nothing of what is gone"
+    return found[1]
+
+
+@pytest.mark.parametrize("runtime", sorted(RUNTIMES))
+def test_changing_the_packages_name_in_an_import_is_enough(runtime: str) -> None:
+    new = getattr(langchain_localllm, RUNTIMES[runtime]["text"])
+    for old_place, name in REPLACED[runtime]:
+        place = re.sub(r"^(langchain_community|langchain_ollama)", "langchain_localllm", old_place)
+        for module in (place, place.rpartition(".")[0], "langchain_localllm"):
+            assert getattr(importlib.import_module(module), name) is new
