@@ -50,7 +50,7 @@ class GPT4AllEmbeddings(ModelOptions, LocalEmbeddings):
 
     model: Annotated[str | Path, BeforeValidator(_or_default)] = DEFAULT_MODEL
     """Path of a GGUF file, or the name of one in `~/.cache/gpt4all`. The default is that of the package."""
-    batch_size: int = Field(default=16, ge=1)
+    batch_size: int = Field(default=8, ge=1)
     """Texts sent to the engine at a time. More are slower, since its attention spans them all."""
     normalize: Annotated[bool, AfterValidator(_always)] = True
     """Vectors always have length 1, since the package scales them."""
