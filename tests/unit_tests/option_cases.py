@@ -90,7 +90,7 @@ _SAMPLING: Final = {
     "min_p": Case(0.0),
     "typical_p": Case(0.5),
     "repeat_penalty": Case(1.5),
-    "repeat_last_n": Case(-1),
+    "repeat_last_n": Case(32),
     "presence_penalty": Case(-0.5),
     "frequency_penalty": Case(0.5),
 }
@@ -101,7 +101,7 @@ LLAMAFILE: Final = {
     "dry_multiplier": Case(0.5),
     "dry_base": Case(1.5),
     "dry_allowed_length": Case(3),
-    "dry_penalty_last_n": Case(-1),
+    "dry_penalty_last_n": Case(32),
     "dry_sequence_breakers": Case(["\n", "—"]),
     "xtc_probability": Case(0.5),
     "xtc_threshold": Case(0.5),

@@ -44,7 +44,7 @@ class LlamafileOptions(ServerOptions, SamplingOptions):
     repeat_penalty: float | None = Field(default=None, ge=0)
     """Makes repeated tokens less probable; 1 is off."""
     repeat_last_n: int | None = Field(default=None, ge=-1)
-    """Tokens that `repeat_penalty` looks back at; -1 is the whole context."""
+    """Tokens that `repeat_penalty` looks back at; -1 is the whole context, which newer servers refuse."""
     presence_penalty: float | None = None
     """Makes tokens that occurred less probable; 0 is off."""
     frequency_penalty: float | None = None
@@ -56,7 +56,7 @@ class LlamafileOptions(ServerOptions, SamplingOptions):
     dry_allowed_length: int | None = None
     """Length of a phrase that DRY lets pass."""
     dry_penalty_last_n: int | None = None
-    """Tokens that DRY looks back at; -1 is the whole context."""
+    """Tokens that DRY looks back at; -1 is the whole context, which newer servers refuse."""
     dry_sequence_breakers: list[str] | None = None
     """Texts at which DRY starts anew."""
     xtc_probability: float | None = Field(default=None, ge=0, le=1)
