@@ -1,7 +1,8 @@
 """Time of choosing and writing a prompt for a model that is known already.
 
-`python -m benchmarks.prompts` prints a table. "copy" is langchain-core's own `PromptTemplate.format` of the same texts, for comparison. The
-budget for `get_prompt` is 20 µs. The model is a class with a file, so that no server takes part; the time is the processor's.
+`python -m benchmarks.prompts` prints a table. "core" is langchain-core's own `PromptTemplate.format` of the same texts, for
+comparison. The budget for `get_prompt` is 20 µs. The model is a class with a file, so that no server takes part; the time is the
+processor's.
 """
 
 import statistics
@@ -42,7 +43,7 @@ def main() -> None:
     _report("QUESTION_ANSWERING.get_prompt", lambda: QUESTION_ANSWERING.get_prompt(llm), BUDGET)
     _report("for_model", lambda: for_model(plain, llm))
     _report("format in the model's template", lambda: fitted.format(**values))
-    _report("format of plain text (copy)", lambda: plain.format(**values))
+    _report("format of plain text (core)", lambda: plain.format(**values))
 
 
 def _report(name: str, run: Callable[[], Any], budget: float | None = None) -> None:

@@ -25,8 +25,8 @@ _MARKERS: Final[tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]] = (
     ("command-r", ("<|START_OF_TURN_TOKEN|>", "<|CHATBOT_TOKEN|>"), ()),
     ("deepseek-v3", ("<｜User｜>", "<｜Assistant｜>"), ()),  # noqa: RUF001 - DeepSeek's own bars
     ("phi3", ("<|assistant|>", "<|end|>"), ("[BEGIN FINAL RESPONSE]",)),
-    ("zephyr", ("<|assistant|>", "</s>"), ("[gMASK]", "<|endoftext|>")),
-    ("zephyr", ("<|assistant|>", "eos_token"), ("[gMASK]", "<|endoftext|>")),
+    ("zephyr", ("<|assistant|>", "</s>"), ("[gMASK]", "<|end|>", "<|endoftext|>")),
+    ("zephyr", ("<|assistant|>", "eos_token"), ("[gMASK]", "<|end|>", "<|endoftext|>")),
     ("deepseek-coder", ("### Instruction:", "<|EOT|>"), ()),
     ("alpaca", ("### Instruction:", "### Response:"), ()),
     ("deepseek-v2", ("User: ", "Assistant: ", "eos_token"), ()),
