@@ -13,6 +13,7 @@ from pydantic import ConfigDict, SkipValidation
 from langchain_localllm.base.about import About
 from langchain_localllm.base.messages import to_openai, with_parsed_arguments, without_images
 from langchain_localllm.errors import ChatTemplateError, InvalidOptionError
+from langchain_localllm.prompts.families import FAMILIES
 from langchain_localllm.prompts.family import family_in, family_of
 from langchain_localllm.prompts.formats import Format, without_system
 from langchain_localllm.prompts.look import alook, look, runtime_of
@@ -69,9 +70,9 @@ def fit(text: Prompt, chat: Prompt, llm: Any) -> Prompt:
     if applies_template(model, options):
         _warn_of_tokens(text, type(model).__name__)
         return _plain(text)
-    if family_in(text_of(chat)):
-        return chat
     about = look(model)
+    if family := family_in(text_of(chat)):
+        return _without_bos(chat, FAMILIES[family].bos) if about.adds_bos else chat
     return around(chat, about) if knows_format(about) else _plain(text)
 
 
@@ -117,6 +118,13 @@ def around(inner: Prompt, about: About | None) -> ModelPrompt:
         optional_variables=inner.optional_variables,
         input_types=inner.input_types,
     )
+
+
+def _without_bos(prompt: Prompt, bos: str) -> Prompt:
+    """A prompt that was written for a family, less the token that the engine puts before it."""
+    if bos and isinstance(prompt, PromptTemplate) and prompt.template.startswith(bos):
+        return prompt.model_copy(update={"template": prompt.template.removeprefix(bos)})
+    return prompt
 
 
 def _plain(prompt: Prompt) -> Prompt:
@@ -221,6 +229,6 @@ def _warn_of_tokens(prompt: Prompt, model: str) -> None:
         )
 
 
-@functools.cache
+@functools.lru_cache(maxsize=256)
 def _warn_once(text: str) -> None:
     warnings.warn(text, stacklevel=3)

@@ -108,7 +108,7 @@ def _learn(model: Any) -> About:
     try:
         plan = _server_plan(model)
         return _from_object(model) if plan is None else model.client.run(plan)
-    except (LocalLLMError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - what a file or a server does is told, not raised
         return _failure(model, error)
 
 
@@ -116,7 +116,7 @@ async def _alearn(model: Any) -> About:
     try:
         plan = _server_plan(model)
         return await (asyncio.to_thread(_from_object, model) if plan is None else model.client.arun(plan))
-    except (LocalLLMError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - what a file or a server does is told, not raised
         return _failure(model, error)
 
 
@@ -130,7 +130,8 @@ def _server_plan(model: object) -> Plan[About] | None:
 
 
 def _failure(model: Any, error: Exception) -> About:
-    return About("its name", _name_of(model), problem=str(error))
+    what = str(error) if isinstance(error, LocalLLMError) else f"{type(error).__name__}: {error}."
+    return About("its name", _name_of(model), problem=what)
 
 
 def _from_object(model: Any) -> About:

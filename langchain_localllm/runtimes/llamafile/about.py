@@ -21,8 +21,7 @@ def about(options: LlamafileOptions) -> Plan[About]:
     """
     try:
         props = yield from _ask(options, "GET", "/props")
-        template = props.get("chat_template") or ""
-        bos = props.get("bos_token") or ""
+        template, bos, eos = (str(props.get(name) or "") for name in ("chat_template", "bos_token", "eos_token"))
         adds_bos = (yield from _adds_bos(options)) if bos and ("bos_token" in template or bos in template) else True
         context = (props.get("default_generation_settings") or {}).get("n_ctx")
         names = (options.model, props.get("model_alias"), Path(props.get("model_path") or "").stem)
@@ -34,7 +33,7 @@ def about(options: LlamafileOptions) -> Plan[About]:
         name=" ".join(Path(name).name for name in names if name),
         template=template,
         bos_token=bos,
-        eos_token=props.get("eos_token") or "",
+        eos_token=eos,
         adds_bos=adds_bos,
         context=context,
         tools=takes_tools(template),

@@ -1,7 +1,23 @@
 """The first look at models on servers, and servers that are not there."""
 
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
 from langchain_localllm import ChatLlamafile, Llamafile, LocalServer, Ollama
-from langchain_localllm.prompts import amodel_family, context_at_least, model_family, supports_tools
+from langchain_localllm.prompts import (
+    ConditionalPromptSelector,
+    amodel_family,
+    context_at_least,
+    for_model,
+    is_family,
+    model_family,
+    supports_tools,
+)
+from langchain_localllm.prompts.library import EXPLAIN
+from tests.integration_tests.scripted import Answer, ScriptedServer, Wait, as_json, in_turn
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -35,3 +51,72 @@ async def test_they_tell_async_code_the_same(chat_server: LocalServer) -> None:
 def test_a_class_with_tools_is_believed_when_nobody_tells() -> None:
     assert supports_tools(ChatLlamafile(base_url=NOWHERE))
     assert not supports_tools(Llamafile(base_url=NOWHERE))
+
+
+def props(template: str = "<|im_start|>", **more: Any) -> dict[str, Any]:
+    return {"chat_template": template, "bos_token": "<s>", "default_generation_settings": {"n_ctx": 8192}, **more}
+
+
+def test_a_server_is_asked_once() -> None:
+    with ScriptedServer(as_json(props())) as server:
+        llm = Llamafile(base_url=server.base_url)
+        selector = ConditionalPromptSelector(conditionals=[(is_family("llama2") | ~context_at_least(9000), EXPLAIN.text)])
+        for _ in range(3):
+            assert selector.get_prompt(llm.with_retry()) is EXPLAIN.text
+            assert for_model("Why?", llm).format() == "<|im_start|>"
+        assert [(request.method, request.path) for request in server.requests] == [("GET", "/props")]
+
+
+def test_and_once_more_where_the_template_writes_the_beginning_token() -> None:
+    for tokens, text in (([1], "<|im_start|>"), ([], "<s><|im_start|>")):
+        with ScriptedServer(in_turn([as_json(props("{{ bos_token }}<|im_start|>")), as_json({"tokens": tokens})])) as server:
+            assert for_model("Why?", Llamafile(base_url=server.base_url)).format() == text
+            assert [request.path for request in server.requests] == ["/props", "/tokenize"]
+
+
+def test_a_server_without_props_tells_its_name() -> None:
+    answers = [as_json({"error": {"message": "not found"}}, 404), as_json({"data": [{"id": "mistral-7b-instruct-v0.3"}]})]
+    with ScriptedServer(in_turn(answers)) as server:
+        family = model_family(Llamafile(base_url=server.base_url))
+    assert family.name == "mistral-v3"
+    with ScriptedServer(answers[0]) as server:
+        assert model_family(Llamafile(base_url=server.base_url, model="qwen3-8b")).name == "chatml"
+        assert model_family(Llamafile(base_url=server.base_url)).name is None
+
+
+@pytest.mark.parametrize("body", [[], "text", {"chat_template": 7}, {"default_generation_settings": 7}])
+def test_a_strange_answer_is_no_exception(body: Any) -> None:
+    with ScriptedServer(as_json(body)) as server:
+        assert model_family(Llamafile(base_url=server.base_url)).name is None
+        assert model_family(Ollama(base_url=server.base_url, model="x")).name is None
+
+
+async def test_an_event_loop_does_not_wait_for_a_server() -> None:
+    slow = Answer([Wait(0.5), json.dumps(props()).encode()], 200, {"Content-Type": "application/json"})
+    selector = ConditionalPromptSelector(EXPLAIN.text, [(is_family("gemma"), EXPLAIN.text)])
+    for ask in (amodel_family, EXPLAIN.aget_prompt, selector.aget_prompt):
+        with ScriptedServer(slow) as server:
+            looking = asyncio.ensure_future(ask(Llamafile(base_url=server.base_url)))
+            turns = 0
+            while not looking.done():
+                await asyncio.sleep(0.01)
+                turns += 1
+            assert turns > 10
+            assert len(server.requests) == 1
+
+
+def test_an_ollama_is_asked_once_and_its_own_template_tells() -> None:
+    shown = {
+        "template": "<start_of_turn>user\n{{ .Prompt }}<end_of_turn>\n<start_of_turn>model\n",
+        "model_info": {"general.architecture": "gemma2", "gemma2.context_length": 4096},
+        "capabilities": ["completion", "tools"],
+    }
+    with ScriptedServer(as_json(shown)) as server:
+        llm = Ollama(base_url=server.base_url, model="mine", raw=True)
+        assert model_family(llm).name == "gemma"
+        assert model_family(llm).reason == "The chat template from Ollama's /api/show holds its markers."
+        assert supports_tools(llm)
+        assert context_at_least(4096)(llm)
+        assert not context_at_least(4097)(llm)
+        assert for_model("Why?", llm).format() == "<start_of_turn>user\nWhy?<end_of_turn>\n<start_of_turn>model\n"
+        assert [(request.path, request.body) for request in server.requests] == [("/api/show", {"model": "mine"})]

@@ -93,6 +93,12 @@ def test_a_prompt_that_is_written_for_a_family_stays_as_it_is() -> None:
     assert for_model(DEFAULT_LLAMA_SEARCH_PROMPT, named("llama2")) is DEFAULT_LLAMA_SEARCH_PROMPT
 
 
+def test_it_loses_the_token_that_the_engine_puts_before_it() -> None:
+    prompt = PromptTemplate.from_template("<s>[INST] Why {this}? [/INST]")
+    assert for_model(prompt, named("mistral")).format(this="rain") == "[INST] Why rain? [/INST]"
+    assert prompt.template.startswith("<s>")
+
+
 def test_a_prompt_is_not_fitted_twice() -> None:
     llm = named("qwen3")
     once = for_model(CHAT_PROMPT, llm)
