@@ -1,13 +1,16 @@
 """Standard tests: tokens reach those who listen."""
 
 import time
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from langchain_localllm.testing.base import IntegrationTests, each_path, on_paths
 from langchain_localllm.testing.paths import ASYNC_PATHS, BATCH_PATHS, PATHS, run
 from langchain_localllm.testing.recorder import AsyncRecorder, Recorder
+
+_TRIES: Final = 3
+"""A busy machine may be slow once."""
 
 
 class StreamingTests(IntegrationTests):
@@ -68,12 +71,13 @@ class StreamingTests(IntegrationTests):
         If this test fails, the answer is probably collected before it is handed out: ask the engine for a stream, read it with
         `_stream` and `_astream`, and do not block the event loop meanwhile.
         """
+        assert any(self._share_before_first_token(path) < 0.7 for _ in range(_TRIES))
+
+    def _share_before_first_token(self, path: str) -> float:
         notes = _Clock()
-        llm = self.make(**self.long_answer)
-        PATHS[path](llm, self.prompt, {"callbacks": [notes]})
-        assert notes.times, "no token was reported"
-        assert notes.times[0] < notes.times[-1]
-        assert notes.times[0] - notes.started < 0.7 * (time.perf_counter() - notes.started)
+        PATHS[path](self.make(**self.long_answer), self.prompt, {"callbacks": [notes]})
+        assert len(notes.times) > 1, "no tokens were reported"
+        return (notes.times[0] - notes.started) / (time.perf_counter() - notes.started)
 
     @on_paths(BATCH_PATHS)
     def test_batch_tokens_by_run(self, path: str) -> None:
