@@ -9,6 +9,8 @@ from langchain_localllm._lazy import lazy_exports
 from langchain_localllm.runtimes import homes
 
 if TYPE_CHECKING:
+    from langchain_localllm.factory import init_chat_model as init_chat_model
+    from langchain_localllm.runtimes.gpt4all.chat import ChatGPT4All as ChatGPT4All
     from langchain_localllm.runtimes.gpt4all.embeddings import GPT4AllEmbeddings as GPT4AllEmbeddings
     from langchain_localllm.runtimes.gpt4all.llm import GPT4All as GPT4All
     from langchain_localllm.runtimes.llamafile.chat import ChatLlamafile as ChatLlamafile
@@ -22,5 +24,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __getattr__, __dir__, __all__ = lazy_exports(
-    __name__, {**homes("text", "chat", "embeddings"), "LocalServer": "langchain_localllm.runtimes.llamafile.server"}
+    __name__,
+    {
+        **homes("text", "chat", "embeddings"),
+        "LocalServer": "langchain_localllm.runtimes.llamafile.server",
+        "init_chat_model": "langchain_localllm.factory",
+    },
 )

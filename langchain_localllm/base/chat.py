@@ -23,7 +23,7 @@ from langchain_localllm.base.options import SamplingOptions, caching
 from langchain_localllm.base.results import describe, usage_metadata
 from langchain_localllm.base.structured import METHODS, Method, form_of, instruction, with_raw
 from langchain_localllm.base.tools import chosen_tools, openai_tools
-from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
+from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, StructuredOutputError
 
 _REQUEST_ONLY: Final = frozenset({"tools", "tool_choice", "response_format", "show_schema"})
 """What a call carries beside options."""
@@ -37,6 +37,9 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
     """A chat model on a local engine. A runtime adds its options and says how messages are opened."""
 
     NOT_PER_CALL: ClassVar[frozenset[str]] = frozenset(BaseChatModel.model_fields) | {"streaming"}
+
+    ATTEMPTS: ClassVar[int] = 1
+    """How often structured output is asked for, where the engine cannot enforce its form."""
 
     streaming: bool = False
     """Whether `invoke` reports tokens to handlers that ask for streaming, such as `astream_events`; `False` turns that off."""
@@ -239,7 +242,14 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
         else:
             model = self.bind(response_format={"type": "json_object"}, **told)
         read = form.of_call if method == "function_calling" else form.of_text
-        return model | RunnableLambda(with_raw(read) if include_raw else read, name="StructuredOutput")
+        if include_raw:
+            return model | RunnableLambda(with_raw(read), name="StructuredOutput")
+        chain: Runnable[LanguageModelInput, Any] = model | RunnableLambda(read, name="StructuredOutput")
+        if self.ATTEMPTS == 1 or self.temperature == 0:  # the same answer would come again
+            return chain
+        return chain.with_retry(
+            retry_if_exception_type=(StructuredOutputError,), wait_exponential_jitter=False, stop_after_attempt=self.ATTEMPTS
+        )
 
 
 def _unknown_method(method: str) -> str:

@@ -4,6 +4,7 @@ Engines enforce a schema's shape while they decode, but not all of its rules: li
 here. What is not listed here (`format`, `if`, `unevaluatedProperties`, ...) is a note for the reader.
 """
 
+import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +30,7 @@ _SCHEMAS: Final = ("additionalProperties", "contains", "items", "not", "property
 """Keywords that hold a schema; `_LISTS` hold several, and `_MAPS` hold them by name."""
 _LISTS: Final = ("allOf", "anyOf", "oneOf", "prefixItems")
 _MAPS: Final = ("$defs", "definitions", "patternProperties", "properties")
+DEFINITIONS: Final = ("$defs", "definitions")
 _DEEPEST: Final = 100
 
 
@@ -231,17 +233,40 @@ def _short(value: Any) -> str:
 
 
 def enforceable(schema: Any) -> Any:
-    """The schema without patterns that llama.cpp cannot turn into a grammar; a whole request would fail because of one.
+    """The schema as llama.cpp can make a grammar of it; a whole request would fail because of what it cannot read.
+
+    Patterns that are not anchored are left out, and definitions get names that a grammar's rules can have.
 
     Example:
         >>> enforceable({"properties": {"a": {"pattern": "^x"}, "b": {"pattern": "^x+$"}}})
         {'properties': {'a': {}, 'b': {'pattern': '^x+$'}}}
     """
+    schema = _without_loose_patterns(schema)
+    for key in DEFINITIONS:
+        if isinstance(schema, dict) and isinstance(schema.get(key), dict):
+            schema = _with_plain_names(schema, key)
+    return schema
+
+
+def plain_name(name: str) -> str:
+    """A name as a grammar's rules can have it."""
+    return re.sub(r"[^a-zA-Z0-9-]+", "-", name)
+
+
+def _with_plain_names(schema: dict[str, Any], key: str) -> dict[str, Any]:
+    text = json.dumps(schema)
+    for name in schema[key]:
+        text = text.replace(json.dumps(f"#/{key}/{name}"), json.dumps(f"#/{key}/{plain_name(name)}"))
+    renamed: dict[str, Any] = json.loads(text)
+    return {**renamed, key: {plain_name(name): value for name, value in renamed[key].items()}}
+
+
+def _without_loose_patterns(schema: Any) -> Any:
     if isinstance(schema, list):
-        return [enforceable(item) for item in schema]
+        return [_without_loose_patterns(item) for item in schema]
     if not isinstance(schema, Mapping):
         return schema
-    return {key: enforceable(value) for key, value in schema.items() if key != "pattern" or not _is_loose(value)}
+    return {key: _without_loose_patterns(value) for key, value in schema.items() if key != "pattern" or not _is_loose(value)}
 
 
 def _is_loose(pattern: Any) -> bool:

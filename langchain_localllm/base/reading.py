@@ -127,15 +127,20 @@ class ReadHandle:
 
     handle: Handle
     reader: AnswerReader
+    begun: str = ""
+    """What the answer begins with, where the prompt held its beginning."""
 
     def pieces(self) -> Generator[Piece]:
         """The pieces, from sync code."""
+        yield from self.reader.read(Piece(self.begun)) if self.begun else ()
         with closing(self.handle.pieces()) as pieces:
             for piece in pieces:
                 yield from self.reader.read(piece)
 
     async def apieces(self) -> AsyncGenerator[Piece]:
         """The pieces, from async code."""
+        for part in self.reader.read(Piece(self.begun)) if self.begun else ():
+            yield part
         async with aclosing(self.handle.apieces()) as pieces:
             async for piece in pieces:
                 for part in self.reader.read(piece):

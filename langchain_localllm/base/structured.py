@@ -114,6 +114,8 @@ def _form_of_class(schema: Any) -> Form:
 
 def _with_title(found: dict[str, Any], schema: type) -> dict[str, Any]:
     check_schema(found)
+    if found.get("$ref", "").startswith("#/$defs/"):  # of a recursive class; not all makers of grammars follow one at the top
+        found = {**found["$defs"][found["$ref"].removeprefix("#/$defs/")], "$defs": found["$defs"]}
     return {"title": schema.__name__, **found}
 
 

@@ -1,5 +1,6 @@
 """Tools as engines take them, and the choice among them."""
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -7,9 +8,10 @@ from typing import Any, Final
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from langchain_localllm.base.json_schema import enforceable
+from langchain_localllm.base.json_schema import DEFINITIONS, enforceable, plain_name
 from langchain_localllm.errors import InvalidOptionError
 
+_NOTHING: Final = {"type": "object", "properties": {}}
 _NAME: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
@@ -67,16 +69,27 @@ def chosen_tools(
 
 def call_schema(tools: Sequence[dict[str, Any]], arguments: str = "arguments") -> dict[str, Any]:
     """The JSON schema of a call of one of the tools, for engines that force a call by constraining the answer."""
-    calls = [
-        {
-            "type": "object",
-            "properties": {
-                "name": {"const": tool["function"]["name"]},
-                arguments: enforceable(tool["function"].get("parameters")) or {"type": "object", "properties": {}},
-            },
-            "required": ["name", arguments],
-            "additionalProperties": False,
-        }
-        for tool in tools
-    ]
-    return calls[0] if len(calls) == 1 else {"anyOf": calls}
+    definitions: dict[str, Any] = {}
+    calls = []
+    for tool in tools:
+        name, parameters = tool["function"]["name"], enforceable(tool["function"].get("parameters") or _NOTHING)
+        calls.append(
+            {
+                "type": "object",
+                "properties": {"name": {"const": name}, arguments: _hoisted(name, parameters, definitions)},
+                "required": ["name", arguments],
+                "additionalProperties": False,
+            }
+        )
+    schema = calls[0] if len(calls) == 1 else {"anyOf": calls}
+    return {**schema, "$defs": definitions} if definitions else schema
+
+
+def _hoisted(name: str, parameters: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """Parameters whose definitions stand at the schema's top, where references look for them."""
+    for key in DEFINITIONS:
+        if key in parameters:
+            text = json.dumps(parameters).replace(f'"#/{key}/', f'"#/$defs/{plain_name(name)}-')
+            parameters = json.loads(text)
+            definitions.update({f"{plain_name(name)}-{inner}": value for inner, value in parameters.pop(key).items()})
+    return parameters

@@ -3,7 +3,7 @@
 from typing import Final
 
 RUNTIMES: Final = {
-    "gpt4all": {"text": "GPT4All", "embeddings": "GPT4AllEmbeddings"},
+    "gpt4all": {"text": "GPT4All", "chat": "ChatGPT4All", "embeddings": "GPT4AllEmbeddings"},
     "llamafile": {"text": "Llamafile", "chat": "ChatLlamafile", "embeddings": "LlamafileEmbeddings"},
     "ollama": {"text": "Ollama", "chat": "ChatOllama"},
 }

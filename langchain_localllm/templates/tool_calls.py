@@ -33,7 +33,7 @@ class ToolFormat:
 
 
 HERMES: Final = ToolFormat("<tool_call>", "</tool_call>", before="<tool_call>\n", after="\n</tool_call>")
-MISTRAL: Final = ToolFormat("[TOOL_CALLS]", before="[TOOL_CALLS][", after="]")
+MISTRAL: Final = ToolFormat("[TOOL_CALLS]", bare=True, before="[TOOL_CALLS][", after="]")
 LLAMA3: Final = ToolFormat("<|python_tag|>", bare=True, arguments="parameters")
 JSON: Final = ToolFormat("", bare=True)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_localllm.base.json_schema import broken_rules, check_schema
+from langchain_localllm.base.json_schema import broken_rules, check_schema, enforceable
 from langchain_localllm.errors import InvalidOptionError
 
 VALUES = st.recursive(
@@ -115,3 +115,8 @@ def test_a_schema_that_names_itself_without_end_is_ended() -> None:
 def test_what_is_no_schema_is_refused(schema: Any, words: str) -> None:
     with pytest.raises(InvalidOptionError, match=re.escape(words)):
         check_schema(schema)
+
+
+def test_definitions_get_names_that_rules_can_have() -> None:
+    schema = {"items": {"$ref": "#/$defs/Pair_int_.A"}, "$defs": {"Pair_int_.A": {"type": "integer"}}}
+    assert enforceable(schema) == {"items": {"$ref": "#/$defs/Pair-int-A"}, "$defs": {"Pair-int-A": {"type": "integer"}}}

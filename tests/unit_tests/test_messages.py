@@ -138,3 +138,10 @@ def test_the_schema_of_a_call_holds_name_and_arguments() -> None:
     assert schema["properties"]["arguments"]["required"] == ["a"]
     assert call_schema([one, tool("see")])["anyOf"] == [call_schema([one]), call_schema([tool("see")])]
     assert "parameters" in call_schema([one], "parameters")["properties"]
+
+
+def test_the_definitions_of_parameters_stand_at_the_top_of_the_schema() -> None:
+    node = {"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}}, "$defs": {"node": {"type": "null"}}}
+    schema = call_schema([{"type": "function", "function": {"name": "go_on", "parameters": node}}])
+    assert schema["$defs"] == {"go-on-node": {"type": "null"}}
+    assert schema["properties"]["arguments"]["properties"]["next"] == {"$ref": "#/$defs/go-on-node"}

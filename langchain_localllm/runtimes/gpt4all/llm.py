@@ -7,7 +7,6 @@ from typing_extensions import override
 from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.llm import LocalLLM
 from langchain_localllm.base.worker import WorkerHandle
-from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.runtimes.gpt4all.answers import answer
 from langchain_localllm.runtimes.gpt4all.options import GPT4AllOptions
 
@@ -35,18 +34,3 @@ class GPT4All(GPT4AllOptions, LocalLLM):
     def open_answer(self, prompt: str, stop: list[str]) -> Handle:
         engine, request = self.engine, self.request(prompt, stop)
         return WorkerHandle(lambda box: engine.submit(partial(answer, request, box)), self.timeout)
-
-    @override
-    def get_token_ids(self, text: str) -> list[int]:
-        """The text's token ids, by the model's own tokenizer, with the token for the beginning where the model has one.
-
-        Raises:
-            InvalidRequestError: The package's library for this platform offers no tokenizer.
-        """
-        if (vocabulary := self.engine.loaded.vocabulary) is None:
-            raise InvalidRequestError(
-                "GPT4All offers no tokenizer on this platform, so tokens cannot be counted before a call. A result counts them in "
-                "the `usage` of its `generation_info`."
-            )
-        ids: list[int] = vocabulary.tokens(text)
-        return ids

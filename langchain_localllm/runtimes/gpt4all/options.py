@@ -8,12 +8,13 @@ from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PrivateAttr
 from typing_extensions import override
 
 from langchain_localllm.base.inprocess import InProcessOptions
 from langchain_localllm.base.options import SamplingOptions
 from langchain_localllm.base.threads import default_threads
+from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.models.gguf_check import check_gguf
 from langchain_localllm.runtimes.gpt4all.answers import Request
 from langchain_localllm.runtimes.gpt4all.engine import GPT4AllEngine
@@ -62,10 +63,12 @@ class ModelOptions(InProcessOptions):
     """Threads to compute with; no more than the machine has are used. Default: 1 for a file below 100 MB (more are slower there),
     else one per physical core."""
 
+    _files: dict[str, Path] = PrivateAttr(default_factory=dict)  # where models were found, should the working folder change
+
     @property
     def path(self) -> Path:
         """The model's file, which may not be there."""
-        return model_file(str(self.model))
+        return self._files.get(str(self.model)) or model_file(str(self.model))
 
     @property
     def threads(self) -> int:
@@ -82,6 +85,7 @@ class ModelOptions(InProcessOptions):
         check_there(path)
         info = check_gguf(path)
         check_kind(path, info, embeds=self.EMBEDS)
+        self._files[str(self.model)] = path.absolute()
         n_ctx = self.n_ctx or min(info.context_length or _MOST_CONTEXT, _MOST_CONTEXT)
         return GPT4AllEngine(path, n_ctx=n_ctx, ngl=self.ngl, device=self.device)
 
@@ -135,3 +139,17 @@ class GPT4AllOptions(ModelOptions, SamplingOptions):
             threads=self.threads,
             sampling={"temp": chosen["temperature"], **{name: chosen[name] for name in _DEFAULTS.keys() - _NOT_SAMPLING}},
         )
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """The text's token ids, by the model's own tokenizer, with the token for the beginning where the model has one.
+
+        Raises:
+            InvalidRequestError: The package's library for this platform offers no tokenizer.
+        """
+        if (vocabulary := self.engine.loaded.vocabulary) is None:
+            raise InvalidRequestError(
+                "GPT4All offers no tokenizer on this platform, so tokens cannot be counted before a call. A result counts them in "
+                "its `usage`."
+            )
+        ids: list[int] = vocabulary.tokens(text)
+        return ids

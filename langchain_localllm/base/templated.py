@@ -1,0 +1,145 @@
+"""Chat models whose engine takes text: the model's own template makes the prompt, and the answer's text is read for calls."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.language_models import ModelProfile
+from pydantic import PrivateAttr
+from typing_extensions import override
+
+from langchain_localllm.base.about import About
+from langchain_localllm.base.chat import LocalChatModel
+from langchain_localllm.base.messages import with_parsed_arguments, without_images
+from langchain_localllm.base.reading import AnswerReader
+from langchain_localllm.base.tools import call_schema
+from langchain_localllm.errors import InvalidRequestError, ModelFileError
+from langchain_localllm.templates.chat_template import ChatTemplate
+from langchain_localllm.templates.named import named_template
+from langchain_localllm.templates.thinking import ThinkSplitter, thinking_markers
+from langchain_localllm.templates.tool_calls import ToolCallParser, ToolFormat, tool_format
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What the engine is asked, and what reads its answer.
+
+    Attributes:
+        prompt: The conversation as text.
+        stops: Texts at which the answer ends.
+        reader: Tells thoughts and calls in the answer.
+        schema: A JSON schema of the answer, or of the JSON in a forced call.
+        form: How a forced call is written; `None` where none is forced.
+    """
+
+    prompt: str
+    stops: list[str]
+    reader: AnswerReader
+    schema: dict[str, Any] | None = None
+    form: ToolFormat | None = None
+
+
+class TemplatedChatModel(LocalChatModel):
+    """A chat model on an engine that takes text."""
+
+    chat_format: str | None = None
+    """A template's name, `chatml`, for a file that has none. Default: the file's own."""
+    chat_template_kwargs: dict[str, Any] | None = None
+    """What the template reads beside messages and tools, such as `{"enable_thinking": False}`."""
+
+    _abouts: dict[str, About] = PrivateAttr(default_factory=dict)  # by file; copies share it
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.template()  # so that a file without one is found here
+
+    @abstractmethod
+    def about_model(self) -> About:
+        """What the model's file tells."""
+
+    def about(self) -> About:
+        """The same, read once."""
+        key = repr(self._identifying_file())
+        if key not in self._abouts:
+            self._abouts[key] = self.about_model()
+        return self._abouts[key]
+
+    @abstractmethod
+    def _identifying_file(self) -> Any:
+        """The file that is read."""
+
+    def template(self) -> ChatTemplate:
+        """The template that is used.
+
+        Raises:
+            ModelFileError: The file has none, and none is named.
+            InvalidOptionError: There is no template of that name.
+        """
+        if self.chat_format is not None:
+            return named_template(self.chat_format)
+        about = self.about()
+        if not about.template:
+            raise ModelFileError(
+                f"{about.source} has no chat template, so it is not known how this model is talked to. "
+                "If it was made for ChatML, say so with chat_format='chatml'; if it was not made for chats, use the text class."
+            )
+        return ChatTemplate(about.template, about.bos_token, about.eos_token)
+
+    def prepare(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Prepared:
+        """The prompt and what belongs to it.
+
+        Raises:
+            ChatTemplateError: The template does not take the conversation.
+            InvalidRequestError: There are images, or tools for a model that takes none.
+        """
+        template = self.template()
+        choice = request.get("tool_choice")
+        tools = [] if choice == "none" else request.get("tools", [])
+        if tools and "tools" not in template.source:
+            raise InvalidRequestError(
+                "The chat template of this model takes no tools. Use a model that was made for them, or try chat_format='chatml'."
+            )
+        form = tool_format(template.source)
+        schema = call_schema(tools, form.arguments) if choice == "required" else _wanted_schema(request.get("response_format"))
+        prompt, thoughts = self._prompt(template, messages, tools, constrained=schema is not None)
+        names = [tool["function"]["name"] for tool in tools]
+        return Prepared(
+            prompt=prompt,
+            stops=[*stop, *template.stop],
+            reader=AnswerReader(thoughts, ToolCallParser(form, names) if tools else None),
+            schema=schema,
+            form=form if choice == "required" else None,
+        )
+
+    def _prompt(
+        self, template: ChatTemplate, messages: list[dict[str, Any]], tools: list[dict[str, Any]], *, constrained: bool
+    ) -> tuple[str, ThinkSplitter | None]:
+        conversation = with_parsed_arguments(without_images(map(_known_role, messages), "this model"))
+        prompt = template.render(conversation, tools=tools, **(self.chat_template_kwargs or {}))
+        if template.bos_token and self.about().adds_bos:
+            prompt = prompt.removeprefix(template.bos_token)  # the engine puts it there
+        markers = thinking_markers(template.source)
+        if markers is None:
+            return prompt, None
+        inside = prompt.rstrip().endswith(markers[0])
+        if inside and constrained:  # an answer of a given form leaves no room for thoughts
+            prompt, inside = f"{prompt.rstrip()}\n\n{markers[1]}\n\n", False
+        return prompt, ThinkSplitter(markers, inside=inside)
+
+    @override
+    def _resolve_model_profile(self) -> ModelProfile:
+        about = self.about()
+        profile = ModelProfile(tool_calling=bool(about.tools), image_inputs=False)
+        if about.context:
+            profile["max_input_tokens"] = about.context
+        return profile
+
+
+def _known_role(message: dict[str, Any]) -> dict[str, Any]:
+    return {**message, "role": "system"} if message["role"] == "developer" else message
+
+
+def _wanted_schema(wanted: dict[str, Any] | None) -> dict[str, Any] | None:
+    if not wanted:
+        return None
+    return wanted["json_schema"]["schema"] if wanted["type"] == "json_schema" else {"type": "object"}

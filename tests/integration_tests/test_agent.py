@@ -1,0 +1,77 @@
+"""LangChain's agent with two tools runs to its end on each runtime, on the real engine.
+
+The tiny model is too weak to choose between tools by itself, so the first turns are forced, by a middleware such as people write.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from langchain.agents import create_agent
+from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
+from langchain_core.messages import AIMessage, ToolMessage
+from langchain_core.tools import tool
+
+import langchain_localllm
+from langchain_localllm import LocalServer
+from langchain_localllm.models import tiny_chat_model
+from langchain_localllm.runtimes import RUNTIMES
+from tests.engines import ollama
+from tests.engines.models import go_template
+
+
+@tool
+def paint(colour: Literal["red", "green"]) -> str:
+    """Paint the house."""
+    return f"The house is {colour}."
+
+
+@tool
+def light(on: bool) -> str:
+    """Switch the light."""
+    return f"The light is {'on' if on else 'off'}."
+
+
+class OneAfterTheOther(AgentMiddleware):
+    """Has each tool called once, then lets the model answer."""
+
+    def wrap_model_call(self, request: ModelRequest, handler: Callable[[ModelRequest], ModelResponse]) -> ModelResponse:
+        done = [message.name for message in request.messages if isinstance(message, ToolMessage)]
+        left = [name for name in ("paint", "light") if name not in done]
+        return handler(request.override(tool_choice=left[0] if left else "none"))
+
+
+def arguments(runtime: str, folder: Path, stack: ExitStack) -> dict[str, Any]:
+    """What the runtime's class needs to reach the tiny model."""
+    if runtime == "llamafile":
+        return {"base_url": stack.enter_context(LocalServer(tiny_chat_model(), n_ctx=2048)).base_url}
+    if runtime == "ollama":
+        url = stack.enter_context(ollama.serve(folder))
+        ollama.create(url, "agent", tiny_chat_model(), template=go_template(), parameters={"num_ctx": 2048, "num_thread": 1})
+        return {"base_url": url, "model": "agent"}
+    return {"model": tiny_chat_model()}
+
+
+def cases() -> list[Any]:
+    free = pytest.mark.xfail(
+        reason="GPT4All cannot constrain what a model writes, and the tiny one writes texts for booleans.", strict=False
+    )
+    runtimes = [runtime for runtime, kinds in RUNTIMES.items() if "chat" in kinds]
+    return [pytest.param(runtime, marks=[free] if runtime == "gpt4all" else []) for runtime in runtimes]
+
+
+@pytest.mark.parametrize("runtime", cases())
+def test_an_agent_calls_two_tools_and_answers(runtime: str, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        model_class = getattr(langchain_localllm, RUNTIMES[runtime]["chat"])
+        chat = model_class(**arguments(runtime, tmp_path, stack), temperature=0, max_tokens=80)
+        agent = create_agent(chat, [paint, light], middleware=[OneAfterTheOther()], system_prompt="Be brief.")
+        messages = agent.invoke({"messages": [("user", "Paint the house red and switch the light on.")]})["messages"]
+    results = [message for message in messages if isinstance(message, ToolMessage)]
+    assert [result.name for result in results] == ["paint", "light"]
+    assert all(result.status == "success" for result in results)
+    assert isinstance(messages[-1], AIMessage)
+    assert messages[-1].text
+    assert not messages[-1].tool_calls
