@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from langchain_localllm.runtimes.llamafile.llm import Llamafile as Llamafile
     from langchain_localllm.runtimes.llamafile.server import LocalServer as LocalServer
     from langchain_localllm.runtimes.ollama.chat import ChatOllama as ChatOllama
+    from langchain_localllm.runtimes.ollama.embeddings import OllamaEmbeddings as OllamaEmbeddings
     from langchain_localllm.runtimes.ollama.llm import Ollama as Ollama
     from langchain_localllm.runtimes.ollama.llm import OllamaLLM as OllamaLLM
 

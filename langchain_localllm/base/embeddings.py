@@ -20,12 +20,16 @@ class LocalEmbeddings(Options, Embeddings):
 
     normalize: bool = True
     """Whether vectors are scaled to length 1, so that their dot product is the cosine."""
-    query_prefix: str = ""
+    query_prefix: str | None = None
     """Put before a query, for models that want it, such as `query: `."""
-    document_prefix: str = ""
+    document_prefix: str | None = None
     """Put before a document, for models that want it, such as `passage: `."""
     batch_size: int = Field(default=_BATCH, ge=1)
     """Texts sent to the engine at a time."""
+
+    def prefixes(self) -> tuple[str, str]:
+        """What is put before a query and before a document."""
+        return self.query_prefix or "", self.document_prefix or ""
 
     @abstractmethod
     def _embed(self, texts: list[str]) -> list[list[float]]:
@@ -52,16 +56,17 @@ class LocalEmbeddings(Options, Embeddings):
     @override
     def embed_query(self, text: str) -> list[float]:
         """The vector of a query; raises as `embed_documents` does."""
-        query = [self.query_prefix + _not_empty(text, "The query")]
+        query = [self.prefixes()[0] + _not_empty(text, "The query")]
         return self._checked(self._embed(query), query)[0]
 
     @override
     async def aembed_query(self, text: str) -> list[float]:
-        query = [self.query_prefix + _not_empty(text, "The query")]
+        query = [self.prefixes()[0] + _not_empty(text, "The query")]
         return self._checked(await self._aembed(query), query)[0]
 
     def _batches(self, texts: list[str]) -> list[list[str]]:
-        prefixed = [self.document_prefix + _not_empty(text, f"Text {index}") for index, text in enumerate(texts)]
+        prefix = self.prefixes()[1]
+        prefixed = [prefix + _not_empty(text, f"Text {index}") for index, text in enumerate(texts)]
         return [prefixed[start : start + self.batch_size] for start in range(0, len(prefixed), self.batch_size)]
 
     def _checked(self, vectors: list[list[float]], texts: list[str]) -> list[list[float]]:

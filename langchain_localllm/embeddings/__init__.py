@@ -8,5 +8,6 @@ from langchain_localllm.runtimes import homes
 if TYPE_CHECKING:
     from langchain_localllm.runtimes.gpt4all.embeddings import GPT4AllEmbeddings as GPT4AllEmbeddings
     from langchain_localllm.runtimes.llamafile.embeddings import LlamafileEmbeddings as LlamafileEmbeddings
+    from langchain_localllm.runtimes.ollama.embeddings import OllamaEmbeddings as OllamaEmbeddings
 
 __getattr__, __dir__, __all__ = lazy_exports(__name__, homes("embeddings"))

@@ -5,7 +5,7 @@ from typing import Final
 RUNTIMES: Final = {
     "gpt4all": {"text": "GPT4All", "chat": "ChatGPT4All", "embeddings": "GPT4AllEmbeddings"},
     "llamafile": {"text": "Llamafile", "chat": "ChatLlamafile", "embeddings": "LlamafileEmbeddings"},
-    "ollama": {"text": "Ollama", "chat": "ChatOllama"},
+    "ollama": {"text": "Ollama", "chat": "ChatOllama", "embeddings": "OllamaEmbeddings"},
 }
 """Runtime to its classes by kind. The package's lazy imports and the contract tests read this table."""
 

@@ -7,5 +7,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "ChatOllama": "langchain_localllm.runtimes.ollama.chat",
         "Ollama": "langchain_localllm.runtimes.ollama.llm",
+        "OllamaEmbeddings": "langchain_localllm.runtimes.ollama.embeddings",
     },
 )

@@ -32,6 +32,7 @@ _TOP_LEVEL: Final = frozenset(
         "template",
         "think",
         "top_logprobs",
+        "truncate",
     }
 )
 """Fields of the request itself; all other options go into its `options`."""
@@ -167,9 +168,9 @@ class OllamaServer(ServerOptions):
                 "Take a local model, or set `allow_remote=True`."
             )
 
-    def payload(self) -> dict[str, Any]:
-        """The options that are set, as the server wants them."""
-        chosen = self.chosen(CONNECTION_OPTIONS | _OURS | {"stop", "num_ctx"})
+    def payload(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
+        """The options that are set, without those to ignore, as the server wants them."""
+        chosen = self.chosen(CONNECTION_OPTIONS | _OURS | ignored | {"stop", "num_ctx"})
         if "max_tokens" in chosen:
             chosen["num_predict"] = chosen.pop("max_tokens")
         if not chosen.get("format", True):
