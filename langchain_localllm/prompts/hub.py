@@ -73,7 +73,10 @@ def _call(client: Any, method: str, name: str, **arguments: Any) -> Any:
         return getattr(client or langsmith.Client(), method)(name, **arguments)
     except LangSmithNotFoundError:
         raise InvalidOptionError(f"The hub has no prompt {name!r} that you may see.") from None
-    except (LangSmithConnectionError, requests.RequestException) as error:
-        raise ConnectionFailedError(f"The Prompt Hub cannot be reached: {error}") from error
+    except (LangSmithConnectionError, requests.RequestException):  # langsmith's message shows a part of the key
+        raise ConnectionFailedError(
+            "The Prompt Hub cannot be reached. Check the network, and LANGSMITH_ENDPOINT if it is set."
+        ) from None
     except LangSmithError as error:
-        raise InvalidOptionError(f"The hub refuses {name!r}: {error}") from error
+        reason = str(error).partition("\n")[0]
+        raise InvalidOptionError(f"The hub refuses {name!r}: {reason}") from None

@@ -41,8 +41,11 @@ def about(options: LlamafileOptions) -> Plan[About]:
 
 
 def _adds_bos(options: LlamafileOptions) -> Plan[bool]:
-    answer = yield from _ask(options, "POST", "/tokenize", {"content": "", "add_special": True})
-    return bool(answer["tokens"])
+    try:
+        answer = yield from _ask(options, "POST", "/tokenize", {"content": "", "add_special": True})
+        return bool(answer["tokens"])
+    except (WrongServerError, *UNREADABLE):
+        return True  # as nearly all models with such a template want it
 
 
 def _ask(options: LlamafileOptions, method: str, path: str, payload: dict[str, Any] | None = None) -> Plan[Any]:

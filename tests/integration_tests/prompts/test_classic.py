@@ -23,8 +23,11 @@ from langchain_core.tools import tool
 
 from langchain_localllm import ChatLlamafile, LlamaCpp, Llamafile, LocalServer
 from langchain_localllm.models import tiny_chat_model
+from langchain_localllm.prompts import ConditionalPromptSelector
 from langchain_localllm.prompts.library import (
     AGENT_STEP,
+    DEFAULT_LLAMA_SEARCH_PROMPT,
+    DEFAULT_SEARCH_PROMPT,
     EXPLAIN,
     MULTI_QUERY,
     QUESTION_ANSWERING,
@@ -113,6 +116,17 @@ def test_llm_chain(llm: Any, recorder: Recorder) -> None:
     answer = chain.invoke(QUESTION, {"callbacks": [recorder]})
     assert answer["text"].strip()
     assert begins_with(SEARCH_QUERIES, recorder.prompts[0])
+
+
+def test_the_guide_s_selector_and_chain(llm: Any, recorder: Recorder) -> None:
+    selector = ConditionalPromptSelector(
+        default_prompt=DEFAULT_SEARCH_PROMPT,
+        conditionals=[(lambda llm: isinstance(llm, LlamaCpp), DEFAULT_LLAMA_SEARCH_PROMPT)],
+    )
+    prompt = selector.get_prompt(llm)
+    assert prompt is (DEFAULT_LLAMA_SEARCH_PROMPT if isinstance(llm, LlamaCpp) else DEFAULT_SEARCH_PROMPT)
+    LLMChain(prompt=prompt, llm=llm).invoke(QUESTION, {"callbacks": [recorder]})
+    assert prompt.format(**QUESTION) in recorder.prompts[0]
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,12 @@ def test_and_once_more_where_the_template_writes_the_beginning_token() -> None:
             assert [request.path for request in server.requests] == ["/props", "/tokenize"]
 
 
+def test_a_server_that_does_not_say_whether_it_adds_the_token_is_taken_to_do_so() -> None:
+    for answer in (as_json({"error": {"message": "not found"}}, 404), as_json([])):
+        with ScriptedServer(in_turn([as_json(props("{{ bos_token }}<|im_start|>")), answer])) as server:
+            assert for_model("Why?", Llamafile(base_url=server.base_url)).format() == "<|im_start|>"
+
+
 def test_a_server_without_props_tells_its_name() -> None:
     answers = [as_json({"error": {"message": "not found"}}, 404), as_json({"data": [{"id": "mistral-7b-instruct-v0.3"}]})]
     with ScriptedServer(in_turn(answers)) as server:

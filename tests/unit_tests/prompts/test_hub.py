@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import traceback
 from typing import Any
 
 import pytest
@@ -67,14 +68,15 @@ def test_a_family_s_tokens_are_warned_about(prompt: Any) -> None:
     ("failure", "error", "words"),
     [
         (LangSmithNotFoundError("x"), InvalidOptionError, "has no prompt 'mine'"),
-        (LangSmithConnectionError("x"), ConnectionFailedError, "cannot be reached"),
+        (LangSmithConnectionError("x\nAPI Key: lsv2_secret"), ConnectionFailedError, "cannot be reached"),
         (requests.ConnectionError("x"), ConnectionFailedError, "cannot be reached"),
-        (LangSmithAuthError("no key"), InvalidOptionError, "refuses 'mine': no key"),
+        (LangSmithAuthError("no key\nAPI Key: lsv2_secret"), InvalidOptionError, "refuses 'mine': no key$"),
     ],
 )
 def test_failures_are_ours(failure: Exception, error: type[Exception], words: str) -> None:
-    with pytest.raises(error, match=words):
+    with pytest.raises(error, match=words) as raised:
         pull("mine", client=Client(failure))
+    assert "secret" not in "".join(traceback.format_exception(raised.value))
 
 
 def test_what_is_no_prompt_is_refused() -> None:
