@@ -18,14 +18,16 @@ class Mailbox:
 
     Attributes:
         left: Whether the reader has gone; the engine's thread then ends the answer within a token.
+        when_left: Called from the reader's side when it has gone, if an engine wants to know it at once.
     """
 
-    __slots__ = ("_items", "_wake", "left")
+    __slots__ = ("_items", "_wake", "left", "when_left")
 
     def __init__(self, wake: Callable[[], object] | None = None) -> None:
         self._items: SimpleQueue[Piece | BaseException] = SimpleQueue()
         self._wake = wake
         self.left = False
+        self.when_left: Callable[[], object] | None = None
 
     def put(self, item: Piece | BaseException) -> None:
         """Hand over a piece, the last one with `finish`; or the error with which the answer ends."""
@@ -35,6 +37,12 @@ class Mailbox:
                 self._wake()
             except RuntimeError:  # the reader's event loop is closed
                 self.left = True
+
+    def leave(self) -> None:
+        """Tell that nobody reads any more."""
+        self.left = True
+        if self.when_left:
+            self.when_left()
 
     def empty(self) -> bool:
         """Whether nothing waits to be read."""
@@ -74,7 +82,7 @@ class WorkerHandle:
                 finished = piece.finish is not None
                 yield piece
         finally:
-            box.left = True
+            box.leave()
 
     async def apieces(self) -> AsyncGenerator[Piece]:
         """The pieces, from async code."""
@@ -92,7 +100,7 @@ class WorkerHandle:
                 finished = piece.finish is not None
                 yield piece
         finally:
-            box.left = True
+            box.leave()
 
     def _deadline(self) -> float | None:
         return _FOR_EVER if self.timeout is None else time.monotonic() + self.timeout

@@ -7,6 +7,7 @@ from langchain_localllm.runtimes import homes
 
 if TYPE_CHECKING:
     from langchain_localllm.runtimes.gpt4all.llm import GPT4All as GPT4All
+    from langchain_localllm.runtimes.llamacpp.llm import LlamaCpp as LlamaCpp
     from langchain_localllm.runtimes.llamafile.llm import Llamafile as Llamafile
     from langchain_localllm.runtimes.ollama.llm import Ollama as Ollama
     from langchain_localllm.runtimes.ollama.llm import OllamaLLM as OllamaLLM

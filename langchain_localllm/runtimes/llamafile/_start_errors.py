@@ -5,27 +5,13 @@ import signal
 from pathlib import Path
 from typing import Final
 
-from langchain_localllm.errors import LocalLLMError, ModelFileError, ServerStartError
+from langchain_localllm.errors import LocalLLMError, ServerStartError
+from langchain_localllm.models.load_errors import load_error
 
 __all__ = ["log_reason", "port_in_use", "start_error"]
 
 # What engines write, old and new -> the error and its sentence. {0} is the file, {1} the pattern's group. First match wins.
 _KNOWN: Final[list[tuple[str, type[LocalLLMError], str]]] = [
-    (
-        r"unknown (?:model )?architecture:? '?([\w.-]+)",
-        ModelFileError,
-        "The engine does not know the architecture {1} of {0}: update the engine, or use another model.",
-    ),
-    (
-        r"error loading model vocabulary: ([^\n]*)",
-        ModelFileError,
-        "The engine cannot use the vocabulary of {0} ({1}): fetch a complete model file, or update the engine.",
-    ),
-    (
-        r"not within the file bounds|failed to read key-value|failed to read tensor|corrupted or incomplete",
-        ModelFileError,
-        "{0} is cut off or damaged: download it again.",
-    ),
     (
         r"bad_alloc|[Oo]ut of memory|[Cc]annot allocate memory|(?:failed|unable) to allocate|OutOfDeviceMemory|ENOMEM",
         ServerStartError,
@@ -56,6 +42,8 @@ def start_error(path: Path, port: int, status: int, log: str) -> LocalLLMError:
     """The error for a server that ended with this exit status before it was ready."""
     if port_in_use(log):
         return ServerStartError(f"Port {port} on 127.0.0.1 is in use: stop what uses it, or leave `port` out for a free one.")
+    if error := load_error(path, log):
+        return error
     for pattern, kind, sentence in _KNOWN:
         if match := re.search(pattern, log):
             return kind(sentence.format(path, *match.groups()))

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import requests
 
-from langchain_localllm import GPT4All, LocalServer
+from langchain_localllm import GPT4All, LlamaCpp, LocalServer
 from tests.engines import ollama
 
 CONTEXT: Final = 512
@@ -56,6 +56,15 @@ def gpt4all(model: Path, _: Path) -> Iterator[Engine]:
 
 
 @contextmanager
+def llamacpp(model: Path, _: Path) -> Iterator[Engine]:
+    """llama.cpp, in this process."""
+    # With flash attention, the place in the cache does not change the last digits, so that seeds repeat in company too.
+    arguments = {"model_path": str(model), "n_ctx": CONTEXT, "flash_attn": True}
+    with LlamaCpp(**arguments) as llm:
+        yield Engine(arguments, {"grammar": "root ::= nothing-such"}, "grammar", busy=lambda: llm.engine.busy)
+
+
+@contextmanager
 def llamafile(model: Path, _: Path) -> Iterator[Engine]:
     """llama.cpp's server."""
     with LocalServer(model, n_ctx=CONTEXT, n_parallel=4) as server:
@@ -89,4 +98,4 @@ def ollama_server(model: Path, folder: Path) -> Iterator[Engine]:
         requests.delete(f"{url}/api/delete", json={"model": "endless"}, timeout=60)
 
 
-ENGINES: Final = {"gpt4all": gpt4all, "llamafile": llamafile, "ollama": ollama_server}
+ENGINES: Final = {"gpt4all": gpt4all, "llamacpp": llamacpp, "llamafile": llamafile, "ollama": ollama_server}

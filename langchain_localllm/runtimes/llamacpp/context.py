@@ -1,0 +1,157 @@
+"""A llama.cpp context: the cache of a model's sequences, and the batches that are computed with it. For one thread."""
+
+import ctypes
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from langchain_localllm.errors import InvalidOptionError, ModelFileError
+from langchain_localllm.runtimes.llamacpp.library import LOG, lib
+from langchain_localllm.runtimes.llamacpp.model import Model
+
+DONE: Final = 0
+NO_ROOM: Final = 1
+ABORTED: Final = 2
+
+_computing: Final = threading.Lock()
+"""Engines take turns, since each computes with all cores; two at once would be many times slower."""
+
+_strlen: Final = ctypes.CDLL("msvcrt" if sys.platform == "win32" else None).strlen
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Tokens of one sequence in a batch.
+
+    Attributes:
+        sequence: The sequence's number.
+        start: Position of the first token.
+        tokens: The tokens.
+        outputs: How many tokens at the end need the logits of what follows them.
+    """
+
+    sequence: int
+    start: int
+    tokens: Sequence[int]
+    outputs: int
+
+
+class Context:
+    """The cache and the arrays for batches.
+
+    Args:
+        model: The model.
+        settings: Fields of `llama_context_params` to set.
+        lora: Path of an adapter and its scale.
+
+    Raises:
+        InvalidOptionError: llama.cpp cannot make a context with these settings.
+        ModelFileError: The adapter cannot be used.
+    """
+
+    def __init__(self, model: Model, settings: Mapping[str, Any], lora: tuple[str, float] | None = None) -> None:
+        self.model = model
+        self._abort = ctypes.create_string_buffer(2)
+        params = lib.llama_context_default_params()
+        for name, value in settings.items():
+            setattr(params, name, value)
+        # llama.cpp asks before each step of a computation whether to go on. `strlen` of a text that is empty or not answers
+        # that without Python and its lock.
+        params.abort_callback = ctypes.cast(_strlen, lib.ggml_abort_callback)
+        params.abort_callback_data = ctypes.addressof(self._abort)
+        LOG.clear()
+        self.pointer = lib.llama_init_from_model(model.pointer, params)
+        if not self.pointer:
+            raise InvalidOptionError(f"llama.cpp cannot make a context of {params.n_ctx:,} tokens for {model.name}: {LOG.last()}.")
+        self._memory = lib.llama_get_memory(self.pointer)
+        self._adapter = self._adapt(lora) if lora else None
+        self.cells: int = lib.llama_n_ctx(self.pointer)
+        self.batch_size: int = lib.llama_n_batch(self.pointer)
+        self._make_batch()
+
+    def _adapt(self, lora: tuple[str, float]) -> Any:
+        path, scale = lora
+        adapter = lib.llama_adapter_lora_init(self.model.pointer, path.encode())
+        adapters, scales = (lib.llama_adapter_lora_p_ctypes * 1)(adapter), (ctypes.c_float * 1)(scale)
+        if not adapter or lib.llama_set_adapters_lora(self.pointer, adapters, 1, scales):
+            self.free()
+            raise ModelFileError(f"{path} is no LoRA adapter for {self.model.name}: {LOG.last()}.")
+        return adapter
+
+    def _make_batch(self) -> None:
+        size = self.batch_size
+        self._tokens, self._positions, self._sequences = (np.zeros(size, np.int32) for _ in range(3))
+        self._counts, self._outputs = np.ones(size, np.int32), np.zeros(size, np.int8)
+        places = self._sequences.ctypes.data + 4 * np.arange(size, dtype=np.uintp)  # a token's list of sequences holds one
+        self._places: npt.NDArray[np.uintp] = places
+        integers, lists = ctypes.POINTER(ctypes.c_int32), ctypes.POINTER(ctypes.POINTER(ctypes.c_int32))
+        self._batch = lib.llama_batch(
+            n_tokens=0,
+            token=self._tokens.ctypes.data_as(integers),
+            pos=self._positions.ctypes.data_as(integers),
+            n_seq_id=self._counts.ctypes.data_as(integers),
+            seq_id=places.ctypes.data_as(lists),
+            logits=self._outputs.ctypes.data_as(ctypes.POINTER(ctypes.c_int8)),
+        )
+
+    def decode(self, parts: Sequence[Part]) -> int:
+        """Compute a batch, and keep its tokens in the cache.
+
+        Returns:
+            `DONE`, `NO_ROOM`, `ABORTED`, or a negative number for a failure. What was in the cache before stays; what these parts
+            added is there only when it is `DONE`.
+        """
+        size = 0
+        self._outputs[:] = 0
+        for part in parts:
+            end = size + len(part.tokens)
+            self._tokens[size:end] = part.tokens
+            self._positions[size:end] = range(part.start, part.start + len(part.tokens))
+            self._sequences[size:end] = part.sequence
+            self._outputs[end - part.outputs : end] = 1
+            size = end
+        self._batch.n_tokens = size
+        with _computing:
+            status = int(lib.llama_decode(self.pointer, self._batch))
+        if status != DONE:
+            for part in parts:
+                self.remove(part.sequence, part.start)
+        return status
+
+    def logits(self, row: int) -> npt.NDArray[np.float32]:
+        """The logits after a token of the last batch that had an output; valid until the next batch."""
+        pointer = lib.llama_get_logits_ith(self.pointer, row)
+        return np.ctypeslib.as_array(pointer, shape=(self.model.size,))
+
+    def remove(self, sequence: int, start: int) -> bool:
+        """Take a sequence's tokens from this position on out of the cache; whether that could be done."""
+        return bool(lib.llama_memory_seq_rm(self._memory, sequence, start, -1))
+
+    def clear(self) -> None:
+        """Take everything out of the cache."""
+        lib.llama_memory_clear(self._memory, False)  # noqa: FBT003 - the numbers can stay, only nobody looks at them
+
+    def copy(self, source: int, target: int, start: int, end: int) -> None:
+        """Let another sequence have these tokens too; they are not stored twice."""
+        lib.llama_memory_seq_cp(self._memory, source, target, start, end)
+
+    def abort(self) -> None:
+        """End the computation that is going on; can be called from any thread."""
+        self._abort.value = b"\1"
+
+    def allow(self) -> None:
+        """Let computations go on again."""
+        self._abort.value = b""
+
+    def free(self) -> None:
+        """Free the memory. Nothing else may be called afterwards."""
+        if self.pointer:
+            lib.llama_free(self.pointer)
+            self.pointer = None
+            if getattr(self, "_adapter", None):
+                lib.llama_adapter_lora_free(self._adapter)

@@ -1,0 +1,371 @@
+"""The engine: one thread owns a context and answers all requests together, token by token.
+
+Each round of its loop takes in what is new, drops what nobody reads any more, and computes one batch: the last token of every
+answer, and a part of the prompts that are still being read.
+"""
+
+import os
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Final
+
+import numpy as np
+
+from langchain_localllm.base.worker import Mailbox
+from langchain_localllm.errors import ContextLengthError, ServerError
+from langchain_localllm.runtimes.llamacpp.context import ABORTED, DONE, NO_ROOM, Context, Part
+from langchain_localllm.runtimes.llamacpp.memory import bytes_per_token, cache_length, context_length, free_memory
+from langchain_localllm.runtimes.llamacpp.model import Model, open_model
+from langchain_localllm.runtimes.llamacpp.request import Answer, Request
+from langchain_localllm.runtimes.llamacpp.sampler import top_logprobs
+from langchain_localllm.runtimes.llamacpp.sequences import Sequences, common_length
+
+PARALLEL: Final = 8
+"""Requests that are answered together where nobody says."""
+_SPARE: Final = 24
+"""Sequences beside those, which keep the prompts of earlier requests."""
+_OUTPUTS: Final = 128
+"""Tokens of a batch whose logits are wanted, at most."""
+_WORTH_WAITING: Final = 32
+"""Tokens that another request is about to read, from which on a prompt waits for it."""
+_READING_ALONE: Final = 0.25
+_READING_BESIDE: Final = 0.1
+"""Seconds of a batch that go to prompts, when no answer waits for its next token, and when one does."""
+_LEAST_READ: Final = 16
+_FIRST_READ: Final = 32
+"""Tokens of a prompt in a batch, at least, and as long as the speed is not known."""
+
+_process: list[int] = []
+"""The process that loaded the first model."""
+
+
+class Engine:
+    """A loaded model that answers requests from any thread or event loop.
+
+    Args:
+        path: The model file.
+        model_settings: Fields of `llama_model_params` to set.
+        context_settings: Fields of `llama_context_params` to set, without lengths.
+        n_ctx: Tokens of context; `None` chooses, 0 is the model's own.
+        n_parallel: Requests to answer together; `None` chooses.
+        lora: Path of an adapter and its scale.
+
+    Attributes:
+        model: The weights and the vocabulary.
+        n_ctx: Tokens that a prompt and its answer can have.
+        cells: Tokens that the cache holds for all requests together.
+
+    Raises:
+        ModelFileError: The file is no usable model.
+        InvalidOptionError: The context does not fit into memory, or llama.cpp refuses its settings.
+        ServerError: This process is a fork of one that loaded a model.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        model_settings: Mapping[str, Any],
+        context_settings: Mapping[str, Any],
+        *,
+        n_ctx: int | None = None,
+        n_parallel: int | None = None,
+        lora: tuple[str, float] | None = None,
+    ) -> None:
+        _refuse_fork()
+        self.model: Model = open_model(path, model_settings)
+        free = free_memory()
+        parallel = n_parallel or PARALLEL
+        per_token = bytes_per_token(self.model, context_settings.get("type_k"), context_settings.get("type_v"))
+        self.n_ctx = context_length(self.model, n_ctx, per_token, free)
+        beside = 1 if model_settings.get("n_gpu_layers") else parallel  # how much a GPU has free is not known
+        self.cells = cache_length(self.model, self.n_ctx, beside, per_token, free)
+        batch = max(min(context_settings.get("n_batch", 512), self.cells), parallel)
+        sequences = parallel + (_SPARE if self.model.remembers_positions else 0)
+        settings = {"n_ubatch": batch, **context_settings, "n_batch": batch, "n_ctx": self.cells, "n_seq_max": sequences}
+        settings["n_outputs_max"] = max(sequences, min(batch, _OUTPUTS))
+        context = Context(self.model, {**settings, "kv_unified": True}, lora)
+        self._worker = _Worker(context, Sequences(context, sequences), parallel, self.cells, self.n_ctx)
+        self._end = weakref.finalize(self, self._worker.end)
+
+    def submit(self, request: Request, box: Mailbox) -> None:
+        """Hand a request to the engine's thread, which puts the answer into the mailbox.
+
+        Raises:
+            ContextLengthError: The prompt leaves no room for an answer in the context.
+            ServerError: This process is a fork of the one that loaded the model, or the engine was freed.
+        """
+        _refuse_fork()
+        if len(request.prompt) >= self.n_ctx:
+            raise ContextLengthError(
+                f"The prompt has {len(request.prompt):,} tokens, which leaves no room for an answer in the context of "
+                f"{self.n_ctx:,}. Shorten it, or load the model with a larger `n_ctx` (it was trained with "
+                f"{self.model.trained_context:,}).",
+                prompt_tokens=len(request.prompt),
+                context_tokens=self.n_ctx,
+            )
+        self._worker.submit(request, box)
+
+    @property
+    def busy(self) -> bool:
+        """Whether it works on an answer, or one waits."""
+        return self._worker.busy
+
+    def free(self) -> None:
+        """End the thread and free the memory; answers that are being made fail."""
+        self._end()
+
+
+def _refuse_fork() -> None:
+    """llama.cpp's threads do not come along into a fork, where it would hang or crash."""
+    if not _process:
+        _process.append(os.getpid())
+    if _process[0] != os.getpid():
+        raise ServerError(
+            "This process is a fork of one that loaded a model with llama.cpp, which cannot work here. Start processes by "
+            "`spawn` instead, for example with multiprocessing.get_context('spawn'), and make the object in each of them."
+        )
+
+
+class _Worker:
+    """The thread. It knows nothing of the `Engine`, so that a forgotten one can go."""
+
+    def __init__(self, context: Context, sequences: Sequences, parallel: int, cells: int, n_ctx: int) -> None:
+        self._context, self._sequences, self._model = context, sequences, context.model
+        self._parallel, self._cells, self._n_ctx = parallel, cells, n_ctx
+        self._inbox: SimpleQueue[tuple[Request, Mailbox] | None] = SimpleQueue()
+        self._waiting: deque[tuple[Request, Mailbox]] = deque()
+        self._answers: list[Answer] = []
+        self._ended = False
+        self._speed = 0.0  # tokens of prompts read in a second
+        self._shortest_first = True
+        self._thread = threading.Thread(target=self._run, name=f"llama.cpp {self._model.name}", daemon=True)
+        self._thread.start()
+
+    # --- called from other threads ---
+
+    def submit(self, request: Request, box: Mailbox) -> None:
+        """Let a request join."""
+        if self._ended:
+            raise ServerError("The model was freed. Make a new object to load it again.")
+        box.when_left = self._reader_left
+        self._inbox.put((request, box))
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is something to do."""
+        return bool(self._answers or self._waiting) or not self._inbox.empty()
+
+    def _reader_left(self) -> None:
+        """End a computation that nobody waits for; one for others too goes on, since it takes no longer than a token."""
+        if all(answer.box.left for answer in list(self._answers)):
+            self._context.abort()
+
+    def end(self) -> None:
+        """End the thread and wait for it; it frees the memory."""
+        if _process != [os.getpid()]:
+            return  # a fork has no such thread, and the memory is not its own
+        self._ended = True
+        self._context.abort()
+        self._inbox.put(None)
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    # --- the thread ---
+
+    def _run(self) -> None:
+        failure: Exception = ServerError("The model was freed while it answered.")
+        try:
+            while not self._ended:
+                self._round()
+        except Exception as error:  # noqa: BLE001 - whoever waits has to be told
+            failure = error
+        self._ended = True
+        for answer in list(self._answers):
+            self._leave(answer, failure)
+        self._receive(wait=False)
+        for _, box in self._waiting:
+            box.put(failure)
+        self._context.free()
+
+    def _round(self) -> None:
+        self._receive(wait=not (self._answers or self._waiting))
+        self._context.allow()
+        if self._ended:
+            return
+        for answer in [answer for answer in self._answers if answer.box.left]:
+            self._leave(answer)
+        self._admit()
+        if parts := self._plan():
+            self._compute(parts)
+
+    def _receive(self, *, wait: bool) -> None:
+        try:
+            while True:
+                item = self._inbox.get(block=wait)
+                wait = False
+                if item:
+                    self._waiting.append(item)
+        except Empty:
+            pass
+
+    def _admit(self) -> None:
+        """Begin answers in the order in which they came, as long as there is room for all that they may become."""
+        while self._waiting and len(self._answers) < self._parallel:
+            request, box = self._waiting[0]
+            if not box.left:
+                limit = self._n_ctx - len(request.prompt)
+                if request.max_tokens is not None and request.max_tokens >= 0:
+                    limit = min(limit, request.max_tokens)
+                if sum(answer.room for answer in self._answers) + len(request.prompt) + limit > self._cells:
+                    return
+                self._begin(request, box, limit)
+            self._waiting.popleft()
+
+    def _begin(self, request: Request, box: Mailbox, limit: int) -> None:
+        if request.sampling.repeats and not self._answers:
+            self._sequences.clear()
+        sequence = self._sequences.take(request.prompt)
+        try:
+            answer = Answer(request, box, self._model, sequence, limit)
+        except Exception as error:  # noqa: BLE001 - it is this request's alone
+            self._sequences.give_back(sequence)
+            box.put(error)
+            return
+        self._follow(answer)
+        self._answers.append(answer)
+
+    def _leave(self, answer: Answer, failure: Exception | None = None) -> None:
+        if failure:
+            answer.box.put(failure)
+        self._answers.remove(answer)
+        for other in self._answers:
+            if other.follows and other.follows[0] is answer:
+                self._catch_up(other)
+        answer.sampler.free()
+        self._sequences.give_back(answer.sequence)
+
+    # --- prompts that begin alike ---
+
+    def _follow(self, answer: Answer) -> None:
+        """Wait for an earlier answer that is about to read the same beginning, where there is one."""
+        answer.follows = None
+        if not self._model.remembers_positions:
+            return
+        best = len(answer.sequence.tokens) + _WORTH_WAITING
+        for other in self._answers:
+            if other is answer:
+                return
+            if other.reading and (length := common_length(other.request.prompt, answer.request.prompt[:-1])) > best:
+                answer.follows, best = (other, length), length
+
+    def _catch_up(self, answer: Answer) -> None:
+        """Take over what the answer that it follows has read."""
+        if not answer.follows:
+            return
+        other, length = answer.follows
+        self._sequences.share(other.sequence, answer.sequence, length)
+        answer.skip()
+        self._follow(answer)
+
+    # --- a batch ---
+
+    def _plan(self) -> list[tuple[Answer, Part]]:
+        for answer in self._answers:
+            if answer.follows and len(answer.follows[0].sequence.tokens) >= answer.follows[1]:
+                self._catch_up(answer)
+        going_on = [answer for answer in self._answers if not answer.reading]
+        room = self._context.batch_size - len(going_on)
+        drafts = min(room, _OUTPUTS - self._parallel)
+        plan: list[tuple[Answer, Part]] = []
+        for answer in going_on:
+            guessed = self._guess(answer, drafts)
+            drafts -= len(guessed)
+            room -= len(guessed)
+            plan.append((answer, self._part(answer, [*answer.rest, *guessed], 1 + len(guessed))))
+        return plan + self._plan_reading(room, beside=bool(going_on))
+
+    def _plan_reading(self, room: int, *, beside: bool) -> list[tuple[Answer, Part]]:
+        """Parts of prompts. The shortest and the oldest take turns, so that neither waits long for the other."""
+        reading = [answer for answer in self._answers if answer.reading and not answer.follows]
+        if not reading:
+            return []
+        seconds = _READING_BESIDE if beside else _READING_ALONE
+        share = max(int(self._speed * seconds), _LEAST_READ) if self._speed else _FIRST_READ
+        room = min(room, share)
+        if self._shortest_first:
+            reading.sort(key=lambda answer: len(answer.rest))
+        plan: list[tuple[Answer, Part]] = []
+        for answer in reading:
+            tokens = answer.rest[:room]
+            if not tokens or (self._shortest_first and plan and len(tokens) < len(answer.rest)):
+                break  # a short prompt does not wait for a part of a long one
+            room -= len(tokens)
+            plan.append((answer, self._part(answer, tokens, int(len(tokens) == len(answer.rest)))))
+        self._shortest_first = not self._shortest_first
+        return plan
+
+    def _part(self, answer: Answer, tokens: Sequence[int], outputs: int) -> Part:
+        return Part(answer.sequence.number, len(answer.sequence.tokens), tokens, outputs)
+
+    def _guess(self, answer: Answer, room: int) -> list[int]:
+        if not answer.request.draft or not self._model.remembers_positions:
+            return []
+        tokens = np.array([*answer.sequence.tokens, *answer.rest], np.intc)
+        room = min(room, self._n_ctx - len(tokens))
+        return [int(token) for token in answer.request.draft(tokens)[: max(room, 0)]]
+
+    def _compute(self, plan: list[tuple[Answer, Part]]) -> None:
+        started = time.perf_counter()
+        status = self._context.decode([part for _, part in plan])
+        self._sequences.tick()
+        if status == DONE:
+            self._measure(plan, time.perf_counter() - started)
+            self._use(plan)
+        elif status == ABORTED or (status == NO_ROOM and self._sequences.make_room()):
+            return  # the next round tries again with who is left, and with more room
+        elif len(plan) > 1:
+            for one in plan:  # so that only those fail that cannot be computed
+                self._compute([one])
+        else:
+            what = "its cache has no room" if status == NO_ROOM else f"llama_decode returned {status}"
+            self._leave(plan[0][0], ServerError(f"llama.cpp could not compute this request: {what}."))
+
+    def _measure(self, plan: list[tuple[Answer, Part]], seconds: float) -> None:
+        read = sum(len(part.tokens) for answer, part in plan if answer.reading)
+        if read >= _LEAST_READ:
+            speed = read / seconds
+            self._speed = (self._speed + speed) / 2 if self._speed else speed
+
+    def _use(self, plan: list[tuple[Answer, Part]]) -> None:
+        row = 0
+        for answer, part in plan:
+            answer.sequence.tokens += part.tokens
+            row += len(part.tokens)
+            if answer.reading:
+                answer.rest = answer.rest[len(part.tokens) :]
+            if part.outputs and not answer.box.left:
+                self._choose(answer, part, row - part.outputs)
+
+    def _choose(self, answer: Answer, part: Part, row: int) -> None:
+        """Choose the token after each output, as long as the guesses between them are right."""
+        expected = [*part.tokens[len(part.tokens) - part.outputs + 1 :], None]
+        try:
+            for number, guess in enumerate(expected):
+                token = answer.sampler.sample(self._context, row + number)
+                wanted = answer.request.logprobs
+                logprobs = None if wanted is None else top_logprobs(self._model, self._context.logits(row + number), token, wanted)
+                reason = answer.add(token, logprobs)
+                if reason or token != guess:
+                    self._sequences.cut(answer.sequence, part.start + len(part.tokens) - len(expected) + 1 + number)
+                    break
+        except Exception as error:  # noqa: BLE001 - it is this request's alone
+            self._leave(answer, error)
+            return
+        if reason:
+            answer.finish(reason)
+            self._leave(answer)

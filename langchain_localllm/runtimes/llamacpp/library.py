@@ -1,0 +1,64 @@
+"""The low-level functions of llama-cpp-python, and what llama.cpp says while they run."""
+
+import ctypes
+import sys
+from collections import deque
+from typing import Any, Final
+
+from langchain_localllm.errors import MissingDependencyError
+
+try:
+    import llama_cpp.llama_cpp as _functions
+except ImportError as error:
+    raise MissingDependencyError(
+        f'llama-cpp-python cannot be loaded ({error}): pip install "langchain-localllm[llamacpp]". It is compiled on the way, '
+        "which takes minutes and wants a C++ compiler."
+    ) from error
+
+lib: Final[Any] = _functions
+
+_WARNING, _ERROR = 3, 4
+
+
+class Log:
+    """What llama.cpp says. It is silent unless asked, and its last warnings and errors are kept for our own errors.
+
+    Attributes:
+        shown: Whether all of it goes to stderr.
+    """
+
+    def __init__(self) -> None:
+        self.shown = False
+        self._kept: deque[str] = deque(maxlen=40)
+
+    def hear(self, level: int, text: bytes, _: object) -> None:
+        """Called by llama.cpp, from any thread."""
+        line = text.decode("utf-8", "replace")
+        if level in {_WARNING, _ERROR}:
+            self._kept.append(line)
+        if self.shown:
+            sys.stderr.write(line)
+
+    def clear(self) -> None:
+        """Forget what was kept."""
+        self._kept.clear()
+
+    def text(self) -> str:
+        """What was kept since it was cleared."""
+        return "".join(self._kept)
+
+    def last(self) -> str:
+        """The last line that was kept, without the name of the function that said it."""
+        lines = self.text().strip().splitlines()
+        return lines[-1].partition(": ")[2] or lines[-1] if lines else "llama.cpp does not say why"
+
+
+LOG: Final = Log()
+_hear: Final = lib.llama_log_callback(LOG.hear)  # kept, since llama.cpp holds no reference
+lib.llama_log_set(_hear, ctypes.c_void_p(0))
+lib.llama_backend_init()
+
+
+def start_numa(strategy: bool | int) -> None:
+    """Tell llama.cpp how to use memory that is nearer to some cores than to others."""
+    lib.llama_numa_init(lib.GGML_NUMA_STRATEGY_DISTRIBUTE if strategy is True else strategy)

@@ -1,0 +1,92 @@
+"""The text LLM on llama.cpp in this process."""
+
+from typing import Any
+
+from typing_extensions import override
+
+from langchain_localllm.base.engine import Handle, Piece
+from langchain_localllm.base.llm import LocalLLM
+from langchain_localllm.base.worker import Mailbox, WorkerHandle
+from langchain_localllm.errors import InvalidRequestError
+from langchain_localllm.runtimes.llamacpp.options import LlamaCppOptions
+
+
+class LlamaCpp(LlamaCppOptions, LocalLLM):
+    """A text LLM from a GGUF file, by llama.cpp in this process.
+
+    The file is loaded when the object is made, once for all objects with the same file and settings. Calls from any thread or
+    event loop are answered together, each with its own options. The prompt reaches the model as it is, without a chat template.
+
+    Example:
+        >>> from langchain_localllm import LlamaCpp
+        >>> from langchain_localllm.models import tiny_chat_model
+        >>> with LlamaCpp(model_path=tiny_chat_model(), temperature=0, max_tokens=16) as llm:
+        ...     pieces = list(llm.stream("The first man on the moon was"))
+        >>> "".join(pieces) != ""
+        True
+    """
+
+    echo: bool | None = None
+    """Begin the answer with the prompt."""
+    suffix: str | None = None
+    """Text after the answer, for models that fill a gap in code."""
+    spm_infill: bool | None = None
+    """Show such a model the suffix before the prompt."""
+
+    @property
+    @override
+    def _llm_type(self) -> str:
+        return "llamacpp"
+
+    @property
+    @override
+    def _identifying_params(self) -> dict[str, Any]:
+        params = super()._identifying_params
+        if self.grammar_path is not None:
+            params["grammar"] = self.grammar_text()
+        return params
+
+    @override
+    def open_answer(self, prompt: str, stop: list[str]) -> Handle:
+        from langchain_localllm.runtimes.llamacpp.request import Request
+
+        engine = self.engine
+
+        def submit(box: Mailbox) -> None:
+            request = Request(
+                self._tokens(prompt),
+                self.sampling(),
+                stops=stop,
+                max_tokens=self.max_tokens,
+                logprobs=self.logprobs,
+                draft=self.draft_model,
+            )
+            if self.echo:
+                box.put(Piece(prompt))
+            engine.submit(request, box)
+
+        return WorkerHandle(submit, self.timeout)
+
+    def _tokens(self, prompt: str) -> list[int]:
+        model = self.engine.model
+        if self.suffix is None:
+            return _not_empty(model.tokenize(prompt))
+        before, after, middle = model.infill_tokens
+        if None in {before, after, middle}:
+            raise InvalidRequestError(f"{model.name} was not trained to fill gaps: leave `suffix` out, or use a model for code.")
+        prefix = [before, *model.tokenize(prompt, begin=False, special=False)]
+        suffix = [after, *model.tokenize(self.suffix, begin=False, special=False)]
+        gap = [*suffix, *prefix] if self.spm_infill else [*prefix, *suffix]
+        return [*model.tokenize(""), *gap, middle]
+
+    @override
+    def get_token_ids(self, text: str) -> list[int]:
+        """The text's token ids, by the model's own tokenizer."""
+        ids: list[int] = self.engine.model.tokenize(text)
+        return ids
+
+
+def _not_empty(tokens: list[int]) -> list[int]:
+    if not tokens:  # something has to be read before the first token can come
+        raise InvalidRequestError("The prompt is empty, and the model has no token at which texts begin. Give a prompt.")
+    return tokens

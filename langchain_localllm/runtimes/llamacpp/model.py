@@ -1,0 +1,206 @@
+"""A model's weights and vocabulary. Several contexts can share one; its functions can be called from any thread."""
+
+import ctypes
+import os
+import threading
+import time
+import weakref
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from langchain_localllm.errors import InvalidRequestError, ModelFileError
+from langchain_localllm.models.gguf_check import check_gguf
+from langchain_localllm.models.load_errors import load_error
+from langchain_localllm.runtimes.llamacpp.library import LOG, lib
+
+_LONGEST_PIECE: Final = 512
+_ENDS_TEXT: Final = -1
+"""Stands in a token's place where the vocabulary has none of that kind."""
+
+
+class Model:
+    """A loaded model file.
+
+    Args:
+        path: The GGUF file; of a model in several parts, the first one.
+        settings: Fields of `llama_model_params` to set.
+
+    Attributes:
+        name: The file's name.
+        load_seconds: How long loading took.
+
+    Raises:
+        ModelFileError: The file is no usable model; the message says what to do.
+    """
+
+    def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
+        self.info = check_gguf(path)
+        self.name = path.name
+        started = time.perf_counter()
+        params = lib.llama_model_default_params()
+        self._kept = _set_all(params, settings)
+        LOG.clear()
+        self.pointer = lib.llama_model_load_from_file(str(path).encode(), params)
+        if not self.pointer:
+            raise load_error(path, LOG.text()) or ModelFileError(f"llama.cpp cannot load {path}: {LOG.last()}.")
+        weakref.finalize(self, _free, self.pointer, os.getpid())
+        self.load_seconds = time.perf_counter() - started
+        if not lib.llama_model_has_decoder(self.pointer) or lib.llama_model_has_encoder(self.pointer):
+            raise ModelFileError(f"{path} holds an encoder, which this engine does not run: use a decoder-only model.")
+        self.vocabulary = lib.llama_model_get_vocab(self.pointer)
+        self.size: int = lib.llama_vocab_n_tokens(self.vocabulary)
+        self._pieces: dict[int, bytes | None] = {}
+
+    def tokenize(self, text: str, *, begin: bool = True, special: bool = True) -> list[int]:
+        """The text's token ids.
+
+        Args:
+            text: Any text; may be empty and may hold NUL bytes.
+            begin: Add the tokens that the model wants at the beginning and end of a text.
+            special: Read the names of special tokens, such as `<s>`, as these tokens instead of as text.
+
+        Raises:
+            InvalidRequestError: The text cannot be written as UTF-8.
+        """
+        try:
+            data = text.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidRequestError(f"The text holds half of a surrogate pair at character {error.start}: remove it.") from None
+        room = len(data) + 8
+        while True:
+            tokens = (ctypes.c_int32 * room)()
+            count = lib.llama_tokenize(self.vocabulary, data, len(data), tokens, room, begin, special)
+            if count >= 0:
+                return tokens[:count]
+            room = -count
+
+    def piece(self, token: int, *, special: bool = False) -> bytes:
+        """The token's text, which may be a part of a character. A control token has none, unless `special`."""
+        buffer = ctypes.create_string_buffer(_LONGEST_PIECE)
+        count = lib.llama_token_to_piece(self.vocabulary, token, buffer, _LONGEST_PIECE, 0, special)
+        if count < 0:
+            buffer = ctypes.create_string_buffer(-count)
+            count = lib.llama_token_to_piece(self.vocabulary, token, buffer, -count, 0, special)
+        return buffer.raw[:count]
+
+    def answer_piece(self, token: int) -> bytes | None:
+        """The token's text in an answer, or `None` for one that ends it."""
+        if token not in self._pieces:
+            ends = lib.llama_vocab_is_eog(self.vocabulary, token)
+            self._pieces[token] = None if ends else self.piece(token)
+        return self._pieces[token]
+
+    @cached_property
+    def ends(self) -> tuple[int, ...]:
+        """The tokens that end an answer."""
+        return tuple(token for token in range(self.size) if lib.llama_vocab_is_eog(self.vocabulary, token))
+
+    @cached_property
+    def metadata(self) -> dict[str, str]:
+        """The single values in the file's header, as text."""
+        return {
+            _text(lib.llama_model_meta_key_by_index, self.pointer, number): _text(
+                lib.llama_model_meta_val_str_by_index, self.pointer, number
+            )
+            for number in range(lib.llama_model_meta_count(self.pointer))
+        }
+
+    @property
+    def chat_template(self) -> str | None:
+        """The file's chat template, in Jinja's language."""
+        return self.metadata.get("tokenizer.chat_template")
+
+    @property
+    def trained_context(self) -> int:
+        """The tokens that the model was trained to see."""
+        return int(lib.llama_model_n_ctx_train(self.pointer))
+
+    @property
+    def begin_token(self) -> int | None:
+        """The token at which texts begin, if the vocabulary has one."""
+        return _token(lib.llama_vocab_bos(self.vocabulary))
+
+    @property
+    def end_token(self) -> int | None:
+        """The token at which texts end, if the vocabulary has one."""
+        return _token(lib.llama_vocab_eos(self.vocabulary))
+
+    @property
+    def infill_tokens(self) -> tuple[int | None, int | None, int | None]:
+        """The tokens before a gap's prefix, before its suffix and before what fills it."""
+        kinds = (lib.llama_vocab_fim_pre, lib.llama_vocab_fim_suf, lib.llama_vocab_fim_mid)
+        before, after, middle = (_token(kind(self.vocabulary)) for kind in kinds)
+        return before, after, middle
+
+    @property
+    def remembers_positions(self) -> bool:
+        """Whether its cache holds each token by itself, so that parts can be taken away and shared; recurrent models' doesn't."""
+        return not (lib.llama_model_is_recurrent(self.pointer) or lib.llama_model_is_hybrid(self.pointer))
+
+
+_opened: Final[weakref.WeakValueDictionary[Any, Model]] = weakref.WeakValueDictionary()
+_opening: Final = threading.Lock()
+
+
+def open_model(path: Path, settings: Mapping[str, Any]) -> Model:
+    """The model in a file, loaded once for the same settings as long as anyone holds it."""
+    stat = path.stat() if path.exists() else None  # a file that was replaced is another model
+    key = (path, stat and (stat.st_mtime_ns, stat.st_size), repr(sorted(settings.items())))
+    with _opening:
+        if (model := _opened.get(key)) is None:
+            model = _opened[key] = Model(path, settings)
+        return model
+
+
+def _free(pointer: Any, process: int) -> None:
+    if os.getpid() == process:  # a fork leaves it to its parent
+        lib.llama_model_free(pointer)
+
+
+def _token(number: int) -> int | None:
+    return None if number == _ENDS_TEXT else number
+
+
+def _text(function: Any, model: Any, number: int) -> str:
+    size = 256
+    while True:
+        buffer = ctypes.create_string_buffer(size)
+        length = function(model, number, buffer, size)
+        if length < size:
+            return buffer.raw[: max(length, 0)].decode("utf-8", "replace")
+        size = length + 1
+
+
+def _set_all(params: Any, settings: Mapping[str, Any]) -> list[Any]:
+    """Set fields of `llama_model_params`; returns what must live as long as they are in use."""
+    kept: list[Any] = []
+    for name, value in settings.items():
+        if name == "tensor_split":
+            kept.append((ctypes.c_float * lib.llama_max_devices())(*value))
+            params.tensor_split = kept[-1]
+        elif name == "kv_overrides":
+            kept.append(_overrides(value))
+            params.kv_overrides = kept[-1]
+        else:
+            setattr(params, name, value)
+    return kept
+
+
+def _overrides(values: Mapping[str, bool | int | float | str]) -> Any:
+    array = (lib.llama_model_kv_override * (len(values) + 1))()  # the last one stays empty and ends the list
+    for item, (key, value) in zip(array, values.items(), strict=False):
+        item.key = key.encode()
+        if isinstance(value, bool):
+            item.tag, item.value.val_bool = lib.LLAMA_KV_OVERRIDE_TYPE_BOOL, value
+        elif isinstance(value, int):
+            item.tag, item.value.val_i64 = lib.LLAMA_KV_OVERRIDE_TYPE_INT, value
+        elif isinstance(value, float):
+            item.tag, item.value.val_f64 = lib.LLAMA_KV_OVERRIDE_TYPE_FLOAT, value
+        else:
+            item.tag = lib.LLAMA_KV_OVERRIDE_TYPE_STR
+            place = ctypes.addressof(item.value) + lib.llama_model_kv_override_value.val_str.offset
+            data = value.encode()[:127] + b"\0"
+            ctypes.memmove(place, data, len(data))
+    return array

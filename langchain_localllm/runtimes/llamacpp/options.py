@@ -1,0 +1,348 @@
+"""The options of llama.cpp in this process: those of `langchain_community`, and llama-cpp-python's own.
+
+Source: https://llama-cpp-python.readthedocs.io/en/latest/api-reference/ (`Llama.__init__`, `Llama.create_completion`).
+"""
+
+import json
+import os
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import BeforeValidator, Field
+from typing_extensions import override
+
+from langchain_localllm.base.inprocess import InProcessOptions
+from langchain_localllm.base.options import SamplingOptions
+from langchain_localllm.base.threads import default_threads
+from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
+
+CACHE_TYPES: Final = {"f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8, "iq4_nl": 20, "bf16": 30}
+"""Types that the cache can have, and llama.cpp's numbers for them."""
+
+_CONTEXT: Final = frozenset(
+    [
+        "attention_type",
+        "n_batch",
+        "n_ubatch",
+        "offload_kqv",
+        "op_offload",
+        "rope_freq_base",
+        "rope_freq_scale",
+        "rope_scaling_type",
+        "swa_full",
+        "yarn_attn_factor",
+        "yarn_beta_fast",
+        "yarn_beta_slow",
+        "yarn_ext_factor",
+        "yarn_orig_ctx",
+    ]
+)
+_MODEL: Final = frozenset({"kv_overrides", "main_gpu", "n_gpu_layers", "split_mode", "tensor_split"})
+_SPEED: Final = frozenset(
+    [
+        "draft_model",
+        "main_gpu",
+        "n_batch",
+        "n_gpu_layers",
+        "n_parallel",
+        "n_threads",
+        "n_threads_batch",
+        "n_ubatch",
+        "numa",
+        "offload_kqv",
+        "op_offload",
+        "split_mode",
+        "tensor_split",
+        "use_mlock",
+        "use_mmap",
+    ]
+)
+"""Options that change how fast an answer comes, but not which."""
+_SAMPLING: Final = [
+    "temperature",
+    "top_k",
+    "top_p",
+    "min_p",
+    "typical_p",
+    "repeat_penalty",
+    "frequency_penalty",
+    "presence_penalty",
+    "mirostat",
+    "mirostat_tau",
+    "mirostat_eta",
+    "seed",
+    "ignore_eos",
+]
+
+
+def _cache_type(value: Any) -> Any:
+    if isinstance(value, str):
+        if value.lower() not in CACHE_TYPES:
+            raise InvalidOptionError(f"The cache has no type {value!r}. There are {', '.join(CACHE_TYPES)}.")
+        return CACHE_TYPES[value.lower()]
+    return value
+
+
+def _grammar_text(value: Any) -> Any:
+    return getattr(value, "_grammar", value)  # llama_cpp.LlamaGrammar
+
+
+def _path_text(value: Any) -> Any:
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+PathText = Annotated[str, BeforeValidator(_path_text)]
+CacheType = Annotated[int, BeforeValidator(_cache_type)]
+
+
+class LlamaCppOptions(InProcessOptions, SamplingOptions):
+    """What the classes on llama.cpp share."""
+
+    ALIASES: ClassVar[Mapping[str, str]] = {
+        **SamplingOptions.ALIASES,
+        "mirostat_mode": "mirostat",
+        "model": "model_path",
+        "n_probs": "logprobs",
+        "repeat_last_n": "last_n_tokens_size",
+    }
+    RETIRED: ClassVar[Mapping[str, str]] = {
+        "chat_format": "prompts reach the model as they are. ChatLlamaCpp applies the chat template of the file.",
+        "chat_handler": "it works with llama-cpp-python's own class only.",
+        "client": "the engine belongs to the object and makes itself.",
+        "embedding": "LlamaCppEmbeddings makes vectors.",
+        "f16_kv": "the cache is f16 by default. Use `type_k` and `type_v` for other types.",
+        "logits_all": "`logprobs` works without it.",
+        "lora_base": "llama.cpp applies an adapter to the loaded model. Give `lora_path`.",
+        "n_parts": "a GGUF file tells its parts itself.",
+        "no_perf": "timings are always in the result.",
+        "penalize_nl": "llama.cpp took it out. Use `logit_bias` to discourage a token.",
+        "pooling_type": "LlamaCppEmbeddings makes vectors.",
+        "streaming": "answers always come as a stream. Use `.stream()`, or a callback, to see tokens as they come.",
+        "tfs_z": "llama.cpp took tail-free sampling out. Use `min_p` or `typical_p`.",
+        "tokenizer": "the model's own tokenizer is used.",
+        "vocab_only": "a model without weights cannot answer.",
+    }
+    LOADING: ClassVar[frozenset[str]] = (
+        _CONTEXT
+        | _MODEL
+        | frozenset(
+            [
+                "flash_attn",
+                "lora_path",
+                "lora_scale",
+                "model_path",
+                "n_ctx",
+                "n_parallel",
+                "n_threads",
+                "n_threads_batch",
+                "numa",
+                "type_k",
+                "type_v",
+                "use_mlock",
+                "use_mmap",
+            ]
+        )
+    )
+    NOT_IN_KEY: ClassVar[frozenset[str]] = InProcessOptions.NOT_IN_KEY | _SPEED | {"grammar_path", "stop"}
+
+    model_path: PathText
+    """The GGUF file; of a model in several parts, the first one."""
+
+    # --- loading ---
+
+    n_ctx: int | None = Field(default=None, ge=0)
+    """Tokens that a prompt and its answer can have together; 0 is what the model was trained with. Default: the smallest of that,
+    8,192 and what fits into half of the free memory."""
+    n_parallel: int | None = Field(default=None, ge=1, le=128)
+    """Requests that are answered together. Default: 8. The cache has room for that many whole contexts, or for as many as fit into
+    a quarter of the free memory, at least one; requests that do not fit wait."""
+    n_batch: int = Field(default=512, ge=1)
+    """Tokens that are computed together at most."""
+    n_ubatch: int | None = Field(default=None, ge=1)
+    """Tokens that the device computes together at most. Default: `n_batch`."""
+    n_threads: int | None = Field(default=None, ge=1)
+    """Threads. Default: one for a file below 100 MB, since more are slower there; else one per physical core."""
+    n_threads_batch: int | None = Field(default=None, ge=1)
+    """Threads for several tokens at once. Default: `n_threads`."""
+    n_gpu_layers: int | None = Field(default=None, ge=-1)
+    """Layers on the GPU, where llama-cpp-python was built for one; -1 is all. Default: none."""
+    split_mode: int | None = None
+    """How to split the model over several GPUs: 0 not at all, 1 by layers, 2 by rows."""
+    main_gpu: int | None = None
+    """The GPU to use where the model is not split."""
+    tensor_split: list[float] | None = None
+    """Each GPU's share of the model."""
+    use_mmap: bool = True
+    """Map the file into memory instead of reading it."""
+    use_mlock: bool = False
+    """Keep the model in memory."""
+    numa: bool | int = False
+    """Use NUMA; a number is one of llama.cpp's strategies."""
+    kv_overrides: dict[str, bool | int | float | str] | None = None
+    """Replaces values in the file's header."""
+    lora_path: PathText | None = None
+    """A LoRA adapter, as a GGUF file."""
+    lora_scale: float = 1.0
+    """Strength of the adapter."""
+    type_k: CacheType | None = None
+    """Type of the cache's keys, such as `q8_0`, by name or llama.cpp's number. Default: f16."""
+    type_v: CacheType | None = None
+    """Type of the cache's values."""
+    flash_attn: bool | None = False
+    """Use flash attention, which some GPUs are faster with; `None` leaves it to llama.cpp."""
+    offload_kqv: bool | None = None
+    """Keep the cache on the GPU. Default: yes."""
+    op_offload: bool | None = None
+    """Let the GPU compute with weights in main memory."""
+    swa_full: bool | None = None
+    """Keep all tokens for layers with a sliding window, so that prompts can share them. Default: yes."""
+    attention_type: int | None = None
+    """Kind of attention. Default: the model's."""
+    rope_freq_base: float | None = None
+    """Base frequency of RoPE. Default, and 0: the file's."""
+    rope_freq_scale: float | None = None
+    """Scale of RoPE's frequencies. Default, and 0: the file's."""
+    rope_scaling_type: int | None = None
+    """How RoPE is scaled: -1 the file's, 0 not at all, 1 linear, 2 YaRN."""
+    yarn_ext_factor: float | None = None
+    """YaRN's extrapolation. Default: the file's."""
+    yarn_attn_factor: float | None = None
+    """YaRN's magnitude."""
+    yarn_beta_fast: float | None = None
+    """YaRN's low correction."""
+    yarn_beta_slow: float | None = None
+    """YaRN's high correction."""
+    yarn_orig_ctx: int | None = None
+    """The context that YaRN extends."""
+
+    # --- a call ---
+
+    temperature: float | None = Field(default=0.8, ge=0)
+    """Randomness; 0 always takes the most probable token."""
+    min_p: float | None = Field(default=None, ge=0, le=1)
+    """Drop tokens less probable than this share of the most probable one. Default: 0.05."""
+    typical_p: float | None = Field(default=None, gt=0, le=1)
+    """Locally typical sampling. Default: 1, which is off."""
+    repeat_penalty: float | None = Field(default=None, gt=0)
+    """Makes tokens that the answer already has less probable. Default: 1, which is off."""
+    frequency_penalty: float | None = None
+    """Makes tokens less probable by how often the answer has them. Default: 0, which is off."""
+    presence_penalty: float | None = None
+    """Makes tokens that the answer has less probable. Default: 0, which is off."""
+    last_n_tokens_size: int | None = Field(default=None, ge=-1)
+    """Tokens that the penalties look back at; -1 is all. Default: 64."""
+    mirostat: int | None = Field(default=None, ge=0, le=2)
+    """Mirostat sampling: 0 is off, 1 is Mirostat, 2 is Mirostat 2.0."""
+    mirostat_tau: float | None = None
+    """Mirostat's target entropy. Default: 5."""
+    mirostat_eta: float | None = None
+    """Mirostat's learning rate. Default: 0.1."""
+    logit_bias: dict[int, float | Literal[False]] | None = None
+    """Added to the logits of tokens, by their ids; `False` bans a token."""
+    ignore_eos: bool | None = None
+    """Go on when the model wants to end."""
+    grammar: Annotated[str | None, BeforeValidator(_grammar_text)] = None
+    """A GBNF grammar that the answer follows: its text, or a `llama_cpp.LlamaGrammar`."""
+    grammar_path: PathText | None = None
+    """A file with such a grammar."""
+    json_schema: dict[str, Any] | None = None
+    """A JSON schema that the answer follows."""
+    logprobs: int | None = Field(default=None, ge=0)
+    """Report each token's log probability, and those of so many most probable tokens."""
+    draft_model: Any = Field(default=None, repr=False)
+    """Guesses the next tokens, which are then computed together: a `llama_cpp.llama_speculative.LlamaDraftModel`."""
+
+    @classmethod
+    @override
+    def _canonical(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """With `model_kwargs`, whose entries are arguments like all others."""
+        more = given.get("model_kwargs") or {}
+        if not isinstance(more, Mapping):
+            raise InvalidOptionError("`model_kwargs` is a dict of arguments.")
+        named = super()._canonical({name: value for name, value in given.items() if name != "model_kwargs"})
+        for name, value in super()._canonical(more).items():
+            if name in named:
+                raise InvalidOptionError(f"`{name}` was given twice, once in `model_kwargs`. Give it once.")
+            named[name] = value
+        return named
+
+    @override
+    def loading_key(self) -> Hashable:
+        return (str(self._path), super().loading_key())
+
+    @property
+    def _path(self) -> Path:
+        return Path(self.model_path).expanduser().absolute()
+
+    @override
+    def load(self) -> Any:
+        from langchain_localllm.runtimes.llamacpp.engine import Engine
+        from langchain_localllm.runtimes.llamacpp.library import LOG, start_numa
+
+        LOG.shown = bool(getattr(self, "verbose", False))
+        if self.numa:
+            start_numa(self.numa)
+        lora = (str(Path(self.lora_path).expanduser()), self.lora_scale) if self.lora_path else None
+        return Engine(
+            self._path,
+            self._model_settings(),
+            self._context_settings(),
+            n_ctx=self.n_ctx,
+            n_parallel=self.n_parallel,
+            lora=lora,
+        )
+
+    def _model_settings(self) -> dict[str, Any]:
+        settings = {name: value for name in _MODEL if (value := getattr(self, name)) is not None}
+        layers = settings.pop("n_gpu_layers", 0)
+        mapped = self.use_mmap and not self.lora_path  # an adapter can change weights
+        return {**settings, "n_gpu_layers": layers, "load_mode": int(mapped) + 2 * int(self.use_mlock)}
+
+    def _context_settings(self) -> dict[str, Any]:
+        settings = {name: value for name in (*_CONTEXT, "type_k", "type_v") if (value := getattr(self, name)) is not None}
+        threads = self.n_threads or default_threads(self._path) if self._path.is_file() else 1
+        flash = -1 if self.flash_attn is None else int(self.flash_attn)
+        return {
+            **settings,
+            "flash_attn_type": flash,
+            "n_threads": threads,
+            "n_threads_batch": self.n_threads_batch or threads,
+        }
+
+    def sampling(self) -> Any:
+        """How tokens are chosen, as the engine wants it."""
+        from langchain_localllm.runtimes.llamacpp.sampler import Sampling
+
+        chosen = {name: value for name in _SAMPLING if (value := getattr(self, name)) is not None}
+        if self.last_n_tokens_size is not None:
+            chosen["repeat_last_n"] = self.last_n_tokens_size
+        bias = {token: -float("inf") if value is False else value for token, value in (self.logit_bias or {}).items()}
+        return Sampling(**chosen, logit_bias=bias, grammar=self.grammar_text())
+
+    def grammar_text(self) -> str | None:
+        """The grammar that the answer follows: as given, from its file, or from the JSON schema.
+
+        Raises:
+            InvalidOptionError: More than one of them is given, or the file cannot be read.
+            InvalidRequestError: The schema cannot be made into a grammar.
+        """
+        given = [name for name in ("grammar", "grammar_path", "json_schema") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise InvalidOptionError(f"`{given[0]}` and `{given[1]}` cannot be used together. Give one of them.")
+        if self.grammar_path is not None:
+            try:
+                return Path(self.grammar_path).expanduser().read_text(encoding="utf-8")
+            except (OSError, ValueError) as error:
+                raise InvalidOptionError(f"The grammar file {self.grammar_path} cannot be read: {error}.") from None
+        return self.grammar if self.json_schema is None else grammar_of(self.json_schema)
+
+
+def grammar_of(schema: dict[str, Any]) -> str:
+    """The grammar of a JSON schema; raises `InvalidRequestError` where llama.cpp has none for it."""
+    from llama_cpp.llama_grammar import json_schema_to_gbnf
+
+    try:
+        return str(json_schema_to_gbnf(json.dumps(schema)))
+    except Exception as error:  # noqa: BLE001 - the converter raises whatever goes wrong in it
+        raise InvalidRequestError(f"`json_schema` cannot be made into a grammar: {error}") from None

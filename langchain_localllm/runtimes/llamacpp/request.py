@@ -1,0 +1,113 @@
+"""A request to the engine, and what the engine knows of it while it answers."""
+
+import codecs
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from langchain_localllm.base.engine import Finish, Piece, Timings
+from langchain_localllm.base.stops import StopFilter
+from langchain_localllm.base.worker import Mailbox
+from langchain_localllm.runtimes.llamacpp import sequences
+from langchain_localllm.runtimes.llamacpp.model import Model
+from langchain_localllm.runtimes.llamacpp.sampler import Sampler, Sampling
+
+Draft = Callable[[Any], Any]
+"""Guesses the next tokens from all tokens so far, both as NumPy arrays: `llama_cpp.llama_speculative.LlamaDraftModel`."""
+
+_decoder: Final = codecs.getincrementaldecoder("utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the engine is asked.
+
+    Attributes:
+        prompt: The prompt's tokens, at least one; `Model.tokenize` makes them.
+        sampling: How tokens are chosen.
+        stops: Texts at which the answer ends; they are not part of it.
+        max_tokens: Tokens to generate at most; `None` and -1 mean until the model ends or the context is full.
+        logprobs: Report each token's probability, and those of so many most probable tokens.
+        draft: Guesses tokens, which are then checked together.
+    """
+
+    prompt: Sequence[int]
+    sampling: Sampling = field(default_factory=Sampling)
+    stops: Sequence[str] = ()
+    max_tokens: int | None = None
+    logprobs: int | None = None
+    draft: Draft | None = None
+
+
+class Answer:
+    """An answer that is being made; only the engine's thread uses it.
+
+    Attributes:
+        sequence: Where its tokens are in the cache.
+        sampler: Chooses its tokens.
+        rest: Tokens to compute next: what is left of the prompt, or the last token of the answer.
+        limit: Tokens that the answer has at most.
+        cached: Tokens of the prompt that need not be read.
+        reading: Whether the prompt is still being read.
+        follows: Another answer whose prompt begins alike and is being read, and how many tokens both share.
+    """
+
+    def __init__(self, request: Request, box: Mailbox, model: Model, sequence: sequences.Sequence, limit: int) -> None:
+        self.request, self.box, self.sequence, self.limit = request, box, sequence, limit
+        self.sampler = Sampler(model, request.sampling)
+        self.cached = len(sequence.tokens)
+        self.rest: list[int] = list(request.prompt[self.cached :])
+        self.reading = True
+        self.follows: tuple[Answer, int] | None = None
+        self._model = model
+        self._count = 0
+        self._text = _decoder("replace")
+        self._stops = StopFilter(request.stops)
+        self._logprobs: list[dict[str, Any]] = []  # of tokens whose text is held back
+        self._started = self._first = time.perf_counter()
+
+    @property
+    def room(self) -> int:
+        """Tokens of the cache that it may come to need."""
+        return len(self.request.prompt) + self.limit
+
+    def skip(self) -> None:
+        """Leave out what has come into its sequence from another one."""
+        done = len(self.sequence.tokens)
+        self.cached += done - (len(self.request.prompt) - len(self.rest))
+        self.rest = list(self.request.prompt[done:])
+
+    def add(self, token: int, logprobs: dict[str, Any] | None) -> str | None:
+        """Add a token to the answer; returns the reason when it ends with it."""
+        if self.reading:
+            self.reading, self._first = False, time.perf_counter()
+        piece = self._model.answer_piece(token)
+        if piece is None:
+            self._put(self._stops.end())
+            return "stop"
+        self._count += 1
+        if logprobs:
+            self._logprobs.append(logprobs)
+        text = self._stops.feed(self._text.decode(piece))
+        if self._stops.met:
+            self._put(text)
+            return "stop"
+        if self._count >= self.limit:
+            self._put(text + self._stops.end())
+            return "length"
+        self._put(text)
+        self.rest = [token]
+        return None
+
+    def _put(self, text: str) -> None:
+        if text:
+            self.box.put(Piece(text, logprobs=self._logprobs or None))
+            self._logprobs = []
+
+    def finish(self, reason: str) -> None:
+        """Tell the reader how the answer ended."""
+        ended = time.perf_counter()
+        timings = Timings(self._model.load_seconds, self._first - self._started, ended - self._first)
+        prompt = len(self.request.prompt)
+        self.box.put(Piece("", Finish(reason, prompt, self._count, self.cached, timings, self._model.name)))

@@ -1,0 +1,199 @@
+"""Choosing the next token, by llama.cpp's samplers."""
+
+import ctypes
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from langchain_localllm.errors import InvalidRequestError
+from langchain_localllm.runtimes.llamacpp.context import Context
+from langchain_localllm.runtimes.llamacpp.library import LOG, lib
+from langchain_localllm.runtimes.llamacpp.model import Model
+
+_CANDIDATE: Final = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
+_SEEDS: Final = 1 << 32
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is chosen. The defaults are llama-cpp-python's.
+
+    Attributes:
+        seed: Repeats the random choices; `None` and negative numbers draw one.
+        repeat_last_n: Tokens of the answer that the penalties look back at; -1 is all.
+        logit_bias: Added to the logits of tokens.
+        ignore_eos: Go on when the model wants to end.
+        grammar: A GBNF grammar that the answer follows.
+
+    The other attributes are those of `LlamaCpp`.
+    """
+
+    temperature: float = 0.8
+    top_k: int = 40
+    top_p: float = 0.95
+    min_p: float = 0.05
+    typical_p: float = 1.0
+    repeat_penalty: float = 1.0
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    repeat_last_n: int = 64
+    mirostat: int = 0
+    mirostat_tau: float = 5.0
+    mirostat_eta: float = 0.1
+    seed: int | None = None
+    logit_bias: Mapping[int, float] = field(default_factory=dict)
+    ignore_eos: bool = False
+    grammar: str | None = None
+
+    @property
+    def repeats(self) -> bool:
+        """Whether the same random choices are wanted again."""
+        return self.seed is not None and self.seed >= 0 and self.temperature > 0
+
+
+class Sampler:
+    """The samplers of one answer, which remember its tokens.
+
+    Raises:
+        InvalidRequestError: The grammar does not parse, or a token to bias is not in the vocabulary.
+    """
+
+    def __init__(self, model: Model, options: Sampling) -> None:
+        self._model = model
+        params = lib.llama_sampler_chain_default_params()
+        self._chain = lib.llama_sampler_chain_init(params)
+        self._grammar: Any = None
+        try:
+            self._fill(options)
+            if options.grammar is not None:
+                self._grammar = _parsed(model, options.grammar)
+        except BaseException:
+            self.free()
+            raise
+
+    def _fill(self, options: Sampling) -> None:
+        size = self._model.size
+        bias = dict(options.logit_bias)
+        if options.ignore_eos:
+            bias |= dict.fromkeys(self._model.ends, -np.inf)
+        if bias:
+            self._add(lib.llama_sampler_init_logit_bias(size, len(bias), _biases(bias, size)))
+        penalties = options.repeat_penalty, options.frequency_penalty, options.presence_penalty
+        if penalties != (1, 0, 0):
+            last = options.repeat_last_n if options.repeat_last_n >= 0 else self._model.trained_context
+            self._add(lib.llama_sampler_init_penalties(size, last, *penalties))
+        if options.temperature == 0:
+            self._add(lib.llama_sampler_init_greedy())
+            return
+        seed = secrets.randbelow(_SEEDS) if options.seed is None or options.seed < 0 else options.seed % _SEEDS
+        if options.mirostat:
+            self._add(lib.llama_sampler_init_temp(options.temperature))
+            self._add_mirostat(options, seed)
+            return
+        self._add(lib.llama_sampler_init_top_k(options.top_k))
+        self._add(lib.llama_sampler_init_typical(options.typical_p, 1))
+        self._add(lib.llama_sampler_init_top_p(options.top_p, 1))
+        self._add(lib.llama_sampler_init_min_p(options.min_p, 1))
+        self._add(lib.llama_sampler_init_temp(options.temperature))
+        self._add(lib.llama_sampler_init_dist(seed))
+
+    def _add_mirostat(self, options: Sampling, seed: int) -> None:
+        tau, eta = options.mirostat_tau, options.mirostat_eta
+        if options.mirostat == 1:
+            self._add(lib.llama_sampler_init_mirostat(self._model.size, seed, tau, eta, 100))
+        else:
+            self._add(lib.llama_sampler_init_mirostat_v2(seed, tau, eta))
+
+    def _add(self, sampler: Any) -> None:
+        lib.llama_sampler_chain_add(self._chain, sampler)
+
+    def sample(self, context: Context, row: int) -> int:
+        """The token after a row of the last batch.
+
+        Raises:
+            InvalidRequestError: The grammar lets no token follow.
+        """
+        if self._grammar is None:
+            return int(lib.llama_sampler_sample(self._chain, context.pointer, row))
+        logits = context.logits(row)
+        token, _ = self._choose(_candidates(logits))
+        if not self._allows(token):  # only then is the grammar asked about the whole vocabulary, which is slow
+            candidates = _candidates(logits)
+            self._restrict(candidates)
+            token, logit = self._choose(candidates)
+            if logit == -np.inf:  # llama.cpp would end the process when it is told to go on with it
+                raise InvalidRequestError(
+                    "The grammar cannot be satisfied: the model's vocabulary has no token that may follow here."
+                )
+        lib.llama_sampler_accept(self._chain, token)
+        lib.llama_sampler_accept(self._grammar, token)
+        return token
+
+    def _choose(self, candidates: npt.NDArray[np.void]) -> tuple[int, float]:
+        array = _array(candidates)
+        lib.llama_sampler_apply(self._chain, ctypes.byref(array))
+        chosen = array.data[array.selected]
+        return chosen.id, chosen.logit
+
+    def _restrict(self, candidates: npt.NDArray[np.void]) -> None:
+        array = _array(candidates)
+        lib.llama_sampler_apply(self._grammar, ctypes.byref(array))
+
+    def _allows(self, token: int) -> bool:
+        candidate = np.array([(token, 1.0, 0.0)], _CANDIDATE)
+        self._restrict(candidate)
+        return bool(candidate["logit"][0] > -np.inf)
+
+    def free(self) -> None:
+        """Free the memory."""
+        for sampler in (self._chain, self._grammar):
+            if sampler:
+                lib.llama_sampler_free(sampler)
+        self._chain = self._grammar = None
+
+
+def top_logprobs(model: Model, logits: npt.NDArray[np.float32], token: int, count: int) -> dict[str, Any]:
+    """The token's log probability and those of the most probable tokens, before any sampler changed them."""
+    shifted = logits.astype(np.float64) - logits.max()
+    logprobs = shifted - np.log(np.exp(shifted).sum())
+    count = min(count, model.size)
+    best = np.argpartition(-logprobs, count - 1)[:count] if count else np.empty(0, np.int64)
+    best = best[np.argsort(-logprobs[best], kind="stable")]
+
+    def about(number: int) -> dict[str, Any]:
+        piece = model.piece(number, special=True)
+        text = piece.decode("utf-8", "replace")
+        return {"id": number, "token": text, "bytes": list(piece), "logprob": float(logprobs[number])}
+
+    return {**about(token), "top_logprobs": [about(int(number)) for number in best]}
+
+
+def _parsed(model: Model, grammar: str) -> Any:
+    LOG.clear()
+    sampler = lib.llama_sampler_init_grammar(model.vocabulary, grammar.encode(), b"root") if grammar.strip() else None
+    if not sampler:
+        reason = LOG.text().strip() or "it is empty"
+        raise InvalidRequestError(f"The grammar cannot be used ({reason}). It is GBNF text with a rule named `root`.")
+    return sampler
+
+
+def _biases(bias: Mapping[int, float], size: int) -> Any:
+    if wrong := [token for token in bias if not 0 <= token < size]:
+        raise InvalidRequestError(f"`logit_bias` names the token {wrong[0]}, but the vocabulary ends at {size - 1}.")
+    return (lib.llama_logit_bias * len(bias))(*bias.items())
+
+
+def _candidates(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.void]:
+    candidates = np.zeros(len(logits), _CANDIDATE)
+    candidates["id"] = np.arange(len(logits))
+    candidates["logit"] = logits
+    return candidates
+
+
+def _array(candidates: npt.NDArray[np.void]) -> Any:
+    data = ctypes.cast(candidates.ctypes.data, ctypes.POINTER(lib.llama_token_data))
+    return lib.llama_token_data_array(data=data, size=len(candidates), selected=-1, sorted=False)

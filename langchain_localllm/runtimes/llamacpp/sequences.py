@@ -1,0 +1,122 @@
+"""The sequences in a context's cache: which is in use, and which holds the beginning of a new prompt."""
+
+from collections.abc import Sequence as ListOf
+from dataclasses import dataclass, field
+from typing import Final
+
+from langchain_localllm.runtimes.llamacpp.context import Context
+
+_FORGOTTEN_AFTER: Final = 1000
+"""Batches after which what nobody used leaves the cache: reading a token again costs about as much as so many batches with it."""
+
+
+@dataclass(slots=True, eq=False)
+class Sequence:
+    """A sequence of the cache.
+
+    Attributes:
+        number: llama.cpp's id for it.
+        tokens: What the cache holds of it, in order.
+        busy: Whether a request works with it.
+        used: When a request last did, as a number of batches.
+    """
+
+    number: int
+    tokens: list[int] = field(default_factory=list)
+    busy: bool = False
+    used: int = 0
+
+
+class Sequences:
+    """All sequences of a context. What a finished request leaves in the cache stays there until the room is wanted."""
+
+    def __init__(self, context: Context, count: int) -> None:
+        self._context = context
+        self._all = [Sequence(number) for number in range(count)]
+        self._clock = 0
+        self._parts_can_go = context.model.remembers_positions
+
+    def clear(self) -> None:
+        """Forget all, so that the next tokens take the same places in the cache as in a new one. No sequence may be busy."""
+        self._context.clear()
+        for one in self._all:
+            one.tokens.clear()
+
+    def take(self, prompt: ListOf[int]) -> Sequence:
+        """A sequence for a prompt, already holding as much of its beginning as any sequence does, but not all of it.
+
+        The last token is always left to be read, since reading it gives the first token of the answer.
+        """
+        self._forget()
+        wanted = list(prompt[:-1])
+        common = {id(one): common_length(one.tokens, wanted) for one in self._all if one.tokens}
+        best = max(self._all, key=lambda one: (common.get(id(one), 0), not one.busy))
+        length = common.get(id(best), 0)
+        if not best.busy and length and self._worth_cutting(best, length):
+            self.cut(best, length)
+            taken = best
+        else:
+            taken = min((one for one in self._all if not one.busy), key=lambda one: (bool(one.tokens), one.used))
+            if taken is not best:
+                self.cut(taken, 0)
+                self.share(best, taken, length)
+            else:
+                self.cut(taken, length)
+        taken.busy = True
+        return taken
+
+    def _worth_cutting(self, one: Sequence, length: int) -> bool:
+        """Whether a sequence is continued; where most of it would be lost, its beginning is copied instead."""
+        return length == len(one.tokens) or (self._parts_can_go and 2 * length >= len(one.tokens))
+
+    def give_back(self, one: Sequence) -> None:
+        """End a request's work with a sequence; its tokens stay in the cache."""
+        one.busy, one.used = False, self._clock
+
+    def tick(self) -> None:
+        """Count a batch."""
+        self._clock += 1
+
+    def _forget(self) -> None:
+        """Let go what was not used for long, since each token in the cache makes each batch a little slower."""
+        for one in self._all:
+            if one.tokens and not one.busy and self._clock - one.used > _FORGOTTEN_AFTER:
+                self.cut(one, 0)
+
+    def cut(self, one: Sequence, length: int) -> None:
+        """Keep only the beginning of a sequence."""
+        if length >= len(one.tokens):
+            return
+        if not self._parts_can_go or not self._context.remove(one.number, length):
+            length = 0
+            self._context.remove(one.number, 0)
+        del one.tokens[length:]
+
+    def share(self, source: Sequence, target: Sequence, length: int) -> None:
+        """Give another sequence as much of this one's beginning, where it has less and the model allows it."""
+        start = len(target.tokens)
+        length = min(length, len(source.tokens))
+        if self._parts_can_go and length > start:
+            self._context.copy(source.number, target.number, start, length)
+            target.tokens += source.tokens[start:length]
+
+    def make_room(self) -> bool:
+        """Forget the sequence that was not used for longest; `False` when there is none to forget."""
+        idle = [one for one in self._all if one.tokens and not one.busy]
+        if not idle:
+            return False
+        self.cut(min(idle, key=lambda one: one.used), 0)
+        return True
+
+
+def common_length(one: ListOf[int], other: ListOf[int]) -> int:
+    """How many tokens at the beginning are the same, by comparing whole slices, which is fast."""
+    low, high = 0, min(len(one), len(other))
+    step = 16
+    while low < high:
+        end = min(low + step, high)
+        if one[low:end] == other[low:end]:
+            low, step = end, step * 2
+        else:
+            high, step = end - 1, max(1, step // 2)
+    return low
