@@ -8,10 +8,10 @@ PIP := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-c
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench clean
+.PHONY: help demo test lint docs bench compare clean
 
 help:  ## Show these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/demo.stamp  ## Ask the tiny models about the handbook in docs/handbook
 	$(BIN)/python tools/demo.py
@@ -29,6 +29,9 @@ docs: .venv/docs.stamp  ## Build the documentation in docs/_build/html; a warnin
 
 bench: .venv/test.stamp  ## Run every benchmark
 	set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python -m "benchmarks.$$(basename "$$file" .py)"; done
+
+compare: .venv/test.stamp .engines/ollama/done  ## Run the standard suite on what this package replaces; writes docs/comparison.md
+	$(BIN)/python -m tools.comparison
 
 clean:  ## Remove what these targets made
 	rm -rf .venv .engines docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
