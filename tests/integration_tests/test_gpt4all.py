@@ -404,6 +404,14 @@ def test_a_model_is_found_by_name_and_by_path(name: str) -> None:
         assert llm.invoke(PROMPT)
 
 
+def test_a_model_is_still_found_from_another_working_folder(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with GPT4All(model="../.cache/gpt4all/tiny.gguf", max_tokens=2) as llm:
+        monkeypatch.chdir(home / ".cache" / "gpt4all")
+        assert llm.invoke(PROMPT)
+        llm.close()
+        assert llm.invoke(PROMPT)
+
+
 def never(*_: Any, **__: Any) -> None:
     raise AssertionError("something reached the network")
 

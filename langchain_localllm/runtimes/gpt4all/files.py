@@ -15,27 +15,18 @@ def models_folder() -> Path:
     return Path.home() / ".cache" / "gpt4all"
 
 
-def model_file(model: str, *, allow_download: bool = False) -> Path:
-    """The file of a model: a path as it is, a bare name here or in the package's folder; `.gguf` may be left out.
-
-    Args:
-        model: A path or a name.
-        allow_download: Whether one that is not there is fetched from gpt4all.io.
-
-    Raises:
-        ConnectionFailedError: gpt4all.io does not answer.
-        ModelFileError: It has no such model.
-    """
+def model_file(model: str) -> Path:
+    """The file of a model: a path as it is, a bare name here or in the package's folder; `.gguf` may be left out."""
     path = Path(model).expanduser()
-    is_name = path.parent == Path()
-    folders = [path.parent, models_folder()] if is_name else [path.parent]
-    for folder in folders:
+    for folder in _folders(path):
         for name in (path.name, f"{path.name}.gguf"):
             if (folder / name).is_file():
                 return folder / name
-    if allow_download:
-        return _fetch(path.name, folders[-1])
     return path
+
+
+def _folders(path: Path) -> list[Path]:
+    return [path.parent, models_folder()] if path.parent == Path() else [path.parent]
 
 
 def check_there(path: Path) -> None:
@@ -47,20 +38,29 @@ def check_there(path: Path) -> None:
         )
 
 
-def _fetch(name: str, folder: Path) -> Path:
+def fetch(model: str) -> None:
+    """Fetch a model from gpt4all.io to where `model_file` finds it.
+
+    Raises:
+        ConnectionFailedError: gpt4all.io does not answer.
+        ModelFileError: It has no such model.
+    """
     binding()
     import gpt4all
     import requests
 
+    path = Path(model).expanduser()
+    folder = _folders(path)[-1]
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        return Path(gpt4all.GPT4All.retrieve_model(name, model_path=folder, allow_download=True)["path"])
+        gpt4all.GPT4All.retrieve_model(path.name, model_path=folder, allow_download=True)
     except requests.RequestException as error:
         raise ConnectionFailedError(
-            f"gpt4all.io cannot be reached to fetch {name} ({type(error).__name__}). Fetch a GGUF file yourself and give its path."
+            f"gpt4all.io cannot be reached to fetch {path.name} ({type(error).__name__}). "
+            "Fetch a GGUF file yourself and give its path."
         ) from None
     except ValueError as error:
-        raise ModelFileError(f"gpt4all.io did not give {name}: {error}. Is the name right?") from None
+        raise ModelFileError(f"gpt4all.io did not give {path.name}: {error}. Is the name right?") from None
 
 
 def check_kind(path: Path, info: GGUFInfo, *, embeds: bool) -> None:

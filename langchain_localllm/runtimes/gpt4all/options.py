@@ -18,7 +18,7 @@ from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.models.gguf_check import check_gguf
 from langchain_localllm.runtimes.gpt4all.answers import Request
 from langchain_localllm.runtimes.gpt4all.engine import GPT4AllEngine
-from langchain_localllm.runtimes.gpt4all.files import check_kind, check_there, model_file
+from langchain_localllm.runtimes.gpt4all.files import check_kind, check_there, fetch, model_file
 
 _MOST_CONTEXT: Final = 8192
 _DEFAULTS: Final = {
@@ -68,7 +68,11 @@ class ModelOptions(InProcessOptions):
     @property
     def path(self) -> Path:
         """The model's file, which may not be there."""
-        return self._files.get(str(self.model)) or model_file(str(self.model))
+        if (found := self._files.get(str(self.model))) is None:
+            found = model_file(str(self.model))
+            if found.is_file():
+                found = self._files[str(self.model)] = found.absolute()
+        return found
 
     @property
     def threads(self) -> int:
@@ -81,11 +85,12 @@ class ModelOptions(InProcessOptions):
 
     @override
     def load(self) -> GPT4AllEngine:
-        path = model_file(str(self.model), allow_download=self.allow_download)
+        if self.allow_download and not self.path.exists():
+            fetch(str(self.model))
+        path = self.path
         check_there(path)
         info = check_gguf(path)
         check_kind(path, info, embeds=self.EMBEDS)
-        self._files[str(self.model)] = path.absolute()
         n_ctx = self.n_ctx or min(info.context_length or _MOST_CONTEXT, _MOST_CONTEXT)
         return GPT4AllEngine(path, n_ctx=n_ctx, ngl=self.ngl, device=self.device)
 
