@@ -8,7 +8,8 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel, BaseLLM
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, get_buffer_string
 from langchain_core.prompts import BasePromptTemplate, ChatPromptTemplate, PromptTemplate, StringPromptTemplate
-from pydantic import ConfigDict, SkipValidation
+from pydantic import ConfigDict, Field, SkipValidation
+from typing_extensions import override
 
 from langchain_localllm.base.about import About
 from langchain_localllm.base.messages import to_openai, with_parsed_arguments, without_images
@@ -87,12 +88,19 @@ class ModelPrompt(StringPromptTemplate):
     model_config = ConfigDict(frozen=True)
 
     inner: SkipValidation[Prompt]
-    about: SkipValidation[About | None] = None
+    about: SkipValidation[About | None] = Field(default=None, repr=False)
+
+    @classmethod
+    @override
+    def is_lc_serializable(cls) -> bool:
+        return False  # it belongs to a model; `inner` is what can be kept
 
     @property
+    @override
     def _prompt_type(self) -> str:
         return "model"
 
+    @override
     def format(self, **kwargs: Any) -> str:
         """The text that the engine gets.
 

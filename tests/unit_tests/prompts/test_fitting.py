@@ -1,5 +1,7 @@
 """One prompt as each model wants it: `for_model` and the ready prompts."""
 
+import copy
+import pickle
 import warnings
 from pathlib import Path
 from typing import Any
@@ -169,6 +171,12 @@ def test_the_token_that_begins_a_prompt_is_left_to_an_engine_that_adds_it(tmp_pa
     assert for_model("Why?", FromFile(model_path=str(file), responses=[])).format().startswith("<|im_start|>Why?")
 
 
+def test_without_jinja2_the_family_s_format_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting, "_has_jinja", lambda: False)
+    llm = FromFile(model_path=str(tiny_chat_model()), responses=["x"])
+    assert for_model("Why?", llm).format() == "<|im_start|>user\nWhy?<|im_end|>\n<|im_start|>assistant\n"
+
+
 # --- the prompt that comes out ---
 
 
@@ -179,6 +187,14 @@ def test_it_is_a_prompt_of_langchain() -> None:
     assert prompt.invoke({"question": "Why?"}).to_string() == prompt.format(question="Why?")
     assert prompt.partial(question="Why?").format() == prompt.format(question="Why?")
     assert (prompt | named("qwen3") | RunnableLambda(str.upper)).invoke({"question": "Why?"}) == "X"
+
+
+def test_it_can_be_copied_shown_and_sent_to_another_process() -> None:
+    prompt = for_model(CHAT_PROMPT, named("qwen3"))
+    assert isinstance(prompt, ModelPrompt)
+    assert pickle.loads(pickle.dumps(prompt)) == copy.deepcopy(prompt) == prompt  # noqa: S301 - our own
+    assert "about" not in repr(prompt)
+    assert "{question}" in prompt.pretty_repr()
 
 
 def test_a_missing_variable_is_named() -> None:
