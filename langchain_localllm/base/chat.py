@@ -273,6 +273,8 @@ def _chunk(piece: Piece) -> ChatGenerationChunk:
             chunk_position="last",
         )
         return ChatGenerationChunk(message=message)
+    if not (piece.tool_calls or piece.reasoning or piece.logprobs):  # most tokens; pydantic takes its time for each field given
+        return ChatGenerationChunk(message=AIMessageChunk(content=piece.text))
     message = AIMessageChunk(
         content=piece.text,
         tool_call_chunks=[tool_call_chunk(**part) for part in piece.tool_calls or ()],
