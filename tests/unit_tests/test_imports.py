@@ -16,6 +16,7 @@ LAZY_PACKAGES = [
     "langchain_localllm.chat_models",
     "langchain_localllm.embeddings",
     "langchain_localllm.runtimes.llamafile",
+    "langchain_localllm.runtimes.ollama",
 ]
 BINDINGS = {"gguf", "gpt4all", "llama_cpp", "xllamacpp"}
 HTTP = {"aiohttp", "requests"}
@@ -31,6 +32,12 @@ def loaded_by(statement: str) -> set[str]:
 def test_the_package_loads_no_runtime_and_no_library() -> None:
     loaded = loaded_by("import langchain_localllm")
     assert not loaded & (BINDINGS | HTTP | {"langchain_core", "pydantic"})
+    assert not [name for name in loaded if name.startswith("langchain_localllm.runtimes.")]
+
+
+def test_the_standard_suite_needs_no_runtime_and_no_langchain_tests() -> None:
+    loaded = loaded_by("import langchain_localllm.testing")
+    assert not loaded & (BINDINGS | {"aiohttp", "langchain_tests"})
     assert not [name for name in loaded if name.startswith("langchain_localllm.runtimes.")]
 
 
@@ -74,9 +81,17 @@ def test_every_registered_class_is_a_public_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("package", "name"), [("llms", "Llamafile"), ("chat_models", "ChatLlamafile"), ("embeddings", "LlamafileEmbeddings")]
+    ("place", "name"),
+    [
+        ("llms.llamafile", "Llamafile"),
+        ("llms.ollama", "Ollama"),
+        ("chat_models.llamafile", "ChatLlamafile"),
+        ("chat_models.ollama", "ChatOllama"),
+        ("embeddings.llamafile", "LlamafileEmbeddings"),
+        ("embeddings.ollama", "OllamaEmbeddings"),
+    ],
 )
-def test_the_old_places_hold_the_same_classes(package: str, name: str) -> None:
+def test_the_old_places_hold_the_same_classes(place: str, name: str) -> None:
     new = getattr(langchain_localllm, name)
-    assert getattr(importlib.import_module(f"langchain_localllm.{package}"), name) is new
-    assert getattr(importlib.import_module(f"langchain_localllm.{package}.llamafile"), name) is new
+    assert getattr(importlib.import_module(f"langchain_localllm.{place.partition('.')[0]}"), name) is new
+    assert getattr(importlib.import_module(f"langchain_localllm.{place}"), name) is new

@@ -59,7 +59,7 @@ def test_the_first_token_comes_long_before_the_last(make: Make) -> None:
     first = time.perf_counter() - started
     for _ in stream:
         pass
-    assert first < 0.5 * (time.perf_counter() - started)
+    assert first < 0.7 * (time.perf_counter() - started)
 
 
 @chat_only
