@@ -4,6 +4,7 @@ Source: https://github.com/ollama/ollama/blob/main/docs/api.md ("Generate a comp
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
@@ -17,6 +18,9 @@ from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.transport.address import basic_auth
 
 _PORT: Final = 11434
+_PORTS: Final = {"http": 80, "https": 443}
+_HAS_PORT: Final = re.compile(r":\d*$")
+_HERE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - the reverse of listening everywhere
 _TOP_LEVEL: Final = frozenset(
     {
         "context",
@@ -42,12 +46,12 @@ _OURS: Final = frozenset({"allow_remote", "auth", "base_url", "validate_model_on
 
 def default_url() -> str:
     """The address in `OLLAMA_HOST`, else Ollama's own; a server that listens everywhere is reached on this machine."""
-    host = os.environ.get("OLLAMA_HOST", "").strip() or "127.0.0.1"
-    scheme, _, rest = host.rpartition("://")
-    name, _, path = rest.partition("/")
-    if not name.rpartition("]")[2].partition(":")[2]:
-        name = f"{name.rstrip(':')}:{ {'https': 443, 'http': 80}.get(scheme, _PORT) }"
-    url = f"{scheme or 'http'}://{name.replace('0.0.0.0', '127.0.0.1')}"  # noqa: S104 - the reverse of listening everywhere
+    scheme, _, rest = os.environ.get("OLLAMA_HOST", "").strip(" \t\"'").rpartition("://")
+    place, _, path = rest.partition("/")
+    if place.count(":") > 1 and "[" not in place:
+        place = f"[{place}]"  # an IPv6 address alone
+    host, _, port = place.rpartition(":") if _HAS_PORT.search(place) else (place, "", "")
+    url = f"{scheme or 'http'}://{_HERE.get(host, host)}:{port or _PORTS.get(scheme, _PORT)}"
     return f"{url}/{path}" if path else url
 
 

@@ -9,6 +9,7 @@ import requests
 
 from langchain_localllm import Ollama
 from langchain_localllm.errors import ConnectionFailedError, InvalidRequestError, ModelMissingError
+from langchain_localllm.testing.paths import PATHS
 from tests.integration_tests.scripted import soon
 from tests.unit_tests.option_cases import OLLAMA
 
@@ -140,6 +141,13 @@ def test_a_wrong_type_that_reaches_the_server_is_a_wrong_request(llm: Ollama) ->
     wrong.__pydantic_private__ = llm.__pydantic_private__
     with pytest.raises(InvalidRequestError, match='option "num_thread" must be of type integer'):
         wrong.invoke(PROMPT)
+
+
+@pytest.mark.parametrize("path", sorted(PATHS))
+def test_a_model_that_was_not_pulled_is_told_on_every_path(llm: Ollama, path: str) -> None:
+    with pytest.raises(ModelMissingError, match="Get it with `ollama pull nowhere:1b`"):
+        PATHS[path](llm.model_copy(update={"model": "nowhere:1b"}), PROMPT)
+    assert PATHS[path](llm, PROMPT)
 
 
 def test_validation_at_construction(url: str) -> None:

@@ -1,0 +1,42 @@
+"""Where Ollama is, as OLLAMA_HOST tells it; Ollama itself reads the variable in the same way."""
+
+import pytest
+
+from langchain_localllm import Ollama, OllamaEmbeddings
+from langchain_localllm.runtimes.ollama.options import default_url
+from langchain_localllm.transport.address import Address
+
+
+@pytest.mark.parametrize(
+    ("told", "url"),
+    [
+        ("", "http://127.0.0.1:11434"),
+        ("  ", "http://127.0.0.1:11434"),
+        ("127.0.0.1", "http://127.0.0.1:11434"),
+        ("0.0.0.0", "http://127.0.0.1:11434"),  # noqa: S104 - it listens everywhere, and is asked here
+        ("0.0.0.0:1234", "http://127.0.0.1:1234"),
+        (":1234", "http://127.0.0.1:1234"),
+        ("[::]:1234", "http://[::1]:1234"),
+        ("[::1]", "http://[::1]:11434"),
+        ("::1", "http://[::1]:11434"),
+        ("box", "http://box:11434"),
+        ("box:", "http://box:11434"),
+        ("box:1234/", "http://box:1234"),
+        ("'box:1234'", "http://box:1234"),
+        ("http://box", "http://box:80"),
+        ("https://box", "https://box:443"),
+        ("https://box/ollama", "https://box:443/ollama"),
+        ("https://box:1234/ollama/", "https://box:1234/ollama/"),
+    ],
+)
+def test_the_environment_tells_the_address(told: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", told)
+    assert default_url() == url
+    assert Ollama().base_url == OllamaEmbeddings().base_url == Address.parse(url).url
+
+
+def test_without_the_variable_it_is_ollamas_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OLLAMA_HOST", raising=False)
+    assert Ollama().base_url == "http://127.0.0.1:11434"
+    assert Ollama.model_validate({"base_url": None}).base_url == "http://127.0.0.1:11434"
+    assert Ollama(base_url="box:1").base_url == "http://box:1"
