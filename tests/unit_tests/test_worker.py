@@ -52,7 +52,7 @@ def endless() -> Iterator[Piece]:
 
 
 def silent() -> Iterator[Piece]:
-    time.sleep(0.3)
+    time.sleep(2)
     yield Piece("late", END)
 
 
@@ -120,7 +120,7 @@ def test_silence_ends_with_the_time(way: Way) -> None:
     started = time.monotonic()
     with pytest.raises(CallTimeoutError, match=r"after 0\.05 seconds"):
         way(WorkerHandle(engine.submit, timeout=0.05))
-    assert time.monotonic() - started < 0.3
+    assert time.monotonic() - started < 2
     assert engine.boxes[0].left
 
 
