@@ -7,6 +7,7 @@ from langchain_localllm.runtimes import homes
 
 if TYPE_CHECKING:
     from langchain_localllm.runtimes.gpt4all.chat import ChatGPT4All as ChatGPT4All
+    from langchain_localllm.runtimes.llamacpp.chat import ChatLlamaCpp as ChatLlamaCpp
     from langchain_localllm.runtimes.llamafile.chat import ChatLlamafile as ChatLlamafile
     from langchain_localllm.runtimes.ollama.chat import ChatOllama as ChatOllama
 

@@ -2,4 +2,10 @@
 
 from langchain_localllm._lazy import lazy_exports
 
-__getattr__, __dir__, __all__ = lazy_exports(__name__, {"LlamaCpp": "langchain_localllm.runtimes.llamacpp.llm"})
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "ChatLlamaCpp": "langchain_localllm.runtimes.llamacpp.chat",
+        "LlamaCpp": "langchain_localllm.runtimes.llamacpp.llm",
+    },
+)

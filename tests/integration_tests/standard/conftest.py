@@ -1,6 +1,8 @@
 """The engines for LangChain's standard suites, each with the tiny chat model and its own template."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -33,11 +35,20 @@ def ollama_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             requests.delete(f"{url}/api/delete", json={"model": name}, timeout=60)
 
 
+@pytest.fixture(scope="package")
+def other_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the model under another name."""
+    folder = tmp_path_factory.mktemp("other")
+    shutil.copy(tiny_chat_model(), folder / f"{OTHER}.gguf")
+    return folder
+
+
 _WEAK: Final = {
     "test_json_mode": "invents the keys, since no schema constrains it",
     "test_structured_output": "does not end the texts that it invents",
     "test_structured_output_async": "does not end the texts that it invents",
     "test_structured_output_optional_param": "does not end the texts that it invents",
+    "test_structured_output_pydantic_2_v1": "does not end the texts that it invents",
     "test_tool_calling": "copies the wrong number",
     "test_tool_calling_async": "copies the wrong number",
     "test_tool_message_error_status": "repeats one token, where Ollama breaks off",

@@ -1,12 +1,14 @@
 """LangChain's standard suite for chat models, on the real engines with the tiny chat model."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 
-from langchain_localllm import ChatLlamafile, ChatOllama
+from langchain_localllm import ChatGPT4All, ChatLlamaCpp, ChatLlamafile, ChatOllama
+from langchain_localllm.models import tiny_chat_model
 
 from .conftest import MODEL, OTHER
 
@@ -59,3 +61,31 @@ class TestChatOllama(_Chat):
     @property
     def chat_model_params(self) -> dict[str, Any]:
         return {**SETTINGS, "base_url": self.url, "model": MODEL}
+
+
+class _InProcess(_Chat):
+    """Another model is another file; its name is given as it stands in the folder where the tests run."""
+
+    @pytest.fixture(autouse=True)
+    def _folder(self, other_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(other_folder)
+
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        return {**SETTINGS, "model": tiny_chat_model()}
+
+    @property
+    def model_override_value(self) -> str:
+        return f"{OTHER}.gguf"
+
+
+class TestChatLlamaCpp(_InProcess):
+    @property
+    def chat_model_class(self) -> type[BaseChatModel]:
+        return ChatLlamaCpp
+
+
+class TestChatGPT4All(_InProcess):
+    @property
+    def chat_model_class(self) -> type[BaseChatModel]:
+        return ChatGPT4All
