@@ -42,7 +42,7 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
 
     @override
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        return {**super()._get_ls_params(stop, **kwargs), "ls_model_name": self._path.name}
+        return {**super()._get_ls_params(stop, **kwargs), "ls_model_name": str(kwargs.get("model") or self._path.name)}
 
     @override
     def about_model(self) -> About:
