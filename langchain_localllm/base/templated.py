@@ -15,6 +15,7 @@ from langchain_localllm.base.reading import AnswerReader
 from langchain_localllm.base.tools import call_schema
 from langchain_localllm.errors import InvalidRequestError, ModelFileError
 from langchain_localllm.templates.chat_template import ChatTemplate
+from langchain_localllm.templates.instructions import render_with_instructions
 from langchain_localllm.templates.named import named_template
 from langchain_localllm.templates.thinking import ThinkSplitter, thinking_markers
 from langchain_localllm.templates.tool_calls import ToolCallParser, ToolFormat, tool_format
@@ -115,7 +116,7 @@ class TemplatedChatModel(LocalChatModel):
         self, template: ChatTemplate, messages: list[dict[str, Any]], tools: list[dict[str, Any]], *, constrained: bool
     ) -> tuple[str, ThinkSplitter | None]:
         conversation = with_parsed_arguments(without_images(map(_known_role, messages), "this model"))
-        prompt = template.render(conversation, tools=tools, **(self.chat_template_kwargs or {}))
+        prompt = render_with_instructions(template, conversation, tools=tools, **(self.chat_template_kwargs or {}))
         if template.bos_token and self.about().adds_bos:
             prompt = prompt.removeprefix(template.bos_token)  # the engine puts it there
         markers = thinking_markers(template.source)

@@ -16,7 +16,7 @@ from langchain_localllm.base.messages import to_openai, with_parsed_arguments, w
 from langchain_localllm.errors import ChatTemplateError, InvalidOptionError
 from langchain_localllm.prompts.families import FAMILIES
 from langchain_localllm.prompts.family import family_in, family_of
-from langchain_localllm.prompts.formats import Format, without_system
+from langchain_localllm.prompts.formats import Format
 from langchain_localllm.prompts.look import alook, look, runtime_of
 from langchain_localllm.prompts.unwrap import unwrap_with_options
 
@@ -157,29 +157,18 @@ def _written(messages: list[dict[str, Any]], about: About) -> str:
     form = family_of(about).format
     if not _own_template(about):
         return _in_format(messages, form, about)
+    from langchain_localllm.templates.chat_template import ChatTemplate
+    from langchain_localllm.templates.instructions import render_with_instructions
+
+    template = ChatTemplate(about.template, about.bos_token, about.eos_token)
     try:
-        text = _rendered(messages, about)
+        text = render_with_instructions(template, messages)
     except ChatTemplateError as error:
         if form is None:
             raise
         _warn_once(f"{error} The format of its family, {form.name}, is used instead.")
         return _in_format(messages, form, about)
     return text.removeprefix(about.bos_token) if about.adds_bos else text
-
-
-def _rendered(messages: list[dict[str, Any]], about: About) -> str:
-    from langchain_localllm.templates.chat_template import ChatTemplate
-
-    template = ChatTemplate(about.template, about.bos_token, about.eos_token)
-    merged = without_system(messages)
-    try:
-        text = template.render(messages)
-    except ChatTemplateError:  # some templates refuse a system message
-        if merged == messages:
-            raise
-        return template.render(merged)
-    instructions = (message["content"].strip() for message in messages if message["role"] == "system")
-    return text if all(instruction in text for instruction in instructions) else template.render(merged)  # others leave it out
 
 
 def _in_format(messages: list[dict[str, Any]], form: Format | None, about: About) -> str:

@@ -81,16 +81,3 @@ def _apart(messages: Iterable[Mapping[str, Any]]) -> tuple[str, list[tuple[str, 
         else:
             turns.append((message["role"], message["content"]))
     return "\n\n".join(system), turns
-
-
-def without_system(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The same conversation with its instructions in the first question, for templates that refuse a system message."""
-    messages = list(messages)
-    system, _ = _apart(messages)
-    merged = [dict(message) for message in messages if message["role"] != "system"]
-    first = next((message for message in merged if message["role"] == "user"), None)
-    if system and first:
-        first["content"] = f"{system}\n\n{first['content']}"
-    elif system:
-        merged.insert(0, {"role": "user", "content": system})
-    return merged

@@ -11,8 +11,8 @@ from langchain_localllm.base.about import about_file
 from langchain_localllm.prompts import for_model, model_family
 from langchain_localllm.prompts.families import FAMILIES
 from langchain_localllm.prompts.family import family_in
-from langchain_localllm.prompts.formats import without_system
 from langchain_localllm.templates.chat_template import ChatTemplate
+from langchain_localllm.templates.instructions import without_system
 from tests.engines import llama_cpp_source
 from tests.unit_tests.prompts.test_families import QUESTION, TURNS
 

@@ -11,7 +11,17 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.prompts import ChatPromptTemplate
 
-from langchain_localllm import ChatLlamafile, ChatOllama, GPT4All, LlamaCpp, Llamafile, LocalServer, Ollama
+from langchain_localllm import (
+    ChatGPT4All,
+    ChatLlamaCpp,
+    ChatLlamafile,
+    ChatOllama,
+    GPT4All,
+    LlamaCpp,
+    Llamafile,
+    LocalServer,
+    Ollama,
+)
 from langchain_localllm.prompts import for_model, model_family
 from langchain_localllm.prompts.families import FAMILIES
 from langchain_localllm.runtimes.gpt4all import answers as gpt4all_answers
@@ -89,8 +99,9 @@ def prompt_tokens(llm: Any) -> int:
     return int(result.generation_info["usage"]["prompt_tokens"])
 
 
-def test_llamacpp(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    with LlamaCpp(model_path=str(case.file), n_ctx=512, **ONE_TOKEN) as llm:
+@pytest.mark.parametrize("kind", [LlamaCpp, ChatLlamaCpp])
+def test_llamacpp(kind: Any, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    with kind(model_path=str(case.file), n_ctx=512, **ONE_TOKEN) as llm:
         assert model_family(llm).name == case.family
         prompts: list[list[int]] = []
         engine = llm.engine
@@ -105,7 +116,8 @@ def test_llamacpp(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     assert prompts == [case.tokens]
 
 
-def test_gpt4all(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [GPT4All, ChatGPT4All])
+def test_gpt4all(kind: Any, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
 
     def spy(model: Any, prompt: str, on_prompt: Any, on_token: Any, **settings: Any) -> None:
@@ -116,7 +128,7 @@ def test_gpt4all(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
         run_prompt(model, prompt, note, on_token, **settings)
 
     monkeypatch.setattr(gpt4all_answers, "run_prompt", spy)
-    with GPT4All(model=str(case.file), n_ctx=512, **ONE_TOKEN) as llm:
+    with kind(model=str(case.file), n_ctx=512, **ONE_TOKEN) as llm:
         assert model_family(llm).name == case.family
         assert prompt_tokens(llm) == len(case.tokens)
     assert read == case.tokens

@@ -8,8 +8,8 @@ from langchain_localllm.base.about import About
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.prompts.families import FAMILIES
 from langchain_localllm.prompts.family import family_in, family_of
-from langchain_localllm.prompts.formats import without_system
 from langchain_localllm.templates.chat_template import ChatTemplate
+from langchain_localllm.templates.instructions import without_system
 
 from .templates import PUBLISHED, Published
 
