@@ -40,9 +40,10 @@ _NANOSECONDS: Final = 1e9
 class ErrorReader:
     """Turns Ollama's errors, as a status or in the middle of a stream, into ours."""
 
-    def __init__(self, url: str, model: str) -> None:
+    def __init__(self, url: str, model: str, context: int | None = None) -> None:
         self._url = url
         self._model = model
+        self._context = context
 
     def __call__(self, status: int, body: Any) -> ModelCallError:
         """The error for an HTTP status and its body (parsed JSON, or text)."""
@@ -61,7 +62,8 @@ class ErrorReader:
         if status == _UNAVAILABLE:
             return ModelLoadingError(f"Ollama at {self._url} is not ready: {reason}. Wait, or raise `wait_until_ready`.")
         if _TOO_LONG.search(reason):
-            return ContextLengthError(f"The prompt is too long: {reason}. Shorten it, or raise `num_ctx`.")
+            words = f"The prompt is too long: {reason}. Shorten it, or raise `num_ctx`, which is {self._context or 'not set'}."
+            return ContextLengthError(words, context_tokens=self._context)
         if _REFUSED.search(reason):
             return InvalidRequestError(f"Ollama at {self._url} refuses the request: {reason}.")
         return status_error(status, reason, url=self._url)
@@ -76,7 +78,7 @@ class ErrorReader:
 
 def reader_for(options: OllamaServer, model: str | None = None) -> ErrorReader:
     """What reads the errors of a request about the object's model, or about another."""
-    return ErrorReader(options.client.address.url, model or options.model)
+    return ErrorReader(options.client.address.url, model or options.model, options.context_tokens or None)
 
 
 # --- plans ---
@@ -152,13 +154,12 @@ class GenerateDecoder(AnswerDecoder):
     def __init__(self, options: OllamaServer, *, keeps_context: bool = False) -> None:
         super().__init__()
         self._options = options
-        self._read_error = reader_for(options)
         self._keeps_context = keeps_context
 
     def _piece(self, line: bytes) -> Piece | None:
         event = parse_json(line)
         if "error" in event:
-            raise self._read_error.in_stream(event)
+            raise reader_for(self._options).in_stream(event)
         if not event["done"]:
             return self._part(event)
         if event.get("done_reason") == "load":

@@ -90,7 +90,7 @@ def embed(options: OllamaEmbeddings, texts: list[str]) -> Plan[list[list[float]]
 
 def _cut(vector: Any, dimensions: int | None) -> list[float]:
     """The vector's first dimensions, from an Ollama that does not know the option; the base class scales it again."""
-    return [float(value) for value in vector[:dimensions]]
+    return list(map(float, vector[:dimensions]))
 
 
 def _too_long(text: str, context: int) -> ContextLengthError:

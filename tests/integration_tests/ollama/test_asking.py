@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from langchain_localllm import Ollama
-from langchain_localllm.errors import InvalidOptionError
+from langchain_localllm.errors import ContextLengthError, InvalidOptionError
 from langchain_localllm.testing import paths
 from tests.integration_tests.scripted import Answer, ScriptedServer, as_json
 from tests.integration_tests.wires import ASIDES, HELLO, WIRES
@@ -54,6 +54,15 @@ def test_keys_and_headers_come_with_each_question(server: ScriptedServer) -> Non
     llm = Ollama(base_url=server.base_url, auth=("me", "word"), headers={"X-Tenant": "a"})
     llm.invoke(PROMPT)
     assert [(r.headers["authorization"], r.headers["x-tenant"]) for r in server.requests] == [("Basic bWU6d29yZA==", "a")] * 2
+
+
+def test_an_overflow_that_a_newer_ollama_refuses_names_the_context(server: ScriptedServer) -> None:
+    refusal = as_json({"error": "the input length exceeds the context length"}, 400)
+    server.script = lambda request: ASIDES.get(request.path) or refusal
+    for num_ctx, context in ((None, 512), (64, 64)):
+        with pytest.raises(ContextLengthError, match=str(context)) as caught:
+            Ollama(base_url=server.base_url, num_ctx=num_ctx).invoke(PROMPT)
+        assert caught.value.context_tokens == context
 
 
 # --- models on other machines ---
