@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.embeddings import Embeddings
 
-from langchain_localllm import LlamafileEmbeddings, errors
+from langchain_localllm import LlamafileEmbeddings, OllamaEmbeddings, errors
 from langchain_localllm.testing import paths
 
 from .scripted import Answer, Cut, Part, Request, Script, ScriptedServer, Wait, as_json, in_turn
@@ -23,10 +24,6 @@ from .wires import ASIDES, HELLO, WIRES, Wire
 ROOT = Path(__file__).parents[2]
 PATHS = (paths.invoke, paths.ainvoke, paths.stream, paths.astream, paths.batch, paths.abatch)
 PROMPT = "Say hello."
-
-
-def vectors(request: Request) -> Answer:
-    return as_json({"data": [{"index": index, "embedding": [3.0, 4.0]} for index, _ in enumerate(request.body["input"])]})
 
 
 # --- fixtures ---
@@ -138,7 +135,7 @@ FAULTS = {
     "a failure": always(reported(500, "Compute error"), errors.ServerError, "Compute error"),
     "a failure without words": always(Answer(status=502), errors.ServerError, "no reason given"),
     "a wrong option": always(reported(400, "type must be number"), errors.InvalidRequestError, "must be number"),
-    "an overflow": always(overflow, errors.ContextLengthError, "601 tokens"),
+    "an overflow": always(overflow, errors.ContextLengthError, "context"),
     "loading for ever": always(
         reported(503, "Loading model"), errors.ModelLoadingError, "`wait_until_ready`", wait_until_ready=0.1
     ),
@@ -217,50 +214,72 @@ def test_the_timeout_is_for_silence_and_not_for_the_whole(slow_path: paths.Path,
     assert slow_path(wire.make(base_url=server.base_url, timeout=0.6), PROMPT) == SAYS_HELLO
 
 
-def embed_query(model: LlamafileEmbeddings) -> list[float]:
+def embed_query(model: Embeddings) -> list[float]:
     return model.embed_query("a")
 
 
-def aembed_query(model: LlamafileEmbeddings) -> list[float]:
+def aembed_query(model: Embeddings) -> list[float]:
     return asyncio.run(model.aembed_query("a"))
 
 
-def embed_documents(model: LlamafileEmbeddings) -> list[float]:
+def embed_documents(model: Embeddings) -> list[float]:
     return model.embed_documents(["a", "b"])[1]
 
 
-def aembed_documents(model: LlamafileEmbeddings) -> list[float]:
+def aembed_documents(model: Embeddings) -> list[float]:
     return asyncio.run(model.aembed_documents(["a", "b"]))[1]
 
 
 EMBED_PATHS = (embed_query, aembed_query, embed_documents, aembed_documents)
+Rows = Callable[[list[list[float]]], Answer]
+EMBEDDERS: dict[str, tuple[Any, Rows]] = {
+    "Llamafile": (
+        LlamafileEmbeddings,
+        lambda rows: as_json({"data": [{"index": index, "embedding": row} for index, row in enumerate(rows)]}),
+    ),
+    "Ollama": (OllamaEmbeddings, lambda rows: as_json({"embeddings": rows})),
+}
+"""A class, and how its server gives vectors."""
+
+
+def always_rows(rows: list[list[float]], says: str) -> Fault:
+    return always(lambda wire: EMBEDDERS[wire.make.__name__][1](rows), errors.ServerError, says)
+
+
 EMBED_FAULTS = SHARED | {
     "half of the JSON": always(Answer([b'{"data": [']), errors.WrongServerError, "not JSON"),
     "JSON of another shape": always(as_json([1, 2]), errors.WrongServerError, "no vectors"),
-    "too few vectors": always(as_json({"data": []}), errors.ServerError, "0 vectors came back"),
-    "a vector of zeros": always(
-        as_json({"data": [{"index": index, "embedding": [0.0, 0.0]} for index in range(2)]}), errors.ServerError, ""
-    ),
+    "no vectors": always_rows([], "0 vectors came back"),
+    "too many vectors": always_rows([[3.0, 4.0]] * 3, "3 vectors came back"),
     "cut in the answer": always(Answer([b'{"data": [', Cut()]), errors.StreamBrokenError, "broke off"),
     "silence in the answer": always(Answer([b'{"data": [', Wait()]), errors.CallTimeoutError, "`timeout`", timeout=0.1),
 }
 
 
+@pytest.mark.parametrize("wire", EMBEDDERS, indirect=True)
 @pytest.mark.parametrize("embed", EMBED_PATHS)
 @pytest.mark.parametrize("name", EMBED_FAULTS)
 def test_a_fault_has_its_type_for_embeddings_too(
-    name: str, embed: Callable[[LlamafileEmbeddings], list[float]], server: ScriptedServer
+    name: str, embed: Callable[[Embeddings], list[float]], wire: Wire, server: ScriptedServer
 ) -> None:
     fault = EMBED_FAULTS[name]
-    answer = fault.script(WIRES["Llamafile"])
+    answer = fault.script(wire)
     server.script = (lambda _: answer) if isinstance(answer, Answer) else answer
-    model = LlamafileEmbeddings(base_url=server.base_url, **fault.settings)
-    if (name, "query" in embed.__name__) == ("a vector of zeros", True):
-        fault = always(answer, errors.ServerError, "2 vectors came back") if isinstance(answer, Answer) else fault
+    model_class, rows = EMBEDDERS[wire.make.__name__]
+    model = model_class(base_url=server.base_url, **fault.settings)
     check(lambda: embed(model), fault)
     model.timeout = None
-    server.script = vectors
+    server.script = lambda request: rows([[3.0, 4.0]] * len(request.body["input"]))
     assert embed(model) == [0.6, 0.8]
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("wire", EMBEDDERS, indirect=True)
+def test_a_vector_that_has_no_direction_is_refused(value: float, wire: Wire, server: ScriptedServer) -> None:
+    model_class, rows = EMBEDDERS[wire.make.__name__]
+    server.script = lambda _: rows([[value, value]])
+    with pytest.raises(errors.ServerError, match="Does this model make embeddings"):
+        model_class(base_url=server.base_url).embed_query("a")
 
 
 # --- no server ---
@@ -281,7 +300,7 @@ def test_no_server_is_told_with_what_to_do(wire: Wire, path: paths.Path, free_po
 
 
 @pytest.mark.parametrize("embed", EMBED_PATHS)
-def test_no_embedding_server_is_told_with_what_to_do(embed: Callable[[LlamafileEmbeddings], Any], free_port: int) -> None:
+def test_no_embedding_server_is_told_with_what_to_do(embed: Callable[[Embeddings], Any], free_port: int) -> None:
     with pytest.raises(errors.ConnectionFailedError, match="--embedding"):
         embed(LlamafileEmbeddings(base_url=f"http://127.0.0.1:{free_port}"))
 

@@ -10,7 +10,8 @@ from langchain_localllm import ChatLlamafile, ChatOllama, Llamafile, Ollama
 from .scripted import Answer, Part, Request, as_json
 
 HELLO: Final = ["Hel", "lo", " 東京", "!"]
-ASIDES: Final = {"/api/show": as_json({"model_info": {"llama.context_length": 512}, "capabilities": ["completion"]})}
+_SHOWN: Final = {"model_info": {"llama.context_length": 512}, "capabilities": ["completion", "embedding"]}
+ASIDES: Final = {"/api/show": as_json(_SHOWN)}
 """What is asked beside the answer: Ollama about the model."""
 
 
