@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.embeddings import Embeddings
 
@@ -318,6 +319,14 @@ def test_an_answer_that_began_is_never_asked_for_again(wire: Wire, server: Scrip
     with pytest.raises(errors.StreamBrokenError):
         wire.make(base_url=server.base_url, max_retries=5).invoke(PROMPT)
     assert len(server.requests) == 1
+
+
+def test_a_cache_works_with_a_server_that_names_no_model(path: paths.Path, server: ScriptedServer) -> None:
+    wire = WIRES["Llamafile"]
+    missing = wire.reported(404, "File Not Found")
+    server.script = lambda request: missing if request.path == "/v1/models" else wire.hello()
+    model = wire.make(base_url=server.base_url, cache=InMemoryCache())
+    assert path(model, PROMPT) == path(model, PROMPT) == SAYS_HELLO
 
 
 # --- a batch ---

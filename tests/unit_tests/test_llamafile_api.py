@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from langchain_localllm import LlamafileEmbeddings, errors
 from langchain_localllm.base.engine import Finish, Piece, Timings
-from langchain_localllm.runtimes.llamafile.api import ChatDecoder, CompletionDecoder, ErrorReader, embed, model_name, tokenize
+from langchain_localllm.runtimes.llamafile.api import (
+    ChatDecoder,
+    CompletionDecoder,
+    ErrorReader,
+    embed,
+    model_name,
+    name_if_told,
+    tokenize,
+)
 from langchain_localllm.transport.plan import Plan
 
 URL = "http://host:8080"
@@ -395,8 +403,10 @@ def test_an_answer_of_another_shape_comes_from_another_server(answer: Any) -> No
         answered(tokenize(OPTIONS, "a"), answer)
     with pytest.raises(errors.WrongServerError):
         answered(model_name(OPTIONS), answer)
+    assert answered(name_if_told(OPTIONS), answer) is None
 
 
 def test_tokens_and_the_models_name_are_read() -> None:
     assert answered(tokenize(OPTIONS, "a"), {"tokens": [5, 6]}) == [5, 6]
     assert answered(model_name(OPTIONS), {"data": [{"id": "first"}, {"id": "second"}]}) == "first"
+    assert answered(name_if_told(OPTIONS), {"data": [{"id": "first"}]}) == "first"

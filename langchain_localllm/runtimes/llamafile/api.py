@@ -104,6 +104,14 @@ def model_name(options: ServerOptions) -> Plan[str]:
         raise WrongServerError(f"The server at {options.client.address.url} names no model at /v1/models.") from None
 
 
+def name_if_told(options: ServerOptions) -> Plan[str | None]:
+    """As `model_name`; `None` from a server without such a list, as some old llamafiles are."""
+    try:
+        return (yield from model_name(options))
+    except WrongServerError:
+        return None
+
+
 def tokenize(options: ServerOptions, text: str) -> Plan[list[int]]:
     """The text's token ids, by the model's own tokenizer, without special tokens added."""
     answer = yield from _fetch(options, "POST", "/tokenize", {"content": text})

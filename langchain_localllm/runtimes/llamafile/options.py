@@ -10,7 +10,7 @@ from pydantic import Field
 
 from langchain_localllm.base.http import CONNECTION_OPTIONS, ServerOptions
 from langchain_localllm.base.options import SamplingOptions
-from langchain_localllm.runtimes.llamafile.api import model_name
+from langchain_localllm.runtimes.llamafile.api import name_if_told
 
 DEFAULT_URL: Final = "http://localhost:8080"
 Sampler = Literal[
@@ -105,8 +105,8 @@ class LlamafileOptions(ServerOptions, SamplingOptions):
 
     def identified(self) -> Self:
         """This object with the name of the model that the server runs."""
-        return self if self.model else self.with_options({"model": self.client.run(model_name(self))})
+        return self if self.model else self.with_options({"model": self.client.run(name_if_told(self))})
 
     async def aidentified(self) -> Self:
         """As `identified`, without blocking the event loop."""
-        return self if self.model else self.with_options({"model": await self.client.arun(model_name(self))})
+        return self if self.model else self.with_options({"model": await self.client.arun(name_if_told(self))})
