@@ -13,6 +13,7 @@ from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
 from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
+from langchain_core.runnables.config import get_config_list
 from langchain_core.tools import BaseTool
 from typing_extensions import override
 
@@ -25,6 +26,8 @@ from langchain_localllm.base.structured import METHODS, Method, form_of, instruc
 from langchain_localllm.base.tools import chosen_tools, openai_tools
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, StructuredOutputError
 
+_AT_ONCE: Final = 32
+"""Inputs of one `batch` that are with the engine at the same time; LangChain's own number depends on the processor's cores."""
 _REQUEST_ONLY: Final = frozenset({"tools", "tool_choice", "response_format", "show_schema"})
 """What a call carries beside options."""
 _FOR_LANGCHAIN: Final = frozenset(
@@ -163,6 +166,18 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
         if caching(model.cache):
             model = await model.aidentified()
         return await BaseChatModel.agenerate(model, messages, model.stops(stop) or None, callbacks, **rest)
+
+    @override
+    def batch(
+        self,
+        inputs: list[LanguageModelInput],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[AIMessage]:
+        configs: list[RunnableConfig] = [{"max_concurrency": _AT_ONCE, **each} for each in get_config_list(config, len(inputs))]
+        return super().batch(inputs, configs, return_exceptions=return_exceptions, **kwargs)
 
     @override
     def bind_tools(

@@ -1,18 +1,20 @@
 """Chat models whose engine takes text: the model's own template makes the prompt, and the answer's text is read for calls."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.language_models import ModelProfile
+from langchain_core.messages import BaseMessage
 from pydantic import PrivateAttr
 from typing_extensions import override
 
 from langchain_localllm.base.about import About
 from langchain_localllm.base.chat import LocalChatModel
-from langchain_localllm.base.messages import with_parsed_arguments, without_images
+from langchain_localllm.base.messages import to_openai, with_parsed_arguments, without_images
 from langchain_localllm.base.reading import AnswerReader
-from langchain_localllm.base.tools import call_schema
+from langchain_localllm.base.tools import call_schema, openai_tools
 from langchain_localllm.errors import InvalidRequestError, ModelFileError
 from langchain_localllm.templates.chat_template import ChatTemplate
 from langchain_localllm.templates.instructions import render_with_instructions
@@ -126,6 +128,12 @@ class TemplatedChatModel(LocalChatModel):
         if inside and constrained:  # an answer of a given form leaves no room for thoughts
             prompt, inside = f"{prompt.rstrip()}\n\n{markers[1]}\n\n", False
         return prompt, ThinkSplitter(markers, inside=inside)
+
+    @override
+    def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
+        """Tokens of the prompt that the model's template makes of the messages and tools."""
+        request = {"tools": openai_tools(tools)} if tools else {}
+        return len(self.get_token_ids(self.prepare(to_openai(messages), [], request).prompt))
 
     @override
     def _resolve_model_profile(self) -> ModelProfile:

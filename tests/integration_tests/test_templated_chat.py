@@ -58,6 +58,13 @@ def test_the_template_of_the_file_is_used(make: Any) -> None:
     assert make(chat_format="chatml").invoke([("system", "Be brief."), ("user", "Hello!")]).text == answer.text
 
 
+def test_tokens_of_messages_are_those_of_the_prompt(make: Any) -> None:
+    chat, messages = make(), [HumanMessage("Hello!")]
+    for tools in ([], [paint]):
+        used = chat.bind_tools(tools).invoke(messages).usage_metadata["input_tokens"]
+        assert chat.get_num_tokens_from_messages(messages, tools=tools) == used
+
+
 def test_a_file_without_a_template_wants_a_name(make: Any, tmp_path: Path) -> None:
     bare = without_template(tiny_chat_model(), tmp_path / "bare.gguf")
     with pytest.raises(ModelFileError, match=r"has no chat template.*chat_format='chatml'"):
