@@ -2,9 +2,10 @@
 
 import difflib
 import functools
+import inspect
 import warnings
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Final, Self
 
 from langchain_core.caches import BaseCache
 from langchain_core.globals import get_llm_cache
@@ -12,10 +13,16 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from langchain_localllm.errors import InvalidOptionError
 
+_ON_THE_WAY: Final = frozenset({"langchain_core", "langchain_localllm", "pydantic"})
+"""Packages between a caller and the place that warns."""
+
 
 @functools.cache
 def _advise_once(advice: str) -> None:
-    warnings.warn(advice, stacklevel=2)
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _ON_THE_WAY:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(advice, stacklevel=level - 1 if frame is None else level)  # the caller's line
 
 
 def _no_empty_stop(stop: list[str] | None) -> list[str] | None:

@@ -220,8 +220,9 @@ def test_retired_arguments_warn_once_and_change_nothing(subject: Subject) -> Non
     make = subject.make
     assert make.RETIRED
     for name in make.RETIRED:
-        with pytest.warns(UserWarning, match=rf"`{name}` of \w+ has no effect"):
+        with pytest.warns(UserWarning, match=rf"`{name}` of \w+ has no effect") as caught:
             model = make(**{name: 1})
+        assert caught[0].filename == __file__, "the warning does not show the caller's line"
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             make(**{name: 1})
