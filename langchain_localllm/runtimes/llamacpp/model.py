@@ -98,6 +98,11 @@ class Model:
         return tuple(token for token in range(self.size) if lib.llama_vocab_is_eog(self.vocabulary, token))
 
     @cached_property
+    def holding_nul(self) -> tuple[int, ...]:
+        """The tokens whose text has a NUL byte in it."""
+        return tuple(token for token in range(self.size) if b"\0" in self.piece(token, special=True))
+
+    @cached_property
     def metadata(self) -> dict[str, str]:
         """The single values in the file's header, as text."""
         return {

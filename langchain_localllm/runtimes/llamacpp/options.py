@@ -75,6 +75,10 @@ _SAMPLING: Final = [
     "ignore_eos",
 ]
 
+_ANY_CHARACTER: Final = r'[^"\\]'
+_ANY_BUT_CONTROLS: Final = r'[^"\\\x7F\x00-\x1F]'
+"""What a JSON string may hold as it is; llama-cpp-python's grammar lets line ends through, which JSON does not."""
+
 
 def _cache_type(value: Any) -> Any:
     if isinstance(value, str):
@@ -92,8 +96,8 @@ def _path_text(value: Any) -> Any:
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
-PathText = Annotated[str, BeforeValidator(_path_text)]
-CacheType = Annotated[int, BeforeValidator(_cache_type)]
+PathText = Annotated[str | Path, BeforeValidator(_path_text)]
+CacheType = Annotated[int | str, BeforeValidator(_cache_type)]
 
 
 class LlamaCppOptions(InProcessOptions, SamplingOptions):
@@ -343,6 +347,7 @@ def grammar_of(schema: dict[str, Any]) -> str:
     from llama_cpp.llama_grammar import json_schema_to_gbnf
 
     try:
-        return str(json_schema_to_gbnf(json.dumps(schema)))
+        grammar = str(json_schema_to_gbnf(json.dumps(schema)))
     except Exception as error:  # noqa: BLE001 - the converter raises whatever goes wrong in it
         raise InvalidRequestError(f"`json_schema` cannot be made into a grammar: {error}") from None
+    return grammar.replace(_ANY_CHARACTER, _ANY_BUT_CONTROLS)

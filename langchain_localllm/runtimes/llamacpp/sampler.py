@@ -80,6 +80,8 @@ class Sampler:
         bias = dict(options.logit_bias)
         if options.ignore_eos:
             bias |= dict.fromkeys(self._model.ends, -np.inf)
+        if options.grammar is not None:  # a grammar overlooks what stands behind a NUL in a token
+            bias |= dict.fromkeys(self._model.holding_nul, -np.inf)
         if bias:
             self._add(lib.llama_sampler_init_logit_bias(size, len(bias), _biases(bias, size)))
         penalties = options.repeat_penalty, options.frequency_penalty, options.presence_penalty
@@ -136,6 +138,8 @@ class Sampler:
     def _choose(self, candidates: npt.NDArray[np.void]) -> tuple[int, float]:
         array = _array(candidates)
         lib.llama_sampler_apply(self._chain, ctypes.byref(array))
+        if array.selected < 0:
+            return 0, -np.inf
         chosen = array.data[array.selected]
         return chosen.id, chosen.logit
 

@@ -1,0 +1,226 @@
+"""What the engine promises: the same answers as llama-cpp-python's own loop, alone and in company; only what is new is read."""
+
+import gc
+import threading
+import time
+import weakref
+from pathlib import Path
+from queue import Empty
+from typing import Any, Final
+
+import pytest
+from langchain_core.runnables import ConfigurableField
+from llama_cpp import Llama
+
+from langchain_localllm import LlamaCpp
+from langchain_localllm.base.engine import Finish
+from langchain_localllm.base.worker import Mailbox
+from langchain_localllm.errors import ContextLengthError, ServerError
+from langchain_localllm.runtimes.llamacpp.request import Request
+from langchain_localllm.runtimes.llamacpp.sampler import Sampling
+
+PROMPTS: Final = [f"{word} is" for word in ("Rain", "A boat", "The red door", "Bread", "The lamp", "A river", "My house", "One")]
+LONG: Final = "The boat on the river is red, and the lamp in the house is green. " * 10
+CLEAR: Final = 0.5
+"""A lead in logits that no rounding takes away. With this model, 0.25 was the largest difference seen."""
+
+
+def generation(llm: LlamaCpp, prompt: str, **options: Any) -> Any:
+    return llm.generate([prompt], **options).generations[0][0]
+
+
+def usage(llm: LlamaCpp, prompt: str, **options: Any) -> dict[str, int]:
+    counts: dict[str, int] = generation(llm, prompt, **options).generation_info["usage"]
+    return counts
+
+
+def same_where_clear(one: Any, other: Any) -> bool:
+    """Whether two greedy answers are the same up to the first token that does not lead clearly; probabilities stay near."""
+    for first, second in zip(one.generation_info["logprobs"], other.generation_info["logprobs"], strict=False):
+        best, next_best = first["top_logprobs"][:2]
+        assert abs(first["top_logprobs"][0]["logprob"] - second["top_logprobs"][0]["logprob"]) < CLEAR
+        if first["id"] != second["id"]:
+            return bool(best["logprob"] - next_best["logprob"] < CLEAR)
+    return True
+
+
+@pytest.mark.parametrize("prompt", [*PROMPTS[:3], LONG])
+def test_one_request_alone_is_answered_as_by_the_packages_own_loop(prompt: str, model_file: Path) -> None:
+    own = Llama(str(model_file), n_ctx=512, n_threads=1, n_threads_batch=1, verbose=False)
+    tokens = own.tokenize(prompt.encode(), add_bos=False, special=True)
+    expected = [token for token, _ in zip(own.generate(tokens, temp=0), range(100), strict=False)]
+    own.close()
+    with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=100) as fresh:
+        assert fresh.get_token_ids(prompt) == tokens
+        answer = generation(fresh, prompt, logprobs=0).generation_info["logprobs"]
+    assert [token["id"] for token in answer] == expected
+
+
+def test_a_batch_is_answered_as_one_after_another(llm: LlamaCpp) -> None:
+    alone = [generation(llm, prompt, logprobs=2) for prompt in PROMPTS]
+    together = llm.generate(PROMPTS, logprobs=2).generations
+    assert all(same_where_clear(one, row[0]) for one, row in zip(alone, together, strict=True))
+
+
+def test_a_seed_does_not_depend_on_what_else_runs(model_file: Path) -> None:
+    with LlamaCpp(model_path=model_file, n_ctx=512, temperature=3, top_p=1, min_p=0, flash_attn=True, max_tokens=16) as hot:
+        alone = hot.invoke(PROMPTS[0], seed=7)
+        others = hot.batch([*PROMPTS], seed=7)
+        assert others[0] == alone
+        assert hot.invoke(PROMPTS[0], seed=8) != alone
+
+
+def finish(box: Mailbox) -> Finish:
+    while (piece := box.take(30)).finish is None:
+        pass
+    return piece.finish
+
+
+# --- the cache ---
+
+
+def test_a_prompt_that_begins_like_an_earlier_one_is_not_read_again(model_file: Path) -> None:
+    with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=8) as llm:
+        length = llm.get_num_tokens(LONG)
+        assert usage(llm, LONG)["cached_tokens"] == 0
+        fresh = generation(llm, f"{LONG}Rain is", logprobs=2)
+        assert fresh.generation_info["usage"]["cached_tokens"] >= length - 2
+        llm.close()
+        assert same_where_clear(generation(llm, f"{LONG}Rain is", logprobs=2), fresh)
+
+
+def test_two_who_take_turns_keep_what_was_read_of_each(model_file: Path) -> None:
+    with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=4) as llm:
+        talks = {name: f"{name}. {LONG}" for name in ("Anna", "Bert")}
+        for turn in range(3):
+            for name, talk in talks.items():
+                read = llm.get_num_tokens(talk)
+                counts = usage(llm, talk)
+                if turn:
+                    assert read - counts["cached_tokens"] < 12
+                talks[name] = f"{talk}{llm.invoke(talk)} And then?"
+
+
+def test_a_batch_reads_a_common_beginning_once(model_file: Path) -> None:
+    with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=4) as llm:
+        rows = [*llm.generate([LONG + prompt for prompt in PROMPTS]).generations]
+        read = [row[0].generation_info["usage"] for row in rows if row[0].generation_info]
+        assert sum(counts["prompt_tokens"] - counts["cached_tokens"] for counts in read) < 2 * llm.get_num_tokens(LONG)
+
+
+def test_the_cache_makes_room_when_it_is_full(model_file: Path) -> None:
+    with LlamaCpp(model_path=model_file, n_ctx=256, n_parallel=2, temperature=0, max_tokens=8) as llm:
+        prompts = [f"{number} {LONG}"[:400] for number in range(12)]
+        first = [llm.invoke(prompt) for prompt in prompts]
+        assert llm.batch([*prompts]) == first
+
+
+# --- leaving ---
+
+
+def quiet_soon(llm: LlamaCpp) -> bool:
+    deadline = time.monotonic() + 5
+    while llm.engine.busy and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return not llm.engine.busy
+
+
+def test_a_stream_that_is_closed_ends_the_work(llm: LlamaCpp) -> None:
+    stream = llm.stream("Once", max_tokens=480)
+    next(stream)
+    assert llm.engine.busy
+    batches = llm.engine._worker._sequences._clock
+    stream.close()
+    assert quiet_soon(llm)
+    assert llm.engine._worker._sequences._clock - batches < 100
+
+
+def test_a_prompt_that_nobody_waits_for_is_not_read_to_its_end(llm: LlamaCpp) -> None:
+    box = Mailbox()
+    llm.engine.submit(Request(llm.get_token_ids(LONG), Sampling(temperature=0)), box)
+    box.leave()
+    assert quiet_soon(llm)
+    with pytest.raises(Empty):
+        box.take(0)
+
+
+# --- one load ---
+
+
+def test_objects_on_one_file_share_the_engine(llm: LlamaCpp, model_file: Path) -> None:
+    other = LlamaCpp(model_path=str(model_file), n_ctx=512, temperature=1)
+    assert other.engine is llm.engine
+    configurable = llm.configurable_fields(temperature=ConfigurableField(id="temperature"))
+    threads = threading.active_count()
+    assert configurable.with_config(configurable={"temperature": 0.5}).invoke("Rain is")
+    assert llm.bind(max_tokens=2).invoke("Rain is")
+    assert threading.active_count() == threads
+
+
+def test_another_context_shares_the_weights(llm: LlamaCpp, model_file: Path) -> None:
+    with LlamaCpp(model_path=model_file, n_ctx=256) as other:
+        assert other.engine is not llm.engine
+        assert other.engine.model is llm.engine.model
+
+
+@pytest.mark.parametrize("how", ["close", "forget"])
+def test_what_is_closed_or_forgotten_is_freed(how: str, model_file: Path) -> None:
+    llm = LlamaCpp(model_path=model_file, n_ctx=300)
+    engine, thread = weakref.ref(llm.engine), llm.engine._worker._thread
+    if how == "close":
+        llm.close()
+    else:
+        del llm
+    gc.collect()
+    assert engine() is None
+    assert not thread.is_alive()
+
+
+def test_a_closed_object_loads_again(model_file: Path) -> None:
+    llm = LlamaCpp(model_path=model_file, n_ctx=300, temperature=0, max_tokens=4)
+    answer = llm.invoke("Rain is")
+    llm.close()
+    assert llm.invoke("Rain is") == answer
+
+
+def test_an_engine_that_is_freed_fails_its_answers(model_file: Path) -> None:
+    engine = LlamaCpp(model_path=model_file, n_ctx=400).engine
+    box = Mailbox()
+    engine.submit(Request([1]), box)
+    engine.free()
+    with pytest.raises(ServerError, match="freed"):
+        finish(box)
+    with pytest.raises(ServerError, match="freed"):
+        engine.submit(Request([1]), Mailbox())
+
+
+# --- the context's end, and what fails ---
+
+
+def test_an_answer_ends_where_the_context_does(llm: LlamaCpp) -> None:
+    result = generation(llm, LONG, max_tokens=-1)
+    assert result.generation_info["finish_reason"] == "length"
+    assert result.generation_info["usage"]["total_tokens"] == 512
+
+
+def test_a_prompt_that_fills_the_context_is_refused_with_both_lengths(llm: LlamaCpp) -> None:
+    with pytest.raises(ContextLengthError, match="512") as caught:
+        llm.invoke(LONG * 5)
+    assert caught.value.prompt_tokens == llm.get_num_tokens(LONG * 5)
+
+
+def test_a_request_that_cannot_be_computed_fails_alone(llm: LlamaCpp) -> None:
+    good, bad = Mailbox(), Mailbox()
+    engine = llm.engine
+    engine.submit(Request(llm.get_token_ids(LONG), Sampling(temperature=0), max_tokens=100), good)
+    engine.submit(Request([10**6, 5], Sampling(temperature=0)), bad)
+    with pytest.raises(ServerError, match="could not compute"):
+        finish(bad)
+    assert finish(good).completion_tokens == 100
+    assert llm.invoke("Rain is")
+
+
+def test_more_requests_than_sequences_wait_their_turn(model_file: Path) -> None:
+    with LlamaCpp(model_path=model_file, n_ctx=512, n_parallel=2, temperature=0, max_tokens=4) as llm:
+        answers = llm.batch([f"{number} lamps are" for number in range(40)])
+        assert all(answers)
