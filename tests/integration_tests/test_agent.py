@@ -13,6 +13,7 @@ from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
 from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.tools import tool
+from pydantic import BaseModel
 
 import langchain_localllm
 from langchain_localllm import LocalServer
@@ -67,7 +68,7 @@ def test_an_agent_calls_two_tools_and_answers(runtime: str, tmp_path: Path) -> N
     with ExitStack() as stack:
         model_class = getattr(langchain_localllm, RUNTIMES[runtime]["chat"])
         chat = model_class(**arguments(runtime, tmp_path, stack), temperature=0, max_tokens=80)
-        agent = create_agent(chat, [paint, light], middleware=[OneAfterTheOther()], system_prompt="Be brief.")
+        agent: Any = create_agent(chat, [paint, light], middleware=[OneAfterTheOther()], system_prompt="Be brief.")
         messages = agent.invoke({"messages": [("user", "Paint the house red and switch the light on.")]})["messages"]
     results = [message for message in messages if isinstance(message, ToolMessage)]
     assert [result.name for result in results] == ["paint", "light"]
@@ -75,3 +76,16 @@ def test_an_agent_calls_two_tools_and_answers(runtime: str, tmp_path: Path) -> N
     assert isinstance(messages[-1], AIMessage)
     assert messages[-1].text
     assert not messages[-1].tool_calls
+
+
+class House(BaseModel):
+    """A house."""
+
+    colour: Literal["red", "green"]
+    lit: bool
+
+
+def test_an_agent_answers_with_an_object() -> None:
+    with langchain_localllm.ChatLlamaCpp(model_path=str(tiny_chat_model()), temperature=0, max_tokens=80) as chat:
+        agent: Any = create_agent(chat, [], response_format=House)
+        assert isinstance(agent.invoke({"messages": [("user", "A red house.")]})["structured_response"], House)
