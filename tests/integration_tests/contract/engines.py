@@ -59,7 +59,7 @@ def gpt4all(model: Path, _: Path) -> Iterator[Engine]:
 def llamacpp(model: Path, _: Path) -> Iterator[Engine]:
     """llama.cpp, in this process."""
     # With flash attention, the place in the cache does not change the last digits, so that seeds repeat in company too.
-    arguments = {"model_path": str(model), "n_ctx": CONTEXT, "flash_attn": True}
+    arguments: dict[str, Any] = {"model_path": str(model), "n_ctx": CONTEXT, "flash_attn": True}
     with LlamaCpp(**arguments) as llm:
         yield Engine(arguments, {"grammar": "root ::= nothing-such"}, "grammar", busy=lambda: llm.engine.busy)
 
