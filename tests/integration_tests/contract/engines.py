@@ -41,7 +41,7 @@ class Engine:
 @contextmanager
 def gpt4all(model: Path, _: Path) -> Iterator[Engine]:
     """GPT4All, in this process."""
-    arguments = {"model": str(model), "n_ctx": CONTEXT}
+    arguments: dict[str, Any] = {"model": str(model), "n_ctx": CONTEXT}
     with GPT4All(**arguments) as llm:
         yield Engine(
             arguments,
