@@ -58,25 +58,30 @@ _ON_OLLAMA: Final = {"base_url": f"${OLLAMA_URL}", "model": "endless"}
 _ON_LLAMAFILE: Final = {"base_url": f"${LLAMAFILE_URL}"}
 _LLAMACPP: Final = {"model_path": f"${MODEL_FILE}", "n_ctx": CONTEXT, "n_threads": 1, "verbose": False}
 _ONE_THREAD: Final = {"model_kwargs": {"n_threads_batch": 1}}
+_LOGPROBS: Final[dict[str, Any]] = {"logprobs": {"logprobs": 1}, "random": {"min_p": 0}}
 _GPT4ALL: Final = {"model": f"${MODEL_FILE}", "n_threads": 1}
-_OURS, _COMMUNITY, _OLLAMA_PACKAGE = "langchain-localllm", "langchain-community", "langchain-ollama"
+OURS, _COMMUNITY, _OLLAMA_PACKAGE = "langchain-localllm", "langchain-community", "langchain-ollama"
 
 SUBJECTS: Final = [
     Subject(_COMMUNITY, "langchain_community.llms:Ollama", _ON_OLLAMA, "num_predict", **_OLLAMA),
     Subject(_OLLAMA_PACKAGE, "langchain_ollama:OllamaLLM", _ON_OLLAMA, "num_predict", **_OLLAMA),
-    Subject(_OURS, "langchain_localllm:Ollama", _ON_OLLAMA, **_OLLAMA),
+    Subject(OURS, "langchain_localllm:Ollama", _ON_OLLAMA, **_OLLAMA),
     Subject(_COMMUNITY, "langchain_community.llms:Llamafile", _ON_LLAMAFILE, "n_predict", random={"min_p": 0}),
     Subject(
-        _OURS,
+        OURS,
         "langchain_localllm:Llamafile",
         _ON_LLAMAFILE,
         json_schema="json_schema",
         logprobs={"n_probs": 1},
         random={"min_p": 0},
     ),
-    Subject(_COMMUNITY, "langchain_community.llms:LlamaCpp", _LLAMACPP | _ONE_THREAD, logprobs={"logprobs": 1}),
-    Subject(_OURS, "langchain_localllm:LlamaCpp", _LLAMACPP, json_schema="json_schema", logprobs={"logprobs": 1}),
+    Subject(
+        _COMMUNITY, "langchain_community.llms:LlamaCpp", _LLAMACPP | _ONE_THREAD, logprobs={"logprobs": 1}, random={"min_p": 0}
+    ),
+    Subject(
+        OURS, "langchain_localllm:LlamaCpp", _LLAMACPP, json_schema="json_schema", logprobs={"logprobs": 1}, random={"min_p": 0}
+    ),
     Subject(_COMMUNITY, "langchain_community.llms:GPT4All", _GPT4ALL, "n_predict", "temp"),
-    Subject(_OURS, "langchain_localllm:GPT4All", _GPT4ALL | {"n_ctx": CONTEXT}),
+    Subject(OURS, "langchain_localllm:GPT4All", _GPT4ALL | {"n_ctx": CONTEXT}),
 ]
 """What is compared, in the order of the table."""

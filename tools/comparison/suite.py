@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+import requests
 from langchain_core.language_models import BaseLLM
 
 from langchain_localllm.testing import LLMIntegrationTests, LLMUnitTests
-from tools.comparison.subjects import SUBJECTS, Subject
+from tools.comparison.subjects import LLAMAFILE_URL, SUBJECTS, Subject
 
 
 class TestCompared(LLMUnitTests, LLMIntegrationTests):
@@ -80,6 +81,13 @@ class TestCompared(LLMUnitTests, LLMIntegrationTests):
     def too_long_params(self) -> dict[str, Any]:
         """What keeps the engine alive after it."""
         return dict(self.subject.fresh)
+
+    def engine_is_busy(self) -> bool | None:
+        """llama.cpp's server tells, and it answers several calls at once; the others are measured."""
+        if self.subject.name != "Llamafile":
+            return None
+        slots = requests.get(f"{os.environ[LLAMAFILE_URL]}/slots", timeout=5).json()
+        return any(slot["is_processing"] for slot in slots)
 
     def finish_reason_of(self, info: Mapping[str, Any]) -> str | None:
         """Ollama's own name for it counts too, as below."""

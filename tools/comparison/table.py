@@ -5,12 +5,14 @@ import importlib.metadata
 from pathlib import Path
 from typing import Final
 
+import langchain_localllm
 from langchain_localllm.testing import LLMIntegrationTests, LLMUnitTests
 from tools.comparison.run import PATHS, SECONDS
-from tools.comparison.subjects import SUBJECTS
+from tools.comparison.subjects import OURS, SUBJECTS
 
 Cells = dict[tuple[str, str], str]
 """Test and subject to what the table says."""
+ENGINES: Final = {"gpt4all", "langchain-core", "llama_cpp_python", "xllamacpp"}
 PAGE: Final = Path(__file__).parents[2] / "docs/comparison.md"
 
 _PAGE: Final = """# Comparison
@@ -49,8 +51,9 @@ def cell(outcomes: list[str]) -> str:
 
 def write(cells: Cells) -> None:
     """Write the page."""
-    packages = sorted({subject.package for subject in SUBJECTS} | {"langchain-core", "gpt4all", "llama_cpp_python", "xllamacpp"})
-    versions = ", ".join(f"{package} {importlib.metadata.version(package)}" for package in packages)
+    packages = sorted({subject.package for subject in SUBJECTS if subject.package != OURS} | ENGINES)
+    others = [f"{package} {importlib.metadata.version(package)}" for package in packages]
+    versions = ", ".join([f"{OURS} {langchain_localllm.__version__}", "Ollama 0.9.3", *others])
     paths = ", ".join(f"`{path}`" for path in PATHS)
     date = dt.datetime.now(tz=dt.UTC).date()
     PAGE.write_text(_PAGE.format(paths=paths, seconds=SECONDS, table=_table(cells), date=date, versions=versions), encoding="utf-8")
