@@ -322,7 +322,7 @@ class _Worker:
     def _compute(self, plan: list[tuple[Answer, Part]]) -> None:
         started = time.perf_counter()
         status = self._context.decode([part for _, part in plan])
-        self._sequences.tick()
+        self._sequences.tick(sum(len(part.tokens) for _, part in plan))
         if status == DONE:
             self._measure(plan, time.perf_counter() - started)
             self._use(plan)

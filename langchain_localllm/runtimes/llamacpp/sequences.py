@@ -6,8 +6,8 @@ from typing import Final
 
 from langchain_localllm.runtimes.llamacpp.context import Context
 
-_FORGOTTEN_AFTER: Final = 1000
-"""Batches after which what nobody used leaves the cache: reading a token again costs about as much as so many batches with it."""
+_FORGOTTEN_AFTER: Final = 2000
+"""Tokens after which what nobody used leaves the cache: so many take about as long with another token there as reading it again."""
 
 
 @dataclass(slots=True, eq=False)
@@ -18,7 +18,7 @@ class Sequence:
         number: llama.cpp's id for it.
         tokens: What the cache holds of it, in order.
         busy: Whether a request works with it.
-        used: When a request last did, as a number of batches.
+        used: When a request last did, as a number of tokens computed.
     """
 
     number: int
@@ -73,9 +73,9 @@ class Sequences:
         """End a request's work with a sequence; its tokens stay in the cache."""
         one.busy, one.used = False, self._clock
 
-    def tick(self) -> None:
-        """Count a batch."""
-        self._clock += 1
+    def tick(self, tokens: int) -> None:
+        """Count the tokens that were computed."""
+        self._clock += tokens
 
     def _forget(self) -> None:
         """Let go what was not used for long, since each token in the cache makes each batch a little slower."""
