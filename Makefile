@@ -1,4 +1,4 @@
-# `make help` lists what there is. Needs python3 (3.11 or later), a package index and, for the tests, a C compiler.
+# `make help` lists what there is. Needs python3 (3.11 or later), a package index and, for the tests, a C++ compiler.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -45,6 +45,12 @@ clean:  ## Remove what these targets made
 
 .engines/ollama/done: .venv/test.stamp tests/engines/ollama.py
 	$(BIN)/python -m tests.engines.ollama
+
+# llama-cpp-python comes as source only: it compiles for a quarter of an hour on two cores, and pip keeps what came out.
+.venv/llamacpp.stamp: .venv/python.stamp
+	$(PIP) llama-cpp-python
+	@touch $@
+.venv/test.stamp .venv/lint.stamp: .venv/llamacpp.stamp
 
 .venv/demo.stamp: EXTRAS := cli,rag,server
 .venv/test.stamp: EXTRAS := test
