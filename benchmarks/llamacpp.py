@@ -184,7 +184,7 @@ def measure(rounds: int) -> dict[str, tuple[float, str]]:
         values = [case() for _ in range(rounds)]
         if isinstance(values[0], tuple):
             first, _, second = name.partition(" | ")
-            results[first] = (statistics.median(value[0] for value in values), wanted.partition(" | ")[0])
+            results[first] = (statistics.median(value[0] for value in values), wanted.partition("|")[0].strip())
             results[f"{first.rpartition(',')[0]}, {second}"] = (
                 statistics.median(v[1] for v in values),
                 wanted.partition("|")[2].strip(),
