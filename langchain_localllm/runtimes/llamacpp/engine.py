@@ -296,15 +296,16 @@ class _Worker:
             return []
         seconds = _READING_BESIDE if beside else _READING_ALONE
         share = max(int(self._speed * seconds), _LEAST_READ) if self._speed else _FIRST_READ
-        room = min(room, share)
+        most, room = room, min(room, share)
         if self._shortest_first:
             reading.sort(key=lambda answer: len(answer.rest))
         plan: list[tuple[Answer, Part]] = []
         for answer in reading:
-            tokens = answer.rest[:room]
-            if not tokens or (self._shortest_first and plan and len(tokens) < len(answer.rest)):
+            whole = len(answer.rest) <= min(most, room + room // 2)  # a small rest is not worth a batch of its own
+            tokens = answer.rest if whole else answer.rest[:room]
+            if room <= 0 or (self._shortest_first and plan and len(tokens) < len(answer.rest)):
                 break  # a short prompt does not wait for a part of a long one
-            room -= len(tokens)
+            room, most = room - len(tokens), most - len(tokens)
             plan.append((answer, self._part(answer, tokens, int(len(tokens) == len(answer.rest)))))
         self._shortest_first = not self._shortest_first
         return plan
