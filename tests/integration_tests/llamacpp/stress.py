@@ -1,4 +1,4 @@
-"""Run by `test_stress.py` in a process of its own: many threads and tasks on one object, with random cancels.
+"""Run by `test_process.py` in a process of its own: many threads and tasks on one object, with random cancels.
 
 Each request has a text of its own that its grammar forces, so that any mixing shows; some are greedy answers that are known.
 """
