@@ -10,21 +10,20 @@ import typer
 
 from langchain_localllm import __version__
 from langchain_localllm.cli import INTERRUPTED
-from langchain_localllm.cli.ask import ask
+from langchain_localllm.cli.lazy import LazyGroup
 from langchain_localllm.cli.notes import note
-from langchain_localllm.errors import InvalidOptionError, LocalLLMError
 
 FAILED: Final = 1
 USAGE: Final = 2
 
 app = typer.Typer(
     name="localllm",
+    cls=LazyGroup,
     help="Local language models, on your own machine.",
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich would double the time of --help
 )
-app.command()(ask)
 
 
 def _print_version(asked: bool) -> None:
@@ -56,17 +55,25 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
     except typer.TyperException as error:  # wrong usage, found by typer
         context = getattr(error, "ctx", None)
-        note(f"{error.format_message().rstrip('.')}. See: {context.command_path if context else 'localllm'} --help")
+        message = error.format_message()
+        end = "" if message.endswith((".", "?")) else "."
+        note(f"{message}{end} See: {context.command_path if context else 'localllm'} --help")
         return error.exit_code
-    except InvalidOptionError as error:
-        note(str(error))
-        return USAGE
-    except LocalLLMError as error:
-        note(str(error))
-        return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes stdout once more at exit
         return FAILED  # as typer does, where the pipe closes earlier
+    except Exception as error:  # noqa: BLE001 - what is not ours is raised again; naming ours here would slow --help
+        return _tell(error)
     return result if isinstance(result, int) else 0
+
+
+def _tell(error: Exception) -> int:
+    """Tell a fault that this package raises on purpose; any other is a mistake of ours, and its traceback is wanted."""
+    from langchain_localllm.errors import InvalidOptionError, LocalLLMError
+
+    if not isinstance(error, LocalLLMError):
+        raise error
+    note(str(error))
+    return USAGE if isinstance(error, InvalidOptionError) else FAILED

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from langchain_localllm.cli.interrupt import ending_at_once
-from langchain_localllm.cli.models import check_model, serving
 from langchain_localllm.cli.notes import Progress, note
+from langchain_localllm.cli.serving import check_model, serving
 from langchain_localllm.errors import DocumentError, InvalidOptionError
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.rag.defaults import CHUNK_SIZE, PASSAGES

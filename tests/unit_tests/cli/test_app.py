@@ -6,13 +6,16 @@ import sys
 import pytest
 
 from langchain_localllm.cli.app import run
+from langchain_localllm.cli.commands import COMMANDS
+from langchain_localllm.cli.lazy import load
 
 HEAVY = [
     "aiohttp",
     "bs4",
-    "langchain_core.runnables",
+    "langchain_core",
     "langchain_text_splitters",
     "numpy",
+    "pydantic",
     "pypdf",
     "requests",
     "rich",
@@ -44,3 +47,13 @@ def test_exit_codes(arguments: list[str], code: int) -> None:
 def test_faults_name_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     run(["ask", ".", "What?", "--colour"])
     assert capsys.readouterr().err == "localllm: No such option: --colour. See: localllm ask --help\n"
+
+
+def test_near_names_are_suggested(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["aks"]) == 2
+    assert "Did you mean 'ask'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_line_in_the_help_is_the_command_s_own(name: str) -> None:
+    assert (load(name).help or "").splitlines()[0] == COMMANDS[name]

@@ -1,0 +1,11 @@
+"""Every command and its line in `localllm --help`.
+
+The command `name` is the function `name` in `cli/name.py`, or the `typer.Typer` that is named `app` there, where it has commands of
+its own. The line is the first one of its help; a test compares them.
+"""
+
+from typing import Final
+
+COMMANDS: Final = {
+    "ask": "Answer a question from your own files, and name the sources.",
+}
