@@ -337,16 +337,16 @@ def _maths_job(rng: random.Random, **_: bool) -> Job:
 
 
 NAMED_ASKS = (
-    "What is the value of {f}({v})?",
     "What is {f} of {v}?",
+    "Work out {f}({v}).",
     "Use {f} with {v}.",
     "Call {f} on {v}.",
     "Run {f} for {v}",
-    "What does {f} give for {v}? Use the tool.",
+    "What does {f} give for {v}?",
     "Apply the tool {f} to {v}.",
     "Please use the {f} tool on {v}.",
 )
-BARE_ASKS = ("What is the value of {f}? Use the tool.", "Call {f}.", "Run {f}", "Use {f}.", "What does {f} give?")
+BARE_ASKS = ("Call {f}.", "Run {f}", "Use {f}.", "What does {f} give?")
 
 
 def _named_job(rng: random.Random, *, held_out: bool) -> Job:
