@@ -6,6 +6,7 @@ LocalLLMError
 ├── MissingDependencyError    ImportError       an optional package is not installed
 ├── ModelFileError            ValueError        a model file that is no usable model
 ├── DocumentError             ValueError        a document or folder that cannot be read
+├── StoreError                RuntimeError      an index on disk that cannot be used, or does not fit what it is used with
 ├── ServerStartError          RuntimeError      a local server that did not come up
 ├── StructuredOutputError     core OutputParserException: an answer that is not of the form that was asked for
 │   └── AnswerCutError                          because it ended at `max_tokens` or at the context's end
@@ -28,6 +29,9 @@ LocalLLMError
 A message says what went wrong and what to do. The same fault has the same type on `invoke`, `ainvoke`, `stream`, `astream` and
 `batch`. Messages never hold keys or passwords.
 """
+
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from langchain_core.exceptions import (
     ContextOverflowError,
@@ -64,6 +68,10 @@ class DocumentError(LocalLLMError, ValueError):
     """A document or folder is missing, empty, encrypted or not readable as text."""
 
 
+class StoreError(LocalLLMError, RuntimeError):
+    """An index is missing, damaged, busy, not writable, of a newer version, or made with another embedding model."""
+
+
 class ServerStartError(LocalLLMError, RuntimeError):
     """A server that this package started did not become ready."""
 
@@ -87,7 +95,15 @@ class AnswerCutError(StructuredOutputError):
 
 
 class ModelCallError(LocalLLMError, ModelError):
-    """A call to a model failed."""
+    """A call to a model failed.
+
+    Attributes:
+        failed_text: Of texts to embed, the index of the one that failed; `None` where it is not about one of them.
+        done: The vectors of the texts that were embedded before, by index.
+    """
+
+    failed_text: int | None = None
+    done: Mapping[int, list[float]] = MappingProxyType({})
 
 
 class InvalidRequestError(ModelCallError, ModelInvalidRequestError, ValueError):

@@ -1,0 +1,120 @@
+"""A SQLite file for several threads and processes, whose faults say what to do."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from langchain_localllm.errors import StoreError
+
+AT_ONCE: Final = 500
+"""Values in one statement; old versions of SQLite allow 999."""
+
+
+class Database:
+    """One connection, which all threads share.
+
+    Args:
+        path: The file; `None` for one in memory.
+        schema: Makes the tables of a new file; statements end with `;`.
+        version: The version of the schema.
+        writable: Whether to open it for changes, and make it where there is none.
+
+    Raises:
+        StoreError: There is no such file, it is no database, or it is of a newer version.
+    """
+
+    def __init__(self, path: Path | None, schema: str, version: int, *, writable: bool = True) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        with self._faults():
+            self.connection = _connect(path, writable=writable)
+            try:
+                self._prepare(schema, version)
+            except BaseException:
+                self.connection.close()
+                raise
+
+    def _prepare(self, schema: str, version: int) -> None:
+        found = self.all("PRAGMA user_version")[0][0]
+        if found > version:
+            raise StoreError(
+                f"The index {self._path} was made by a newer version of langchain-localllm. Install that: "
+                "pip install --upgrade langchain-localllm"
+            )
+        if found == 0:
+            with self.transaction():
+                for statement in filter(str.strip, schema.split(";")):
+                    self.connection.execute(statement)
+                self.connection.execute(f"PRAGMA user_version = {version}")
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self.connection.close()
+
+    def all(self, statement: str, values: Sequence[Any] | dict[str, Any] = ()) -> list[Any]:
+        """The rows of a query."""
+        with self._faults(), self._lock:
+            return self.connection.execute(statement, values).fetchall()
+
+    def all_of(self, statement: str, values: Sequence[Any]) -> list[Any]:
+        """The rows of a query with `IN ({})` for any number of values."""
+        rows: list[Any] = []
+        for start in range(0, len(values), AT_ONCE):
+            some = values[start : start + AT_ONCE]
+            rows += self.all(statement.format(", ".join("?" * len(some))), some)
+        return rows
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Statements that take effect together or not at all."""
+        with self._faults(), self._lock:
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+                self.connection.execute("COMMIT")
+            except BaseException:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(f"The index {self._path or 'in memory'}: {_advice(str(error))}") from error
+
+
+def _connect(path: Path | None, *, writable: bool) -> sqlite3.Connection:
+    if path is None:
+        return _opened(":memory:")
+    if writable:
+        connection = _opened(str(path))
+        connection.execute("PRAGMA journal_mode = WAL")  # who asks need not wait for who writes
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        connection = _opened(address)
+        connection.execute("SELECT count(*) FROM sqlite_schema")
+    except sqlite3.OperationalError:  # where nothing can be written, SQLite cannot make the files that it shares with writers
+        connection = _opened(f"{address}&immutable=1")
+    return connection
+
+
+def _opened(address: str) -> sqlite3.Connection:
+    return sqlite3.connect(address, uri=address.startswith("file:"), check_same_thread=False, isolation_level=None, timeout=30)
+
+
+def _advice(fault: str) -> str:
+    if "full" in fault or "disk I/O" in fault:
+        return f"The disk is full or fails ({fault}). Free some space and run the same command again; what was finished is kept."
+    if "readonly" in fault or "unable to open" in fault:
+        return f"It cannot be opened for this ({fault}). Check that the folder is there, and its permissions."
+    if "locked" in fault:
+        return "Another process is writing to it. Wait until that is done."
+    return f"It is damaged, or no index ({fault}). Make it anew with `localllm rag index --rebuild`."

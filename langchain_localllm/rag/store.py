@@ -1,0 +1,285 @@
+"""An index: a folder with a catalogue, a vector store and a lock, or the same in memory.
+
+**The contract.** What other code, such as a move to another vector store, may rely on:
+
+- `catalogue.sqlite` is the authority on files, passages, their metadata and words; the vector store holds the vectors, and a
+  copy of text and metadata. What it holds beside the catalogue's live passages is never shown.
+- A passage's id is the uuid5 (`NAMESPACE_URL`) of its `source`, `page`, `heading` and text, so the same passage has the same id in
+  every index, every vector store and on every machine. Paths in the folder that holds the index are relative to it.
+- Metadata: `source` (the path, with `/`), and where known `page` (from 1), `heading` (`"Boats > Prices"`), `cell`, `language` and
+  `line` (from 1, where the passage begins; not in the vector store). Only texts and whole numbers, which every vector store takes.
+- Settings in the catalogue: `vectors` (the kind in `vectors.KINDS`, or `custom`), `embedding_model`, `probe` (the vector of a fixed
+  text, by which an embedding model is known again), `chunk_size`, `chunk_overlap`, `roots` (the paths that were given).
+- Only who holds `writing()` may change anything. A vector store is filled by `Store.add(passages)` and emptied by `Store.bury()`.
+- To move an index: for each of `catalogue.batches()` add the Documents with their ids to the other store, with the same embedding
+  model; then `catalogue.write_settings(vectors=...)`.
+"""
+
+import contextlib
+import math
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from langchain_core.documents import Document
+from langchain_core.embeddings import Embeddings
+from langchain_core.vectorstores import VectorStore
+
+from langchain_localllm.errors import InvalidOptionError, MissingDependencyError, StoreError
+from langchain_localllm.prompts.look import look
+from langchain_localllm.rag.catalogue import Announced, Catalogue
+from langchain_localllm.rag.defaults import CHUNK_SIZE
+from langchain_localllm.rag.vectors import default_kind, open_vectors
+
+STORE: Final = ".localllm"
+"""The folder of an index, within the folder that it is made in."""
+
+_PROBE: Final = "The boat is blue, and the key to the house hangs by the door."
+_SAME: Final = 0.99
+"""Cosine above which two vectors of the probe are of one model: other runtimes and quantisations of it stay above."""
+_LIBRARIES: Final = ("chromadb", "qdrant_client")
+"""Whose own errors are faults of the vector store."""
+_PATIENCE: Final = 10.0
+"""Seconds to wait for another process that writes."""
+
+
+class Store:
+    """An index. Nothing is read or made on disk before it is needed.
+
+    Args:
+        folder: Where it is, or is to be; `None` for one in memory.
+        embeddings: Makes the vectors. Without one, only what needs none can be done.
+        vectors: A LangChain `VectorStore`, or a kind of `vectors.KINDS`. Default: that of the index; for a new one Chroma where
+            it is installed, else a small one on SQLite.
+        chunk_size: Longest passage in UTF-8 bytes. Default: that of the index, 300 for a new one.
+        chunk_overlap: Bytes that neighbouring passages may share. Default: that of the index, 0 for a new one.
+
+    Example:
+        >>> from langchain_core.embeddings import DeterministicFakeEmbedding
+        >>> store = Store(None, DeterministicFakeEmbedding(size=8))
+        >>> with store.writing():
+        ...     store.setting("chunk_size")
+        300
+    """
+
+    def __init__(
+        self,
+        folder: str | Path | None = None,
+        embeddings: Embeddings | None = None,
+        *,
+        vectors: VectorStore | str | None = None,
+        chunk_size: int | None = None,
+        chunk_overlap: int | None = None,
+    ) -> None:
+        self.folder = None if folder is None else Path(folder).absolute()
+        self.root = Path.cwd() if self.folder is None else self.folder.parent
+        """The folder to which the paths of files are relative."""
+        self._embeddings = embeddings
+        self._given = vectors
+        self._asked = {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap}
+        self._catalogue: Catalogue | None = Catalogue(None) if folder is None else None
+        self._vectors: VectorStore | None = None
+        self._writing = False
+        self._checked = False
+
+    # --- its parts ---
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is an index."""
+        return self._catalogue is not None or self._file.exists()
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What is known of files and passages.
+
+        Raises:
+            StoreError: There is no index yet, or it cannot be read.
+        """
+        if self._catalogue is None:
+            if not self._file.exists():
+                raise StoreError(f"There is no index in {self.folder}. Make one: localllm rag index PATH")
+            self._catalogue = Catalogue(self._file, writable=self._writing)
+        return self._catalogue
+
+    @property
+    def vectors(self) -> VectorStore:
+        """The vector store, once it is known that the embedding model is the one the index was made with.
+
+        Raises:
+            StoreError: There is no index yet, it cannot be read, or it was made with another model.
+        """
+        if self._vectors is None:
+            self._check_model()
+            self._vectors = self._opened()
+        return self._vectors
+
+    @property
+    def embeddings(self) -> Embeddings:
+        """The embedding model."""
+        if self._embeddings is None:
+            raise InvalidOptionError("This needs an embedding model. Give one as `embeddings`.")
+        return self._embeddings
+
+    def setting(self, name: str) -> Any:
+        """A setting of the index, or `None`."""
+        return self.catalogue.settings().get(name)
+
+    def close(self) -> None:
+        """Close its files. An index in memory stays."""
+        if self.folder is not None:
+            for part in (self._catalogue, self._vectors):
+                if close := getattr(part, "close", None):
+                    close()
+            self._catalogue = self._vectors = None
+
+    # --- writing ---
+
+    @contextlib.contextmanager
+    def writing(self, *, rebuild: bool = False) -> Iterator[None]:
+        """Hold the index for changes; it is made where there is none.
+
+        Args:
+            rebuild: Drop what is there first.
+
+        Raises:
+            StoreError: Another process writes, the folder cannot be written, or the index was made with other settings.
+        """
+        with self._locked():
+            self.close()
+            self._writing = True
+            try:
+                if rebuild:
+                    self._drop()
+                self._begin()
+                yield
+            finally:
+                self._writing = False
+                self.close()
+
+    def add(self, passages: Sequence[Announced]) -> list[str]:
+        """Put passages into the vector store, but for those that are there; the ids of the others come back."""
+        there = self.catalogue.stored([each.id for each in passages])
+        new = {each.id: each for each in passages if each.id not in there}
+        if new:
+            documents = [Document(each.text, id=key, metadata=_for_vectors(each.metadata)) for key, each in new.items()]
+            with _faults(self.folder):
+                self.vectors.add_documents(documents, ids=list(new))
+        return list(new)
+
+    def bury(self) -> None:
+        """Delete from the vector store what the catalogue has doomed."""
+        while doomed := self.catalogue.doomed():
+            with _faults(self.folder):
+                self.vectors.delete(doomed)
+            self.catalogue.bury(doomed)
+
+    @property
+    def _file(self) -> Path:
+        return (self.folder or Path()) / "catalogue.sqlite"
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        if self.folder is None:
+            yield
+            return
+        try:
+            from filelock import FileLock, Timeout
+        except ImportError as error:
+            raise MissingDependencyError('An index on disk needs filelock: pip install "langchain-localllm[rag]".') from error
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            held = FileLock(self.folder / "lock", timeout=_PATIENCE).acquire()
+        except Timeout:
+            raise StoreError(f"Another process is indexing into {self.folder}. Wait until it is done, or end it.") from None
+        except OSError as error:
+            raise StoreError(
+                f"{self.folder} cannot be written ({error.strerror}). Check its permissions, or name another."
+            ) from error
+        with held:
+            yield
+
+    def _drop(self) -> None:
+        if self.folder is None:
+            self._catalogue = Catalogue(None)
+            self._vectors = None
+            return
+        for path in self.folder.iterdir():
+            if path.name != "lock":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def _begin(self) -> None:
+        if self._catalogue is None:
+            self._catalogue = Catalogue(self._file)
+        settings = self._catalogue.settings()
+        kind = self._given if isinstance(self._given, str) else "custom" if self._given is not None else None
+        asked = {"vectors": kind, **self._asked}
+        for name, value in asked.items():
+            if value is not None and settings.get(name, value) != value:
+                raise StoreError(
+                    f"The index was made with {name}={settings[name]}, not {value}. Keep that, or make it anew: {self._rebuild()}"
+                )
+        new_kind = "memory" if self.folder is None else default_kind()
+        defaults = {"vectors": new_kind, "chunk_size": CHUNK_SIZE, "chunk_overlap": 0, "roots": []}
+        chosen = {name: value for name, value in asked.items() if value is not None}
+        if missing := {name: value for name, value in {**defaults, **chosen}.items() if name not in settings}:
+            self._catalogue.write_settings(**missing)
+        self._catalogue.forget_drafts()
+
+    def _opened(self) -> VectorStore:
+        if isinstance(self._given, VectorStore):
+            return self._given
+        kind = self.setting("vectors")
+        if kind == "custom":
+            raise StoreError("This index was made on a vector store of your own. Give it as `vectors`.")
+        with _faults(self.folder):
+            return open_vectors(kind, self.folder, self.embeddings)
+
+    def _check_model(self) -> None:
+        """Refuse another embedding model than that of the index: its vectors would mean nothing there."""
+        if self._checked:
+            return
+        known = self.catalogue.settings()
+        probe = self.embeddings.embed_documents([_PROBE])[0]
+        name = model_name(self.embeddings)
+        if "probe" not in known:
+            if self._writing:
+                self.catalogue.write_settings(probe=probe, dimension=len(probe), embedding_model=name)
+        elif len(probe) != known["dimension"] or _cosine(probe, known["probe"]) < _SAME:
+            raise StoreError(
+                f"The index was made with the embedding model {known['embedding_model']} ({known['dimension']} numbers), and this "
+                f"is {name} ({len(probe)} numbers). Use that model, or make the index anew with this one: {self._rebuild()}"
+            )
+        self._checked = True
+
+    def _rebuild(self) -> str:
+        where = f" --store {self.folder}" if self.folder and self.folder != Path.cwd() / STORE else ""
+        return f"localllm rag index{where} --rebuild"
+
+
+def model_name(model: Any) -> str:
+    """A model as a person knows it."""
+    return look(model).name or type(model).__name__
+
+
+def _for_vectors(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Metadata for the vector store, without the line: it changes where the passage does not."""
+    return {name: value for name, value in metadata.items() if name != "line"}
+
+
+@contextlib.contextmanager
+def _faults(folder: Path | None) -> Iterator[None]:
+    """Faults of a disk in a vector store, as the catalogue tells them."""
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, OSError) and not type(error).__module__.startswith(_LIBRARIES):
+            raise
+        why = getattr(error, "strerror", None) or error
+        raise StoreError(f"The vector store of the index {folder} failed: {why}. Is the disk full, or not writable?") from error
+
+
+def _cosine(one: Sequence[float], other: Sequence[float]) -> float:
+    dot = math.fsum(x * y for x, y in zip(one, other, strict=True))
+    return dot / (math.hypot(*one) * math.hypot(*other))

@@ -1,0 +1,43 @@
+"""The words of a question and of a passage, as the keyword index wants them."""
+
+import re
+from itertools import pairwise
+from typing import Final
+
+_EAST_ASIAN: Final = re.compile(r"([\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])")
+"""Kana and Chinese characters, which are written without spaces between words."""
+_WORD: Final = re.compile(r"\w+")
+_LIST: Final = (
+    "a about am an and any are as at be been but by can could did do does for from had has have he her his how i if in into is it "
+    "its many may me much my no not of on one or our she should so some such than that the their them then there these they this "
+    "those to up us was we were what when where which who whom whose why will with would you your"
+)
+_COMMON: Final = frozenset(_LIST.split())
+"""Words that tell nothing of what a question is about."""
+
+
+def separated(text: str) -> str:
+    """The text with every Chinese or Japanese character as a word of its own.
+
+    Example:
+        >>> separated("The 船 is blue.").split()
+        ['The', '船', 'is', 'blue.']
+    """
+    return _EAST_ASIAN.sub(r" \1 ", text)
+
+
+def any_of(question: str) -> str:
+    """A query for SQLite's FTS5: any word of the question but the most common ones; empty where no word is left.
+
+    Example:
+        >>> any_of("Where is the ferry's jetty?")
+        '"ferry" OR "jetty"'
+    """
+    terms: dict[str, None] = {}
+    for run in _WORD.findall(question.lower()):
+        parts = separated(run).split()
+        if len(parts) == 1 and len(run) > 1 and run not in _COMMON:
+            terms[run] = None
+        elif len(parts) > 1:  # two characters that stand together say more than each alone
+            terms |= {f"{first} {second}": None for first, second in pairwise(parts)}
+    return " OR ".join(f'"{term}"' for term in terms)
