@@ -112,10 +112,10 @@ class Catalogue:
 
     # --- writing ---
 
-    def forget_drafts(self) -> None:
-        """Drop what a killed run announced; passages of it that are in the vector store already are not embedded again."""
+    def forget_draft(self, path: str | None = None) -> None:
+        """Drop what was announced of a file, or of all; passages that are in the vector store already are not embedded again."""
         with self._db.transaction() as db:
-            db.execute("DELETE FROM draft")
+            db.execute("DELETE FROM draft WHERE path = coalesce(?, path)", (path,))
 
     def announce(self, passages: Iterable[Announced]) -> None:
         """Write down passages that go to the vector store next."""
@@ -182,6 +182,10 @@ class Catalogue:
         ):
             yield [Document(text, id=key, metadata=json.loads(metadata)) for _, key, text, metadata in rows]
             last = rows[-1][0]
+
+    def sample(self, size: int) -> list[str]:
+        """Texts of live passages, drawn by chance."""
+        return [text for (text,) in self._db.all("SELECT text FROM passage WHERE live ORDER BY random() LIMIT ?", (size,))]
 
     def search(self, question: str, k: int, metadata: dict[str, Any] | None = None) -> list[str]:
         """Ids of the live passages that hold words of the question, best first by BM25."""

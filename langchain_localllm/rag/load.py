@@ -1,14 +1,29 @@
 """Files to LangChain Documents."""
 
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from io import TextIOWrapper
 from pathlib import Path
+from typing import IO, Final
 
 from langchain_core.documents import Document
 
 from langchain_localllm.errors import DocumentError
 from langchain_localllm.rag.find import OnUnreadable, find_files
-from langchain_localllm.rag.formats import reader_for
+from langchain_localllm.rag.formats import Reader, reader_for
+from langchain_localllm.rag.formats.code import code_reader
+from langchain_localllm.rag.formats.located import as_it_is
+from langchain_localllm.rag.formats.markdown import read_markdown
+from langchain_localllm.rag.formats.text import encoding_of, read_text, refuse_binary, tidied
+
+_LARGE: Final = 16_000_000
+"""Bytes above which a text is read piece by piece, so that memory stays flat."""
+_MOST: Final = 500_000_000
+"""Bytes above which a file is refused that can only be read as a whole."""
+_PIECE: Final = 1_000_000
+"""Characters of a piece."""
+_LONGEST_LINE: Final = 100_000
+"""Characters of a line after which a piece may end within it."""
 
 
 def load_documents(
@@ -62,10 +77,11 @@ def load_file(path: str | Path) -> list[Document]:
     """Read one file; what it is, is told by its name's ending and its first bytes.
 
     Args:
-        path: A text, Markdown, HTML or PDF file. Any other file is taken as plain text unless it looks binary.
+        path: A text, Markdown, HTML, PDF, docx, CSV, JSON or notebook file, or source code. Any other file is taken as plain text
+            unless it looks binary.
 
     Returns:
-        Documents with metadata `source`, and `page` or `heading` where there is one; at least one.
+        Documents with metadata `source`, and `page`, `heading`, `cell` or `language` where there is one; at least one.
 
     Raises:
         DocumentError: The file is missing, not allowed to be read, binary, encrypted, broken or without text.
@@ -78,25 +94,55 @@ def load_file(path: str | Path) -> list[Document]:
         ...     load_file(file)[0].page_content
         'The key hangs behind the barometer.'
     """
+    return list(iterate_file(path))
+
+
+def iterate_file(path: str | Path) -> Iterator[Document]:
+    """As `load_file`, one by one: a large text is never in memory as a whole."""
     path = Path(path)
+    empty = True
     try:
-        data = _read_bytes(path)
-        documents = [document for document in reader_for(path, data)(data) if document.page_content]
+        for document in _documents(path):
+            if document.page_content:
+                empty = False
+                document.metadata = {"source": str(path), **document.metadata}
+                yield document
     except OSError as error:
         raise DocumentError(f"{path}: it cannot be read ({error.strerror}). Check its permissions.") from error
     except DocumentError as error:
         raise DocumentError(f"{path}: {error}") from error
-    if not documents:
+    if empty:
         raise DocumentError(f"{path}: it holds no text.")
-    for document in documents:
-        document.metadata = {"source": str(path), **document.metadata}
-    return documents
 
 
-def _read_bytes(path: Path) -> bytes:
-    if not stat.S_ISREG(path.stat().st_mode):
+def _documents(path: Path) -> Iterator[Document]:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
         raise DocumentError("it is not a regular file.")  # reading a pipe or a device could wait for ever
-    data = path.read_bytes()
-    if not data:
+    if not status.st_size:
         raise DocumentError("it is empty.")
-    return data
+    with path.open("rb") as file:
+        start = file.read(_PIECE)
+        reader = reader_for(path, start)
+        if status.st_size > _LARGE and _is_text(reader):
+            file.seek(0)
+            yield from _pieces(file, encoding_of(start), keep_lines=reader is not read_text)
+        elif status.st_size > _MOST:
+            raise DocumentError(f"it has {status.st_size / 1e6:.0f} MB, which is too much to read at once. Split it.")
+        else:
+            yield from reader(start + file.read())
+
+
+def _is_text(reader: Reader) -> bool:
+    """Whether any part of such a file can be read alone; of a large Markdown file, headings are read as text."""
+    return reader in {read_text, read_markdown} or reader.__qualname__ == code_reader("").__qualname__
+
+
+def _pieces(file: IO[bytes], encoding: str, *, keep_lines: bool) -> Iterator[Document]:
+    text = TextIOWrapper(file, encoding, errors="replace")
+    first = 1
+    while piece := text.read(_PIECE):
+        piece += text.readline(_LONGEST_LINE)
+        refuse_binary(piece)
+        yield as_it_is(piece, first) if keep_lines else tidied(enumerate(piece.split("\n"), first))
+        first += piece.count("\n")

@@ -111,7 +111,7 @@ class Store:
             StoreError: There is no index yet, it cannot be read, or it was made with another model.
         """
         if self._vectors is None:
-            self._check_model()
+            self.check_model()
             self._vectors = self._opened()
         return self._vectors
 
@@ -125,6 +125,27 @@ class Store:
     def setting(self, name: str) -> Any:
         """A setting of the index, or `None`."""
         return self.catalogue.settings().get(name)
+
+    def check_model(self) -> None:
+        """Refuse another embedding model than that of the index: its vectors would mean nothing there.
+
+        Raises:
+            StoreError: It is another; the message names both, and the command that makes the index anew.
+        """
+        if self._checked:
+            return
+        known = self.catalogue.settings()
+        probe = self.embeddings.embed_documents([_PROBE])[0]
+        name = model_name(self.embeddings)
+        if "probe" not in known:
+            if self._writing:
+                self.catalogue.write_settings(probe=probe, dimension=len(probe), embedding_model=name)
+        elif len(probe) != known["dimension"] or _cosine(probe, known["probe"]) < _SAME:
+            raise StoreError(
+                f"The index was made with the embedding model {known['embedding_model']} ({known['dimension']} numbers), and this "
+                f"is {name} ({len(probe)} numbers). Use that model, or make the index anew with this one: {self._rebuild()}"
+            )
+        self._checked = True
 
     def close(self) -> None:
         """Close its files. An index in memory stays."""
@@ -225,7 +246,7 @@ class Store:
         chosen = {name: value for name, value in asked.items() if value is not None}
         if missing := {name: value for name, value in {**defaults, **chosen}.items() if name not in settings}:
             self._catalogue.write_settings(**missing)
-        self._catalogue.forget_drafts()
+        self._catalogue.forget_draft()
 
     def _opened(self) -> VectorStore:
         if isinstance(self._given, VectorStore):
@@ -235,23 +256,6 @@ class Store:
             raise StoreError("This index was made on a vector store of your own. Give it as `vectors`.")
         with _faults(self.folder):
             return open_vectors(kind, self.folder, self.embeddings)
-
-    def _check_model(self) -> None:
-        """Refuse another embedding model than that of the index: its vectors would mean nothing there."""
-        if self._checked:
-            return
-        known = self.catalogue.settings()
-        probe = self.embeddings.embed_documents([_PROBE])[0]
-        name = model_name(self.embeddings)
-        if "probe" not in known:
-            if self._writing:
-                self.catalogue.write_settings(probe=probe, dimension=len(probe), embedding_model=name)
-        elif len(probe) != known["dimension"] or _cosine(probe, known["probe"]) < _SAME:
-            raise StoreError(
-                f"The index was made with the embedding model {known['embedding_model']} ({known['dimension']} numbers), and this "
-                f"is {name} ({len(probe)} numbers). Use that model, or make the index anew with this one: {self._rebuild()}"
-            )
-        self._checked = True
 
     def _rebuild(self) -> str:
         where = f" --store {self.folder}" if self.folder and self.folder != Path.cwd() / STORE else ""

@@ -2,7 +2,8 @@
 
 An index needs little of a vector store: `add_documents(documents, ids=...)` that replaces what has the same id, `delete(ids)` that
 minds no unknown id, and `similarity_search_with_score(query, k, filter=...)` that gives Documents with their `id`. Ids are uuid5
-texts. A `close()`, where there is one, is called in the end. So any LangChain `VectorStore` will do; this module makes those that can be named, and knows how filters and scores differ.
+texts. A `close()`, where there is one, is called in the end. So any LangChain `VectorStore` will do; this module makes those that
+can be named, and knows how filters and scores differ.
 
 To add one: a function that opens it, a line in `KINDS`, and, where they differ, a line in `store_filter` and in `similarity_of`.
 """

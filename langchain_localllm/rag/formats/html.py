@@ -30,7 +30,8 @@ def read_html(data: bytes) -> Iterator[Document]:
         raise MissingDependencyError('Reading HTML needs beautifulsoup4: pip install "langchain-localllm[rag]".') from error
     if b"\x00" in data and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DocumentError("it is a binary file, not HTML.")
-    yield from sections(_markdown(BeautifulSoup(data, "html.parser")))
+    for section in sections(_markdown(BeautifulSoup(data, "html.parser"))):
+        yield Document(section.page_content, metadata=section.metadata)  # the lines of the Markdown are not those of the file
 
 
 def _markdown(soup: "BeautifulSoup") -> str:

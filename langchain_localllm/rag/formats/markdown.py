@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from langchain_core.documents import Document
 
-from langchain_localllm.rag.formats.text import decode, tidy
+from langchain_localllm.rag.formats.text import decode, tidied
 
 _HEADING = re.compile(r" {0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
 _FENCE = re.compile(r" {0,3}(```|~~~)")
@@ -18,11 +18,15 @@ def read_markdown(data: bytes) -> Iterator[Document]:
     yield from sections(decode(data))
 
 
-def sections(markdown: str) -> Iterator[Document]:
+def sections(markdown: str, first: int = 1) -> Iterator[Document]:
     r"""Split at headings, which go from the text to the metadata: `"Boats > Prices"`.
 
     langchain-text-splitters has a splitter for this; it is not used because it drops the indentation of code and the
     joiners inside emoji and Persian words.
+
+    Args:
+        markdown: The text.
+        first: The number of its first line.
 
     Example:
         >>> [section] = sections("# Boats\n## Prices\nA day costs 14 marks.")
@@ -30,14 +34,14 @@ def sections(markdown: str) -> Iterator[Document]:
         ('A day costs 14 marks.', {'heading': 'Boats > Prices'})
     """
     headings: dict[int, str] = {}  # level -> text
-    body: list[str] = []
+    body: list[tuple[int, str]] = []
     fence = ""
-    for line in _plain_headings(markdown).split("\n"):
+    for number, line in enumerate(_plain_headings(markdown).split("\n"), first):
         if match := _FENCE.match(line):
             fence = "" if match[1] == fence else fence or match[1]
         heading = None if fence else _HEADING.match(line)
         if not heading:
-            body.append(line)
+            body.append((number, line))
             continue
         yield from _section(headings, body)
         level = len(heading[1])
@@ -48,11 +52,12 @@ def sections(markdown: str) -> Iterator[Document]:
 
 def _plain_headings(markdown: str) -> str:
     """Underlined headings as `#` ones; the front matter, if any, is left out: it is about the file, not in it."""
-    return _UNDERLINED.sub(lambda match: ("# " if match[2].startswith("=") else "## ") + match[1], _FRONT_MATTER.sub("", markdown))
+    text = _FRONT_MATTER.sub(lambda match: "\n" * match[0].count("\n"), markdown)
+    return _UNDERLINED.sub(lambda match: ("# " if match[2].startswith("=") else "## ") + match[1] + "\n", text)
 
 
-def _section(headings: dict[int, str], body: list[str]) -> Iterator[Document]:
-    text = tidy("\n".join(body))
-    if text:
-        heading = " > ".join(text for text in headings.values() if text)
-        yield Document(text, metadata={"heading": heading} if heading else {})
+def _section(headings: dict[int, str], body: list[tuple[int, str]]) -> Iterator[Document]:
+    heading = " > ".join(text for text in headings.values() if text)
+    section = tidied(body, {"heading": heading} if heading else {})
+    if section.page_content:
+        yield section

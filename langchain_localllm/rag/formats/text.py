@@ -2,11 +2,13 @@
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from langchain_core.documents import Document
 
 from langchain_localllm.errors import DocumentError
+from langchain_localllm.rag.formats.located import LocatedDocument, located
 
 _MARKS = [  # the longer marks first: UTF-16's is the beginning of UTF-32's
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -17,13 +19,16 @@ _MARKS = [  # the longer marks first: UTF-16's is the beginning of UTF-32's
 ]
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _MOST_CONTROLS = 0.01  # share of control characters above which bytes are no text
+_SAMPLE = 100_000
+"""Bytes that are looked at to guess an encoding; more take long and tell little."""
+_BINARY = "it is a binary file, and of no kind that can be read."
 _WRAPPED = 50  # a line of at least so many characters was broken by its editor, not by its author
 _NEW_BLOCK = re.compile(r"\s*([-*+•|>#]|```|~~~|\d+[.)]\s)")
 
 
 def read_text(data: bytes) -> Iterator[Document]:
     """A plain text file as one Document."""
-    yield Document(tidy(decode(data)))
+    yield tidied(enumerate(decode(data).split("\n"), 1))
 
 
 def decode(data: bytes) -> str:
@@ -32,29 +37,59 @@ def decode(data: bytes) -> str:
     Raises:
         DocumentError: The bytes are not text.
     """
-    text = _by_mark(data) or _by_guess(data)
-    if len(_CONTROL.findall(text)) > _MOST_CONTROLS * len(text):
-        raise DocumentError("it is a binary file, not text, Markdown, HTML or PDF.")
+    text = data.decode(encoding_of(data), errors="replace")
+    refuse_binary(text)
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _by_mark(data: bytes) -> str | None:
+def encoding_of(data: bytes) -> str:
+    """The encoding of a text that begins with these bytes.
+
+    Raises:
+        DocumentError: The bytes are not text.
+    """
     for mark, encoding in _MARKS:
         if data.startswith(mark):
-            return data.decode(encoding, errors="replace")
-    return None
-
-
-def _by_guess(data: bytes) -> str:
+            return encoding
     try:
-        return data.decode()
+        codecs.getincrementaldecoder("utf-8")().decode(data)  # a character that is cut at the end is no fault
     except UnicodeDecodeError:
         from charset_normalizer import from_bytes
 
-        best = from_bytes(data).best()
+        best = from_bytes(data[:_SAMPLE]).best()
         if best is None:
-            raise DocumentError("it is a binary file, not text, Markdown, HTML or PDF.") from None
-        return str(best)
+            raise DocumentError(_BINARY) from None
+        return best.encoding
+    return "utf-8"
+
+
+def refuse_binary(text: str) -> None:
+    """Raise `DocumentError` for what has more control characters than text has."""
+    if len(_CONTROL.findall(text)) > _MOST_CONTROLS * len(text):
+        raise DocumentError(_BINARY)
+
+
+def tidied(lines: Iterable[tuple[int, str]], metadata: dict[str, Any] | None = None) -> LocatedDocument:
+    """A Document of numbered lines: those of each paragraph are put back together, as small models expect."""
+    pieces: list[str] = []
+    starts: list[tuple[int, int]] = []
+    length = 0
+    before = ""
+    blank = False
+    for number, full in lines:
+        line = full.rstrip() if pieces else full.strip()
+        if not line:
+            blank = True
+            continue
+        goes_on = not blank and len(before) >= _WRAPPED and not _NEW_BLOCK.match(line)
+        joint = "" if not pieces else " " if goes_on else "\n\n" if blank else "\n"
+        text = line.lstrip() if goes_on else line
+        pieces += (joint, text)
+        length += len(joint)
+        starts.append((length, number))
+        length += len(text)
+        before, blank = line, False
+    return located("".join(pieces), starts, metadata)
 
 
 def tidy(text: str) -> str:
@@ -64,10 +99,4 @@ def tidy(text: str) -> str:
         >>> tidy("The library of the station is open from Monday until\nFriday.\n\n- no dogs\n- no boots")
         'The library of the station is open from Monday until Friday.\n\n- no dogs\n- no boots'
     """
-    pieces: list[str] = []
-    before = ""
-    for line in map(str.rstrip, text.split("\n")):
-        goes_on = line and len(before) >= _WRAPPED and not _NEW_BLOCK.match(line)
-        pieces += (" ", line.lstrip()) if goes_on else ("\n", line)
-        before = line
-    return re.sub(r"\n{3,}", "\n\n", "".join(pieces)).strip()
+    return tidied(enumerate(text.split("\n"))).page_content
