@@ -157,4 +157,8 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as models, place(Path(models)) as here:
         for one in wanted:
             if blocks(one):
-                print(one.name, "changed" if renew(one, here) else "as before", flush=True)  # noqa: T201 - a script
+                try:
+                    said = "changed" if renew(one, here) else "as before"
+                except RuntimeError as error:
+                    said = f"FAILS: {error}"
+                print(one.name, said, flush=True)  # noqa: T201 - a script

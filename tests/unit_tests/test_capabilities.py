@@ -1,0 +1,19 @@
+"""The tables of what runtimes and classes can do are up to date, and each runtime has its page."""
+
+import re
+
+from langchain_localllm.runtimes import RUNTIMES
+from tools import capabilities
+
+
+def test_the_tables_are_up_to_date() -> None:
+    files = capabilities.files()
+    assert {path.stem for path in files} == {"README", *RUNTIMES}, "run `python -m tools.capabilities`"
+    for path, text in files.items():
+        assert path.read_text(encoding="utf-8") == text, "run `python -m tools.capabilities`"
+
+
+def test_engines_without_a_tokenizer_are_those_of_the_contract() -> None:
+    source = (capabilities.ROOT / "tests/integration_tests/contract/engines.py").read_text(encoding="utf-8")
+    lacking = re.findall(r'"test_token_count": "(\w+)', source)
+    assert {name.lower() for name in lacking} == capabilities.NO_TOKENIZER

@@ -1,0 +1,112 @@
+"""Write the tables of what each runtime and class can do, from the code: into the README and the runtimes' pages.
+
+`python -m tools.capabilities` writes them between the marks in these files; a test says when they are not up to date.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+import langchain_localllm
+from langchain_localllm.base.http import ServerOptions
+from langchain_localllm.runtimes import RUNTIMES
+
+ROOT: Final = Path(__file__).parent.parent
+TITLES: Final = {"ollama": "Ollama", "llamacpp": "llama.cpp", "gpt4all": "GPT4All", "llamafile": "llamafile, `llama-server`"}
+MODELS: Final = {
+    "ollama": "Ollama's library, or any GGUF file by `ollama create`",
+    "llamacpp": "any GGUF file",
+    "gpt4all": "GGUF files of architectures up to August 2024",
+    "llamafile": "a llamafile or any GGUF file",
+}
+AT_ONCE: Final = {
+    "ollama": "as Ollama is set (`OLLAMA_NUM_PARALLEL`)",
+    "llamacpp": "several, computed together",
+    "gpt4all": "one after another",
+    "llamafile": "as the server has slots",
+}
+EXTRAS: Final = {"llamafile": "`server`, to start one from Python"}
+"""Extras whose name is not the runtime's."""
+NO_TOKENIZER: Final = {"ollama"}
+"""The contract tests hold this: `test_token_count` is expected to fail for these alone."""
+_MARKED: Final = r"(?<=<!-- {0} -->\n).*?(?=<!-- end of {0} -->)"
+
+
+def field(name: str, *fields: str) -> str:
+    """Those of some options that a class has, or "no"."""
+    have = getattr(langchain_localllm, name).model_fields
+    return ", ".join(f"`{option}`" for option in fields if option in have) or "no"
+
+
+def capabilities() -> str:
+    """Runtimes side by side."""
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    rows: dict[str, list[str]] = {}
+    for runtime in TITLES:
+        kinds = RUNTIMES[runtime]
+        text = getattr(langchain_localllm, kinds["text"])
+        served = issubclass(text, ServerOptions)
+        cells = {
+            "text": f"`{kinds['text']}`",
+            "chat, with tools": f"`{kinds['chat']}`",
+            "embeddings": f"`{kinds['embeddings']}`" if "embeddings" in kinds else "no",
+            "the model runs": "in a server of yours" if served else "in your Python process",
+            "extra to install": f"`{runtime}`" if runtime in extras else EXTRAS.get(runtime, "none"),
+            "models": MODELS[runtime],
+            "answers at once": AT_ONCE[runtime],
+            "stop, seed, streaming, cancelling, token counts and timings": "yes",
+            "JSON schema enforced while decoding": field(kinds["text"], "json_schema", "format"),
+            "grammar": field(kinds["text"], "grammar"),
+            "log probabilities": field(kinds["text"], "logprobs", "n_probs"),
+            "counts tokens before a call": "no" if runtime in NO_TOKENIZER else "yes",
+            "pulls and lists models": "yes" if hasattr(text, "pull") else "no",
+        }
+        for row, cell in cells.items():
+            rows.setdefault(row, []).append(cell)
+    return _table(["", *TITLES.values()], [[row, *cells] for row, cells in rows.items()])
+
+
+def overview(runtime: str) -> str:
+    """A runtime's classes side by side, as on LangChain's integration pages."""
+    kinds = RUNTIMES[runtime]
+    text, chat = kinds["text"], kinds["chat"]
+    logprobs = {kind: field(name, "logprobs", "n_probs") for kind, name in kinds.items()}
+    rows = {
+        "kind": {kind: kind for kind in kinds},
+        "import from": dict.fromkeys(kinds, "`langchain_localllm`"),
+        "token streaming, sync and async": {"text": "yes", "chat": "yes"},
+        "token counts and timings in results": {"text": "yes", "chat": "yes"},
+        "tools": {"text": "no", "chat": "`bind_tools`"},
+        "structured output": {"text": field(text, "json_schema", "format"), "chat": "`with_structured_output`"},
+        "grammar": {"text": field(text, "grammar"), "chat": field(chat, "grammar")},
+        "log probabilities": logprobs | {"embeddings": ""},
+        "shorter vectors": {"embeddings": field(kinds["embeddings"], "dimensions") if "embeddings" in kinds else ""},
+    }
+    body = [[row, *(cells.get(kind, "") for kind in kinds)] for row, cells in rows.items()]
+    return _table(["", *(f"`{name}`" for name in kinds.values())], body)
+
+
+def files() -> dict[Path, str]:
+    """The files with marks, and their text with new tables."""
+    tables = {"capabilities": capabilities()} | {f"overview of {runtime}": overview(runtime) for runtime in RUNTIMES}
+    found = {}
+    for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]:
+        text = path.read_text(encoding="utf-8")
+        for mark, table in tables.items():
+            if f"<!-- {mark} -->" in text:
+                text = re.sub(_MARKED.format(mark), lambda _, table=table: f"\n{table}\n\n", text, flags=re.DOTALL)
+                found[path] = text
+    return found
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|" for cells in lines)
+
+
+if __name__ == "__main__":
+    for path, text in files().items():
+        path.write_text(text, encoding="utf-8")
+        print("wrote the tables of", path.name)
