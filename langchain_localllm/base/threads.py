@@ -11,11 +11,12 @@ _SMALL_FILE: Final = 100_000_000
 
 def default_threads(model_file: Path) -> int:
     """One for a model file below 100 MB, since more are slower there; else one per physical core of this process."""
-    return 1 if model_file.stat().st_size < _SMALL_FILE else _physical_cores()
+    return 1 if model_file.stat().st_size < _SMALL_FILE else physical_cores()
 
 
 @functools.cache
-def _physical_cores() -> int:
+def physical_cores() -> int:
+    """Cores that this process can use; those that share one count as one."""
     usable = os.sched_getaffinity(0) if sys.platform == "linux" else range(os.cpu_count() or 1)
     return len({_siblings(cpu) for cpu in usable})
 
