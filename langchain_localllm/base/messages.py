@@ -1,7 +1,9 @@
 """LangChain's messages as engines take them: OpenAI's form, checked before anything is sent."""
 
+import base64
 import json
-from collections.abc import Iterable, Sequence
+import secrets
+from collections.abc import Container, Iterable, Sequence
 from typing import Any, Final
 
 from langchain_core.messages import AIMessage, BaseMessage, convert_to_openai_messages
@@ -107,6 +109,49 @@ def without_images(messages: Iterable[dict[str, Any]], who: str) -> list[dict[st
     if any(isinstance(message.get("content"), list) for message in checked):
         raise InvalidRequestError(f"A message holds an image or a sound, and {who} takes only text. Use a model that sees images.")
     return checked
+
+
+def with_markers(messages: Iterable[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
+    """The same with a text in each image's place that nobody else writes, for templates; and the images by these texts.
+
+    Raises:
+        InvalidRequestError: A message holds a sound, or an image that is not base64.
+    """
+    images: dict[str, bytes] = {}
+    secret = secrets.token_hex(8)
+
+    def text_of(part: dict[str, Any]) -> str:
+        if part["type"] == "text":
+            return str(part["text"])
+        if part["type"] != "image_url":
+            raise InvalidRequestError("A message holds a sound, and this model takes only texts and images.")
+        marker = f"<image-{len(images)}-{secret}>"
+        images[marker] = _image_bytes(part)
+        return marker
+
+    marked = [
+        {**message, "content": _joined([text_of(part) for part in content], images)}
+        if isinstance(content := message.get("content"), list)
+        else message
+        for message in messages
+    ]
+    return marked, images
+
+
+def _joined(texts: list[str], markers: Container[str]) -> str:
+    """Lines, but an image stands directly beside its neighbours, as in llama.cpp's server."""
+    joined = ""
+    for before, text in zip(["", *texts], texts, strict=False):
+        between = "\n" if joined and before not in markers and text not in markers else ""
+        joined += between + text
+    return joined
+
+
+def _image_bytes(part: dict[str, Any]) -> bytes:
+    try:
+        return base64.b64decode("".join(image_data(part).split()), validate=True)
+    except ValueError:
+        raise InvalidRequestError("An image's base64 text is damaged. Give the image's bytes, encoded as base64.") from None
 
 
 def image_data(part: dict[str, Any]) -> str:

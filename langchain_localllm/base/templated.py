@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.language_models import ModelProfile
@@ -12,10 +12,10 @@ from typing_extensions import override
 
 from langchain_localllm.base.about import About
 from langchain_localllm.base.chat import LocalChatModel
-from langchain_localllm.base.messages import to_openai, with_parsed_arguments, without_images
+from langchain_localllm.base.messages import to_openai, with_markers, with_parsed_arguments, without_images
 from langchain_localllm.base.reading import AnswerReader
 from langchain_localllm.base.tools import call_schema, openai_tools
-from langchain_localllm.errors import InvalidRequestError, ModelFileError
+from langchain_localllm.errors import ChatTemplateError, InvalidRequestError, ModelFileError
 from langchain_localllm.templates.chat_template import ChatTemplate
 from langchain_localllm.templates.instructions import render_with_instructions
 from langchain_localllm.templates.named import named_template
@@ -33,6 +33,7 @@ class Prepared:
         reader: Tells thoughts and calls in the answer.
         schema: A JSON schema of the answer, or of the JSON in a forced call.
         form: How a forced call is written; `None` where none is forced.
+        images: The images by the texts that stand in their places in the prompt.
     """
 
     prompt: str
@@ -40,6 +41,7 @@ class Prepared:
     reader: AnswerReader
     schema: dict[str, Any] | None = None
     form: ToolFormat | None = None
+    images: dict[str, bytes] = field(default_factory=dict)
 
 
 class TemplatedChatModel(LocalChatModel):
@@ -55,6 +57,11 @@ class TemplatedChatModel(LocalChatModel):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.template()  # so that a file without one is found here
+
+    @property
+    def takes_images(self) -> bool:
+        """Whether images in messages reach the model."""
+        return False
 
     @abstractmethod
     def about_model(self) -> About:
@@ -93,7 +100,7 @@ class TemplatedChatModel(LocalChatModel):
 
         Raises:
             ChatTemplateError: The template does not take the conversation.
-            InvalidRequestError: There are images, or tools for a model that takes none.
+            InvalidRequestError: There are images or tools for a model that takes none, or an image is damaged.
         """
         template = self.template()
         choice = request.get("tool_choice")
@@ -104,7 +111,10 @@ class TemplatedChatModel(LocalChatModel):
             )
         form = tool_format(template.source)
         schema = call_schema(tools, form.arguments) if choice == "required" else _wanted_schema(request.get("response_format"))
+        messages, images = self._without_images(messages)
         prompt, thoughts = self._prompt(template, messages, tools, constrained=schema is not None)
+        if not all(marker in prompt for marker in images):
+            raise ChatTemplateError("The chat template of this model leaves out an image. Put images into messages of the user.")
         names = [tool["function"]["name"] for tool in tools]
         return Prepared(
             prompt=prompt,
@@ -112,12 +122,16 @@ class TemplatedChatModel(LocalChatModel):
             reader=AnswerReader(thoughts, ToolCallParser(form, names) if tools else None),
             schema=schema,
             form=form if choice == "required" else None,
+            images=images,
         )
+
+    def _without_images(self, messages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
+        return with_markers(messages) if self.takes_images else (without_images(messages, "this model"), {})
 
     def _prompt(
         self, template: ChatTemplate, messages: list[dict[str, Any]], tools: list[dict[str, Any]], *, constrained: bool
     ) -> tuple[str, ThinkSplitter | None]:
-        conversation = with_parsed_arguments(without_images(map(_known_role, messages), "this model"))
+        conversation = with_parsed_arguments(map(_known_role, messages))
         prompt = render_with_instructions(template, conversation, tools=tools, **(self.chat_template_kwargs or {}))
         if template.bos_token and self.about().adds_bos:
             prompt = prompt.removeprefix(template.bos_token)  # the engine puts it there
@@ -133,12 +147,16 @@ class TemplatedChatModel(LocalChatModel):
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
         """Tokens of the prompt that the model's template makes of the messages and tools."""
         request = {"tools": openai_tools(tools)} if tools else {}
-        return len(self.get_token_ids(self.prepare(to_openai(messages), [], request).prompt))
+        return self.count(self.prepare(to_openai(messages), [], request))
+
+    def count(self, prepared: Prepared) -> int:
+        """Tokens of a prompt."""
+        return len(self.get_token_ids(prepared.prompt))
 
     @override
     def _resolve_model_profile(self) -> ModelProfile:
         about = self.about()
-        profile = ModelProfile(tool_calling=bool(about.tools), image_inputs=False)
+        profile = ModelProfile(tool_calling=bool(about.tools), image_inputs=self.takes_images)
         if about.context:
             profile["max_input_tokens"] = about.context
         return profile

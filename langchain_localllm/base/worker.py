@@ -63,10 +63,12 @@ class WorkerHandle:
     Attributes:
         submit: Hands the request to the engine's thread, with the mailbox for its answer; does not wait.
         timeout: Seconds that the whole answer may take, or `None`.
+        slow: Whether `submit` takes long, so that it must not run in an event loop's thread.
     """
 
     submit: Callable[[Mailbox], None]
     timeout: float | None = None
+    slow: bool = False
 
     def pieces(self) -> Generator[Piece]:
         """The pieces, from sync code."""
@@ -89,7 +91,7 @@ class WorkerHandle:
         loop, arrived = asyncio.get_running_loop(), asyncio.Event()
         box, deadline = Mailbox(lambda: loop.call_soon_threadsafe(arrived.set)), self._deadline()
         try:
-            self.submit(box)
+            await asyncio.to_thread(self.submit, box) if self.slow else self.submit(box)
             finished = False
             while not finished:
                 arrived.clear()

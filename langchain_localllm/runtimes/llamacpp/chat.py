@@ -1,19 +1,35 @@
 """The chat model on llama.cpp in this process; the template comes from the model file."""
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
 
 from langchain_core.language_models import LangSmithParams
+from pydantic import BeforeValidator
 from typing_extensions import override
 
 from langchain_localllm.base.about import About, about_file
 from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.reading import ReadHandle
 from langchain_localllm.base.templated import Prepared, TemplatedChatModel
+from langchain_localllm.base.threads import default_threads
 from langchain_localllm.base.worker import Mailbox, WorkerHandle
-from langchain_localllm.runtimes.llamacpp.options import LlamaCppOptions, grammar_of
+from langchain_localllm.errors import InvalidOptionError
+from langchain_localllm.runtimes.llamacpp.options import LlamaCppOptions, PathText, grammar_of
+
+
+def _projector_of(value: Any) -> Any:
+    """The file that a chat handler of llama-cpp-python names; a path is returned as it is."""
+    path = getattr(value, "clip_model_path", value)
+    if not isinstance(path, str | os.PathLike | None):
+        raise InvalidOptionError(
+            "Of a `chat_handler`, only the projector's file is used, and this one has none: leave it out. The chat template comes "
+            "from the model's file."
+        )
+    return path
 
 
 class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
@@ -31,9 +47,41 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
         'stop'
     """
 
-    RETIRED: ClassVar[Mapping[str, str]] = {
-        name: advice for name, advice in LlamaCppOptions.RETIRED.items() if name not in {"chat_format", "streaming"}
+    ALIASES: ClassVar[Mapping[str, str]] = {
+        **LlamaCppOptions.ALIASES,
+        "chat_handler": "mmproj_path",
+        "clip_model_path": "mmproj_path",
+        "mmproj": "mmproj_path",
     }
+    RETIRED: ClassVar[Mapping[str, str]] = {
+        name: advice for name, advice in LlamaCppOptions.RETIRED.items() if name not in {"chat_format", "chat_handler", "streaming"}
+    }
+
+    mmproj_path: Annotated[PathText | None, BeforeValidator(_projector_of)] = None
+    """The projector of a model that sees images, as a GGUF file; it often has `mmproj` in its name. Another spelling: `mmproj`,
+    `clip_model_path`."""
+
+    @property
+    @override
+    def takes_images(self) -> bool:
+        return self.mmproj_path is not None
+
+    @override
+    def loading_key(self) -> Hashable:
+        key = super().loading_key()
+        return (key, str(self._projector_file)) if self.mmproj_path else key
+
+    @property
+    def _projector_file(self) -> Path:
+        return Path(self.mmproj_path or "").expanduser().absolute()
+
+    @override
+    def _projector(self) -> tuple[Path, dict[str, Any]] | None:
+        if self.mmproj_path is None:
+            return None
+        path = self._projector_file
+        threads = self.n_threads_batch or self.n_threads or (default_threads(path) if path.is_file() else 1)
+        return path, {"n_threads": threads, "use_gpu": bool(self.n_gpu_layers)}
 
     @property
     @override
@@ -56,29 +104,49 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
     def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
         from langchain_localllm.runtimes.llamacpp.request import Request
 
-        engine, prepared = self.engine, self.prepare(messages, stop, request)
+        prepared = self.prepare(messages, stop, request)
         sampling = self.sampling()
         if prepared.schema is not None:
             sampling = replace(sampling, grammar=_grammar(prepared))
 
+        engine = self.engine
+
         def submit(box: Mailbox) -> None:
+            tokens, images = _read(engine, prepared)
             asked = Request(
-                engine.model.tokenize(prepared.prompt),
+                tokens,
                 sampling,
                 stops=prepared.stops,
                 max_tokens=self.max_tokens,
                 logprobs=self.logprobs,
                 draft=self.draft_model,
+                images=images,
             )
             engine.submit(asked, box)
 
-        return ReadHandle(WorkerHandle(submit, self.timeout), prepared.reader)
+        return ReadHandle(WorkerHandle(submit, self.timeout, slow=bool(prepared.images)), prepared.reader)
+
+    @override
+    def count(self, prepared: Prepared) -> int:
+        from langchain_localllm.runtimes.llamacpp.request import Request
+
+        tokens, images = _read(self.engine, prepared)
+        return Request(tokens, images=images).tokens()
 
     @override
     def get_token_ids(self, text: str) -> list[int]:
         """The text's token ids, by the model's own tokenizer."""
         ids: list[int] = self.engine.model.tokenize(text)
         return ids
+
+
+def _read(engine: Any, prepared: Prepared) -> tuple[list[int], Sequence[Any]]:
+    """The tokens and the images of a prompt."""
+    if not prepared.images:
+        return engine.model.tokenize(prepared.prompt), ()
+    parts = re.split(f"({'|'.join(map(re.escape, prepared.images))})", prepared.prompt)
+    prompt = engine.read([prepared.images.get(part, part) for part in parts if part])
+    return prompt.tokens, prompt.images
 
 
 def _grammar(prepared: Prepared) -> str:

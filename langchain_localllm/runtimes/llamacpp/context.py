@@ -5,7 +5,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ import numpy.typing as npt
 from langchain_localllm.errors import InvalidOptionError, ModelFileError
 from langchain_localllm.runtimes.llamacpp.library import LOG, lib
 from langchain_localllm.runtimes.llamacpp.model import Model
+
+if TYPE_CHECKING:
+    from langchain_localllm.runtimes.llamacpp.images import Image
 
 DONE: Final = 0
 NO_ROOM: Final = 1
@@ -121,6 +124,14 @@ class Context:
         if status != DONE:
             for part in parts:
                 self.remove(part.sequence, part.start)
+        return status
+
+    def decode_image(self, image: "Image", sequence: int, start: int) -> int:
+        """As `decode`, for an image."""
+        with _computing:
+            status = image.decode(self.pointer, sequence, start, self.batch_size)
+        if status != DONE:
+            self.remove(sequence, start)
         return status
 
     def logits(self, row: int) -> npt.NDArray[np.float32]:

@@ -12,18 +12,22 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from langchain_localllm.base.worker import Mailbox
-from langchain_localllm.errors import ContextLengthError, ServerError
+from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ServerError
 from langchain_localllm.runtimes.llamacpp.context import ABORTED, DONE, NO_ROOM, Context, Part
+from langchain_localllm.runtimes.llamacpp.library import lib
 from langchain_localllm.runtimes.llamacpp.memory import bytes_per_token, cache_length, context_length, free_memory
 from langchain_localllm.runtimes.llamacpp.model import Model, open_model
 from langchain_localllm.runtimes.llamacpp.request import Answer, Request
 from langchain_localllm.runtimes.llamacpp.sampler import top_logprobs
 from langchain_localllm.runtimes.llamacpp.sequences import Sequences, common_length
+
+if TYPE_CHECKING:
+    from langchain_localllm.runtimes.llamacpp.images import Image, Projector, Prompt
 
 PARALLEL: Final = 8
 """Requests that are answered together where nobody says."""
@@ -54,9 +58,11 @@ class Engine:
         n_ctx: Tokens of context; `None` chooses, 0 is the model's own.
         n_parallel: Requests to answer together; `None` chooses.
         lora: Path of an adapter and its scale.
+        projector: Path of the projector that turns images into tokens, and fields of `mtmd_context_params` to set.
 
     Attributes:
         model: The weights and the vocabulary.
+        projector: What reads images, if there is one.
         n_ctx: Tokens that a prompt and its answer can have.
         cells: Tokens that the cache holds for all requests together.
 
@@ -75,9 +81,11 @@ class Engine:
         n_ctx: int | None = None,
         n_parallel: int | None = None,
         lora: tuple[str, float] | None = None,
+        projector: tuple[Path, Mapping[str, Any]] | None = None,
     ) -> None:
-        _refuse_fork()
+        refuse_fork()
         self.model: Model = open_model(path, model_settings)
+        self.projector = _projector(self.model, *projector) if projector else None
         free = free_memory()
         parallel = n_parallel or PARALLEL
         per_token = bytes_per_token(self.model, context_settings.get("type_k"), context_settings.get("type_v"))
@@ -89,8 +97,20 @@ class Engine:
         settings = {"n_ubatch": batch, **context_settings, "n_batch": batch, "n_ctx": self.cells, "n_seq_max": sequences}
         settings["n_outputs_max"] = max(sequences, min(batch, _OUTPUTS))
         context = Context(self.model, {**settings, "kv_unified": True}, lora)
+        self._together = int(lib.llama_n_ubatch(context.pointer))
         self._worker = _Worker(context, Sequences(context, sequences), parallel, self.cells, self.n_ctx)
         self._end = weakref.finalize(self, self._worker.end)
+
+    def read(self, parts: Sequence[str | bytes]) -> "Prompt":
+        """The prompt that is made of texts and of the bytes of images, where there is a projector.
+
+        Raises:
+            InvalidRequestError: An image is damaged, or a part of the prompt cannot be read for another reason.
+            InvalidOptionError: An image takes more tokens than are computed together, where the model wants that.
+        """
+        if self.projector is None:
+            raise InvalidRequestError("The engine has no projector, so it cannot read images.")
+        return self.projector.read(parts, self._together)
 
     def submit(self, request: Request, box: Mailbox) -> None:
         """Hand a request to the engine's thread, which puts the answer into the mailbox.
@@ -99,13 +119,13 @@ class Engine:
             ContextLengthError: The prompt leaves no room for an answer in the context.
             ServerError: This process is a fork of the one that loaded the model, or the engine was freed.
         """
-        _refuse_fork()
-        if len(request.prompt) >= self.n_ctx:
+        refuse_fork()
+        if (tokens := request.tokens()) >= self.n_ctx:
             raise ContextLengthError(
-                f"The prompt has {len(request.prompt):,} tokens, which leaves no room for an answer in the context of "
+                f"The prompt has {tokens:,} tokens, which leaves no room for an answer in the context of "
                 f"{self.n_ctx:,}. Shorten it, or load the model with a larger `n_ctx` (it was trained with "
                 f"{self.model.trained_context:,}).",
-                prompt_tokens=len(request.prompt),
+                prompt_tokens=tokens,
                 context_tokens=self.n_ctx,
             )
         self._worker.submit(request, box)
@@ -120,7 +140,13 @@ class Engine:
         self._end()
 
 
-def _refuse_fork() -> None:
+def _projector(model: Model, path: Path, settings: Mapping[str, Any]) -> "Projector":
+    from langchain_localllm.runtimes.llamacpp.images import Projector
+
+    return Projector(path, model, **settings)
+
+
+def refuse_fork() -> None:
     """llama.cpp's threads do not come along into a fork, where it would hang or crash."""
     if not _process:
         _process.append(os.getpid())
@@ -200,6 +226,7 @@ class _Worker:
         for answer in [answer for answer in self._answers if answer.box.left]:
             self._leave(answer)
         self._admit()
+        self._look()
         if parts := self._plan():
             self._compute(parts)
 
@@ -218,10 +245,10 @@ class _Worker:
         while self._waiting and len(self._answers) < self._parallel:
             request, box = self._waiting[0]
             if not box.left:
-                limit = self._n_ctx - len(request.prompt)
+                limit = self._n_ctx - request.tokens()
                 if request.max_tokens is not None and request.max_tokens >= 0:
                     limit = min(limit, request.max_tokens)
-                if sum(answer.room for answer in self._answers) + len(request.prompt) + limit > self._cells:
+                if sum(answer.room for answer in self._answers) + request.tokens() + limit > self._cells:
                     return
                 self._begin(request, box, limit)
             self._waiting.popleft()
@@ -257,6 +284,8 @@ class _Worker:
         if not self._model.remembers_positions:
             return
         best = len(answer.sequence.tokens) + _WORTH_WAITING
+        if image := answer.image:
+            best = min(best, image.start + image.positions - 1)
         for other in self._answers:
             if other is answer:
                 return
@@ -271,6 +300,31 @@ class _Worker:
         self._sequences.share(other.sequence, answer.sequence, length)
         answer.skip()
         self._follow(answer)
+
+    # --- images ---
+
+    def _look(self) -> None:
+        """Read one image, where one is next in a prompt. Between two, the other answers get a token."""
+        for answer in self._answers:
+            if not answer.follows and (image := answer.image) and not answer.text:
+                status = self._decode_image(answer, image)
+                if status == DONE:
+                    self._sequences.tick(image.tokens)
+                    answer.sequence.tokens += answer.rest[: image.positions]
+                    answer.rest = answer.rest[image.positions :]
+                elif status != ABORTED:
+                    self._fail(answer, status)
+                return
+
+    def _decode_image(self, answer: Answer, image: "Image") -> int:
+        while True:
+            status = self._context.decode_image(image, answer.sequence.number, image.start)
+            if status != NO_ROOM or not self._sequences.make_room():
+                return status
+
+    def _fail(self, answer: Answer, status: int) -> None:
+        what = "its cache has no room" if status == NO_ROOM else f"llama_decode returned {status}"
+        self._leave(answer, ServerError(f"llama.cpp could not compute this request: {what}."))
 
     # --- a batch ---
 
@@ -291,19 +345,20 @@ class _Worker:
 
     def _plan_reading(self, room: int, *, beside: bool) -> list[tuple[Answer, Part]]:
         """Parts of prompts. The shortest and the oldest take turns, so that neither waits long for the other."""
-        reading = [answer for answer in self._answers if answer.reading and not answer.follows]
+        reading = [answer for answer in self._answers if answer.reading and not answer.follows and answer.text]
         if not reading:
             return []
         seconds = _READING_BESIDE if beside else _READING_ALONE
         share = max(int(self._speed * seconds), _LEAST_READ) if self._speed else _FIRST_READ
         most, room = room, min(room, share)
         if self._shortest_first:
-            reading.sort(key=lambda answer: len(answer.rest))
+            reading.sort(key=lambda answer: len(answer.text))
         plan: list[tuple[Answer, Part]] = []
         for answer in reading:
-            whole = len(answer.rest) <= min(most, room + room // 2)  # a small rest is not worth a batch of its own
-            tokens = answer.rest if whole else answer.rest[:room]
-            if room <= 0 or (self._shortest_first and plan and len(tokens) < len(answer.rest)):
+            text = answer.text
+            whole = len(text) <= min(most, room + room // 2)  # a small rest is not worth a batch of its own
+            tokens = text if whole else text[:room]
+            if room <= 0 or (self._shortest_first and plan and len(tokens) < len(text)):
                 break  # a short prompt does not wait for a part of a long one
             room, most = room - len(tokens), most - len(tokens)
             plan.append((answer, self._part(answer, tokens, int(len(tokens) == len(answer.rest)))))
@@ -314,7 +369,7 @@ class _Worker:
         return Part(answer.sequence.number, len(answer.sequence.tokens), tokens, outputs)
 
     def _guess(self, answer: Answer, room: int) -> list[int]:
-        if not answer.request.draft or not self._model.remembers_positions:
+        if not answer.request.draft or answer.request.images or not self._model.remembers_positions:
             return []
         tokens = np.array([*answer.sequence.tokens, *answer.rest], np.intc)
         room = min(room, self._n_ctx - len(tokens))
@@ -333,8 +388,7 @@ class _Worker:
             for one in plan:  # so that only those fail that cannot be computed
                 self._compute([one])
         else:
-            what = "its cache has no room" if status == NO_ROOM else f"llama_decode returned {status}"
-            self._leave(plan[0][0], ServerError(f"llama.cpp could not compute this request: {what}."))
+            self._fail(plan[0][0], status)
 
     def _measure(self, plan: list[tuple[Answer, Part]], seconds: float) -> None:
         read = sum(len(part.tokens) for answer, part in plan if answer.reading)

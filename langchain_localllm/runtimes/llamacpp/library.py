@@ -54,8 +54,8 @@ class Log:
 
 
 LOG: Final = Log()
-_hear: Final = lib.llama_log_callback(LOG.hear)  # kept, since llama.cpp holds no reference
-lib.llama_log_set(_hear, ctypes.c_void_p(0))
+hear: Final = lib.llama_log_callback(LOG.hear)  # kept, since llama.cpp holds no reference
+lib.llama_log_set(hear, ctypes.c_void_p(0))
 lib.llama_backend_init()
 
 

@@ -1,6 +1,7 @@
 """The text LLM on llama.cpp in this process."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from typing_extensions import override
 
@@ -25,6 +26,10 @@ class LlamaCpp(LlamaCppOptions, LocalLLM):
         >>> "".join(pieces) != ""
         True
     """
+
+    UNABLE: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("clip_model_path", "mmproj", "mmproj_path"), "it takes texts only. ChatLlamaCpp answers about images."
+    )
 
     echo: bool | None = None
     """Begin the answer with the prompt."""

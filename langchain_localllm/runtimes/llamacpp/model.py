@@ -64,10 +64,7 @@ class Model:
         Raises:
             InvalidRequestError: The text cannot be written as UTF-8.
         """
-        try:
-            data = text.encode()
-        except UnicodeEncodeError as error:
-            raise InvalidRequestError(f"The text holds half of a surrogate pair at character {error.start}: remove it.") from None
+        data = utf8(text)
         room = len(data) + 8
         while True:
             tokens = (ctypes.c_int32 * room)()
@@ -157,6 +154,14 @@ def open_model(path: Path, settings: Mapping[str, Any]) -> Model:
         if (model := _opened.get(key)) is None:
             model = _opened[key] = Model(path, settings)
         return model
+
+
+def utf8(text: str) -> bytes:
+    """The text's bytes; raises `InvalidRequestError` where it has none."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequestError(f"The text holds half of a surrogate pair at character {error.start}: remove it.") from None
 
 
 def _free(pointer: Any, process: int) -> None:

@@ -295,7 +295,12 @@ class LlamaCppOptions(InProcessOptions, SamplingOptions):
             n_ctx=self.n_ctx,
             n_parallel=self.n_parallel,
             lora=lora,
+            projector=self._projector(),
         )
+
+    def _projector(self) -> tuple[Path, dict[str, Any]] | None:
+        """The file that turns images into tokens, and settings for it; of no use where a class takes only text."""
+        return None
 
     def _model_settings(self) -> dict[str, Any]:
         settings = {name: value for name in _MODEL if (value := getattr(self, name)) is not None}

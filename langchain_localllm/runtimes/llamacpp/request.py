@@ -4,7 +4,7 @@ import codecs
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from langchain_localllm.base.engine import Finish, Piece, Timings
 from langchain_localllm.base.stops import StopFilter
@@ -12,6 +12,9 @@ from langchain_localllm.base.worker import Mailbox
 from langchain_localllm.runtimes.llamacpp import sequences
 from langchain_localllm.runtimes.llamacpp.model import Model
 from langchain_localllm.runtimes.llamacpp.sampler import Sampler, Sampling
+
+if TYPE_CHECKING:
+    from langchain_localllm.runtimes.llamacpp.images import Image
 
 Draft = Callable[[Any], Any]
 """Guesses the next tokens from all tokens so far, both as NumPy arrays: `llama_cpp.llama_speculative.LlamaDraftModel`."""
@@ -30,6 +33,7 @@ class Request:
         max_tokens: Tokens to generate at most; `None` and -1 mean until the model ends or the context is full.
         logprobs: Report each token's probability, and those of so many most probable tokens.
         draft: Guesses tokens, which are then checked together.
+        images: Images in the prompt, in order.
     """
 
     prompt: Sequence[int]
@@ -38,6 +42,12 @@ class Request:
     max_tokens: int | None = None
     logprobs: int | None = None
     draft: Draft | None = None
+    images: "Sequence[Image]" = ()
+
+    def tokens(self, positions: int | None = None) -> int:
+        """Tokens of the prompt, or of so many positions at its beginning; an image can have more tokens than positions."""
+        end = len(self.prompt) if positions is None else positions
+        return end + sum(image.tokens - image.positions for image in self.images if image.start + image.positions <= end)
 
 
 class Answer:
@@ -70,7 +80,19 @@ class Answer:
     @property
     def room(self) -> int:
         """Tokens of the cache that it may come to need."""
-        return len(self.request.prompt) + self.limit
+        return self.request.tokens() + self.limit
+
+    @property
+    def image(self) -> "Image | None":
+        """The first image that was not read yet."""
+        done = len(self.sequence.tokens)
+        return next((image for image in self.request.images if image.start >= done), None)
+
+    @property
+    def text(self) -> list[int]:
+        """What is to be read before it; nothing, when it is its turn."""
+        image = self.image
+        return self.rest if image is None else self.rest[: image.start - len(self.sequence.tokens)]
 
     def skip(self) -> None:
         """Leave out what has come into its sequence from another one."""
@@ -109,5 +131,5 @@ class Answer:
         """Tell the reader how the answer ended."""
         ended = time.perf_counter()
         timings = Timings(self._model.load_seconds, self._first - self._started, ended - self._first)
-        prompt = len(self.request.prompt)
-        self.box.put(Piece("", Finish(reason, prompt, self._count, self.cached, timings, self._model.name)))
+        prompt, cached = self.request.tokens(), self.request.tokens(self.cached)
+        self.box.put(Piece("", Finish(reason, prompt, self._count, cached, timings, self._model.name)))
