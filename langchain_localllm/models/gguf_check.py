@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Final
 
 from langchain_localllm.errors import ModelFileError
 
-__all__ = ["GGUFInfo", "check_gguf", "is_llamafile", "look_into_llamafile"]
+__all__ = ["GGUFInfo", "Tensor", "check_gguf", "is_llamafile", "look_into_llamafile", "read_header"]
 
 _NEWEST_VERSION: Final = 3
 
@@ -28,16 +28,33 @@ _BEFORE_GGUF: Final = {b"lmgg": "ggml", b"fmgg": "ggmf", b"tjgg": "ggjt", b"algg
 _SCALARS: Final = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING: Final = 8
 _LIST: Final = 9
+_LONGEST_LIST: Final = 4096
+"""Lists of numbers up to this length are kept: those with a number for each layer."""
 _TOKENS: Final = "tokenizer.ggml.tokens"
 
 # Values in a block -> number of the tensor type in the file -> bytes of a block. A type that is not here counts as empty.
 _BLOCK_SIZES: Final = {
     1: {0: 4, 1: 2, 24: 1, 25: 2, 26: 4, 27: 8, 28: 8, 30: 2},  # F32, F16, I8 to I64, F64, BF16
     32: {2: 18, 3: 20, 6: 22, 7: 24, 8: 34, 9: 40, 20: 18, 39: 17},  # Q4_0 to Q8_1, IQ4_NL, MXFP4
+    64: {40: 36},  # NVFP4
+    128: {41: 18},  # Q1_0
     256: {10: 84, 11: 110, 12: 144, 13: 176, 14: 210, 15: 292}  # Q2_K to Q8_K
     | {16: 66, 17: 74, 18: 98, 19: 50, 21: 110, 22: 82, 23: 136, 29: 56, 34: 54, 35: 66},  # IQ2_XXS to IQ1_M, TQ1_0, TQ2_0
 }
 _BLOCKS: Final = {kind: (values, size) for values, kinds in _BLOCK_SIZES.items() for kind, size in kinds.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A matrix or vector of weights.
+
+    Attributes:
+        shape: Its measures, the one that lies next to each other in the file first.
+        size: Bytes in the file.
+    """
+
+    shape: tuple[int, ...]
+    size: int
 
 
 @dataclass(frozen=True)
@@ -48,11 +65,15 @@ class GGUFInfo:
         metadata: Every single value by its key. Lists (such as the vocabulary) are left out.
         list_lengths: The number of items of every list by its key.
         special_tokens: The texts of the tokens that begin and end a text, under `bos` and `eos`, where the file names them.
+        lists: The lists of numbers that are no longer than a number for each layer can make them.
+        tensors: The weights by name; of a model in several parts, those of this part.
     """
 
     metadata: dict[str, Any]
     list_lengths: dict[str, int]
     special_tokens: dict[str, str] = field(default_factory=dict)
+    lists: dict[str, tuple[Any, ...]] = field(default_factory=dict, repr=False)
+    tensors: dict[str, Tensor] = field(default_factory=dict, repr=False)
 
     @property
     def architecture(self) -> str:
@@ -113,7 +134,9 @@ def check_projector(path: str | Path) -> None:
     with open_model_file(path) as file:
         info = _read_header(path, file)
     if not info.metadata.get("clip.has_vision_encoder"):
-        raise ModelFileError(f"{path} is no projector for images: give the file with `mmproj` in its name that belongs to the model.")
+        raise ModelFileError(
+            f"{path} is no projector for images: give the file with `mmproj` in its name that belongs to the model."
+        )
 
 
 def is_llamafile(path: Path) -> bool:
@@ -185,8 +208,8 @@ def _read_header(path: Path, file: BinaryIO) -> GGUFInfo:
     start = file.tell() - 8
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
-            return _parse(_Reader(data, start))
-        except (struct.error, UnicodeDecodeError, KeyError, _BeyondEndError):
+            return _parse(_Reader(data, start), len(data))
+        except _UNREADABLE:
             size = f"{len(data):,} bytes"
     raise ModelFileError(f"{path} is cut off or damaged ({size} are there): download it again.")
 
@@ -195,50 +218,78 @@ class _BeyondEndError(Exception):
     """The file ends before what its header announces."""
 
 
-def _parse(reader: "_Reader") -> GGUFInfo:
+_UNREADABLE: Final = (struct.error, UnicodeDecodeError, KeyError, _BeyondEndError)
+
+
+def read_header(data: bytes, size: int) -> GGUFInfo | None:
+    """What the header says, from the first bytes of a file; `None` when these are too few.
+
+    Args:
+        data: The beginning of the file.
+        size: Bytes of the whole file.
+
+    Raises:
+        ModelFileError: It is no GGUF file.
+    """
+    if data[:4] != b"GGUF" or len(data) < 24:  # noqa: PLR2004 - magic, version and two counts
+        raise ModelFileError("This is no GGUF model file.")
+    try:
+        return _parse(_Reader(data, 0), size)
+    except _UNREADABLE:
+        return None
+
+
+def _parse(reader: "_Reader", size: int) -> GGUFInfo:
     tensor_count, value_count = reader.take("QQ")
     metadata: dict[str, Any] = {}
     list_lengths: dict[str, int] = {}
     places: dict[str, int] = {}
+    lists: dict[str, tuple[Any, ...]] = {}
     for _ in range(value_count):
         key = reader.string()
         (kind,) = reader.take("I")
         if kind == _LIST:
             places[key] = reader.position
             list_lengths[key] = reader.skip_list()
+            if list_lengths[key] <= _LONGEST_LIST:
+                lists[key] = reader.numbers(places[key])
         else:
             metadata[key] = reader.string() if kind == _STRING else reader.take(_SCALARS[kind])[0]
-    _check_tensors(reader, tensor_count, int(metadata.get("general.alignment", 32)))
+    tensors = _read_tensors(reader, tensor_count, int(metadata.get("general.alignment", 32)), size)
     special = {}
     for name in ("bos", "eos"):
         number = metadata.get(f"tokenizer.ggml.{name}_token_id")
         if isinstance(number, int) and 0 <= number < list_lengths.get(_TOKENS, 0):
             special[name] = reader.item_of_strings(places[_TOKENS], number)
-    return GGUFInfo(metadata, list_lengths, special)
+    return GGUFInfo(metadata, list_lengths, special, {key: values for key, values in lists.items() if values}, tensors)
 
 
-def _check_tensors(reader: "_Reader", count: int, alignment: int) -> None:
-    """Raises where the data of a tensor would end after the file."""
+def _read_tensors(reader: "_Reader", count: int, alignment: int, file_size: int) -> dict[str, Tensor]:
+    """The weights; raises where the data of one would end after the file."""
     end = 0
+    tensors = {}
     for _ in range(count):
-        reader.string()
+        name = reader.string()
         (dimensions,) = reader.take("I")
         shape = reader.take(f"{dimensions}Q")
         kind, offset = reader.take("IQ")
-        values, size = _BLOCKS.get(kind, (1, 0))
-        end = max(end, offset + prod(shape) // values * size)
+        values, block = _BLOCKS.get(kind, (1, 0))
+        size = prod(shape) // values * block
+        tensors[name] = Tensor(shape, size)
+        end = max(end, offset + size)
     if not count:
-        return  # a vocabulary alone
+        return {}  # a vocabulary alone
     header = reader.position - reader.start
     header += -header % max(alignment, 1)
-    if reader.start + header + end > len(reader.data):
+    if reader.start + header + end > file_size:
         raise _BeyondEndError
+    return tensors
 
 
 class _Reader:
     """Reads the header's values one after another; what lies beyond the end raises `struct.error`."""
 
-    def __init__(self, data: mmap.mmap, start: int) -> None:
+    def __init__(self, data: mmap.mmap | bytes, start: int) -> None:
         self.data = data
         self.start = start
         self.position = start + 8  # after the magic and the version
@@ -267,6 +318,11 @@ class _Reader:
         else:
             self._move(count * struct.calcsize(f"<{_SCALARS[kind]}"))
         return int(count)
+
+    def numbers(self, place: int) -> tuple[Any, ...]:
+        """The items of a list of numbers that begins at a place; none of a list of something else."""
+        kind, count = struct.unpack_from("<IQ", self.data, place)
+        return struct.unpack_from(f"<{count}{_SCALARS[kind]}", self.data, place + 12) if kind in _SCALARS else ()
 
     def item_of_strings(self, place: int, number: int) -> str:
         """An item of a list of strings that begins at a place; the reader stays where it is."""
