@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from langchain_localllm.runtimes.gpt4all.embeddings import GPT4AllEmbeddings as GPT4AllEmbeddings
     from langchain_localllm.runtimes.gpt4all.llm import GPT4All as GPT4All
     from langchain_localllm.runtimes.llamacpp.chat import ChatLlamaCpp as ChatLlamaCpp
+    from langchain_localllm.runtimes.llamacpp.embeddings import LlamaCppEmbeddings as LlamaCppEmbeddings
     from langchain_localllm.runtimes.llamacpp.llm import LlamaCpp as LlamaCpp
     from langchain_localllm.runtimes.llamafile.chat import ChatLlamafile as ChatLlamafile
     from langchain_localllm.runtimes.llamafile.embeddings import LlamafileEmbeddings as LlamafileEmbeddings

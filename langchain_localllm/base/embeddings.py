@@ -1,88 +1,208 @@
-"""What every embedding class of ours shares: batches in order, checked and normalised vectors."""
+"""What every embedding class of ours shares: prefixes, batches in order, checked and normalised vectors, progress."""
 
-import math
+import asyncio
+import hashlib
+import re
 from abc import abstractmethod
-from typing import Final
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ClassVar, Final
 
 from langchain_core.embeddings import Embeddings
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 from typing_extensions import override
 
+from langchain_localllm.base.embedding_work import Plan, Shape, T, Vectors, Work, split
 from langchain_localllm.base.options import Options
-from langchain_localllm.errors import InvalidRequestError, ServerError
+from langchain_localllm.base.prefixes import prefixes_of
+from langchain_localllm.base.progress import ProgressBar
+from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 
-_BATCH: Final = 64
-"""Texts sent to the engine at a time: enough to keep it busy, few enough to fail early."""
+OURS: Final = frozenset(
+    {
+        "batch_size",
+        "dimensions",
+        "document_prefix",
+        "max_concurrency",
+        "normalize",
+        "query_prefix",
+        "show_progress",
+        "truncate",
+    }
+)
+"""Options that this side applies."""
+NO_POOLING: Final = "was not made for embeddings: it names no pooling. The mean of its tokens' vectors is used."
+"""What a warning tells of a model."""
+_NAME_LENGTH: Final = 64
+_DIGEST_LENGTH: Final = 12
 
 
 class LocalEmbeddings(Options, Embeddings):
-    """Embeddings by a local engine: one vector a text, of length 1 unless `normalize=False`."""
+    """Embeddings by a local engine: one vector a text, of length 1 unless `normalize=False`.
+
+    A model that wants prefixes before queries and documents gets them by its name, unless others are given.
+    """
+
+    NOT_IN_CACHE_KEY: ClassVar[frozenset[str]] = frozenset({"base_url", "batch_size", "max_concurrency", "show_progress"})
+    """Options that do not change a vector, beside those of `NOT_IN_KEY`."""
+    BATCH_TOKENS: ClassVar[int] = 8192
+    """Tokens sent to the engine at a time, about."""
 
     normalize: bool = True
     """Whether vectors are scaled to length 1, so that their dot product is the cosine."""
     query_prefix: str | None = None
-    """Put before a query, for models that want it, such as `query: `."""
+    """Put before a query, such as `query: `. Default: what the model wants, as far as its name is known; `""` is nothing."""
     document_prefix: str | None = None
-    """Put before a document, for models that want it, such as `passage: `."""
-    batch_size: int = Field(default=_BATCH, ge=1)
-    """Texts sent to the engine at a time."""
+    """Put before a document, likewise."""
+    dimensions: int | None = Field(default=None, ge=1)
+    """Numbers of a vector that are kept, for models whose vectors may be cut (Matryoshka). They are scaled again. Default: all."""
+    truncate: bool = False
+    """Cut a text that is longer than the model takes at its end. Otherwise such a text raises `ContextLengthError`."""
+    batch_size: int = Field(default=256, ge=1)
+    """Texts sent to the engine at a time, at most; long ones are fewer."""
+    show_progress: bool = False
+    """Show a bar on stderr, or in the notebook, while documents are embedded."""
 
-    def prefixes(self) -> tuple[str, str]:
-        """What is put before a query and before a document."""
-        return self.query_prefix or "", self.document_prefix or ""
+    _lengths: dict[Any, int] = PrivateAttr(default_factory=dict)  # of the engine's vectors; copies share it
+
+    # --- what a runtime states ---
 
     @abstractmethod
-    def _embed(self, texts: list[str]) -> list[list[float]]:
-        """The engine's vectors, one a text, in order."""
+    def _vectors(self, texts: list[str]) -> Plan[Vectors]:
+        """The engine's vectors for a batch, one a text, in order."""
 
     @abstractmethod
-    async def _aembed(self, texts: list[str]) -> list[list[float]]:
-        """As `_embed`, without blocking the event loop."""
+    def _names(self) -> Plan[list[str]]:
+        """What the model is called, the best name first."""
+
+    @abstractmethod
+    def _run(self, plan: Plan[T]) -> T:
+        """Carry out a plan."""
+
+    @abstractmethod
+    async def _arun(self, plan: Plan[T]) -> T:
+        """Carry out a plan without blocking the event loop."""
+
+    @abstractmethod
+    def _source(self) -> Any:
+        """What is asked for vectors: the model, and where it is."""
+
+    def _lanes(self) -> int:
+        """Batches that the engine is asked for at a time."""
+        return 1
+
+    # --- what LangChain calls ---
 
     @override
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """One vector a text, in the order of the texts; none for no texts.
 
         Raises:
-            InvalidRequestError: A text is empty.
-            ContextLengthError: A text is longer than the model's context.
+            InvalidRequestError: A text is empty or no text.
+            ContextLengthError: A text is longer than the model's context, and `truncate` is not set.
+            ModelCallError: The engine cannot be reached or fails. Such an error tells the text in `failed_text`, where it is one's
+                fault, and holds the vectors that were made before in `done`.
         """
-        return [vector for batch in self._batches(texts) for vector in self._checked(self._embed(batch), batch)]
+        _check(texts)
+        prefix = self._run(self._prefixes())[1]
+        with self._work([prefix + text for text in texts]) as work:
+            self._run_all([work.lane() for _ in range(self._lanes())])
+        return work.vectors()
 
     @override
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
-        return [vector for batch in self._batches(texts) for vector in self._checked(await self._aembed(batch), batch)]
+        _check(texts)
+        prefix = (await self._arun(self._prefixes()))[1]
+        with self._work([prefix + text for text in texts]) as work:
+            await self._arun_all([work.lane() for _ in range(self._lanes())])
+        return work.vectors()
 
     @override
     def embed_query(self, text: str) -> list[float]:
         """The vector of a query; raises as `embed_documents` does."""
-        query = [self.prefixes()[0] + _not_empty(text, "The query")]
-        return self._checked(self._embed(query), query)[0]
+        _check_text(text, "The query")
+        prefix = self._run(self._prefixes())[0]
+        with self._work([prefix + text], query=True) as work:
+            self._run(work.lane())
+        return work.vectors()[0]
 
     @override
     async def aembed_query(self, text: str) -> list[float]:
-        query = [self.prefixes()[0] + _not_empty(text, "The query")]
-        return self._checked(await self._aembed(query), query)[0]
+        _check_text(text, "The query")
+        prefix = (await self._arun(self._prefixes()))[0]
+        with self._work([prefix + text], query=True) as work:
+            await self._arun(work.lane())
+        return work.vectors()[0]
 
-    def _batches(self, texts: list[str]) -> list[list[str]]:
-        prefix = self.prefixes()[1]
-        prefixed = [prefix + _not_empty(text, f"Text {index}") for index, text in enumerate(texts)]
-        return [prefixed[start : start + self.batch_size] for start in range(0, len(prefixed), self.batch_size)]
+    def prefixes(self) -> tuple[str, str]:
+        """What is put before a query and before a document."""
+        return self._run(self._prefixes())
 
-    def _checked(self, vectors: list[list[float]], texts: list[str]) -> list[list[float]]:
-        if len(vectors) != len(texts):
-            raise ServerError(f"{len(texts)} texts were sent to the engine, {len(vectors)} vectors came back.")
-        return [_scaled(vector) if self.normalize else vector for vector in vectors]
+    def cache_namespace(self) -> str:
+        """A name for a cache of vectors, such as `CacheBackedEmbeddings`: the model's, and a hash of all that changes a vector.
+
+        Prefixes, `dimensions`, `normalize` and `truncate` are in the hash. It fits into a file's name.
+        """
+        names = self._run(self._names())
+        chosen = self.chosen(self.NOT_IN_KEY | self.NOT_IN_CACHE_KEY | {"model", "model_path", "query_prefix", "document_prefix"})
+        digest = hashlib.sha256(repr([names, self.prefixes(), sorted(chosen.items())]).encode()).hexdigest()
+        readable = re.sub(r"[^a-zA-Z0-9_.-]+", "-", re.split(r"[/\\]", names[0])[-1] if names else "model")
+        return f"{readable[:_NAME_LENGTH]}-{digest[:_DIGEST_LENGTH]}"
+
+    # --- how ---
+
+    def _prefixes(self) -> Plan[tuple[str, str]]:
+        query, document = self.query_prefix, self.document_prefix
+        if query is None or document is None:
+            wanted = prefixes_of((yield from self._names()))
+            query = wanted[0] if query is None else query
+            document = wanted[1] if document is None else document
+        return query, document
+
+    def _work(self, texts: list[str], *, query: bool = False) -> Work:
+        shape = Shape(self.normalize, self.dimensions, self._lengths, (self._source(), self.dimensions))
+        batches = list(split(texts, self.batch_size, self.BATCH_TOKENS))
+        bar = ProgressBar("texts", len(texts) if self.show_progress and not query else 0)
+        return Work(texts, self._vectors, shape, batches, bar, query=query)
+
+    def _run_all(self, lanes: list[Plan[None]]) -> None:
+        first, *others = lanes
+        if not others:
+            self._run(first)
+            return
+        pool = ThreadPoolExecutor(len(lanes), thread_name_prefix="embeddings")
+        try:
+            for future in [pool.submit(self._run, lane) for lane in lanes]:
+                future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # who is interrupted does not wait for the others' answers
+
+    async def _arun_all(self, lanes: list[Plan[None]]) -> None:
+        tasks = [asyncio.ensure_future(self._arun(lane)) for lane in lanes]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
 
 
-def _not_empty(text: str, name: str) -> str:
+def always_normalized(normalize: bool) -> bool:
+    """A validator for runtimes whose engine scales its vectors."""
+    if not normalize:
+        raise InvalidOptionError(
+            "the engine gives vectors of length 1 only. LlamaCppEmbeddings and LlamafileEmbeddings give raw ones."
+        )
+    return normalize
+
+
+def _check(texts: list[str]) -> None:
+    if isinstance(texts, str):
+        raise InvalidRequestError("`embed_documents` takes a list of texts, and got one text. Use [text], or `embed_query`.")
+    for number, text in enumerate(texts):
+        _check_text(text, f"Text {number}")
+
+
+def _check_text(text: str, name: str) -> None:
+    if not isinstance(text, str):
+        raise InvalidRequestError(f"{name} is no text, but of type {type(text).__name__}.")
     if not text.strip():
         raise InvalidRequestError(f"{name} is empty, and an empty text has no meaning to embed. Leave it out.")
-    return text
-
-
-def _scaled(vector: list[float]) -> list[float]:
-    length = math.sqrt(math.fsum(value * value for value in vector))
-    if not (length > 0 and math.isfinite(length)):
-        raise ServerError("The engine gave a vector of zeros or of values that are no numbers. Does this model make embeddings?")
-    return [value / length for value in vector]

@@ -7,6 +7,7 @@ from langchain_localllm.runtimes import homes
 
 if TYPE_CHECKING:
     from langchain_localllm.runtimes.gpt4all.embeddings import GPT4AllEmbeddings as GPT4AllEmbeddings
+    from langchain_localllm.runtimes.llamacpp.embeddings import LlamaCppEmbeddings as LlamaCppEmbeddings
     from langchain_localllm.runtimes.llamafile.embeddings import LlamafileEmbeddings as LlamafileEmbeddings
     from langchain_localllm.runtimes.ollama.embeddings import OllamaEmbeddings as OllamaEmbeddings
 

@@ -4,7 +4,7 @@ from typing import Final
 
 RUNTIMES: Final = {
     "gpt4all": {"text": "GPT4All", "chat": "ChatGPT4All", "embeddings": "GPT4AllEmbeddings"},
-    "llamacpp": {"text": "LlamaCpp", "chat": "ChatLlamaCpp"},
+    "llamacpp": {"text": "LlamaCpp", "chat": "ChatLlamaCpp", "embeddings": "LlamaCppEmbeddings"},
     "llamafile": {"text": "Llamafile", "chat": "ChatLlamafile", "embeddings": "LlamafileEmbeddings"},
     "ollama": {"text": "Ollama", "chat": "ChatOllama", "embeddings": "OllamaEmbeddings"},
 }

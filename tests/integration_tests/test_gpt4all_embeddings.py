@@ -127,7 +127,7 @@ def test_a_call_that_takes_too_long_ends(embeddings: GPT4AllEmbeddings) -> None:
 def test_a_model_that_the_package_knows_gets_its_prefix_apart(embeddings: GPT4AllEmbeddings, tmp_path: Path) -> None:
     known = tmp_path / "known.gguf"
     known.write_bytes(tiny_embedding_model().read_bytes().replace(b"tiny-embed", b"e5-base-v2", 1))
-    with GPT4AllEmbeddings(model=known) as bare:
+    with GPT4AllEmbeddings(model=known, query_prefix="", document_prefix="") as bare:
         with pytest.raises(InvalidRequestError, match=r"wants a prefix.*query_prefix="):
             bare.embed_query("a lamp")
         prefixed = bare.model_copy(update={"query_prefix": "query: ", "document_prefix": "passage: "})

@@ -15,11 +15,11 @@ from langchain_localllm.runtimes.llamafile.api import (
     ChatDecoder,
     CompletionDecoder,
     ErrorReader,
-    embed,
     model_name,
     name_if_told,
     tokenize,
 )
+from langchain_localllm.runtimes.llamafile.vectors import openai
 from langchain_localllm.transport.plan import Plan
 
 URL = "http://host:8080"
@@ -375,7 +375,7 @@ OPTIONS = LlamafileEmbeddings()
 
 def test_vectors_come_in_the_order_of_the_texts() -> None:
     data = [{"index": 1, "embedding": [3, 4.0]}, {"index": 0, "embedding": [1.0, 2.0]}]
-    assert answered(embed(OPTIONS, ["a", "b"], None), {"data": data}) == [[1.0, 2.0], [3.0, 4.0]]
+    assert answered(openai(OPTIONS, ["a", "b"]), {"data": data}) == [[1.0, 2.0], [3.0, 4.0]]
 
 
 @pytest.mark.parametrize(
@@ -398,7 +398,7 @@ def test_vectors_come_in_the_order_of_the_texts() -> None:
 def test_an_answer_of_another_shape_comes_from_another_server(answer: Any) -> None:
     if answer != {"data": []}:  # no vectors: counted where the texts are known
         with pytest.raises(errors.WrongServerError):
-            answered(embed(OPTIONS, ["a"], None), answer)
+            answered(openai(OPTIONS, ["a"]), answer)
     with pytest.raises(errors.WrongServerError):
         answered(tokenize(OPTIONS, "a"), answer)
     with pytest.raises(errors.WrongServerError):

@@ -15,14 +15,12 @@ from pydantic import SecretStr
 
 from langchain_localllm import LlamafileEmbeddings
 from langchain_localllm.base import options
-from langchain_localllm.base.http import CONNECTION_OPTIONS
 from langchain_localllm.errors import InvalidOptionError
-from langchain_localllm.runtimes.llamafile.api import embed
 from langchain_localllm.testing.paths import PATHS, Path
 from langchain_localllm.transport.plan import Send
 
 from .fakes import ANSWER
-from .option_cases import LLAMAFILE, SUBJECTS, Subject
+from .option_cases import SUBJECTS, Subject
 
 HELLO = "".join(ANSWER)
 
@@ -95,59 +93,6 @@ def test_connection_options_reach_the_connection(make: Callable[..., Any]) -> No
     assert dict(with_key.client.address.headers) == {"Authorization": "Bearer a-key"}
 
 
-EMBED_OPTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
-    "model": ("tiny", {"model": "tiny"}),
-    "query_prefix": ("query: ", {"input": ["query: Hi"]}),
-    "document_prefix": ("passage: ", {}),
-    "normalize": (False, {}),
-    "batch_size": (1, {}),
-}
-EMBED_OPTIONS |= {name: (LLAMAFILE[name].value, {}) for name in CONNECTION_OPTIONS | {"base_url"}}
-
-
-class FakeEmbeddings(LlamafileEmbeddings):
-    """Answers with vectors of length five."""
-
-    def _embed(self, texts: list[str]) -> list[list[float]]:
-        send = next(embed(self, texts, self.model))
-        assert isinstance(send, Send)
-        self.__dict__.setdefault("_sent", []).append(body_of(send))
-        return [[3.0, 4.0]] * len(texts)
-
-    async def _aembed(self, texts: list[str]) -> list[list[float]]:
-        return self._embed(texts)
-
-
-def test_every_field_of_embeddings_has_a_case() -> None:
-    assert set(EMBED_OPTIONS) == set(LlamafileEmbeddings.model_fields)
-
-
-@pytest.mark.parametrize("name", EMBED_OPTIONS)
-def test_an_option_of_embeddings_reaches_the_server(name: str) -> None:
-    value, sent = EMBED_OPTIONS[name]
-    model = FakeEmbeddings(**{name: value})
-    model.embed_query("Hi")
-    assert model.__dict__["_sent"] == [{"input": ["Hi"], "encoding_format": "float"} | sent]
-
-
-async def test_embeddings_are_batched_prefixed_and_scaled() -> None:
-    texts = ["a", "b", "c"]
-    plain = FakeEmbeddings(batch_size=2, document_prefix="p: ")
-    assert plain.embed_documents(texts) == await plain.aembed_documents(texts) == [[0.6, 0.8]] * 3
-    assert [sent["input"] for sent in plain.__dict__["_sent"]] == [["p: a", "p: b"], ["p: c"]] * 2
-    assert FakeEmbeddings(normalize=False).embed_documents(["a"]) == [[3.0, 4.0]]
-    assert FakeEmbeddings().embed_documents([]) == []
-    assert texts == ["a", "b", "c"]
-
-
-def test_an_empty_text_is_refused_before_anything_is_sent() -> None:
-    model = FakeEmbeddings()
-    for call in (lambda: model.embed_query(" "), lambda: model.embed_documents(["a", ""])):
-        with pytest.raises(ValueError, match="is empty"):
-            call()
-    assert "_sent" not in model.__dict__
-
-
 # --- names ---
 
 
@@ -159,11 +104,6 @@ def test_other_spellings_are_read(subject: Subject) -> None:
             model = subject.make()
             model.invoke("Hi", **{alias: value})
             assert getattr(model.with_options({alias: value}), name) == value
-
-
-def test_embeddings_read_the_old_timeout() -> None:
-    make_embeddings: Callable[..., LlamafileEmbeddings] = LlamafileEmbeddings
-    assert make_embeddings(request_timeout=1.5).timeout == 1.5
 
 
 def test_an_option_given_twice_is_refused(make: Callable[..., Any]) -> None:

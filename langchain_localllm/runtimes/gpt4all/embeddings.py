@@ -1,6 +1,5 @@
 """Embeddings by GPT4All."""
 
-import asyncio
 from collections.abc import Mapping
 from concurrent.futures import Future
 from functools import partial
@@ -10,10 +9,12 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import AfterValidator, BeforeValidator, Field
 from typing_extensions import override
 
-from langchain_localllm.base.embeddings import LocalEmbeddings
-from langchain_localllm.errors import CallTimeoutError, InvalidOptionError
+from langchain_localllm.base.embedding_inprocess import InProcessEmbeddings
+from langchain_localllm.base.embedding_work import Plan, Vectors
+from langchain_localllm.base.embeddings import always_normalized
+from langchain_localllm.models.gguf_check import check_gguf
 from langchain_localllm.runtimes.gpt4all.options import ModelOptions, as_text
-from langchain_localllm.runtimes.gpt4all.vectors import Vectors, embed
+from langchain_localllm.runtimes.gpt4all.vectors import embed
 
 DEFAULT_MODEL: Final = "all-MiniLM-L6-v2.gguf2.f16.gguf"
 
@@ -22,14 +23,10 @@ def _or_default(model: Any) -> Any:
     return DEFAULT_MODEL if model is None else as_text(model)
 
 
-def _always(normalize: bool) -> bool:
-    if not normalize:
-        raise InvalidOptionError("GPT4All gives vectors of length 1 only. Leave `normalize` out, or use LlamafileEmbeddings.")
-    return normalize
-
-
-class GPT4AllEmbeddings(ModelOptions, LocalEmbeddings):
+class GPT4AllEmbeddings(ModelOptions, InProcessEmbeddings):
     """Embeddings by GPT4All, in this process, with a model of the architecture bert or nomic-bert.
+
+    A model that wants prefixes before queries and documents gets them by its name, unless others are given.
 
     Example:
         >>> from langchain_localllm import GPT4AllEmbeddings
@@ -52,7 +49,7 @@ class GPT4AllEmbeddings(ModelOptions, LocalEmbeddings):
     """Path of a GGUF file, or the name of one in `~/.cache/gpt4all`. The default is that of the package."""
     batch_size: int = Field(default=8, ge=1)
     """Texts sent to the engine at a time. More are slower, since its attention spans them all."""
-    normalize: Annotated[bool, AfterValidator(_always)] = True
+    normalize: Annotated[bool, AfterValidator(always_normalized)] = True
     """Vectors always have length 1, since the package scales them."""
 
     @classmethod
@@ -67,26 +64,13 @@ class GPT4AllEmbeddings(ModelOptions, LocalEmbeddings):
         return named
 
     @override
-    def _embed(self, texts: list[str]) -> Vectors:
-        future = self._begin(texts)
-        try:
-            return future.result(self.timeout)
-        except TimeoutError:
-            future.cancel()
-            raise self._late() from None
+    def _names(self) -> Plan[list[str]]:
+        yield from ()
+        return [self.path.name, str(check_gguf(self.path).metadata.get("general.name", ""))]
 
     @override
-    async def _aembed(self, texts: list[str]) -> Vectors:
-        try:
-            async with asyncio.timeout(self.timeout):
-                return await asyncio.wrap_future(self._begin(texts))
-        except TimeoutError:
-            raise self._late() from None
-
-    def _begin(self, texts: list[str]) -> Future[Vectors]:
+    def _vectors(self, texts: list[str]) -> Plan[Vectors]:
         future: Future[Vectors] = Future()
-        self.engine.submit(partial(embed, texts, self.threads, future))
-        return future
-
-    def _late(self) -> CallTimeoutError:
-        return CallTimeoutError(f"The vectors were not there after {self.timeout:g} seconds. Raise `timeout`.")
+        self.engine.submit(partial(embed, texts, self.threads, future, cut=self.truncate))
+        vectors: Vectors = yield future
+        return vectors

@@ -5,45 +5,49 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Final
 
+from langchain_localllm.base.embedding_work import Vectors
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ServerError
 from langchain_localllm.runtimes.gpt4all.binding import binding, c_text, without_lines
 from langchain_localllm.runtimes.gpt4all.engine import Loaded
-
-Vectors = list[list[float]]
 
 _NOISE: Final = rb"embed: warning: unknown model"
 """Written for each call with a model that the package does not know by name."""
 
 
-def embed(texts: Sequence[str], threads: int, future: Future[Vectors], loaded: Loaded) -> None:
-    """Set the future's result to one vector a text, or its error."""
+def embed(texts: Sequence[str], threads: int, future: Future[Vectors], loaded: Loaded, *, cut: bool = False) -> None:
+    """Set the future's result to one vector a text, or its error.
+
+    Args:
+        texts: The texts.
+        threads: Threads to compute with.
+        future: Where the vectors go.
+        loaded: The model.
+        cut: Whether a text that is too long is cut at its end; otherwise it is an error.
+    """
     if not future.set_running_or_notify_cancel():
         return
     try:
         loaded.check_wanted()
-        _check(texts, loaded)
+        _check(texts, loaded, cut=cut)
         binding().llmodel.llmodel_setThreadCount(loaded.model.model, threads)
-        future.set_result(_vectors(list(texts), loaded))
+        future.set_result(_vectors(list(texts), loaded, cut=cut))
     except BaseException as error:  # noqa: BLE001 - it belongs to the one who asked
         future.set_exception(error)
 
 
-def _check(texts: Sequence[str], loaded: Loaded) -> None:
+def _check(texts: Sequence[str], loaded: Loaded, *, cut: bool) -> None:
     """Raises for what the engine would cut, or make an average of."""
-    for index, text in enumerate(texts):
+    for text in texts:
         c_text(text)
-        count = len(loaded.vocabulary.tokens(text)) if loaded.vocabulary else 0
+        count = len(loaded.vocabulary.tokens(text)) if loaded.vocabulary and not cut else 0
         if count > loaded.n_ctx:
-            raise ContextLengthError(
-                f"Text {index} of {len(texts)} has {count} tokens, and the model takes {loaded.n_ctx}. Split it.",
-                prompt_tokens=count,
-                context_tokens=loaded.n_ctx,
-            )
+            words = f"The text has {count} tokens, and the model takes {loaded.n_ctx}."
+            raise ContextLengthError(words, prompt_tokens=count, context_tokens=loaded.n_ctx)
 
 
-def _vectors(texts: list[str], loaded: Loaded) -> Vectors:
+def _vectors(texts: list[str], loaded: Loaded, *, cut: bool) -> Vectors:
     try:
-        return _ask(texts, "", loaded)
+        return _ask(texts, "", loaded, cut=cut)
     except RuntimeError as error:
         if "not a valid task type" not in str(error):
             raise ServerError(f"GPT4All reports: {error}") from None
@@ -51,7 +55,7 @@ def _vectors(texts: list[str], loaded: Loaded) -> Vectors:
     prefix = texts[0].partition(": ")[0]
     bare = [text.removeprefix(f"{prefix}: ") for text in texts]
     try:
-        return _ask(bare, prefix, loaded)
+        return _ask(bare, prefix, loaded, cut=cut)
     except RuntimeError:
         raise InvalidRequestError(
             f"The model {loaded.name} wants a prefix before each text, such as query_prefix='search_query: ' and "
@@ -59,7 +63,7 @@ def _vectors(texts: list[str], loaded: Loaded) -> Vectors:
         ) from None
 
 
-def _ask(texts: list[str], prefix: str, loaded: Loaded) -> Vectors:
+def _ask(texts: list[str], prefix: str, loaded: Loaded, *, cut: bool) -> Vectors:
     with contextlib.ExitStack() as quiet:
         quiet.enter_context(without_lines(_NOISE))
 
@@ -67,6 +71,6 @@ def _ask(texts: list[str], prefix: str, loaded: Loaded) -> Vectors:
             quiet.close()
             return False  # do not cancel
 
-        found = loaded.model.generate_embeddings(texts, prefix, -1, True, False, about_to_compute)  # noqa: FBT003 - as C has them
+        found = loaded.model.generate_embeddings(texts, prefix, -1, not cut, False, about_to_compute)  # noqa: FBT003 - as C has it
     vectors: Vectors = found["embeddings"]
     return vectors

@@ -7,5 +7,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "ChatLlamaCpp": "langchain_localllm.runtimes.llamacpp.chat",
         "LlamaCpp": "langchain_localllm.runtimes.llamacpp.llm",
+        "LlamaCppEmbeddings": "langchain_localllm.runtimes.llamacpp.embeddings",
     },
 )

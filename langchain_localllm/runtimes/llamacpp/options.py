@@ -100,33 +100,9 @@ PathText = Annotated[str | Path, BeforeValidator(_path_text)]
 CacheType = Annotated[int | str, BeforeValidator(_cache_type)]
 
 
-class LlamaCppOptions(InProcessOptions, SamplingOptions):
-    """What the classes on llama.cpp share."""
+class ModelOptions(InProcessOptions):
+    """The model file and how it is loaded, for classes of every kind."""
 
-    ALIASES: ClassVar[Mapping[str, str]] = {
-        **SamplingOptions.ALIASES,
-        "mirostat_mode": "mirostat",
-        "model": "model_path",
-        "n_probs": "logprobs",
-        "repeat_last_n": "last_n_tokens_size",
-    }
-    RETIRED: ClassVar[Mapping[str, str]] = {
-        "chat_format": "prompts reach the model as they are. ChatLlamaCpp applies the chat template of the file.",
-        "chat_handler": "it works with llama-cpp-python's own class only.",
-        "client": "the engine belongs to the object and makes itself.",
-        "embedding": "LlamaCppEmbeddings makes vectors.",
-        "f16_kv": "the cache is f16 by default. Use `type_k` and `type_v` for other types.",
-        "logits_all": "`logprobs` works without it.",
-        "lora_base": "llama.cpp applies an adapter to the loaded model. Give `lora_path`.",
-        "n_parts": "a GGUF file tells its parts itself.",
-        "no_perf": "timings are always in the result.",
-        "penalize_nl": "llama.cpp took it out. Use `logit_bias` to discourage a token.",
-        "pooling_type": "LlamaCppEmbeddings makes vectors.",
-        "streaming": "answers always come as a stream. Use `.stream()`, or a callback, to see tokens as they come.",
-        "tfs_z": "llama.cpp took tail-free sampling out. Use `min_p` or `typical_p`.",
-        "tokenizer": "the model's own tokenizer is used.",
-        "vocab_only": "a model without weights cannot answer.",
-    }
     LOADING: ClassVar[frozenset[str]] = (
         _CONTEXT
         | _MODEL
@@ -137,7 +113,6 @@ class LlamaCppOptions(InProcessOptions, SamplingOptions):
                 "lora_scale",
                 "model_path",
                 "n_ctx",
-                "n_parallel",
                 "n_threads",
                 "n_threads_batch",
                 "numa",
@@ -148,19 +123,14 @@ class LlamaCppOptions(InProcessOptions, SamplingOptions):
             ]
         )
     )
-    NOT_IN_KEY: ClassVar[frozenset[str]] = InProcessOptions.NOT_IN_KEY | _SPEED | {"grammar_path", "stop"}
+    NOT_IN_KEY: ClassVar[frozenset[str]] = InProcessOptions.NOT_IN_KEY | _SPEED
 
     model_path: PathText
     """The GGUF file; of a model in several parts, the first one."""
 
-    # --- loading ---
-
     n_ctx: int | None = Field(default=None, ge=0)
     """Tokens that a prompt and its answer can have together; 0 is what the model was trained with. Default: the smallest of that,
     8,192 and what fits into half of the free memory."""
-    n_parallel: int | None = Field(default=None, ge=1, le=128)
-    """Requests that are answered together. Default: 8. The cache has room for that many whole contexts, or for as many as fit into
-    a quarter of the free memory, at least one; requests that do not fit wait."""
     n_batch: int = Field(default=512, ge=1)
     """Tokens that are computed together at most."""
     n_ubatch: int | None = Field(default=None, ge=1)
@@ -220,8 +190,90 @@ class LlamaCppOptions(InProcessOptions, SamplingOptions):
     yarn_orig_ctx: int | None = None
     """The context that YaRN extends."""
 
-    # --- a call ---
+    @classmethod
+    @override
+    def _canonical(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """With `model_kwargs`, whose entries are arguments like all others."""
+        more = given.get("model_kwargs") or {}
+        if not isinstance(more, Mapping):
+            raise InvalidOptionError("`model_kwargs` is a dict of arguments.")
+        named = super()._canonical({name: value for name, value in given.items() if name != "model_kwargs"})
+        for name, value in super()._canonical(more).items():
+            if name in named:
+                raise InvalidOptionError(f"`{name}` was given twice, once in `model_kwargs`. Give it once.")
+            named[name] = value
+        return named
 
+    @override
+    def loading_key(self) -> Hashable:
+        return (str(self._path), super().loading_key())
+
+    @property
+    def _path(self) -> Path:
+        return Path(self.model_path).expanduser().absolute()
+
+    def _model_settings(self) -> dict[str, Any]:
+        settings = {name: value for name in _MODEL if (value := getattr(self, name)) is not None}
+        layers = settings.pop("n_gpu_layers", 0)
+        mapped = self.use_mmap and not self.lora_path  # an adapter can change weights
+        return {**settings, "n_gpu_layers": layers, "load_mode": int(mapped) + 2 * int(self.use_mlock)}
+
+    def _context_settings(self) -> dict[str, Any]:
+        settings = {name: value for name in (*_CONTEXT, "type_k", "type_v") if (value := getattr(self, name)) is not None}
+        threads = self.n_threads or default_threads(self._path) if self._path.is_file() else 1
+        flash = -1 if self.flash_attn is None else int(self.flash_attn)
+        return {
+            **settings,
+            "flash_attn_type": flash,
+            "n_threads": threads,
+            "n_threads_batch": self.n_threads_batch or threads,
+        }
+
+    def _lora(self) -> tuple[str, float] | None:
+        return (str(Path(self.lora_path).expanduser()), self.lora_scale) if self.lora_path else None
+
+    def _prepare(self) -> None:
+        """Set what holds for the whole process."""
+        from langchain_localllm.runtimes.llamacpp.library import LOG, start_numa
+
+        LOG.shown = bool(getattr(self, "verbose", False))
+        if self.numa:
+            start_numa(self.numa)
+
+
+class LlamaCppOptions(ModelOptions, SamplingOptions):
+    """What the text and the chat class share."""
+
+    ALIASES: ClassVar[Mapping[str, str]] = {
+        **SamplingOptions.ALIASES,
+        "mirostat_mode": "mirostat",
+        "model": "model_path",
+        "n_probs": "logprobs",
+        "repeat_last_n": "last_n_tokens_size",
+    }
+    RETIRED: ClassVar[Mapping[str, str]] = {
+        "chat_format": "prompts reach the model as they are. ChatLlamaCpp applies the chat template of the file.",
+        "chat_handler": "it works with llama-cpp-python's own class only.",
+        "client": "the engine belongs to the object and makes itself.",
+        "embedding": "LlamaCppEmbeddings makes vectors.",
+        "f16_kv": "the cache is f16 by default. Use `type_k` and `type_v` for other types.",
+        "logits_all": "`logprobs` works without it.",
+        "lora_base": "llama.cpp applies an adapter to the loaded model. Give `lora_path`.",
+        "n_parts": "a GGUF file tells its parts itself.",
+        "no_perf": "timings are always in the result.",
+        "penalize_nl": "llama.cpp took it out. Use `logit_bias` to discourage a token.",
+        "pooling_type": "LlamaCppEmbeddings makes vectors.",
+        "streaming": "answers always come as a stream. Use `.stream()`, or a callback, to see tokens as they come.",
+        "tfs_z": "llama.cpp took tail-free sampling out. Use `min_p` or `typical_p`.",
+        "tokenizer": "the model's own tokenizer is used.",
+        "vocab_only": "a model without weights cannot answer.",
+    }
+    LOADING: ClassVar[frozenset[str]] = ModelOptions.LOADING | {"n_parallel"}
+    NOT_IN_KEY: ClassVar[frozenset[str]] = ModelOptions.NOT_IN_KEY | {"grammar_path", "stop"}
+
+    n_parallel: int | None = Field(default=None, ge=1, le=128)
+    """Requests that are answered together. Default: 8. The cache has room for that many whole contexts, or for as many as fit into
+    a quarter of the free memory, at least one; requests that do not fit wait."""
     temperature: float | None = Field(default=0.8, ge=0)
     """Randomness; 0 always takes the most probable token."""
     min_p: float | None = Field(default=None, ge=0, le=1)
@@ -257,67 +309,24 @@ class LlamaCppOptions(InProcessOptions, SamplingOptions):
     draft_model: Any = Field(default=None, repr=False)
     """Guesses the next tokens, which are then computed together: a `llama_cpp.llama_speculative.LlamaDraftModel`."""
 
-    @classmethod
-    @override
-    def _canonical(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        """With `model_kwargs`, whose entries are arguments like all others."""
-        more = given.get("model_kwargs") or {}
-        if not isinstance(more, Mapping):
-            raise InvalidOptionError("`model_kwargs` is a dict of arguments.")
-        named = super()._canonical({name: value for name, value in given.items() if name != "model_kwargs"})
-        for name, value in super()._canonical(more).items():
-            if name in named:
-                raise InvalidOptionError(f"`{name}` was given twice, once in `model_kwargs`. Give it once.")
-            named[name] = value
-        return named
-
-    @override
-    def loading_key(self) -> Hashable:
-        return (str(self._path), super().loading_key())
-
-    @property
-    def _path(self) -> Path:
-        return Path(self.model_path).expanduser().absolute()
-
     @override
     def load(self) -> Any:
         from langchain_localllm.runtimes.llamacpp.engine import Engine
-        from langchain_localllm.runtimes.llamacpp.library import LOG, start_numa
 
-        LOG.shown = bool(getattr(self, "verbose", False))
-        if self.numa:
-            start_numa(self.numa)
-        lora = (str(Path(self.lora_path).expanduser()), self.lora_scale) if self.lora_path else None
+        self._prepare()
         return Engine(
             self._path,
             self._model_settings(),
             self._context_settings(),
             n_ctx=self.n_ctx,
             n_parallel=self.n_parallel,
-            lora=lora,
+            lora=self._lora(),
             projector=self._projector(),
         )
 
     def _projector(self) -> tuple[Path, dict[str, Any]] | None:
         """The file that turns images into tokens, and settings for it; of no use where a class takes only text."""
         return None
-
-    def _model_settings(self) -> dict[str, Any]:
-        settings = {name: value for name in _MODEL if (value := getattr(self, name)) is not None}
-        layers = settings.pop("n_gpu_layers", 0)
-        mapped = self.use_mmap and not self.lora_path  # an adapter can change weights
-        return {**settings, "n_gpu_layers": layers, "load_mode": int(mapped) + 2 * int(self.use_mlock)}
-
-    def _context_settings(self) -> dict[str, Any]:
-        settings = {name: value for name in (*_CONTEXT, "type_k", "type_v") if (value := getattr(self, name)) is not None}
-        threads = self.n_threads or default_threads(self._path) if self._path.is_file() else 1
-        flash = -1 if self.flash_attn is None else int(self.flash_attn)
-        return {
-            **settings,
-            "flash_attn_type": flash,
-            "n_threads": threads,
-            "n_threads_batch": self.n_threads_batch or threads,
-        }
 
     def sampling(self) -> Any:
         """How tokens are chosen, as the engine wants it."""

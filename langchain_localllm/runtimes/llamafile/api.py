@@ -91,13 +91,14 @@ def open_stream(options: ServerOptions, path: str, payload: dict[str, Any]) -> P
     return open_reply(send, options.patience, ErrorReader(options.client.address.url))
 
 
-def _fetch(options: ServerOptions, method: str, path: str, payload: dict[str, Any] | None = None) -> Plan[Any]:
+def ask(options: ServerOptions, method: str, path: str, payload: dict[str, Any] | None = None) -> Plan[Any]:
+    """Ask for one JSON answer."""
     return fetch_json(Send(method, path, payload, options.timeout), options.patience, ErrorReader(options.client.address.url))
 
 
 def model_name(options: ServerOptions) -> Plan[str]:
     """The name of the model that the server runs; the first, if it offers several."""
-    models = yield from _fetch(options, "GET", "/v1/models")
+    models = yield from ask(options, "GET", "/v1/models")
     try:
         return str(models["data"][0]["id"])
     except UNREADABLE:
@@ -114,24 +115,11 @@ def name_if_told(options: ServerOptions) -> Plan[str | None]:
 
 def tokenize(options: ServerOptions, text: str) -> Plan[list[int]]:
     """The text's token ids, by the model's own tokenizer, without special tokens added."""
-    answer = yield from _fetch(options, "POST", "/tokenize", {"content": text})
+    answer = yield from ask(options, "POST", "/tokenize", {"content": text})
     try:
         return [int(token) for token in answer["tokens"]]
     except (*UNREADABLE, ValueError):
         raise WrongServerError(f"The server at {options.client.address.url} gives no tokens at /tokenize.") from None
-
-
-def embed(options: ServerOptions, texts: list[str], model: str | None) -> Plan[list[list[float]]]:
-    """One vector a text, in the order of the texts."""
-    payload: dict[str, Any] = {"input": texts, "encoding_format": "float"}
-    if model:
-        payload["model"] = model
-    answer = yield from _fetch(options, "POST", "/v1/embeddings", payload)
-    try:
-        rows = sorted(answer["data"], key=lambda row: row["index"])
-        return [[float(value) for value in row["embedding"]] for row in rows]
-    except (*UNREADABLE, ValueError):
-        raise WrongServerError(f"The server at {options.client.address.url} gives no vectors at /v1/embeddings.") from None
 
 
 # --- decoders ---

@@ -1,0 +1,33 @@
+"""Embedding classes whose engine is a server."""
+
+from typing import Any
+
+from pydantic import Field
+from typing_extensions import override
+
+from langchain_localllm.base.embedding_work import Plan, T
+from langchain_localllm.base.embeddings import LocalEmbeddings
+from langchain_localllm.base.http import ServerOptions
+
+
+class ServedEmbeddings(ServerOptions, LocalEmbeddings):
+    """Embeddings over HTTP: some batches at a time, so that the server works while an answer is read."""
+
+    max_concurrency: int = Field(default=2, ge=1)
+    """Requests to the server at a time."""
+
+    @override
+    def _lanes(self) -> int:
+        return self.max_concurrency
+
+    @override
+    def _source(self) -> Any:
+        return self.base_url, getattr(self, "model", None)
+
+    @override
+    def _run(self, plan: Plan[T]) -> T:
+        return self.client.run(plan)
+
+    @override
+    async def _arun(self, plan: Plan[T]) -> T:
+        return await self.client.arun(plan)

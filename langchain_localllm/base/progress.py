@@ -1,0 +1,70 @@
+"""The progress of long work, on stderr: in one line on a terminal and in a notebook, else a line for each tenth.
+
+It is our own, since a library for it would be one more dependency of every installation, for forty lines.
+"""
+
+import sys
+import threading
+import time
+from typing import Final, Self
+
+_WIDTH: Final = 24
+_STEPS: Final = 10
+"""Lines where no line can be written again, such as in a file."""
+_PAUSE: Final = 0.1
+"""Seconds between two changes of the line."""
+_MINUTE: Final = 60
+
+
+class ProgressBar:
+    """A bar that grows to a total; threads may share it.
+
+    Args:
+        what: What is counted, such as `texts`.
+        total: How many there are; with 0, nothing is shown.
+    """
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what, self._total, self._done = what, total, 0
+        self._stream = sys.stderr
+        self._again = self._stream.isatty() or type(self._stream).__module__.startswith("ipykernel")
+        self._started = self._written = time.monotonic()
+        self._lock = threading.Lock()
+        self._step = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._again and self._total:
+            self._stream.write(f"{self._line()}\n")  # as far as it came
+
+    def add(self, count: int) -> None:
+        """Count what is done."""
+        with self._lock:
+            self._done += count
+            if self._total and self._is_time():
+                self._stream.write(self._line() if self._again else f"{self}\n")
+                self._stream.flush()
+
+    def _is_time(self) -> bool:
+        now, step = time.monotonic(), self._done * _STEPS // self._total
+        due = now - self._written >= _PAUSE if self._again else step > self._step
+        if due:
+            self._written, self._step = now, step
+        return due
+
+    def _line(self) -> str:
+        full = self._done * _WIDTH // self._total
+        return f"\r[{'#' * full:<{_WIDTH}}] {self}   "
+
+    def __str__(self) -> str:
+        seconds = max(time.monotonic() - self._started, 1e-9)
+        left = seconds / self._done * (self._total - self._done) if self._done else 0.0
+        rate = f"{self._done / seconds:,.0f} a second"
+        return f"{self._done:,} of {self._total:,} {self._what}, {rate}, {_clock(left)} left"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), _MINUTE)
+    return f"{minutes}:{rest:02}"

@@ -1,0 +1,74 @@
+"""Embeddings by llama.cpp in this process."""
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import Field
+from typing_extensions import override
+
+from langchain_localllm.base.embedding_inprocess import InProcessEmbeddings
+from langchain_localllm.base.embedding_work import Plan, Vectors
+from langchain_localllm.base.embeddings import NO_POOLING
+from langchain_localllm.runtimes.llamacpp.options import ModelOptions
+
+
+class LlamaCppEmbeddings(ModelOptions, InProcessEmbeddings):
+    """Embeddings from a GGUF file, by llama.cpp in this process.
+
+    The file is loaded when the object is made; its weights are shared with `LlamaCpp` and `ChatLlamaCpp` of the same file and
+    settings. A model that names no pooling gives the mean of its tokens' vectors. A model that wants prefixes before queries and
+    documents gets them by its name, unless others are given.
+
+    Example:
+        >>> from langchain_localllm import LlamaCppEmbeddings
+        >>> from langchain_localllm.models import tiny_embedding_model
+        >>> with LlamaCppEmbeddings(model_path=tiny_embedding_model()) as embeddings:
+        ...     vectors = embeddings.embed_documents(["a lamp", "a boat"])
+        >>> len(vectors)
+        2
+    """
+
+    ALIASES: ClassVar[Mapping[str, str]] = {"model": "model_path", "request_timeout": "timeout"}
+    _TEXT: ClassVar[str] = "it is about generating text, and vectors are not generated."
+    RETIRED: ClassVar[Mapping[str, str]] = {
+        "client": "the engine belongs to the object and makes itself.",
+        "device": "llama-cpp-python never read it. Use `n_gpu_layers`.",
+        "f16_kv": "an embedding model keeps no cache.",
+        "logits_all": _TEXT,
+        "n_parts": "a GGUF file tells its parts itself.",
+        "seed": _TEXT,
+        "vocab_only": "a model without weights cannot make vectors.",
+    }
+
+    n_ctx: int | None = Field(default=None, ge=0)
+    """Tokens that a text can have; 0 is what the model was trained with, and no more are possible. Default: that, at most 8,192."""
+    verbose: bool = False
+    """Whether what llama.cpp says goes to stderr."""
+
+    @override
+    def load(self) -> Any:
+        from langchain_localllm.runtimes.llamacpp.vectors import Embedder
+
+        self._prepare()
+        engine = Embedder(
+            self._path,
+            self._model_settings(),
+            self._context_settings(),
+            n_ctx=self.n_ctx,
+            lora=self._lora(),
+        )
+        if not engine.made_for_it:
+            warnings.warn(f"The model {engine.model.name} {NO_POOLING}", stacklevel=2)
+        return engine
+
+    @override
+    def _names(self) -> Plan[list[str]]:
+        yield from ()
+        return [Path(self.model_path).name, str(self.engine.model.info.metadata.get("general.name", ""))]
+
+    @override
+    def _vectors(self, texts: list[str]) -> Plan[Vectors]:
+        vectors: Vectors = yield self.engine.submit(texts, cut=self.truncate)
+        return vectors

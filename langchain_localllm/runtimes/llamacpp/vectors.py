@@ -1,0 +1,211 @@
+"""The engine that embeds: one thread owns a context, and packs the tokens of several texts into each batch."""
+
+import itertools
+import os
+import threading
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Final
+
+from langchain_localllm.base.embedding_work import Vectors, shortened
+from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ModelFileError, ServerError
+from langchain_localllm.runtimes.llamacpp.context import DONE, Context, Part
+from langchain_localllm.runtimes.llamacpp.engine import refuse_fork
+from langchain_localllm.runtimes.llamacpp.library import lib
+from langchain_localllm.runtimes.llamacpp.memory import LARGEST_DEFAULT
+from langchain_localllm.runtimes.llamacpp.model import Model, open_model
+
+_MOST_SEQUENCES: Final = 256
+"""Texts in a batch; llama.cpp takes no more."""
+_MEAN: Final = 1
+_RANK: Final = 4
+"""llama.cpp's numbers for kinds of pooling."""
+_NOT_CAUSAL: Final = "attention.causal"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Texts to embed.
+
+    Attributes:
+        texts: The texts.
+        cut: Whether a text that is too long is cut at its end; otherwise it is an error.
+        future: Where the vectors go. Cancelling it ends the work.
+    """
+
+    texts: Sequence[str]
+    cut: bool
+    future: Future[Vectors]
+
+
+class Embedder:
+    """A loaded model that embeds texts from any thread or event loop.
+
+    Args:
+        path: The model file.
+        model_settings: Fields of `llama_model_params` to set.
+        context_settings: Fields of `llama_context_params` to set, without lengths.
+        n_ctx: Tokens of a text; `None` is the model's, at most 8,192, and 0 is the model's.
+        lora: Path of an adapter and its scale.
+
+    Attributes:
+        model: The weights and the vocabulary.
+        n_ctx: Tokens that a text can have.
+        made_for_it: Whether the file says how to make vectors of texts.
+
+    Raises:
+        ModelFileError: The file is no usable model.
+        InvalidOptionError: llama.cpp refuses the settings.
+        ServerError: This process is a fork of one that loaded a model.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        model_settings: Mapping[str, Any],
+        context_settings: Mapping[str, Any],
+        *,
+        n_ctx: int | None = None,
+        lora: tuple[str, float] | None = None,
+    ) -> None:
+        refuse_fork()
+        self.model: Model = open_model(path, model_settings)
+        info = self.model.info
+        if info.pooling_type == _RANK:
+            raise ModelFileError(f"{path} ranks pairs of texts, and makes no vectors: use an embedding model.")
+        causal = info.metadata.get(f"{info.architecture}.{_NOT_CAUSAL}", True)
+        self.made_for_it = info.pooling_type is not None or not causal
+        trained = self.model.trained_context or LARGEST_DEFAULT
+        self.n_ctx = min(trained, LARGEST_DEFAULT) if n_ctx is None else min(n_ctx or trained, trained)
+        self._worker = _Worker(self.model, {**context_settings, "pooling_type": info.pooling_type or _MEAN}, self.n_ctx, lora)
+        self._end = weakref.finalize(self, self._worker.end)
+
+    def submit(self, texts: Sequence[str], *, cut: bool = False) -> Future[Vectors]:
+        """Begin to embed texts, after those of earlier calls.
+
+        Raises:
+            ServerError: This process is a fork of the one that loaded the model, or the engine was freed.
+        """
+        refuse_fork()
+        future: Future[Vectors] = Future()
+        self._worker.submit(Job(texts, cut, future))
+        return future
+
+    def free(self) -> None:
+        """End the thread and free the memory; what is not done fails."""
+        self._end()
+
+
+class _Worker:
+    """The thread. It knows nothing of the `Embedder`, so that a forgotten one can go."""
+
+    def __init__(self, model: Model, settings: Mapping[str, Any], n_ctx: int, lora: tuple[str, float] | None) -> None:
+        self._model, self._settings, self._n_ctx, self._lora = model, settings, n_ctx, lora
+        self._nothing = model.tokenize("")
+        self._size = lib.llama_model_n_embd_out(model.pointer)
+        self._pack = min(int(settings.get("n_batch", 512)), n_ctx)  # tokens of a batch, but for a longer text
+        self._context = self._make_context(self._pack)
+        self._process = os.getpid()
+        self._ended = False
+        self._inbox: SimpleQueue[Job | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=f"llama.cpp embeddings {model.name}", daemon=True)
+        self._thread.start()
+
+    # --- called from other threads ---
+
+    def submit(self, job: Job) -> None:
+        """Let a job wait for its turn."""
+        if self._ended:
+            raise ServerError("The model was freed. Make a new object to load it again.")
+        self._inbox.put(job)
+
+    def end(self) -> None:
+        """End the thread and wait for it; it frees the memory."""
+        if self._process != os.getpid():
+            return  # a fork has no such thread, and the memory is not its own
+        self._ended = True
+        self._context.abort()
+        self._inbox.put(None)
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    # --- the thread ---
+
+    def _run(self) -> None:
+        while (job := self._inbox.get()) is not None:
+            self._do(job)
+            del job  # it may hold much while the thread waits
+        self._context.free()
+
+    def _do(self, job: Job) -> None:
+        result: Vectors | BaseException
+        try:
+            result = self._embed(job)
+        except BaseException as error:  # noqa: BLE001 - it belongs to the one who asked
+            result = error
+        if job.future.set_running_or_notify_cancel():
+            if isinstance(result, BaseException):
+                job.future.set_exception(result)
+            else:
+                job.future.set_result(result)
+
+    def _embed(self, job: Job) -> Vectors:
+        vectors: Vectors = []
+        for pack in self._packs([self._tokens(text, cut=job.cut) for text in job.texts]):
+            if self._ended:
+                raise ServerError("The model was freed before its work was done.")
+            if job.future.cancelled():
+                break
+            vectors += self._compute(pack)
+        return vectors
+
+    def _tokens(self, text: str, *, cut: bool) -> list[int]:
+        tokens = self._model.tokenize(text)
+        if not tokens:
+            raise InvalidRequestError("the model's vocabulary has no token for it.")
+        if len(tokens) <= self._n_ctx:
+            return tokens
+        if cut:
+            return shortened(tokens, self._nothing, self._n_ctx)
+        words = f"The text has {len(tokens):,} tokens, and the model takes {self._n_ctx:,}."
+        raise ContextLengthError(words, prompt_tokens=len(tokens), context_tokens=self._n_ctx)
+
+    def _packs(self, texts: list[list[int]]) -> Iterator[list[list[int]]]:
+        """The texts, in order, as many at a time as a batch has room for."""
+        pack: list[list[int]] = []
+        room = self._pack
+        for tokens in texts:
+            if pack and (len(tokens) > room or len(pack) == _MOST_SEQUENCES):
+                yield pack
+                pack, room = [], self._pack
+            pack.append(tokens)
+            room -= len(tokens)
+        if pack:
+            yield pack
+
+    def _compute(self, pack: list[list[int]]) -> Vectors:
+        self._make_room(sum(map(len, pack)))
+        self._context.clear()
+        status = self._context.decode([Part(number, 0, tokens, len(tokens)) for number, tokens in enumerate(pack)])
+        if self._ended:
+            raise ServerError("The model was freed before its work was done.")
+        if status != DONE:
+            raise ServerError(f"llama.cpp could not compute this: llama_decode returned {status}.")
+        pointers = map(lib.llama_get_embeddings_seq, itertools.repeat(self._context.pointer), range(len(pack)))
+        return [pointer[: self._size] for pointer in pointers]
+
+    # --- the context ---
+
+    def _make_room(self, tokens: int) -> None:
+        """A text is computed in one piece, so a longer one needs a larger context, which only then takes its memory."""
+        if tokens > self._context.batch_size:
+            self._context.free()
+            self._context = self._make_context(min(self._n_ctx, 1 << (tokens - 1).bit_length()))
+
+    def _make_context(self, size: int) -> Context:
+        lengths = {"n_ctx": size, "n_batch": size, "n_ubatch": size, "n_seq_max": min(size, _MOST_SEQUENCES)}
+        return Context(self._model, {**self._settings, **lengths, "embeddings": True, "kv_unified": True}, self._lora)

@@ -1,0 +1,94 @@
+"""Vectors from a server: llama.cpp's of any age, or another that speaks OpenAI's API.
+
+Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server ("POST /embedding", "POST /v1/embeddings").
+"""
+
+import base64
+import struct
+from collections.abc import Callable
+from statistics import fmean
+from typing import Any, Final
+
+from langchain_localllm.base.embedding_work import Plan, Vectors
+from langchain_localllm.base.http import UNREADABLE, ServerOptions
+from langchain_localllm.errors import InvalidRequestError, WrongServerError
+from langchain_localllm.runtimes.llamafile.api import ask
+
+Input = str | list[int]
+"""A text, or the tokens of one."""
+Way = Callable[[ServerOptions, list[Input]], Plan[Vectors]]
+_RAW: Final = -1
+"""What llama.cpp's server takes for vectors that are not scaled."""
+_FLOAT: Final = 4
+_NO_VECTORS: Final = (*UNREADABLE, ValueError, struct.error)
+
+
+def openai(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
+    """Many texts to `/v1/embeddings`, whose vectors have length 1."""
+    body: dict[str, Any] = {"input": texts, "encoding_format": "base64"}  # it takes half the time of a list
+    if model := getattr(options, "model", None):
+        body["model"] = model
+    try:
+        answer = yield from ask(options, "POST", "/v1/embeddings", body)
+    except InvalidRequestError as error:
+        if "pooling" in str(error).lower():  # this way wants one vector a text, and the server has one a token
+            raise NoPoolingError from error
+        raise
+    try:
+        return [_numbers(row["embedding"]) for row in sorted(answer["data"], key=lambda row: row["index"])]
+    except _NO_VECTORS:
+        raise _no_vectors(options, "/v1/embeddings") from None
+
+
+def own(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
+    """Many texts to llama.cpp's own `/embedding`, whose vectors are raw; those of tokens are pooled."""
+    answer = yield from ask(options, "POST", "/embedding", {"content": texts, "embd_normalize": _RAW})
+    try:
+        rows = answer["results"] if isinstance(answer, dict) else answer  # an object is a llamafile's of 2024
+        return [_pooled(row["embedding"]) for row in sorted(rows, key=lambda row: row.get("index", 0))]
+    except _NO_VECTORS:
+        raise _no_vectors(options, "/embedding") from None
+
+
+def old(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
+    """One text after the other to `/embedding`, as llamafiles have it that know no lists."""
+    vectors: Vectors = []
+    for text in texts:
+        answer = yield from ask(options, "POST", "/embedding", {"content": text})
+        try:
+            vectors.append(_pooled(answer["embedding"]))
+        except _NO_VECTORS:
+            raise _no_vectors(options, "/embedding") from None
+    return vectors
+
+
+def tokens(options: ServerOptions, text: str) -> Plan[list[int]]:
+    """The text's tokens with those that the model wants at its ends."""
+    answer = yield from ask(options, "POST", "/tokenize", {"content": text, "add_special": True})
+    try:
+        return [int(token) for token in answer["tokens"]]
+    except _NO_VECTORS:
+        raise WrongServerError(f"The server at {options.client.address.url} gives no tokens at /tokenize.") from None
+
+
+class NoPoolingError(Exception):
+    """The server gives one vector a token, since its model names no pooling."""
+
+
+def _numbers(vector: Any) -> list[float]:
+    if isinstance(vector, str):
+        data = base64.b64decode(vector)
+        return list(struct.unpack(f"<{len(data) // _FLOAT}f", data))
+    if not isinstance(vector, list) or (vector and isinstance(vector[0], list)):
+        raise TypeError
+    return vector
+
+
+def _pooled(vector: list[Any]) -> list[float]:
+    """The vector, or the mean of those of its tokens."""
+    rows = vector if isinstance(vector[0], list) else [vector]
+    return rows[0] if len(rows) == 1 else [fmean(column) for column in zip(*rows, strict=True)]
+
+
+def _no_vectors(options: ServerOptions, path: str) -> WrongServerError:
+    return WrongServerError(f"The server at {options.client.address.url} gives no vectors at {path}.")
