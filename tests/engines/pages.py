@@ -6,6 +6,8 @@ A page names models and servers that its reader has. Here the tiny models stand 
 |---|---|
 | a model on Ollama | a real Ollama, by `OLLAMA_HOST`, that has a tiny model under each of `OLLAMA_MODELS` |
 | a file such as `models/llama-3.2-3b.gguf` | a link of that name to a tiny model, in the folder where the page runs |
+| a file such as `models/mmproj-gemma-3.gguf` | a projector of that name with random weights |
+| a file such as `photo.png` | a small picture of that name |
 | a file such as `mixtral.llamafile` | a script of that name that serves a tiny model |
 | `docs/handbook` | a link of that name |
 | `localhost:8080`, and `Llamafile()` which means it | the port of a real llama.cpp server; this text is replaced |
@@ -28,7 +30,7 @@ from typing import Final
 from langchain_localllm import LocalServer
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.runtimes.llamafile import server as server_module
-from tests.engines import ollama
+from tests.engines import images, ollama
 from tests.engines.models import go_template
 
 ROOT: Final = Path(__file__).parents[2]
@@ -38,7 +40,7 @@ SECONDS: Final = 120
 """Longest time for a page."""
 
 _BLOCK: Final = re.compile(r"^```python\n(?P<code>.*?)^```$(?:\n\n```output\n(?P<shown>.*?)^```$)?", re.MULTILINE | re.DOTALL)
-_FILE: Final = re.compile(r"[\"']([\w./-]+\.(?:gguf|llamafile))[\"']")
+_FILE: Final = re.compile(r"[\"']([\w./-]+\.(?:gguf|llamafile|png))[\"']")
 _SETTINGS: Final = {"num_thread": 1, "num_ctx": 1024, "num_predict": 24}  # Ollama breaks off at the 30th of the same token
 _EMBEDDING: Final = ("embed", "bge", "minilm")
 _RUN: Final = """
@@ -140,6 +142,10 @@ def _furnish(folder: Path, code: str) -> None:
             serve = Path(server_module.__file__).with_name("_serve_xllamacpp.py")
             command = f'exec "{sys.executable}" "{serve}" --model "{tiny_chat_model()}" "$@"'
             path.write_text(f"#!/bin/sh\nshift 2 # --server --nobrowser\n{command}\n", encoding="utf-8")
+        elif path.suffix == ".png":
+            path.write_bytes(images.png(200, 30, 30))
+        elif "mmproj" in name:
+            images.projector(path)
         else:
             path.symlink_to(tiny_embedding_model() if any(word in name.lower() for word in _EMBEDDING) else tiny_chat_model())
 
