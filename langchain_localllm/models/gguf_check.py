@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Final
 
 from langchain_localllm.errors import ModelFileError
 
-__all__ = ["GGUFInfo", "Tensor", "check_gguf", "is_llamafile", "look_into_llamafile", "read_header"]
+__all__ = ["GGUFInfo", "Tensor", "check_gguf", "check_projector", "is_llamafile", "look_into_llamafile", "read_header"]
 
 _NEWEST_VERSION: Final = 3
 
