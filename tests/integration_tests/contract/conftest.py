@@ -21,6 +21,13 @@ TEXT: Final[list[Subject]] = [(runtime, "text") for runtime in sorted(RUNTIMES)]
 CHAT: Final[list[Subject]] = [(runtime, "chat") for runtime, kinds in sorted(RUNTIMES.items()) if "chat" in kinds]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # A stream that is left can stop Ollama for ever: https://github.com/ollama/ollama/issues/17131
+    for item in items:
+        if "contract" in item.nodeid and "ollama" in item.name:
+            item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=["CallTimeoutError"]))
+
+
 @pytest.fixture(scope="session")
 def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Engine]]:
     """Starts an engine when it is first asked for, and ends all after the last test."""
@@ -60,8 +67,11 @@ def path(path_name: str) -> Path:
 
 
 @pytest.fixture
-def engine(subject: Subject, engines: Callable[[str], Engine]) -> Engine:
-    return engines(subject[0])
+def engine(request: pytest.FixtureRequest, subject: Subject, engines: Callable[[str], Engine]) -> Engine:
+    found = engines(subject[0])
+    if found.restart and getattr(request.node, "execution_count", 1) > 1:
+        found.restart()
+    return found
 
 
 @pytest.fixture

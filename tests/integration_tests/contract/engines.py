@@ -36,6 +36,8 @@ class Engine:
     """Standard tests that cannot pass, by name, and what the engine lacks."""
     busy: Callable[[], bool] | None = None
     """Asks whether the engine works on an answer, where it can be asked."""
+    restart: Callable[[], object] | None = None
+    """Brings an engine back that hangs by a fault of its own; its tests are then tried once more."""
 
 
 @contextmanager
@@ -83,7 +85,7 @@ def ollama_server(model: Path, folder: Path) -> Iterator[Engine]:
     with ollama.serve(folder) as url:
         ollama.create(url, "endless", model, template="{{ .Prompt }}", parameters={"num_ctx": CONTEXT, "num_thread": 1})
         yield Engine(
-            {"base_url": url, "model": "endless"},
+            {"base_url": url, "model": "endless", "timeout": 60},
             {"think": True},
             "thinking",
             counts_tokens=False,
@@ -94,6 +96,7 @@ def ollama_server(model: Path, folder: Path) -> Iterator[Engine]:
                 "test_token_count": "Ollama offers no tokenizer, and the class says so",
             },
             fresh={"keep_alive": 0},  # the runner of 0.9.3 dies of "could not find a kv cache slot" now and then
+            restart=lambda: requests.post(f"{url}/api/generate", json={"model": "endless", "keep_alive": 0}, timeout=60),
         )
         requests.delete(f"{url}/api/delete", json={"model": "endless"}, timeout=60)
 
