@@ -1,8 +1,17 @@
-"""The two tiny models that ship with the package, for demos, tests of your own chains, and work offline."""
+"""The two tiny models that ship with the package, for demos, tests of your own chains, and work offline; and what a model takes.
 
+`fit` tells whether a model runs on this machine. It is loaded when it is first used.
+"""
+
+import importlib
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["tiny_chat_model", "tiny_chat_modelfile", "tiny_embedding_model"]
+if TYPE_CHECKING:
+    from langchain_localllm.models.fitting import Fit as Fit
+    from langchain_localllm.models.fitting import fit as fit
+
+__all__ = ["Fit", "fit", "tiny_chat_model", "tiny_chat_modelfile", "tiny_embedding_model"]
 
 _HERE = Path(__file__).parent
 
@@ -43,3 +52,9 @@ def tiny_embedding_model() -> Path:
         'tiny-embed.gguf'
     """
     return _HERE / "tiny-embed.gguf"
+
+
+def __getattr__(name: str) -> Any:
+    if name in {"Fit", "fit"}:
+        return getattr(importlib.import_module(f"{__name__}.fitting"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

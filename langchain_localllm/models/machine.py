@@ -116,7 +116,7 @@ def memory_bandwidth() -> float:
 
     def copy(number: int) -> None:
         source, target = blocks[number]
-        while time.perf_counter() < end:
+        while not counts[number] or time.perf_counter() < end:
             np.copyto(target, source)
             counts[number] += 2 * _MEASURED
 

@@ -139,8 +139,9 @@ def _from_object(model: Any) -> About:
         return About("its name", _name_of(model))
     status = path.stat()
     about = _from_file(path, status.st_mtime_ns, status.st_size)
-    context = _fields(model).get("n_ctx") or min(about.context or 0, _MOST_CONTEXT) or None
-    return replace(about, context=context)
+    asked = _fields(model).get("n_ctx")
+    context = asked if isinstance(asked, int) and asked else min(about.context or 0, _MOST_CONTEXT)
+    return replace(about, context=context or None)
 
 
 @functools.lru_cache(maxsize=32)

@@ -94,7 +94,7 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
 
     @override
     def about_model(self) -> About:
-        return about_file(self._path, self.n_ctx or None)
+        return about_file(self._path, self.n_ctx if isinstance(self.n_ctx, int) else None)
 
     @override
     def _identifying_file(self) -> Any:

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -55,7 +55,7 @@ class Engine:
         path: The model file.
         model_settings: Fields of `llama_model_params` to set.
         context_settings: Fields of `llama_context_params` to set, without lengths.
-        n_ctx: Tokens of context; `None` chooses, 0 is the model's own.
+        n_ctx: Tokens of context; `None` chooses, "auto" is the most that fits, 0 is the model's own.
         n_parallel: Requests to answer together; `None` chooses.
         lora: Path of an adapter and its scale.
         projector: Path of the projector that turns images into tokens, and fields of `mtmd_context_params` to set.
@@ -78,7 +78,7 @@ class Engine:
         model_settings: Mapping[str, Any],
         context_settings: Mapping[str, Any],
         *,
-        n_ctx: int | None = None,
+        n_ctx: int | Literal["auto"] | None = None,
         n_parallel: int | None = None,
         lora: tuple[str, float] | None = None,
         projector: tuple[Path, Mapping[str, Any]] | None = None,
@@ -89,7 +89,7 @@ class Engine:
         free = free_memory()
         parallel = n_parallel or PARALLEL
         per_token = bytes_per_token(self.model, context_settings.get("type_k"), context_settings.get("type_v"))
-        self.n_ctx = context_length(self.model, n_ctx, per_token, free)
+        self.n_ctx = context_length(self.model, n_ctx, per_token, free, context_settings)
         beside = 1 if model_settings.get("n_gpu_layers") else parallel  # how much a GPU has free is not known
         self.cells = cache_length(self.model, self.n_ctx, beside, per_token, free)
         batch = max(min(context_settings.get("n_batch", 512), self.cells), parallel)

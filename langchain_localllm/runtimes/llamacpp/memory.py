@@ -1,13 +1,19 @@
 """How much memory a context takes, and how large it can be."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
-
-import psutil
+from typing import Any, Final, Literal
 
 from langchain_localllm.errors import InvalidOptionError
+from langchain_localllm.models.architecture import Architecture
+from langchain_localllm.models.fitting import SHARE, largest_context, layers_on_gpu
+from langchain_localllm.models.gguf_check import check_gguf
+from langchain_localllm.models.machine import free_memory, this_machine
+from langchain_localllm.models.memory import Settings, layer_cache
 from langchain_localllm.runtimes.llamacpp.library import lib
 from langchain_localllm.runtimes.llamacpp.model import Model
+
+__all__ = ["bytes_per_token", "cache_length", "context_length", "free_memory", "gpu_layers"]
 
 LARGEST_DEFAULT: Final = 8192
 """Tokens of context where nobody asks for another length, unless the model or the memory sets a smaller limit."""
@@ -17,38 +23,69 @@ _SHARE_FOR_MORE: Final = 0.25
 """The part of it that the cache takes at most for requests that run beside each other."""
 
 
-_BYTES: Final = {0: 4.0, 1: 2.0, 2: 18 / 32, 3: 20 / 32, 6: 22 / 32, 7: 24 / 32, 8: 34 / 32, 20: 18 / 32, 30: 2.0}
-_F16: Final = 1
-
-
-def free_memory() -> int:
-    """Bytes that this process can take, by the system's count and its control group's limit."""
-    free = int(psutil.virtual_memory().available)
-    group = Path("/sys/fs/cgroup")
-    try:
-        return min(free, int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
-    except (OSError, ValueError):  # not Linux, or no limit
-        return free
+_TYPES: Final = {0: "f32", 1: "f16", 2: "q4_0", 3: "q4_1", 6: "q5_0", 7: "q5_1", 8: "q8_0", 20: "iq4_nl", 30: "bf16"}
+"""llama.cpp's numbers for the cache's types."""
+_STEP: Final = 256
+_LEAST: Final = 256
+_SEQUENCES: Final = 32
+_OUTPUTS: Final = 128
 
 
 def bytes_per_token(model: Model, type_k: int | None, type_v: int | None) -> int:
-    """The cache's memory for a token; more than it takes for models whose layers differ."""
-    heads, size = lib.llama_model_n_head(model.pointer), lib.llama_model_n_embd(model.pointer)
-    groups, layers = lib.llama_model_n_head_kv(model.pointer), lib.llama_model_n_layer(model.pointer)
-    head = size // max(heads, 1)
-    prefix = f"{model.info.architecture}.attention"
-    keys = int(model.info.metadata.get(f"{prefix}.key_length", head))
-    values = int(model.info.metadata.get(f"{prefix}.value_length", head))
-    each = keys * _BYTES.get(_F16 if type_k is None else type_k, 2.0) + values * _BYTES.get(_F16 if type_v is None else type_v, 2.0)
-    return max(1, int(layers * groups * each))
+    """The cache's memory for a token, in all layers."""
+    architecture = Architecture(model.info)
+    settings = Settings(_type(type_k), _type(type_v), swa_full=True)
+    return max(1, sum(layer_cache(architecture, layer, _STEP, settings) for layer in architecture.layers) // _STEP)
 
 
-def context_length(model: Model, asked: int | None, per_token: int, free: int) -> int:
-    """Tokens of context: what was asked for, else the smallest of the model's, 8,192 and what fits in memory."""
+def context_length(
+    model: Model, asked: int | Literal["auto"] | None, per_token: int, free: int, settings: Mapping[str, Any] | None = None
+) -> int:
+    """Tokens of context: what was asked for, else the smallest of the model's, 8,192 and what fits in memory.
+
+    Args:
+        model: The model.
+        asked: Tokens; 0 is the model's own, `auto` as much of that as fits, `None` chooses.
+        per_token: Bytes of the cache for a token.
+        free: Bytes that are free.
+        settings: Fields of `llama_context_params` that were asked for.
+    """
     trained = model.trained_context or LARGEST_DEFAULT
+    if asked == "auto":
+        return max(
+            _LEAST,
+            largest_context(model.info, _settings(settings or {}), free * SHARE, weights=lib.llama_model_size(model.pointer)),
+        )
     if asked is None:
-        return max(256, min(trained, LARGEST_DEFAULT, int(free * _SHARE_FOR_ONE) // per_token))
+        return max(_LEAST, min(trained, LARGEST_DEFAULT, int(free * _SHARE_FOR_ONE) // per_token))
     return asked or trained
+
+
+def gpu_layers(path: Path, context: int | Literal["auto"] | None) -> int:
+    """How many layers of a model fit on the GPU with its context; 0 where llama.cpp was not built for one."""
+    if not lib.llama_supports_gpu_offload():
+        return 0
+    info = check_gguf(path)
+    trained = info.context_length or LARGEST_DEFAULT
+    tokens = context if isinstance(context, int) and context else min(trained, LARGEST_DEFAULT)
+    return layers_on_gpu(info, tokens, _settings({}), this_machine().gpu_free)
+
+
+def _settings(asked: Mapping[str, Any]) -> Settings:
+    """What the memory depends on, as the engine makes its context."""
+    return Settings(
+        _type(asked.get("type_k")),
+        _type(asked.get("type_v")),
+        bool(asked.get("flash_attn_type")),
+        asked.get("n_ubatch") or asked.get("n_batch", 512),
+        _SEQUENCES,
+        _OUTPUTS,
+        asked.get("swa_full", True),
+    )
+
+
+def _type(number: int | None) -> str:
+    return _TYPES.get(1 if number is None else number, "f16")
 
 
 def cache_length(model: Model, context: int, parallel: int, per_token: int, free: int) -> int:

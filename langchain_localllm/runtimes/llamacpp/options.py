@@ -128,9 +128,9 @@ class ModelOptions(InProcessOptions):
     model_path: PathText
     """The GGUF file; of a model in several parts, the first one."""
 
-    n_ctx: int | None = Field(default=None, ge=0)
-    """Tokens that a prompt and its answer can have together; 0 is what the model was trained with. Default: the smallest of that,
-    8,192 and what fits into half of the free memory."""
+    n_ctx: Annotated[int, Field(ge=0)] | Literal["auto"] | None = None
+    """Tokens that a prompt and its answer can have together; 0 is what the model was trained with, and `auto` as much of that as
+    fits into the free memory. Default: the smallest of that, 8,192 and what fits into half of the free memory."""
     n_batch: int = Field(default=512, ge=1)
     """Tokens that are computed together at most."""
     n_ubatch: int | None = Field(default=None, ge=1)
@@ -139,8 +139,9 @@ class ModelOptions(InProcessOptions):
     """Threads. Default: one for a file below 100 MB, since more are slower there; else one per physical core."""
     n_threads_batch: int | None = Field(default=None, ge=1)
     """Threads for several tokens at once. Default: `n_threads`."""
-    n_gpu_layers: int | None = Field(default=None, ge=-1)
-    """Layers on the GPU, where llama-cpp-python was built for one; -1 is all. Default: none."""
+    n_gpu_layers: Annotated[int, Field(ge=-1)] | Literal["auto"] | None = None
+    """Layers on the GPU, where llama-cpp-python was built for one; -1 is all, and `auto` as many as fit into its free memory.
+    Default: none."""
     split_mode: int | None = None
     """How to split the model over several GPUs: 0 not at all, 1 by layers, 2 by rows."""
     main_gpu: int | None = None
@@ -214,7 +215,10 @@ class ModelOptions(InProcessOptions):
 
     def _model_settings(self) -> dict[str, Any]:
         settings = {name: value for name in _MODEL if (value := getattr(self, name)) is not None}
-        layers = settings.pop("n_gpu_layers", 0)
+        if (layers := settings.pop("n_gpu_layers", 0)) == "auto":
+            from langchain_localllm.runtimes.llamacpp.memory import gpu_layers
+
+            layers = gpu_layers(self._path, getattr(self, "n_ctx", None))
         mapped = self.use_mmap and not self.lora_path  # an adapter can change weights
         return {**settings, "n_gpu_layers": layers, "load_mode": int(mapped) + 2 * int(self.use_mlock)}
 

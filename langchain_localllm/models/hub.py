@@ -1,0 +1,162 @@
+"""Models on the Hugging Face Hub, or what `HF_ENDPOINT` names: their files, and which one suits this machine."""
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import PurePosixPath
+from typing import Any, Final, TypeVar
+
+from langchain_localllm.errors import (
+    InvalidOptionError,
+    MissingDependencyError,
+    ModelFileError,
+    ModelMissingError,
+    PermissionDeniedError,
+)
+from langchain_localllm.models.gguf_check import GGUFInfo
+from langchain_localllm.models.remote import no_network, remote_header
+from langchain_localllm.models.sources import Source, quantisation_in
+
+__all__ = ["HubFile", "HubModel", "hub_files"]
+
+_PART: Final = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
+_NOT_A_MODEL: Final = ("mmproj", "imatrix")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class HubFile:
+    """A file in a repository.
+
+    Attributes:
+        path: Its path there.
+        size: Bytes.
+        sha256: What its content must hash to; empty where the hub does not tell.
+    """
+
+    path: str
+    size: int
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HubModel:
+    """A model in a repository: one file, or the parts of one.
+
+    Attributes:
+        repository: Owner and name.
+        files: The parts in order.
+    """
+
+    repository: str
+    files: tuple[HubFile, ...]
+
+    @property
+    def quantisation(self) -> str:
+        """Such as `Q4_K_M`; empty where the name does not tell."""
+        return quantisation_in(_PART.sub("", self.files[0].path))
+
+    @property
+    def size(self) -> int:
+        """Bytes of all parts."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def name(self) -> str:
+        """The first part's file name."""
+        return PurePosixPath(self.files[0].path).name
+
+    def header(self) -> GGUFInfo:
+        """What its header says, without downloading the file."""
+        from huggingface_hub import hf_hub_url
+        from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # documented, but not marked as exported
+
+        return remote_header(hf_hub_url(self.repository, self.files[0].path, endpoint=endpoint()), build_hf_headers())[0]
+
+
+def endpoint() -> str:
+    """The hub's address."""
+    from huggingface_hub import constants
+
+    return constants.ENDPOINT
+
+
+def hub_files(source: Source) -> list[HubModel]:
+    """The models of a repository, the smallest first; where a choice is named, only those that it means.
+
+    Raises:
+        ModelMissingError: There is no such repository, or nothing in it is meant; the message names what is there.
+        PermissionDeniedError: Its owner wants people to ask first.
+        ConnectionFailedError: The hub cannot be reached.
+        MissingDependencyError: huggingface_hub is not installed.
+    """
+    info = ask(source.name, lambda hub: hub.HfApi(endpoint=endpoint()).model_info(source.name, files_metadata=True))
+    files = [_file(sibling) for sibling in info.siblings or [] if _is_model(sibling.rfilename)]
+    models = sorted(_models(source.name, files), key=lambda model: model.size)
+    if not models:
+        raise ModelMissingError(f"hf:{source.name} has no GGUF file. Look for a repository with GGUF in its name.")
+    if not source.choice:
+        return models
+    chosen = [model for model in models if _is_meant(model, source.choice)]
+    if not chosen:
+        there = list(dict.fromkeys(model.quantisation or model.name for model in models))
+        near = get_close_matches(source.choice.upper(), there, 1, 0.5)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise ModelMissingError(f"hf:{source.name} has no {source.choice}.{hint} There are {', '.join(there)}.")
+    return chosen
+
+
+def ask(what: str, question: Callable[[Any], Result]) -> Result:
+    """Ask the hub, and tell its faults as errors of this package."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    try:
+        import huggingface_hub
+        from huggingface_hub import errors
+    except ImportError:
+        raise MissingDependencyError('The Hugging Face Hub needs a package: pip install "langchain-localllm[cli]"') from None
+    try:
+        return question(huggingface_hub)
+    except errors.GatedRepoError:
+        raise PermissionDeniedError(
+            f"hf:{what} is open to those only who accepted its terms: do that on its page, and `hf auth login`."
+        ) from None
+    except (errors.RepositoryNotFoundError, errors.HFValidationError):
+        raise ModelMissingError(f"The hub has no repository {what}, or it is private. Check the spelling.") from None
+    except errors.EntryNotFoundError as error:
+        raise ModelMissingError(f"hf:{what}: {str(error).splitlines()[0]}") from None
+    except errors.HfHubHTTPError as error:
+        status = getattr(error.response, "status_code", "no answer")
+        raise ModelFileError(f"The hub could not give {what} (HTTP {status}). Try again later.") from None
+    except Exception as error:  # the HTTP library beneath, which differs between its versions
+        if isinstance(error, InvalidOptionError) or not type(error).__module__.startswith(
+            ("httpx", "requests", "huggingface_hub", "urllib3")
+        ):
+            raise
+        raise no_network(endpoint(), error) from None
+
+
+def _file(sibling: Any) -> HubFile:
+    lfs = sibling.lfs or {}
+    sha256 = lfs.get("sha256", "") if isinstance(lfs, dict) else lfs.sha256
+    return HubFile(sibling.rfilename, sibling.size or 0, sha256 or "")
+
+
+def _is_model(path: str) -> bool:
+    """Whether a file is one, and its path stays where it is put."""
+    name = PurePosixPath(path)
+    safe = not name.is_absolute() and ".." not in name.parts and "\\" not in path and ":" not in path and "\0" not in path
+    return safe and name.suffix == ".gguf" and not any(word in name.name.lower() for word in _NOT_A_MODEL)
+
+
+def _models(repository: str, files: list[HubFile]) -> list[HubModel]:
+    groups: dict[str, list[HubFile]] = {}
+    for file in sorted(files, key=lambda file: file.path):
+        groups.setdefault(_PART.sub("", file.path), []).append(file)
+    return [HubModel(repository, tuple(parts)) for parts in groups.values()]
+
+
+def _is_meant(model: HubModel, choice: str) -> bool:
+    paths = {file.path for file in model.files} | {PurePosixPath(file.path).name for file in model.files}
+    return choice in paths or choice.upper() == model.quantisation
