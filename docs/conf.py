@@ -1,5 +1,7 @@
 """Sphinx builds the docs with this: `make docs`."""
 
+import re
+
 project = "langchain-localllm"
 author = "The langchain-localllm developers"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
@@ -11,8 +13,11 @@ nb_execution_mode = "off"
 suppress_warnings = ["myst.xref_missing"]
 
 
-def _fences_to_literal_blocks(_app: object, _what: str, _name: str, _obj: object, _options: object, lines: list[str]) -> None:
-    """Docstrings are Markdown where they hold blocks; autodoc reads reStructuredText."""
+_CODE = re.compile(r"(?<![`:])`([^`]+)`(?![`_])")
+
+
+def _markdown_to_rst(_app: object, _what: str, _name: str, _obj: object, _options: object, lines: list[str]) -> None:
+    """Docstrings are Markdown in their blocks and `code`; autodoc reads reStructuredText."""
     inside = False
     for index, line in enumerate(lines):
         if line.startswith("```"):
@@ -22,9 +27,9 @@ def _fences_to_literal_blocks(_app: object, _what: str, _name: str, _obj: object
                 lines[index] += "\n"
         elif inside:
             lines[index] = f"    {line}"
-    lines[:] = "\n".join(lines).split("\n")
+    lines[:] = _CODE.sub(r"``\1``", "\n".join(lines)).split("\n")
 
 
 def setup(app: object) -> None:
     """Sphinx calls this."""
-    app.connect("autodoc-process-docstring", _fences_to_literal_blocks)  # type: ignore[attr-defined]  # Sphinx is not installed where this is checked
+    app.connect("autodoc-process-docstring", _markdown_to_rst)  # type: ignore[attr-defined]  # Sphinx is not installed where this is checked
