@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from langchain_core.language_models import LangSmithParams
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from typing_extensions import override
 
 from langchain_localllm.base.about import About, about_file
@@ -58,8 +58,11 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
     }
 
     mmproj_path: Annotated[PathText | None, BeforeValidator(_projector_of)] = None
-    """The projector of a model that sees images, as a GGUF file; it often has `mmproj` in its name. Another spelling: `mmproj`,
-    `clip_model_path`."""
+    """The projector of a model that sees images, as a GGUF file; it often has `mmproj` in its name."""
+    image_min_tokens: int | None = Field(default=None, ge=1)
+    """Tokens that an image takes at least, about, where the projector takes images of any size. Default: the projector's."""
+    image_max_tokens: int | None = Field(default=None, ge=1)
+    """Tokens that an image takes at most, about, likewise; fewer are faster, and show less."""
 
     @property
     @override
@@ -69,19 +72,16 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
     @override
     def loading_key(self) -> Hashable:
         key = super().loading_key()
-        return (key, str(self._projector_file)) if self.mmproj_path else key
-
-    @property
-    def _projector_file(self) -> Path:
-        return Path(self.mmproj_path or "").expanduser().absolute()
+        return (key, repr(self._projector())) if self.mmproj_path else key
 
     @override
     def _projector(self) -> tuple[Path, dict[str, Any]] | None:
         if self.mmproj_path is None:
             return None
-        path = self._projector_file
+        path = Path(self.mmproj_path).expanduser().absolute()
         threads = self.n_threads_batch or self.n_threads or (default_threads(path) if path.is_file() else 1)
-        return path, {"n_threads": threads, "use_gpu": bool(self.n_gpu_layers)}
+        sizes = {name: size for name in ("image_min_tokens", "image_max_tokens") if (size := getattr(self, name)) is not None}
+        return path, {"n_threads": threads, "use_gpu": bool(self.n_gpu_layers), **sizes}
 
     @property
     @override

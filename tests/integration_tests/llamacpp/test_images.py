@@ -235,6 +235,16 @@ def test_tokens_are_counted_where_they_share_positions(each: ChatLlamaCpp) -> No
     assert again["input_token_details"]["cache_read"] == usage["input_tokens"] - 1
 
 
+def test_an_images_tokens_can_be_bounded(folder: Path) -> None:
+    model, mmproj = with_mrope(tiny_chat_model(), folder / "bounded.gguf"), projector(folder / "any-size.gguf", kind=QWEN)
+    counts = []
+    for least, most in ((None, 20), (None, None), (90, 100)):
+        with ChatLlamaCpp(model_path=model, mmproj_path=mmproj, n_ctx=256, image_min_tokens=least, image_max_tokens=most) as chat:
+            counts.append(chat.get_num_tokens_from_messages(ask(WIDE)) - chat.get_num_tokens_from_messages(ask()))
+    few, default, many = counts
+    assert few < 30 < default < 90 <= many < 110
+
+
 def test_a_known_image_is_not_read_again_and_another_is(chat: ChatLlamaCpp, looked: list[Any]) -> None:
     pictures = [png(9, number, 9) for number in (0, 0, 120)]
     for number, messages in enumerate([ask(pictures[0]), ask(pictures[1]), ask(pictures[1], text="Why?"), ask(pictures[2])]):
