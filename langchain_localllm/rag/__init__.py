@@ -1,16 +1,20 @@
-"""Questions about your own documents: load, split, index, retrieve, answer.
+"""Questions about your own documents: load, split, index, retrieve, answer with citations.
 
-Each step is a function on plain LangChain objects, so any of them can be replaced:
+`LocalRAG` is all of it in one object:
 
 ```python
 from langchain_localllm import ChatLlamafile, LlamafileEmbeddings
-from langchain_localllm.rag import answer_chain, build_index, load_documents, split_documents
+from langchain_localllm.rag import LocalRAG
 
-chunks = split_documents(load_documents(["notes/"]))
-index = build_index(chunks, LlamafileEmbeddings(base_url="http://127.0.0.1:8081"))
-chain = answer_chain(index.as_retriever(search_kwargs={"k": 3}), ChatLlamafile(base_url="http://127.0.0.1:8080"))
-print(chain.invoke({"question": "Who is the warden?"})["answer"])
+rag = LocalRAG(
+    ChatLlamafile(base_url="http://127.0.0.1:8080"), LlamafileEmbeddings(base_url="http://127.0.0.1:8081"), ".localllm"
+)
+rag.index("notes/")
+print(rag.ask("Who is the warden?").answer)
 ```
+
+Each step is also a function on plain LangChain objects, so any of them can be replaced: `load_documents`, `split_documents`,
+`build_index`, `answer_chain`.
 """
 
 from typing import TYPE_CHECKING
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
     from langchain_localllm.rag.chain import NO_ANSWER as NO_ANSWER
     from langchain_localllm.rag.chain import answer_chain as answer_chain
     from langchain_localllm.rag.chain import answer_prompt as answer_prompt
+    from langchain_localllm.rag.cite import Citation as Citation
+    from langchain_localllm.rag.cite import Rejected as Rejected
     from langchain_localllm.rag.cite import cited_passages as cited_passages
     from langchain_localllm.rag.cite import format_passages as format_passages
     from langchain_localllm.rag.defaults import CHUNK_SIZE as CHUNK_SIZE
@@ -29,19 +35,35 @@ if TYPE_CHECKING:
     from langchain_localllm.rag.index import build_index as build_index
     from langchain_localllm.rag.load import load_documents as load_documents
     from langchain_localllm.rag.load import load_file as load_file
+    from langchain_localllm.rag.local_rag import Answer as Answer
+    from langchain_localllm.rag.local_rag import LocalRAG as LocalRAG
+    from langchain_localllm.rag.retrieve import HybridRetriever as HybridRetriever
     from langchain_localllm.rag.split import split_documents as split_documents
+    from langchain_localllm.rag.sqlite_vectors import SQLiteVectors as SQLiteVectors
+    from langchain_localllm.rag.store import Store as Store
+    from langchain_localllm.rag.update import Progress as Progress
+    from langchain_localllm.rag.update import Report as Report
 
 __getattr__, __dir__, __all__ = lazy_exports(  # `localllm --help` must not wait for langchain-core
     __name__,
     {
+        "Answer": "langchain_localllm.rag.local_rag",
         "CHUNK_SIZE": "langchain_localllm.rag.defaults",
+        "Citation": "langchain_localllm.rag.cite",
+        "HybridRetriever": "langchain_localllm.rag.retrieve",
+        "LocalRAG": "langchain_localllm.rag.local_rag",
         "NO_ANSWER": "langchain_localllm.rag.chain",
         "PASSAGES": "langchain_localllm.rag.defaults",
+        "Progress": "langchain_localllm.rag.update",
+        "Rejected": "langchain_localllm.rag.cite",
+        "Report": "langchain_localllm.rag.update",
+        "SQLiteVectors": "langchain_localllm.rag.sqlite_vectors",
+        "Store": "langchain_localllm.rag.store",
         "answer_chain": "langchain_localllm.rag.chain",
         "answer_prompt": "langchain_localllm.rag.chain",
         "build_index": "langchain_localllm.rag.index",
-        "find_files": "langchain_localllm.rag.find",
         "cited_passages": "langchain_localllm.rag.cite",
+        "find_files": "langchain_localllm.rag.find",
         "format_passages": "langchain_localllm.rag.cite",
         "load_documents": "langchain_localllm.rag.load",
         "load_file": "langchain_localllm.rag.load",

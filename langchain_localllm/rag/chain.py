@@ -1,21 +1,25 @@
-"""The chain from a question to an answer: retrieve, put the passages in a prompt, call the model."""
+"""The chain from a question to an answer: retrieve, put the passages in a prompt, call the model, check what it cites."""
 
-from operator import itemgetter
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Final
 
 from langchain_core.documents import Document
-from langchain_core.language_models import BaseChatModel
 from langchain_core.output_parsers import StrOutputParser
-from langchain_core.prompts import BasePromptTemplate, ChatPromptTemplate, PromptTemplate
-from langchain_core.runnables import Runnable, RunnableBranch, RunnableLambda, RunnablePassthrough
+from langchain_core.prompts import BasePromptTemplate
+from langchain_core.runnables import Runnable, RunnableBranch, RunnableGenerator, RunnableLambda, RunnablePassthrough
+from langchain_core.runnables.utils import AddableDict
 
-from langchain_localllm.rag.cite import format_passages
+from langchain_localllm.prompts.conditions import Condition
+from langchain_localllm.prompts.library import CITED_ANSWER, COPIED_ANSWER
+from langchain_localllm.prompts.look import look
+from langchain_localllm.rag.budget import fit
+from langchain_localllm.rag.cite import CitationReader, format_passages
 
-NO_ANSWER = "The passages do not tell."
+NO_ANSWER: Final = "The passages do not tell."
 """What the model is asked to say when the passages hold no answer."""
 
-_INSTRUCTION = f"Answer the question with a sentence from the passages and its number. If they do not tell, say: {NO_ANSWER}"
-_QUESTION = "{passages}\n\nQuestion: {question}"
+is_tiny: Final = Condition("is_tiny", lambda llm: "tiny-chat" in look(llm).name, looks=True)
+"""Whether it is the tiny chat model of this package, which copies sentences and does not rewrite questions."""
 
 
 def answer_chain(
@@ -29,40 +33,82 @@ def answer_chain(
         prompt: A template over `passages` (one text, its sentences numbered) and `question`. Default: `answer_prompt(llm)`.
 
     Returns:
-        A Runnable from `{"question": ...}` to `{"question": ..., "context": [Document, ...], "answer": str}`. Its
-        `stream` and `astream` give the question first, then the passages, then the answer piece by piece. Without any
-        passage the model is not called and the answer is `NO_ANSWER`. `cited_passages` finds the passages whose sentences an
-        answer names by their numbers, as in "[2] The boat is blue."
+        A Runnable from `{"question": ...}` (and `standalone_question`, where the question is part of a conversation, and `search`,
+        where another text is to be retrieved by) to a dict of
+
+        - `question`, and `standalone_question`, which the model was asked;
+        - `context`: the passages that the model was given, as Documents;
+        - `left_out`: those that did not fit into its context;
+        - `answer`: the text, without numbers that stand for nothing;
+        - `citations`: a `Citation` for each number in it that the passages hold;
+        - `rejected`: a `Rejected` for each that they do not.
+
+        Its `stream` and `astream` give these in this order, the answer piece by piece and each citation as soon as it is checked.
+        Without any passage the model is not called and the answer is `NO_ANSWER`.
 
     Example:
         >>> from langchain_core.language_models import FakeListChatModel
-        >>> retriever = RunnableLambda(lambda question: [Document("The boat is blue.")])
-        >>> chain = answer_chain(retriever, FakeListChatModel(responses=["Blue."]))
-        >>> chain.invoke({"question": "What colour is the boat?"})["answer"]
-        'Blue.'
+        >>> retriever = RunnableLambda(lambda question: [Document("The boat is blue.", metadata={"source": "a.txt"})])
+        >>> chain = answer_chain(retriever, FakeListChatModel(responses=["The boat is blue [1]."]))
+        >>> found = chain.invoke({"question": "What colour is the boat?"})
+        >>> found["answer"], found["citations"][0].source
+        ('The boat is blue [1].', 'a.txt')
     """
-    fill = RunnableLambda(_prompt_values)
-    answer = fill | (prompt or answer_prompt(llm)) | llm | StrOutputParser()
-    return RunnablePassthrough.assign(context=itemgetter("question") | retriever).assign(
-        answer=RunnableBranch((lambda found: not found["context"], lambda _: NO_ANSWER), answer)
-    )
+    chosen = prompt or answer_prompt(llm)
+
+    def budget(found: dict[str, Any]) -> dict[str, Any]:
+        alone = found.get("standalone_question") or found["question"]
+        kept, left_out = fit(found["found"], alone, llm, chosen)
+        return {"question": found["question"], "standalone_question": alone, "context": kept, "left_out": left_out}
+
+    answer = RunnableLambda(_prompt_values) | chosen | llm | StrOutputParser()
+    refusing = RunnableBranch((lambda found: not found["context"], lambda _: NO_ANSWER), answer)
+    retrieve = RunnablePassthrough.assign(found=RunnableLambda(_search) | retriever) | RunnableLambda(budget)
+    return retrieve | RunnablePassthrough.assign(answer=refusing) | RunnableGenerator(_cited, _acited)
 
 
 def answer_prompt(llm: Runnable[Any, Any]) -> BasePromptTemplate[Any]:
-    """The prompt over `passages` and `question` that fits a model: messages for a chat model, else one text."""
-    if _is_chat_model(llm):
-        return ChatPromptTemplate.from_messages([("system", _INSTRUCTION), ("human", _QUESTION)])
-    return PromptTemplate.from_template(f"{_INSTRUCTION}\n\n{_QUESTION}\nAnswer:")
+    """The prompt over `passages` and `question` that fits a model: messages for a chat model, else a text in its own format."""
+    return (COPIED_ANSWER if is_tiny(llm) else CITED_ANSWER).get_prompt(llm)
+
+
+def _search(asked: dict[str, Any]) -> str:
+    return str(asked.get("search") or asked.get("standalone_question") or asked["question"])
 
 
 def _prompt_values(found: dict[str, Any]) -> dict[str, str]:
-    return {"passages": format_passages(found["context"]), "question": found["question"]}
+    return {"passages": format_passages(found["context"]), "question": found["standalone_question"]}
 
 
-def _is_chat_model(llm: Any) -> bool:
-    while not isinstance(llm, BaseChatModel):  # look inside .bind(), .with_retry() and .with_fallbacks()
-        inner = getattr(llm, "bound", None) or getattr(llm, "runnable", None)
-        if inner is None:
-            return False
-        llm = inner
-    return True
+class _Citing:
+    """Puts the citations between the parts of an answer."""
+
+    def __init__(self) -> None:
+        self._reader = CitationReader([])
+
+    def read(self, part: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        if "context" in part:
+            self._reader = CitationReader(part["context"])
+        if rest := {name: value for name, value in part.items() if name != "answer"}:
+            yield AddableDict(rest)
+        for each in self._reader.feed(part["answer"]) if "answer" in part else ():
+            yield AddableDict(each)
+
+    def end(self) -> Iterator[dict[str, Any]]:
+        yield from map(AddableDict, [*self._reader.end(), {"answer": "", "citations": [], "rejected": []}])
+
+
+def _cited(parts: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    citing = _Citing()
+    for part in parts:
+        yield from citing.read(part)
+    yield from citing.end()
+
+
+async def _acited(parts: AsyncIterator[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
+    citing = _Citing()
+    async for part in parts:
+        for each in citing.read(part):
+            yield each
+    for each in citing.end():
+        yield each

@@ -26,8 +26,8 @@ _RANK: Final = 60
 class HybridRetriever(BaseRetriever):
     """Passages of an index for a question: the nearest vectors and the best words (BM25), merged by reciprocal rank.
 
-    A passage's metadata gains `score` (of the merging, or of the reranker) and, where its vector was among the nearest, `similarity`
-    (a cosine).
+    A passage's metadata gains `score` (of the merging, or of the reranker) and, where its vector was among the nearest,
+    `similarity` (a cosine).
 
     Example:
         >>> from langchain_core.embeddings import DeterministicFakeEmbedding

@@ -199,6 +199,7 @@ class _Writer:
         self._report = report
         self._on_progress = on_progress
         self._progress = Progress(0, len(files), 0, sum(map(_size, files)), 0)
+        self._within = 0  # bytes of the file that is being read
         self._waiting: list[Announced] = []
         self._ended: list[FileEntry] = []
         self._pool = ThreadPoolExecutor(1, "index")
@@ -207,6 +208,7 @@ class _Writer:
     def add(self, passage: Announced) -> None:
         """Take a passage."""
         self._waiting.append(passage)
+        self._within += len(passage.text.encode())
         self._progress = replace(self._progress, passages=self._progress.passages + 1)
         if len(self._waiting) >= _BATCH:
             self._flush()
@@ -228,6 +230,7 @@ class _Writer:
         """A file is done."""
         now = self._progress
         self._progress = replace(now, files=now.files + 1, bytes=now.bytes + _size(path))
+        self._within = 0
         self._show()
 
     def __enter__(self) -> Self:
@@ -260,7 +263,8 @@ class _Writer:
 
     def _show(self) -> None:
         if self._on_progress:
-            self._on_progress(self._progress)
+            now = self._progress
+            self._on_progress(replace(now, bytes=min(now.bytes + self._within, now.all_bytes)))
 
 
 def _size(path: Path) -> int:

@@ -1,11 +1,13 @@
 """The words of a question and of a passage, as the keyword index wants them."""
 
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
 _EAST_ASIAN: Final = re.compile(r"([\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])")
 """Kana and Chinese characters, which are written without spaces between words."""
+_ENDING: Final = re.compile(r"(?<=\w{3})(?:ies|ied|y|es|e|s|ed|ing)$")
 _WORD: Final = re.compile(r"\w+")
 _LIST: Final = (
     "a about am an and any are as at be been but by can could did do does for from had has have he her his how i if in into is it "
@@ -33,11 +35,23 @@ def any_of(question: str) -> str:
         >>> any_of("Where is the ferry's jetty?")
         '"ferry" OR "jetty"'
     """
-    terms: dict[str, None] = {}
-    for run in _WORD.findall(question.lower()):
+    return " OR ".join(f'"{term}"' for term in dict.fromkeys(_terms(question)))
+
+
+def content_words(text: str) -> set[str]:
+    """The words of a text but the most common ones, without their endings, so that forms of one word are the same.
+
+    Example:
+        >>> sorted(content_words("The ferries leave, and a ferry left."))
+        ['ferr', 'leav', 'left']
+    """
+    return {_ENDING.sub("", term) for term in _terms(text)}
+
+
+def _terms(text: str) -> Iterator[str]:
+    for run in _WORD.findall(text.lower()):
         parts = separated(run).split()
-        if len(parts) == 1 and len(run) > 1 and run not in _COMMON:
-            terms[run] = None
+        if len(parts) == 1 and (len(run) > 1 or not run.isalpha()) and run not in _COMMON:
+            yield run
         elif len(parts) > 1:  # two characters that stand together say more than each alone
-            terms |= {f"{first} {second}": None for first, second in pairwise(parts)}
-    return " OR ".join(f'"{term}"' for term in terms)
+            yield from (f"{first} {second}" for first, second in pairwise(parts))

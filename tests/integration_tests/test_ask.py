@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -59,7 +60,7 @@ def test_answers_come_with_their_source() -> None:
     asked = localllm("ask", HANDBOOK, QUESTION)
     answer, sources = asked.stdout.split("\n\nSources:\n")
     assert ANSWER in answer
-    assert f"{HANDBOOK}/people.md, Who does what" in sources
+    assert f"{os.path.relpath(HANDBOOK)}/people.md, Who does what, line 3" in sources
     assert (asked.returncode, asked.stderr) == (0, "")
 
 
@@ -221,11 +222,23 @@ def test_an_embedding_server_that_makes_no_embeddings(notes: Path, chat_server: 
     check_fault(localllm("ask", notes, QUESTION, "--embedding-model", chat_server.base_url), 1, chat_server.base_url)
 
 
-def test_a_prompt_longer_than_the_context(notes: Path) -> None:
+def test_passages_that_do_not_fit_are_left_out_and_reported(notes: Path) -> None:
     shutil.copy(HANDBOOK / "house.md", notes)
-    with LocalServer(tiny_chat_model(), n_ctx=256) as server:
+    with LocalServer(tiny_chat_model(), n_ctx=384) as server:
         asked = localllm("ask", notes, QUESTION, "--model", server.base_url, "-k", "20")
-    check_fault(asked, 1, "The prompt is too long")
+    assert asked.returncode == 0, asked.stderr
+    assert re.fullmatch(r"localllm: \d+ of \d+ passages do not fit into the model's context and were left out\.\n", asked.stderr)
+
+
+def test_a_context_too_small_for_any_passage(notes: Path) -> None:
+    with LocalServer(tiny_chat_model(), n_ctx=256) as server:
+        asked = localllm("ask", notes, QUESTION, "--model", server.base_url, "--chunk-size", "1000")
+    check_fault(asked, 1, "No passage fits into the model's context of")
+
+
+def test_a_server_elsewhere_is_refused_unless_allowed(notes: Path) -> None:
+    asked = localllm("ask", notes, QUESTION, "--model", "http://192.0.2.1:8080")
+    check_fault(asked, 2, "llm: ChatLlamafile works at http://192.0.2.1:8080", "allow_remote")
 
 
 # --- interrupted ---

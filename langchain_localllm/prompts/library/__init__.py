@@ -19,7 +19,9 @@ from langchain_localllm._lazy import lazy_exports
 if TYPE_CHECKING:
     from langchain_localllm.prompts.library.agents import AGENT_STEP as AGENT_STEP
     from langchain_localllm.prompts.library.agents import CONVERSATION as CONVERSATION
+    from langchain_localllm.prompts.library.questions import CITED_ANSWER as CITED_ANSWER
     from langchain_localllm.prompts.library.questions import CONDENSE_QUESTION as CONDENSE_QUESTION
+    from langchain_localllm.prompts.library.questions import COPIED_ANSWER as COPIED_ANSWER
     from langchain_localllm.prompts.library.questions import QUESTION_ANSWERING as QUESTION_ANSWERING
     from langchain_localllm.prompts.library.questions import QUESTION_COMBINE as QUESTION_COMBINE
     from langchain_localllm.prompts.library.questions import QUESTION_FIRST as QUESTION_FIRST
@@ -43,7 +45,9 @@ if TYPE_CHECKING:
 _BY_MODULE = {
     "agents": ["AGENT_STEP", "CONVERSATION"],
     "questions": [
+        "CITED_ANSWER",
         "CONDENSE_QUESTION",
+        "COPIED_ANSWER",
         "QUESTION_ANSWERING",
         "QUESTION_COMBINE",
         "QUESTION_FIRST",

@@ -12,6 +12,21 @@ QUESTION_ANSWERING: Final = ready(
 )
 """A question over passages: `context` and `question`."""
 
+CITED_ANSWER: Final = ready(
+    "Answer the question briefly, from the numbered sentences alone. After each statement write the number of the sentence that it "
+    "comes from in brackets, such as [1]. If the sentences do not tell, say: The passages do not tell.",
+    "{passages}\n\nQuestion: {question}",
+    "Answer:",
+)
+"""A question over passages whose sentences are numbered, answered with those numbers: `passages` and `question`."""
+
+COPIED_ANSWER: Final = ready(
+    "Answer the question with a sentence from the passages and its number. If they do not tell, say: The passages do not tell.",
+    "{passages}\n\nQuestion: {question}",
+    "Answer:",
+)
+"""The same for models that can copy and not much more, such as the tiny one of this package, which was trained on these words."""
+
 QUESTION_MAP: Final = ready(
     "Copy the sentences of the passage that help to answer the question, word for word. If there are none, say: Nothing.",
     "{context}\n\nQuestion: {question}",

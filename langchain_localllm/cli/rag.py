@@ -1,0 +1,168 @@
+"""`localllm rag`: an index of your files on disk, questions to it, and how good its answers are."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from langchain_localllm.cli.answers import note_problems, show_answer
+from langchain_localllm.cli.app import USAGE
+from langchain_localllm.cli.indexing import index_paths
+from langchain_localllm.cli.serving import check_model, serving
+from langchain_localllm.errors import InvalidOptionError
+from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
+from langchain_localllm.rag.defaults import PASSAGES
+
+if TYPE_CHECKING:
+    from langchain_localllm.rag import LocalRAG
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+_STORE = Path(".localllm")
+
+Store = Annotated[Path, typer.Option("--store", help="The folder of the index.")]
+Model = Annotated[
+    str, typer.Option("--model", help="A GGUF file, a llamafile, or a server's http address. Default: the tiny chat model.")
+]
+EmbeddingModel = Annotated[
+    str, typer.Option("--embedding-model", help="The same for the embeddings. Default: that of the index, else the tiny one.")
+]
+Passages = Annotated[int, typer.Option("--passages", "-k", min=1, help="How many passages the model is given.")]
+Remote = Annotated[bool, typer.Option("--allow-remote", help="Allow servers on other machines.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.callback(invoke_without_command=True)
+def _rag(context: typer.Context) -> None:
+    """Index your files on disk, ask questions about them, and measure the answers."""
+    if context.invoked_subcommand is None:
+        print(context.get_help(), file=sys.stderr)
+        raise typer.Exit(USAGE)
+
+
+@app.command()
+def index(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[PATH]", help="Files and folders. Default: those of earlier times.", show_default=False),
+    ] = None,
+    *,
+    store: Store = _STORE,
+    embedding_model: EmbeddingModel = "",
+    vectors: Annotated[
+        str, typer.Option("--vectors", help="The vector store of a new index: chroma, or sqlite. Default: chroma if installed.")
+    ] = "",
+    chunk_size: Annotated[
+        int | None, typer.Option("--chunk-size", min=1, help="Longest passage of a new index, in bytes of UTF-8. Default: 300.")
+    ] = None,
+    chunk_overlap: Annotated[
+        int | None, typer.Option("--chunk-overlap", min=0, help="Bytes that neighbouring passages may share. Default: 0.")
+    ] = None,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Make the index anew.")] = False,
+    allow_remote: Remote = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring the index up to date with files and folders.
+
+    Files that did not change are skipped, and files that are gone are taken out. A run that was stopped goes on where it was.
+    """
+    options = {"vectors": vectors or None, "chunk_size": chunk_size, "chunk_overlap": chunk_overlap}
+    with _opened(store, "", embedding_model, allow_remote=allow_remote, **options) as rag:
+        report = index_paths(rag, paths or [], rebuild=rebuild)
+        if embedding_model:
+            with rag.store.writing():
+                rag.store.catalogue.write_settings(embedding_source=_source(embedding_model))
+        counts = rag.store.catalogue.counts()
+    note_problems(report.problems)
+    if as_json:
+        print(json.dumps(_fields(report) | {"index": _fields(counts)}, ensure_ascii=False))
+        return
+    done = {"added": report.added, "changed": report.changed, "removed": report.removed, "unchanged": report.unchanged}
+    what = ", ".join(f"{number} {name}" for name, number in done.items() if number) or "nothing"
+    print(f"Files: {what}. The index holds {counts.passages} passages of {counts.files} files.")
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="The question, in quotes.", show_default=False)],
+    *,
+    store: Store = _STORE,
+    model: Model = "",
+    embedding_model: EmbeddingModel = "",
+    passages: Passages = PASSAGES,
+    source: Annotated[
+        list[str] | None, typer.Option("--source", help="Look in this file only; can be given several times.", show_default=False)
+    ] = None,
+    mmr: Annotated[bool, typer.Option("--mmr", help="Prefer passages that differ from each other.")] = False,
+    allow_remote: Remote = False,
+    show_passages: Annotated[bool, typer.Option("--show-passages", help="Print the passages with their sources.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Answer a question from the index, and name the sources.
+
+    Nothing leaves this machine. When nothing in the index has to do with the question, the model is not asked.
+    """
+    if not question.strip():
+        raise InvalidOptionError('The question is empty. Ask something: localllm rag ask "When does the library close?"')
+    question = question.encode(errors="replace").decode()  # a terminal may hand over bytes that are no text
+    wanted = {"source": [Path(each).as_posix() for each in source]} if source else None
+    options: dict[str, Any] = {"k": passages, "filter": wanted, "mmr": mmr}
+    with _opened(store, model or str(tiny_chat_model()), embedding_model, allow_remote=allow_remote, **options) as rag:
+        show_answer(rag, question, as_json=as_json, in_full=show_passages)
+
+
+@app.command()
+def status(*, store: Store = _STORE, as_json: AsJson = False) -> None:
+    """Tell what the index holds, and what it was made with."""
+    from langchain_localllm.rag import Store as Index
+
+    held = Index(store)
+    counts, settings = held.catalogue.counts(), held.catalogue.settings()
+    told = {
+        "store": str(store),
+        **_fields(counts),
+        "paths": settings["roots"],
+        **{name: settings.get(name) for name in ("vectors", "embedding_model", "dimension", "chunk_size", "chunk_overlap")},
+    }
+    held.close()
+    if as_json:
+        print(json.dumps(told, ensure_ascii=False))
+        return
+    for name, value in told.items():
+        shown = ", ".join(value) if isinstance(value, list) else value
+        print(f"{name.replace('_', ' '):<16} {'' if shown is None else shown}")
+
+
+@contextmanager
+def _opened(store: Path, model: str, embedding_model: str, *, allow_remote: bool, **options: Any) -> "Iterator[LocalRAG]":
+    """The index with its models; servers for them run within the block."""
+    from langchain_localllm import ChatLlamafile, LlamafileEmbeddings
+    from langchain_localllm.rag import LocalRAG
+    from langchain_localllm.rag import Store as Index
+    from langchain_localllm.rag.privacy import silence_process
+
+    silence_process()
+    held = Index(store)
+    known = held.setting("embedding_source") if held.exists else None
+    held.close()
+    embedding_source = embedding_model or known or str(tiny_embedding_model())
+    check_model(embedding_source, "--embedding-model")
+    if model:
+        check_model(model, "--model")
+    with ExitStack() as parts:
+        embeddings = LlamafileEmbeddings(base_url=parts.enter_context(serving(embedding_source, embedding=True)))
+        llm = ChatLlamafile(base_url=parts.enter_context(serving(model)), temperature=0) if model else None
+        yield parts.enter_context(LocalRAG(llm, embeddings, store, allow_remote=allow_remote, **options))
+
+
+def _source(model: str) -> str:
+    """A model as later commands find it, from whatever folder they run in."""
+    return model if "://" in model else str(Path(model).expanduser().absolute())
+
+
+def _fields(thing: Any) -> dict[str, Any]:
+    return {name: getattr(thing, name) for name in thing.__dataclass_fields__}

@@ -1,0 +1,280 @@
+"""Questions about your own documents, in one object."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.documents import Document
+from langchain_core.embeddings import Embeddings
+from langchain_core.messages import MessageLikeRepresentation, convert_to_messages, get_buffer_string
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.outputs import LLMResult
+from langchain_core.prompts import BasePromptTemplate
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, RunnablePassthrough
+from langchain_core.runnables.config import merge_configs
+from langchain_core.runnables.utils import AddableDict
+from langchain_core.vectorstores import VectorStore
+from typing_extensions import override
+
+from langchain_localllm.errors import InvalidOptionError
+from langchain_localllm.prompts.library import CONDENSE_QUESTION
+from langchain_localllm.rag.chain import answer_chain, is_tiny
+from langchain_localllm.rag.cite import Citation, Rejected
+from langchain_localllm.rag.defaults import PASSAGES
+from langchain_localllm.rag.privacy import ain_private, in_private, refuse_remote, untraced
+from langchain_localllm.rag.retrieve import HybridRetriever, Reranker
+from langchain_localllm.rag.store import Store
+from langchain_localllm.rag.update import OnProgress, Report, update
+from langchain_localllm.rag.vectors import Filter
+
+Asked = str | dict[str, Any]
+"""A question, or `{"question": ..., "chat_history": [...]}`."""
+History = Sequence[MessageLikeRepresentation]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What `LocalRAG.ask` returns.
+
+    Attributes:
+        question: What was asked.
+        answer: The text.
+        citations: Where its statements come from.
+        passages: The passages that the model was given, best first.
+        left_out: Passages that were found and did not fit into the model's context.
+        rejected: Citations that the passages do not hold.
+        timings: Seconds until the passages were there (`retrieval`), until the first piece of the answer (`first_token`), and in
+            all (`total`).
+        tokens: `prompt` and `completion`, as the engine counts them; empty where the model was not called.
+    """
+
+    question: str
+    answer: str = ""
+    citations: list[Citation] = field(default_factory=list)
+    passages: list[Document] = field(default_factory=list)
+    left_out: list[Document] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    timings: dict[str, float] = field(default_factory=dict)
+    tokens: dict[str, int] = field(default_factory=dict)
+
+
+class LocalRAG(Runnable[Asked, dict[str, Any]]):
+    """Answers from your own documents, with citations, by a model of this machine.
+
+    It is a Runnable: a question, or a dict with `question` and `chat_history`, goes in, and the dict of `answer_chain` comes out,
+    with `timings` and `tokens`. `ask` returns the same as an `Answer`.
+
+    Args:
+        llm: A text or chat model of LangChain. `None` for an index that nobody asks.
+        embeddings: An embedding model of LangChain.
+        folder: The folder of the index, such as `.localllm`. Default: in memory, for trials.
+        vectors: A LangChain `VectorStore`, or `"chroma"` or `"sqlite"`. Default: that of the index; for a new one Chroma where it
+            is installed, else a small one on SQLite.
+        chunk_size: Longest passage in UTF-8 bytes. Default: that of the index, 300 for a new one.
+        chunk_overlap: Bytes that neighbouring passages may share. Default: that of the index, 0 for a new one.
+        k: How many passages the model is given.
+        filter: Metadata that a passage must have; a list stands for any of its values.
+        mmr: Whether passages that differ from each other are preferred.
+        reranker: Takes the question and passages and gives a score for each.
+        min_similarity: The similarity from which a passage matters that shares no word with the question. Default: measured on the
+            index; -1 lets all pass.
+        prompt: A template over `passages` and `question`. Default: one that fits the model.
+        allow_remote: Whether the models and the vector store may be on another machine.
+        trace: Whether runs may be traced by LangSmith, where that is switched on.
+
+    Raises:
+        InvalidOptionError: A model or the vector store is on another machine, and `allow_remote` is not set.
+
+    Example:
+        >>> from langchain_localllm import ChatLlamafile, LlamafileEmbeddings, LocalServer
+        >>> from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
+        >>> with LocalServer(tiny_chat_model()) as chat, LocalServer(tiny_embedding_model(), embedding=True) as embedder:
+        ...     llm = ChatLlamafile(base_url=chat.base_url, temperature=0)
+        ...     rag = LocalRAG(llm, LlamafileEmbeddings(base_url=embedder.base_url))
+        ...     report = rag.index("docs/handbook")
+        ...     found = rag.ask("Who is the warden?")
+        >>> found.citations[0].source
+        'docs/handbook/people.md'
+    """
+
+    def __init__(
+        self,
+        llm: Runnable[Any, Any] | None,
+        embeddings: Embeddings,
+        folder: str | Path | None = None,
+        *,
+        vectors: VectorStore | str | None = None,
+        chunk_size: int | None = None,
+        chunk_overlap: int | None = None,
+        k: int = PASSAGES,
+        filter: Filter | None = None,  # noqa: A002 - the name that LangChain's stores give it
+        mmr: bool = False,
+        reranker: Reranker | None = None,
+        min_similarity: float | None = None,
+        prompt: BasePromptTemplate[Any] | None = None,
+        allow_remote: bool = False,
+        trace: bool = False,
+    ) -> None:
+        if not allow_remote:
+            refuse_remote(llm=llm, embeddings=embeddings, vectors=vectors, reranker=reranker)
+        self.store: Final = Store(folder, embeddings, vectors=vectors, chunk_size=chunk_size, chunk_overlap=chunk_overlap)
+        """The index."""
+        self.retriever: Final = HybridRetriever(
+            store=self.store, k=k, filter=filter, mmr=mmr, reranker=reranker, min_similarity=min_similarity
+        )
+        """Finds passages; it fits wherever LangChain wants a retriever."""
+        self._llm = llm
+        self._prompt = prompt
+        self._trace = trace
+        self._chain: Runnable[dict[str, Any], dict[str, Any]] | None = None
+
+    def index(
+        self, paths: str | Path | Sequence[str | Path] = (), *, rebuild: bool = False, on_progress: OnProgress | None = None
+    ) -> Report:
+        """Bring the index up to date with files and folders; see `rag.update`. Without any, with those of earlier times."""
+        return update(self.store, [paths] if isinstance(paths, str | Path) else paths, rebuild=rebuild, on_progress=on_progress)
+
+    def ask(self, question: str, chat_history: History = ()) -> Answer:
+        """Answer a question.
+
+        Args:
+            question: The question; a follow-up is made to stand alone first.
+            chat_history: The conversation before it, as messages.
+
+        Raises:
+            StoreError: There is no index, or it does not fit the embedding model.
+            ContextLengthError: No passage fits into the model's context.
+        """
+        return _as_answer(self.invoke({"question": question, "chat_history": chat_history}))
+
+    async def aask(self, question: str, chat_history: History = ()) -> Answer:
+        """As `ask`."""
+        return _as_answer(await self.ainvoke({"question": question, "chat_history": chat_history}))
+
+    def close(self) -> None:
+        """Close the files of the index."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def chain(self) -> Runnable[dict[str, Any], dict[str, Any]]:
+        """The chain that answers, from `question` and `chat_history`."""
+        if self._llm is None:
+            raise InvalidOptionError("To ask questions, give LocalRAG a model as `llm`.")
+        if self._chain is None:
+            if is_tiny(self._llm):
+                follow_up = RunnablePassthrough.assign(search=RunnableLambda(_with_question_before))
+            else:
+                follow_up = RunnablePassthrough.assign(standalone_question=_condensing(self._llm))
+            self._chain = follow_up | answer_chain(self.retriever, self._llm, self._prompt)
+        return self._chain
+
+    @override
+    def invoke(self, input: Asked, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+        found: Any = AddableDict()
+        for part in self.stream(input, config, **kwargs):
+            found += part
+        return dict(found)
+
+    @override
+    async def ainvoke(self, input: Asked, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+        found: Any = AddableDict()
+        async for part in self.astream(input, config, **kwargs):
+            found += part
+        return dict(found)
+
+    @override
+    def stream(self, input: Asked, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[dict[str, Any]]:
+        meter = _Meter()
+        values, config = _values(input), self._config(config, meter)
+        parts = self.chain.stream(values, config) if self._trace else in_private(lambda: self.chain.stream(values, config))
+        for part in parts:
+            meter.see(part)
+            yield part
+        yield meter.report()
+
+    @override
+    async def astream(self, input: Asked, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[dict[str, Any]]:
+        meter = _Meter()
+        values, config = _values(input), self._config(config, meter)
+        chain = await asyncio.to_thread(lambda: self.chain)  # the first time, the model's server is asked what it is
+        parts = chain.astream(values, config) if self._trace else ain_private(lambda: chain.astream(values, config))
+        async for part in parts:
+            meter.see(part)
+            yield part
+        yield meter.report()
+
+    def _config(self, config: RunnableConfig | None, meter: "_Meter") -> RunnableConfig:
+        return merge_configs(config if self._trace else untraced(config), {"callbacks": [meter]})
+
+
+class _Meter(BaseCallbackHandler):
+    """Times an answer, and notes what the engine counted for it."""
+
+    run_inline = True
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+        self._timings: dict[str, float] = {}
+        self._tokens: dict[str, int] = {}
+
+    def see(self, part: dict[str, Any]) -> None:
+        for name, key in (("retrieval", "context"), ("first_token", "answer")):
+            if key in part and name not in self._timings:
+                self._timings[name] = self._passed()
+
+    def report(self) -> dict[str, Any]:
+        return AddableDict(timings={**self._timings, "total": self._passed()}, tokens=self._tokens)
+
+    def _passed(self) -> float:
+        return round(time.perf_counter() - self._start, 6)
+
+    @override
+    def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:
+        generation = response.generations[0][0]
+        if usage := getattr(getattr(generation, "message", None), "usage_metadata", None):
+            self._tokens = {"prompt": usage["input_tokens"], "completion": usage["output_tokens"]}
+        elif usage := (generation.generation_info or {}).get("usage"):
+            self._tokens = {"prompt": usage.get("prompt_tokens", 0), "completion": usage.get("completion_tokens", 0)}
+
+
+def _values(asked: Asked) -> dict[str, Any]:
+    values = {"question": asked} if isinstance(asked, str) else dict(asked)
+    question = values.get("question")
+    if not isinstance(question, str) or not question.strip():
+        raise InvalidOptionError('The question is empty. Ask something: a text, or {"question": ..., "chat_history": [...]}.')
+    return {"question": question, "chat_history": convert_to_messages(values.get("chat_history") or [])}
+
+
+def _with_question_before(asked: dict[str, Any]) -> str:
+    """What to search for with a model that does not rewrite questions: this question and the one before."""
+    before = [message.text for message in asked["chat_history"] if message.type == "human"][-1:]
+    return " ".join([*before, asked["question"]])
+
+
+def _condensing(llm: Runnable[Any, Any]) -> Runnable[dict[str, Any], str]:
+    """Make a follow-up question stand alone, by the model; a first question is left as it is."""
+    rewrite = CONDENSE_QUESTION.get_prompt(llm) | llm | StrOutputParser()
+
+    def choose(asked: dict[str, Any]) -> Any:
+        if not asked["chat_history"]:
+            return asked["question"]
+        values = {"chat_history": get_buffer_string(asked["chat_history"]), "question": asked["question"]}
+        return RunnableLambda(lambda _: values) | rewrite | RunnableLambda(lambda text: text.strip() or asked["question"])
+
+    return RunnableLambda(choose)
+
+
+def _as_answer(found: dict[str, Any]) -> Answer:
+    names = ("question", "answer", "citations", "left_out", "rejected", "timings", "tokens")
+    return Answer(passages=found["context"], **{name: found[name] for name in names})

@@ -1,0 +1,128 @@
+"""Nothing leaves the machine: models and stores elsewhere are refused, and no run is traced."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextvars import Context, copy_context
+from typing import Any, Final, TypeVar
+
+from langchain_core.callbacks import BaseCallbackManager
+from langchain_core.embeddings import Embeddings
+from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables.config import ensure_config
+from langchain_core.tracers import LangChainTracer
+from langchain_core.vectorstores import VectorStore
+
+from langchain_localllm.errors import InvalidOptionError
+from langchain_localllm.transport.address import Address
+
+T = TypeVar("T")
+
+_PARTS: Final = (Runnable, Embeddings, VectorStore)
+_DEEP: Final = 6
+_TRACING: Final = ("LANGCHAIN_TRACING_V2", "LANGSMITH_TRACING", "LANGSMITH_TRACING_V2")
+_SILENT: Final = {"HF_HUB_OFFLINE": "1", "ANONYMIZED_TELEMETRY": "False", "DO_NOT_TRACK": "1"}
+
+
+def silence_process() -> None:
+    """Turn tracing, telemetry and downloads off for this whole process; for commands."""
+    for name in _TRACING:
+        os.environ.pop(name, None)
+    os.environ.update(_SILENT)
+
+
+def refuse_remote(**parts: Any) -> None:
+    """Raise when a model, embedding model or vector store, or what is inside it, works on another machine.
+
+    Args:
+        **parts: The objects, by the name that an error gives them.
+
+    Raises:
+        InvalidOptionError: One has an address that is not on this machine, is Ollama's for a model elsewhere, or wants a key of
+            a service and has no address here.
+    """
+    for name, part in parts.items():
+        for inner in _inside(part, _DEEP):
+            if why := _remote(inner):
+                raise InvalidOptionError(
+                    f"{name}: {type(inner).__name__} {why}, and your documents would be sent there. Take one on this machine, or "
+                    "set allow_remote=True."
+                )
+
+
+def _inside(part: Any, deep: int) -> Iterator[Any]:
+    """The object, and the models and stores that it holds: in a binding, a retry, fallbacks, a cache, a sequence."""
+    yield part
+    for value in vars(part).values() if deep and hasattr(part, "__dict__") else ():
+        for each in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(each, _PARTS):
+                yield from _inside(each, deep - 1)
+
+
+def _remote(part: Any) -> str | None:
+    """Why an object works on another machine, or `None` where it does not."""
+    fields = {**(getattr(part, "__dict__", None) or {}), **(getattr(part, "kwargs", None) or {})}
+    if fields.get("allow_remote"):
+        return "may hand its work to a model on another machine (allow_remote)"
+    addresses = [value for value in fields.values() if isinstance(value, str) and value.startswith(("http://", "https://"))]
+    for address in addresses:
+        if not Address.parse(address).is_loopback:
+            return f"works at {Address.parse(address).url}"
+    if not addresses and getattr(part, "lc_secrets", None):  # what wants a key and names no server has one of its maker's
+        return "works at its maker's service"
+    return None
+
+
+def untraced(config: RunnableConfig | None) -> RunnableConfig:
+    """The configuration without tracers that send runs away."""
+    config = ensure_config(config)
+    callbacks = config.get("callbacks")
+    if isinstance(callbacks, BaseCallbackManager):
+        callbacks = callbacks.copy()
+        for handler in [handler for handler in callbacks.handlers if isinstance(handler, LangChainTracer)]:
+            callbacks.remove_handler(handler)
+    elif callbacks:
+        callbacks = [handler for handler in callbacks if not isinstance(handler, LangChainTracer)]
+    return {**config, "callbacks": callbacks}
+
+
+def in_private(begin: Callable[[], Iterator[T]]) -> Iterator[T]:
+    """Iterate over what `begin` returns, with tracing off in there and nowhere else."""
+    context = _private_context()
+    iterator = context.run(begin)
+    try:
+        while (item := context.run(next, iterator, _END)) is not _END:
+            yield item  # type: ignore[misc]  # it is not the end
+    finally:
+        if close := getattr(iterator, "close", None):
+            context.run(close)
+
+
+async def ain_private(begin: Callable[[], AsyncIterator[T]]) -> AsyncIterator[T]:
+    """As `in_private`, for async iterators."""
+    context = _private_context()
+    iterator = context.run(begin)
+
+    async def step() -> Any:
+        return await anext(iterator, _END)
+
+    async def close() -> None:
+        if aclose := getattr(iterator, "aclose", None):
+            await aclose()
+
+    try:
+        while (item := await asyncio.create_task(step(), context=context)) is not _END:
+            yield item
+    finally:
+        await asyncio.create_task(close(), context=context)
+
+
+_END: Final = object()
+
+
+def _private_context() -> Context:
+    from langsmith.run_helpers import tracing_context
+
+    context = copy_context()
+    context.run(tracing_context(enabled=False).__enter__)  # it is never left: the context ends with the run
+    return context
