@@ -17,6 +17,7 @@ from langchain_core.runnables.config import get_config_list
 from langchain_core.tools import BaseTool
 from typing_extensions import override
 
+from langchain_localllm.base.again import attempts
 from langchain_localllm.base.engine import Handle, Piece
 from langchain_localllm.base.json_schema import enforceable
 from langchain_localllm.base.messages import to_openai
@@ -136,7 +137,10 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return generate_from_stream(self._stream(messages, stop, run_manager, **kwargs))
+        for attempt in attempts(self.other_servers, run_manager):
+            with attempt:
+                result = generate_from_stream(self._stream(messages, stop, run_manager, **kwargs))
+        return result
 
     @override
     async def _agenerate(
@@ -146,8 +150,11 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        async with aclosing(self._astream(messages, stop, run_manager, **kwargs)) as chunks:
-            return await agenerate_from_stream(chunks)
+        for attempt in attempts(self.other_servers, run_manager):
+            with attempt:
+                async with aclosing(self._astream(messages, stop, run_manager, **kwargs)) as chunks:
+                    result = await agenerate_from_stream(chunks)
+        return result
 
     @override
     def generate(

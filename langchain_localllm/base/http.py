@@ -1,7 +1,7 @@
 """The options of classes whose engine is a server."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self
@@ -11,8 +11,9 @@ from typing_extensions import override
 
 from langchain_localllm.base.engine import Piece
 from langchain_localllm.base.options import Options
-from langchain_localllm.errors import StreamBrokenError
+from langchain_localllm.errors import InvalidOptionError, StreamBrokenError
 from langchain_localllm.transport.address import Address
+from langchain_localllm.transport.balance import Ask, Servers, T, on_any
 from langchain_localllm.transport.client import Decoder, HttpClient
 from langchain_localllm.transport.lines import LineBuffer
 from langchain_localllm.transport.plan import Patience, Plan
@@ -35,7 +36,7 @@ class ServerOptions(Options):
     CREDENTIALS: ClassVar[tuple[str, ...]] = ("api_key", "headers")
     """Options that one server is told and no other."""
 
-    base_url: str
+    base_url: str | list[str] | tuple[str, ...]
     """The server's address. A user and password in it become an `Authorization` header. A call's own address is asked without this
     object's `api_key` and `headers`, unless the call gives them too."""
     api_key: SecretStr | None = None
@@ -50,24 +51,26 @@ class ServerOptions(Options):
     """Seconds to wait for a server that is still loading its model."""
 
     _clients: dict[Address, HttpClient] = PrivateAttr(default_factory=dict)  # copies share it, and so the connections
+    _fleets: dict[tuple[HttpClient, ...], Servers] = PrivateAttr(default_factory=dict)  # likewise
 
     @model_validator(mode="after")
     def _hide_credentials(self) -> Self:
-        address = Address.parse(self.base_url, self.headers)
-        if (self.base_url, dict(self.headers or {})) != (address.url, dict(address.headers)):
-            self.__dict__.update(base_url=address.url, headers=dict(address.headers))
-        Address.parse(self.base_url, self.sent_headers())  # refuses a key that HTTP cannot carry
+        urls, headers = _without_credentials(self.base_url, self.headers)
+        if (self.base_url, dict(self.headers or {})) != (urls, headers):
+            self.__dict__.update(base_url=urls, headers=headers)
+        self._addresses()  # refuses a key that HTTP cannot carry
         return self
 
     @override
     def with_options(self, options: Mapping[str, Any]) -> Self:
-        url = options.get("base_url")
-        if not isinstance(url, str):
+        urls = options.get("base_url")
+        if not isinstance(urls, (str, list, tuple)):
             return super().with_options(options)
-        elsewhere = Address.parse(url).url != self.base_url
+        known = set(_each(self.base_url))
+        elsewhere = any(Address.parse(url).url not in known for url in _each(urls))
         dropped = dict.fromkeys(self.CREDENTIALS) if elsewhere else {}
         others = {name: value for name, value in options.items() if name != "base_url"}
-        return super().with_options({**dropped, **others, "base_url": url})  # last, since credentials in it go before others
+        return super().with_options({**dropped, **others, "base_url": urls})  # last, since credentials in it go before others
 
     def sent_headers(self) -> dict[str, str]:
         """The headers that every request carries; they may hold secrets."""
@@ -76,13 +79,42 @@ class ServerOptions(Options):
             headers["Authorization"] = f"Bearer {self.api_key.get_secret_value()}"
         return headers
 
+    def _addresses(self) -> list[Address]:
+        headers = self.sent_headers()
+        return [Address.parse(url, headers) for url in _each(self.base_url)]
+
     @property
     def client(self) -> HttpClient:
-        """The connections to the server. Objects made from this one by `bind` or per-call options share them."""
-        address = Address.parse(self.base_url, self.sent_headers())
+        """The connections to the server, or to the first of several. Objects made by `bind` or per-call options share them."""
+        return self._client_of(self._addresses()[0])
+
+    def _client_of(self, address: Address) -> HttpClient:
         if (client := self._clients.get(address)) is None:
             client = self._clients.setdefault(address, HttpClient(address, self.START_HINT))
         return client
+
+    def on_server(self, ask: Ask[T], *, streamed: bool = False) -> Plan[T]:
+        """What to do to ask the server; of several the least busy one, and another where that one fails.
+
+        Args:
+            ask: Makes the plan for a server's client.
+            streamed: Whether the result is a reply whose body is still to be read.
+        """
+        if isinstance(self.base_url, str):
+            return ask(self.client, self.patience)
+        clients = tuple(map(self._client_of, self._addresses()))
+        if (servers := self._fleets.get(clients)) is None:
+            servers = self._fleets.setdefault(clients, Servers(clients))
+        return on_any(servers, self._identify, ask, self.patience, streamed=streamed)
+
+    def _identify(self, client: HttpClient) -> Plan[str | None]:
+        """Ask a server which model it runs; a runtime that takes several addresses says how."""
+        raise NotImplementedError
+
+    @property
+    def other_servers(self) -> int:
+        """How many servers could give an answer that one of them broke off."""
+        return len(_each(self.base_url)) - 1
 
     @property
     def patience(self) -> Patience:
@@ -110,6 +142,26 @@ class ServerOptions(Options):
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.aclose()
+
+
+def _each(urls: str | Sequence[str]) -> Sequence[str]:
+    return (urls,) if isinstance(urls, str) else urls
+
+
+def _without_credentials(urls: str | Sequence[str], headers: dict[str, str] | None) -> tuple[str | tuple[str, ...], dict[str, str]]:
+    """The address or addresses as they are shown, and the headers with what was hidden in a single one."""
+    if isinstance(urls, str):
+        address = Address.parse(urls, headers)
+        return address.url, dict(address.headers)
+    addresses = [Address.parse(url) for url in urls]
+    if not addresses or any(address.headers for address in addresses):
+        raise InvalidOptionError(
+            "Give `api_key` or `headers` for several addresses, not a user and password in one of them."
+            if addresses
+            else "`base_url` is an empty list. Give the address of a server."
+        )
+    distinct = dict.fromkeys(address.url for address in addresses)
+    return tuple(distinct), dict(Address.parse(urls[0], headers).headers)
 
 
 class AnswerDecoder(ABC):

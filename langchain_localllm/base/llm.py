@@ -17,6 +17,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ContextThreadPoolExecutor
 from typing_extensions import override
 
+from langchain_localllm.base.again import attempts
 from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.options import SamplingOptions, caching
 from langchain_localllm.base.results import combined, joined, text_chunk
@@ -176,7 +177,9 @@ class LocalLLM(SamplingOptions, BaseLLM):
 
         def work(prompt: str, run: CallbackManagerForLLMRun | None) -> LLMResult:
             try:
-                result = joined(_unless(failures, self._stream(prompt, stop, run)))
+                for attempt in attempts(self.other_servers, run):
+                    with attempt:
+                        result = joined(_unless(failures, self._stream(prompt, stop, run)))
             except BaseException as error:
                 failures.append(error)
                 if run:
@@ -207,8 +210,10 @@ class LocalLLM(SamplingOptions, BaseLLM):
 
         async def work(prompt: str, run: AsyncCallbackManagerForLLMRun | None) -> LLMResult:
             try:
-                async with places, aclosing(self._astream(prompt, stop, run)) as chunks:
-                    result = joined([chunk async for chunk in chunks])
+                for attempt in attempts(self.other_servers, run):
+                    with attempt:
+                        async with places, aclosing(self._astream(prompt, stop, run)) as chunks:
+                            result = joined([chunk async for chunk in chunks])
             except BaseException as error:
                 if run:
                     await run.on_llm_error(error, response=LLMResult(generations=[]))

@@ -165,6 +165,11 @@ class SamplingOptions(Options):
             raise InvalidOptionError(f"`stop` is a list of texts: stop=[{stop!r}].")
         return list(dict.fromkeys([*(self.stop or ()), *(_no_empty_stop(stop) or ())]))
 
+    @property
+    def other_servers(self) -> int:
+        """How many other servers could give an answer that one broke off; engines that are no servers have none."""
+        return 0
+
     def identified(self) -> Self:
         """This object with its model named, for the cache key, where only the engine knows the name."""
         return self

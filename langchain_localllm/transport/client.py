@@ -5,6 +5,7 @@ import contextlib
 import functools
 import json
 import os
+import socket
 import time
 import urllib.request
 import weakref
@@ -19,7 +20,7 @@ import requests
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, ModelCallError
 from langchain_localllm.transport.address import Address
 from langchain_localllm.transport.faults import CONNECTION_FAULTS, connection_error
-from langchain_localllm.transport.plan import Pause, Plan, Read, Send, Step
+from langchain_localllm.transport.plan import First, Pause, Plan, Read, Send, Step
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -43,7 +44,12 @@ class Decoder(Protocol[Item]):
 
 
 class HttpClient:
-    """A connection pool to one server, for threads and event loops. Nothing is opened before the first request."""
+    """A connection pool to one server, for threads and event loops. Nothing is opened before the first request.
+
+    Attributes:
+        address: The server.
+        heard: Set whenever something of an answer has come; whoever watches the server takes it back.
+    """
 
     def __init__(self, address: Address, hint: str) -> None:
         """Keep the address.
@@ -53,16 +59,18 @@ class HttpClient:
             hint: What an error tells to do when no server is there.
         """
         self.address = address
+        self.heard = False
         self._hint = hint
         self._session: requests.Session | None = None
         self._pid = 0
         self._loops: dict[asyncio.AbstractEventLoop, _LoopPool] = {}
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
     def __reduce__(self) -> tuple[type["HttpClient"], tuple[Address, str]]:
         return HttpClient, (self.address, self._hint)  # a copy in another process opens connections of its own
 
     def run(self, plan: Plan[T]) -> T:
-        """Carry out a plan."""
+        """Carry out a plan, on this server where its steps name none."""
         try:
             step = next(plan)
             while True:
@@ -74,6 +82,8 @@ class HttpClient:
                     step = plan.send(result)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]  # StopIteration is not generic
+        finally:
+            plan.close()  # one that was interrupted gives back what it holds
 
     async def arun(self, plan: Plan[T]) -> T:
         """Carry out a plan without blocking the event loop."""
@@ -88,28 +98,38 @@ class HttpClient:
                     step = plan.send(result)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]  # StopIteration is not generic
+        finally:
+            plan.close()  # one that was interrupted gives back what it holds
 
     def stream(self, opening: Plan[Any], decoder: Decoder[Item]) -> Generator[Item]:
         """The items of an answer while they arrive. Closing the iterator closes the connection, which ends the server's work."""
         reply = self.run(opening)
+        client = reply.client
         try:
-            with self._faults_mapped(answering=True):
-                while data := reply.read():
+            with reply.answering():
+                data = reply.first or reply.read()
+                while data:
+                    client.heard = True
                     yield from decoder.feed(data)
-            yield from decoder.end()
+                    data = reply.read()
+                yield from decoder.end()
         finally:
             reply.close()  # an answer read to its end has given its connection back by now
 
     async def astream(self, opening: Plan[Any], decoder: Decoder[Item]) -> AsyncGenerator[Item]:
         """As `stream`, without blocking the event loop."""
         reply = await self.arun(opening)
+        client = reply.client
         try:
-            with self._faults_mapped(answering=True):
-                while data := await reply.read():
+            with reply.answering():
+                data = reply.first or await reply.read()
+                while data:
+                    client.heard = True
                     for item in decoder.feed(data):
                         yield item
-            for item in decoder.end():
-                yield item
+                    data = await reply.read()
+                for item in decoder.end():
+                    yield item
         finally:
             reply.close()
 
@@ -126,30 +146,47 @@ class HttpClient:
         if pool is not None:
             await pool.life.aclose()
 
+    def cut(self) -> None:
+        """Cut all connections, from any thread: who waits for an answer gets an error now."""
+        for sock in list(self._sockets):
+            with contextlib.suppress(OSError):  # closed already
+                sock.shutdown(socket.SHUT_RDWR)
+
     def _do(self, step: Step) -> Any:
         match step:
             case Send():
-                with self._faults_mapped(answering=False):
-                    return self._send(step)
+                client: HttpClient = step.client or self
+                with client.faults_mapped(answering=False):
+                    return client._send(step)
             case Read(reply):
-                with self._faults_mapped(answering=True):
+                with reply.answering(), contextlib.closing(reply):
                     return reply.read_all()
+            case First(reply):
+                with reply.answering(), _closed_by_error(reply):
+                    reply.first = reply.read()
             case Pause(seconds):
-                return time.sleep(seconds)
+                time.sleep(seconds)
+        return None
 
     async def _ado(self, step: Step) -> Any:
         match step:
             case Send():
-                with self._faults_mapped(answering=False):
-                    return await self._asend(step)
+                client: HttpClient = step.client or self
+                with client.faults_mapped(answering=False):
+                    return await client._asend(step)
             case Read(reply):
-                with self._faults_mapped(answering=True):
+                with reply.answering(), contextlib.closing(reply):
                     return await reply.read_all()
+            case First(reply):
+                with reply.answering(), _closed_by_error(reply):
+                    reply.first = await reply.read()
             case Pause(seconds):
-                return await asyncio.sleep(seconds)
+                await asyncio.sleep(seconds)
+        return None
 
     @contextlib.contextmanager
-    def _faults_mapped(self, *, answering: bool) -> Iterator[None]:
+    def faults_mapped(self, *, answering: bool) -> Iterator[None]:
+        """Turn faults of the connection into our errors."""
         try:
             yield
         except ModelCallError:  # some of ours are OSErrors too
@@ -171,7 +208,7 @@ class HttpClient:
             stream=True,
             allow_redirects=False,
         )
-        return _SyncReply(response)
+        return _SyncReply(self, response)
 
     def _new_session(self) -> requests.Session:
         session = requests.Session()
@@ -179,7 +216,7 @@ class HttpClient:
         session.auth = _unchanged
         session.headers.update(_HEADERS)
         session.headers.update(dict(self.address.headers))
-        adapter = requests.adapters.HTTPAdapter(pool_maxsize=_POOL_SIZE)
+        adapter = _Adapter(self._sockets)
         session.mount("http://", adapter)
         session.mount("https://", adapter)
         return session
@@ -200,7 +237,7 @@ class HttpClient:
             )
         finally:
             session.detach()  # it costs little, and one that is kept complains when its event loop was never shut down
-        return _AsyncReply(response)
+        return _AsyncReply(self, response)
 
     async def _new_pool(self, loop: asyncio.AbstractEventLoop) -> "_LoopPool":
         for other in [known for known in self._loops if known.is_closed()]:
@@ -220,7 +257,7 @@ class _Connector(aiohttp.TCPConnector):
 async def _pool_life(owner: "weakref.ref[HttpClient]") -> AsyncGenerator[_Connector]:
     """Connections that end with their event loop: a loop closes the async generators that are still open."""
     loop = asyncio.get_running_loop()
-    connector = _Connector(limit=0)
+    connector = _Connector(limit=0, socket_factory=_socket_for(owner))
     try:
         yield connector
     finally:
@@ -268,9 +305,87 @@ def _json(body: dict[str, Any] | None) -> bytes | None:
         raise InvalidOptionError(f"The request cannot be written as JSON: {error}.") from None
 
 
-class _SyncReply:
-    def __init__(self, response: requests.Response) -> None:
+@contextlib.contextmanager
+def _closed_by_error(reply: "OpenReply") -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        reply.close()
+        raise
+
+
+class _Adapter(requests.adapters.HTTPAdapter):
+    """Notes the sockets that it opens."""
+
+    def __init__(self, sockets: "weakref.WeakSet[socket.socket]") -> None:
+        super().__init__(pool_maxsize=_POOL_SIZE)
+        kinds = self.poolmanager.pool_classes_by_scheme
+        self.poolmanager.pool_classes_by_scheme = {scheme: _noting(kind, sockets) for scheme, kind in kinds.items()}
+
+
+def _noting(kind: Any, sockets: "weakref.WeakSet[socket.socket]") -> Any:
+    """The class of urllib3's pools, with connections that note their socket."""
+
+    class Connection(kind.ConnectionCls):  # type: ignore[misc]  # which one, urllib3 knows
+        def connect(self) -> None:
+            super().connect()
+            sockets.add(self.sock)
+
+    return type(kind.__name__, (kind,), {"ConnectionCls": Connection})
+
+
+def _socket_for(owner: "weakref.ref[HttpClient]") -> Callable[[Any], socket.socket]:
+    """How aiohttp opens a socket, and the client notes it."""
+
+    def opened(info: Any) -> socket.socket:
+        sock = socket.socket(*info[:3])
+        if (client := owner()) is not None:
+            client._sockets.add(sock)  # noqa: SLF001 - it is of this file
+        return sock
+
+    return opened
+
+
+class OpenReply:
+    """The head of an answer, whose body is still to be read or closed.
+
+    Attributes:
+        client: The client of the server that answers.
+        first: The body's first bytes, where they were waited for.
+        held: Told once how the reply ended: the error, or `None`.
+    """
+
+    client: "HttpClient"
+    status: int
+    first: bytes = b""
+    held: Callable[[Exception | None], None] | None = None
+
+    def ended(self, error: Exception | None = None) -> None:
+        """Tell whoever keeps count."""
+        held, self.held = self.held, None
+        if held is not None:
+            held(error)
+
+    def close(self) -> None:
+        """Close it; what was not read is lost."""
+        self.ended()
+
+    @contextlib.contextmanager
+    def answering(self) -> Iterator[None]:
+        """While the body is read: faults of the connection become our errors."""
+        try:
+            with self.client.faults_mapped(answering=True):
+                yield
+        except ModelCallError as error:
+            self.ended(error)
+            raise
+
+
+class _SyncReply(OpenReply):
+    def __init__(self, client: HttpClient, response: requests.Response) -> None:
+        self.client = client
         self.status = response.status_code
+        self.content_type = response.headers.get("Content-Type", "")
         self._response = response
         raw = response.raw
         # Both hand out what has arrived; the first, which only reads chunks, takes half the time of the second for each.
@@ -282,11 +397,18 @@ class _SyncReply:
 
     def close(self) -> None:
         self._response.close()
+        super().close()
 
 
-class _AsyncReply:
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+class _AsyncReply(OpenReply):
+    def __init__(self, client: HttpClient, response: aiohttp.ClientResponse) -> None:
+        self.client = client
         self.status = response.status
+        self.content_type = response.headers.get("Content-Type", "")
         self.read = response.content.readany
         self.read_all = response.read
-        self.close = response.close
+        self._response = response
+
+    def close(self) -> None:
+        self._response.close()
+        super().close()

@@ -5,7 +5,7 @@ waiting and the reading of answers are written once for sync and async code.
 """
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
 
 from langchain_localllm.errors import ConnectionFailedError, ModelCallError, ModelLoadingError, WrongServerError
@@ -27,12 +27,14 @@ class Send:
         path: Path below the server's base URL, with a leading slash.
         body: What is sent as JSON, or `None`.
         timeout: Seconds of silence from the server after which the call fails; `None` waits for ever.
+        client: The client of the server that it goes to; `None` is the one that runs the plan.
     """
 
     method: str
     path: str
     body: dict[str, Any] | None = None
     timeout: float | None = None
+    client: Any = field(default=None, compare=False, repr=False)
 
 
 class Reply(Protocol):
@@ -51,13 +53,20 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class First:
+    """Wait for the first bytes of a reply's body; whoever reads the reply gets them first."""
+
+    reply: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """Wait."""
 
     seconds: float
 
 
-Step = Send | Read | Pause
+Step = Send | Read | First | Pause
 Plan = Generator[Step, Any, T]
 ErrorReader = Callable[[int, Any], ModelCallError]
 """Takes a status and a body (parsed JSON, or text), gives the error."""

@@ -60,14 +60,14 @@ NO_PATH = {"error": "Unexpected endpoint or method. (GET /props)"}
 )
 def test_a_server_that_speaks_only_openais_api_is_asked_in_its_way(status: int, deltas: list[dict[str, Any]]) -> None:
     def script(request: Request) -> Answer:
-        return as_json(NO_PATH, status) if request.path == "/props" else events(*deltas, reason="stop")
+        return as_json(NO_PATH, status) if request.path == "/props?model=m" else events(*deltas, reason="stop")
 
     with ScriptedServer(script) as server:
         chat = ChatLlamafile(base_url=server.base_url, model="m").bind_tools([paint, light], tool_choice="any")
         for _ in range(2):
             assert chat.invoke("Hello!").tool_calls[0]["args"] == {"colour": "red"}
         chat.invoke("Hello!", max_tokens=7)  # through a copy
-        assert [request.path for request in server.requests].count("/props") == 1
+        assert [request.path for request in server.requests].count("/props?model=m") == 1
         assert server.requests[-1].body["tool_choice"] == "required"
         assert "response_format" not in server.requests[-1].body
 

@@ -9,7 +9,7 @@ from langchain_localllm import ChatLlamafile, ChatOllama, Llamafile, Ollama
 from langchain_localllm.base.engine import Finish, Handle, Piece
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.reading import ReadHandle
-from langchain_localllm.runtimes.llamafile.facts import ServerFacts
+from langchain_localllm.runtimes.llamafile.facts import Known, ServerFacts
 from langchain_localllm.runtimes.ollama.options import ModelFacts
 from langchain_localllm.transport.plan import Send
 
@@ -51,13 +51,13 @@ class FakeText(Llamafile):
         return FakeHandle()
 
 
-class _AnyServer(dict[str, ServerFacts]):
+class _AnyServer(dict[Any, ServerFacts]):
     """Knows of every address that the server there speaks OpenAI's API only."""
 
     def __contains__(self, _: object) -> bool:
         return True
 
-    def __missing__(self, _: str) -> ServerFacts:
+    def __missing__(self, _: object) -> ServerFacts:
         return ServerFacts(llama_cpp=False)
 
 
@@ -65,7 +65,7 @@ class FakeChat(ChatLlamafile):
     """A chat class; `asked` holds what was sent, of its copies too."""
 
     _asked: list[Send] = PrivateAttr(default_factory=list)
-    _facts: dict[str, ServerFacts] = PrivateAttr(default_factory=_AnyServer)
+    _facts: Known = PrivateAttr(default_factory=_AnyServer)
 
     @property
     def asked(self) -> list[Send]:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langchain_localllm import errors
+from langchain_localllm.transport import client
 from langchain_localllm.transport.address import Address
 from langchain_localllm.transport.client import HttpClient
 from langchain_localllm.transport.faults import connection_error, status_error
@@ -314,9 +315,13 @@ def test_a_status_has_its_error(status: int, kind: type[Exception]) -> None:
 # --- an answer is closed, however it ends ---
 
 
-class OpenReply:
+CLIENT = HttpClient(Address.parse("http://host"), "Start it.")
+
+
+class OpenReply(client.OpenReply):
     """An answer of two lines, or one that breaks; it notes that it was closed."""
 
+    client = CLIENT
     status = 200
 
     def __init__(self, *parts: bytes | Exception) -> None:
@@ -355,7 +360,6 @@ def opened(reply: OpenReply) -> Plan[OpenReply]:
     yield  # it takes no step
 
 
-CLIENT = HttpClient(Address.parse("http://host"), "Start it.")
 ENDS: dict[str, tuple[tuple[bytes | Exception, ...], type[Exception] | None]] = {
     "whole": ((b"a", b"b"), None),
     "unreadable": ((b"a", b"bad"), errors.StreamBrokenError),
@@ -401,10 +405,10 @@ async def test_an_answer_that_is_left_is_closed() -> None:
 
 
 def test_a_client_can_be_pickled_when_it_was_used() -> None:
-    client = HttpClient(Address.parse("http://host", {"X": "y"}), "Start it.")
-    client._session = client._new_session()
-    copied = pickle.loads(pickle.dumps(client))  # noqa: S301 - our own bytes
-    assert (copied.address, copied._hint, copied._session) == (client.address, "Start it.", None)
+    used = HttpClient(Address.parse("http://host", {"X": "y"}), "Start it.")
+    used._session = used._new_session()
+    copied = pickle.loads(pickle.dumps(used))  # noqa: S301 - our own bytes
+    assert (copied.address, copied._hint, copied._session) == (used.address, "Start it.", None)
 
 
 def test_closing_what_was_never_opened_is_no_error() -> None:

@@ -6,9 +6,10 @@ from typing import Any, Final
 from langchain_localllm.base.about import About, takes_tools
 from langchain_localllm.base.http import UNREADABLE
 from langchain_localllm.errors import WrongServerError
-from langchain_localllm.runtimes.llamafile.api import ErrorReader, model_name
+from langchain_localllm.runtimes.llamafile.api import ask, model_name
+from langchain_localllm.runtimes.llamafile.facts import props_path
 from langchain_localllm.runtimes.llamafile.options import LlamafileOptions
-from langchain_localllm.transport.plan import Patience, Plan, Send, fetch_json
+from langchain_localllm.transport.plan import Plan
 
 _SECONDS: Final = 10.0
 """Silence after which the question is given up."""
@@ -20,7 +21,7 @@ def about(options: LlamafileOptions) -> Plan[About]:
     Where the template writes the token that begins a prompt, a second request asks whether the server does so too.
     """
     try:
-        props = yield from _ask(options, "GET", "/props")
+        props = yield from _ask(options, "GET", props_path(options.model))
         template, bos, eos = (str(props.get(name) or "") for name in ("chat_template", "bos_token", "eos_token"))
         adds_bos = (yield from _adds_bos(options)) if bos and ("bos_token" in template or bos in template) else True
         context = (props.get("default_generation_settings") or {}).get("n_ctx")
@@ -49,5 +50,5 @@ def _adds_bos(options: LlamafileOptions) -> Plan[bool]:
 
 
 def _ask(options: LlamafileOptions, method: str, path: str, payload: dict[str, Any] | None = None) -> Plan[Any]:
-    send = Send(method, path, payload, min(options.timeout or _SECONDS, _SECONDS))
-    return fetch_json(send, Patience(0, options.wait_until_ready), ErrorReader(options.client.address.url))
+    limited = options.with_options({"timeout": min(options.timeout or _SECONDS, _SECONDS), "max_retries": 0})
+    return ask(limited, method, path, payload)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from pydantic import PrivateAttr
 from typing_extensions import override
 
 from langchain_localllm.base.chat import LocalChatModel
@@ -13,7 +12,7 @@ from langchain_localllm.base.reading import ReadHandle, reader
 from langchain_localllm.base.tools import call_schema
 from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.runtimes.llamafile.api import ChatDecoder, ErrorReader, open_stream, tokenize
-from langchain_localllm.runtimes.llamafile.facts import ServerFacts, server_facts
+from langchain_localllm.runtimes.llamafile.facts import server_facts
 from langchain_localllm.runtimes.llamafile.options import LlamafileOptions
 from langchain_localllm.transport.plan import Plan
 
@@ -32,8 +31,6 @@ class ChatLlamafile(LlamafileOptions, LocalChatModel):
         >>> answer.response_metadata["finish_reason"]
         'stop'
     """
-
-    _facts: dict[str, ServerFacts] = PrivateAttr(default_factory=dict)  # by address; copies share it
 
     @property
     @override
@@ -55,11 +52,12 @@ class ChatLlamafile(LlamafileOptions, LocalChatModel):
             payload |= {"logprobs": True, "top_logprobs": probs}
         if "tools" in payload:
             payload["tools"] = enforceable(payload["tools"])
-        decoder = ChatDecoder(ErrorReader(self.client.address.url))
-        handle = HttpHandle(self.client, self._opening(payload), decoder)
+        client = self.client
+        read_error = ErrorReader(client.address.url)
+        handle = HttpHandle(client, self._opening(payload, read_error), ChatDecoder(read_error))
         return ReadHandle(handle, reader(request.get("tools", ()), request.get("tool_choice")))
 
-    def _opening(self, payload: dict[str, Any]) -> Plan[Any]:
+    def _opening(self, payload: dict[str, Any], read_error: ErrorReader) -> Plan[Any]:
         """Send the request, in the way of the server where that matters: which server it is, is asked only then."""
         forced, images = payload.get("tool_choice") == "required", _hold_images(payload["messages"])
         if forced or images:
@@ -71,7 +69,7 @@ class ChatLlamafile(LlamafileOptions, LocalChatModel):
             if forced and facts.llama_cpp:  # it lets text come before a call that is required, and text without end is no call
                 form = {"type": "json_schema", "json_schema": {"name": "call", "schema": call_schema(payload["tools"])}}
                 payload = {**payload, "tool_choice": "none", "response_format": form}
-        return (yield from open_stream(self, "/v1/chat/completions", payload))
+        return (yield from open_stream(self, "/v1/chat/completions", payload, read_error))
 
     @override
     def get_token_ids(self, text: str) -> list[int]:

@@ -12,14 +12,14 @@ from langchain_localllm.base.embedding_work import Plan, Vectors, shortened
 from langchain_localllm.base.embeddings import NO_POOLING
 from langchain_localllm.errors import ContextLengthError, WrongServerError
 from langchain_localllm.runtimes.llamafile.api import name_if_told
-from langchain_localllm.runtimes.llamafile.options import DEFAULT_URL
+from langchain_localllm.runtimes.llamafile.options import ManyServers
 from langchain_localllm.runtimes.llamafile.vectors import Input, NoPoolingError, Way, old, openai, own, tokens
 
 _WAYS: Final[Mapping[bool, tuple[Way, ...]]] = {True: (openai, own, old), False: (own, old, openai)}
 """How to ask, the best first, for vectors of length 1 and for raw ones."""
 
 
-class LlamafileEmbeddings(ServedEmbeddings):
+class LlamafileEmbeddings(ManyServers, ServedEmbeddings):
     """Embeddings by a llamafile, or by any server that offers `/v1/embeddings` or llama.cpp's `/embedding`.
 
     The server must be started for embeddings: `--embedding`, or `LocalServer(path, embedding=True)`. A model that wants prefixes
@@ -40,12 +40,7 @@ class LlamafileEmbeddings(ServedEmbeddings):
         "`langchain_localllm.LocalServer('model.gguf', embedding=True)`, and give its address as `base_url`."
     )
 
-    base_url: str = DEFAULT_URL
-    """The server's address."""
-    model: str | None = None
-    """The model's name, for servers that offer several."""
-
-    _told: dict[str, str | None] = PrivateAttr(default_factory=dict)  # the model's name by address; copies share it
+    _told: dict[Any, str | None] = PrivateAttr(default_factory=dict)  # the model's name by address; copies share it
     _found: dict[Any, Way] = PrivateAttr(default_factory=dict)  # how to ask, likewise
 
     @override

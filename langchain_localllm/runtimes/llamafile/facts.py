@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from langchain_localllm.base.http import ServerOptions
-from langchain_localllm.errors import InvalidRequestError, WrongServerError
-from langchain_localllm.runtimes.llamafile.api import ErrorReader
-from langchain_localllm.transport.plan import Plan, Send, fetch_json
+from langchain_localllm.errors import InvalidRequestError, ModelMissingError, WrongServerError
+from langchain_localllm.runtimes.llamafile.api import ask
+from langchain_localllm.transport.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,22 +17,34 @@ class ServerFacts:
     Attributes:
         llama_cpp: Whether it speaks llama.cpp's own API beside OpenAI's.
         sees: Whether its model takes images; `None` where it does not tell.
+        model: The first model that it offers, where that was asked.
     """
 
     llama_cpp: bool
     sees: bool | None = None
+    model: str | None = None
 
 
-def server_facts(options: ServerOptions, known: dict[str, ServerFacts]) -> Plan[ServerFacts]:
-    """What the server is; asked for once, and kept by address in `known`."""
-    url = options.client.address.url
-    if url not in known:
+Known = dict[tuple[Any, str | None], ServerFacts]
+"""What servers told, by address and model."""
+
+
+def server_facts(options: ServerOptions, known: Known) -> Plan[ServerFacts]:
+    """What the server is; asked for once, and kept in `known`."""
+    model: str | None = getattr(options, "model", None)
+    place = options.base_url, model
+    if place not in known:
         try:
-            props = yield from fetch_json(Send("GET", "/props", None, options.timeout), options.patience, ErrorReader(url))
-        except (WrongServerError, InvalidRequestError):  # there is no such path
+            props = yield from ask(options, "GET", props_path(model))
+        except (WrongServerError, InvalidRequestError, ModelMissingError):  # there is no such path
             props = None
-        known[url] = _facts_of(props)
-    return known[url]
+        known[place] = _facts_of(props)
+    return known[place]
+
+
+def props_path(model: str | None) -> str:
+    """Where llama.cpp's server tells of its model; its router, and llama-swap, want the name."""
+    return f"/props?model={quote(model, safe='')}" if model else "/props"
 
 
 def _facts_of(props: Any) -> ServerFacts:

@@ -1,19 +1,23 @@
 """The text LLM on llama.cpp's server."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from dataclasses import replace
+from typing import Any, ClassVar
 
 from typing_extensions import override
 
 from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.llm import LocalLLM
-from langchain_localllm.runtimes.llamafile.api import CompletionDecoder, ErrorReader, open_stream, tokenize
-from langchain_localllm.runtimes.llamafile.options import LlamafileOptions
+from langchain_localllm.errors import WrongServerError
+from langchain_localllm.runtimes.llamafile.api import CompletionDecoder, ErrorReader, name_if_told, open_stream, tokenize
+from langchain_localllm.runtimes.llamafile.facts import server_facts
+from langchain_localllm.runtimes.llamafile.options import LlamafileOptions, as_openai
+from langchain_localllm.transport.plan import Plan
 
 
 class Llamafile(LlamafileOptions, LocalLLM):
-    """A text LLM on a llamafile, or on any server that speaks llama.cpp's API.
+    """A text LLM on a llamafile, on llama.cpp's server, or on any other that speaks OpenAI's API: LM Studio, vLLM, ...
 
     The prompt reaches the model as it is, without a chat template; `ChatLlamafile` applies the model's own.
 
@@ -39,9 +43,26 @@ class Llamafile(LlamafileOptions, LocalLLM):
 
     @override
     def open_answer(self, prompt: str, stop: list[str]) -> Handle:
+        client = self.client
+        read_error = ErrorReader(client.address.url)
         payload = {**self.payload(), "prompt": prompt, "stop": stop}
-        opening = open_stream(self, "/completion", payload)
-        return HttpHandle(self.client, opening, CompletionDecoder(ErrorReader(self.client.address.url)))
+        return HttpHandle(client, self._opening(payload, read_error), CompletionDecoder(read_error))
+
+    def _opening(self, payload: dict[str, Any], read_error: ErrorReader) -> Plan[Any]:
+        """Send the request to llama.cpp's own path, or where there is none to OpenAI's; what the server is, is asked once."""
+        place = self.base_url, self.model
+        facts = self._facts.get(place)
+        if facts is None or facts.llama_cpp:
+            try:
+                return (yield from open_stream(self, "/completion", payload, read_error))
+            except WrongServerError:
+                name = yield from name_if_told(self)
+                facts = yield from server_facts(self, self._facts)
+                if name is None or facts.llama_cpp:
+                    raise
+                self._facts[place] = facts = replace(facts, model=name)
+        named = {"model": facts.model, **payload}
+        return (yield from open_stream(self, "/v1/completions", as_openai(named), read_error))
 
     @override
     def get_token_ids(self, text: str) -> list[int]:

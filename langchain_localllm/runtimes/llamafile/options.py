@@ -6,11 +6,15 @@ Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server ("POST /c
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
+from typing_extensions import override
 
 from langchain_localllm.base.http import CONNECTION_OPTIONS, ServerOptions
 from langchain_localllm.base.options import SamplingOptions
-from langchain_localllm.runtimes.llamafile.api import name_if_told
+from langchain_localllm.runtimes.llamafile.api import model_at, name_if_told
+from langchain_localllm.runtimes.llamafile.facts import Known
+from langchain_localllm.transport.client import HttpClient
+from langchain_localllm.transport.plan import Plan
 
 DEFAULT_URL: Final = "http://localhost:8080"
 Sampler = Literal[
@@ -19,7 +23,20 @@ Sampler = Literal[
 _NOT_SENT: Final = CONNECTION_OPTIONS | {"base_url", "stop"}
 
 
-class LlamafileOptions(ServerOptions, SamplingOptions):
+class ManyServers(ServerOptions):
+    """A server, or several with the same model."""
+
+    base_url: str | list[str] | tuple[str, ...] = DEFAULT_URL
+    """The server's address, or a list of those of several that run the same model: the least busy one is asked."""
+    model: str | None = None
+    """The model's name, for servers that offer several. A server with one model finds it by itself."""
+
+    @override
+    def _identify(self, client: HttpClient) -> Plan[str | None]:
+        return model_at(client, self.patience, self.model)
+
+
+class LlamafileOptions(ManyServers, SamplingOptions):
     """What the text and the chat class share."""
 
     START_HINT: ClassVar[str] = (
@@ -31,11 +48,6 @@ class LlamafileOptions(ServerOptions, SamplingOptions):
         "tfs_z": "llama.cpp took tail-free sampling out. Use `min_p` or `typical_p`.",
     }
     NOT_IN_KEY: ClassVar[frozenset[str]] = CONNECTION_OPTIONS | {"cache_prompt", "id_slot", "stop"}
-
-    base_url: str = DEFAULT_URL
-    """The server's address."""
-    model: str | None = None
-    """The model's name, for servers that offer several. A server with one model finds it by itself."""
 
     min_p: float | None = Field(default=None, ge=0, le=1)
     """Drop tokens less probable than this share of the most probable one."""
@@ -96,6 +108,8 @@ class LlamafileOptions(ServerOptions, SamplingOptions):
     lora: list[dict[str, Any]] | None = None
     """LoRA adapters of the server and their scales: `[{"id": 0, "scale": 0.5}]`."""
 
+    _facts: Known = PrivateAttr(default_factory=dict)  # copies share it
+
     def payload(self) -> dict[str, Any]:
         """The options that are set, as the server wants them."""
         chosen = self.chosen(_NOT_SENT)
@@ -110,3 +124,11 @@ class LlamafileOptions(ServerOptions, SamplingOptions):
     async def aidentified(self) -> Self:
         """As `identified`, without blocking the event loop."""
         return self if self.model else self.with_options({"model": await self.client.arun(name_if_told(self))})
+
+
+def as_openai(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """A completion's payload under the names of OpenAI's API, with the server's own beside them."""
+    renamed = {{"n_predict": "max_tokens", "n_probs": "logprobs"}.get(name, name): value for name, value in payload.items()}
+    if schema := renamed.pop("json_schema", None):
+        renamed["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+    return {**renamed, "stream_options": {"include_usage": True}}
