@@ -6,6 +6,8 @@ from typing import Final
 
 import gguf
 import numpy as np
+from gguf import GGMLQuantizationType
+from gguf.quants import quantize
 
 _BLOCK: Final = 32
 """Weights that share a scale in Q8_0: an fp16 scale and 32 signed bytes."""
@@ -55,18 +57,18 @@ def text(count: int, first: int = 0) -> str:
     return "".join(f" {word((first * 101 + number * 7) % 3_000)}" for number in range(count))
 
 
-def random_model(size: Size, folder: Path) -> Path:
-    """The path of a model of this size in the folder; written there unless it is there already."""
-    path = folder / f"random-{size.name}.gguf"
+def random_model(size: Size, folder: Path, kind: GGMLQuantizationType = GGMLQuantizationType.Q8_0) -> Path:
+    """The path of a model of this size and type of weights in the folder; written there unless it is there already."""
+    path = folder / f"random-{size.name}{'' if kind == GGMLQuantizationType.Q8_0 else f'-{kind.name}'}.gguf"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".part")
-        _write(size, unfinished)
+        _write(size, unfinished, kind)
         unfinished.rename(path)
     return path
 
 
-def _write(size: Size, path: Path) -> None:
+def _write(size: Size, path: Path, kind: GGMLQuantizationType) -> None:
     writer = gguf.GGUFWriter(path, "llama")
     head = size.width // size.heads
     writer.add_context_length(8192)
@@ -80,19 +82,19 @@ def _write(size: Size, path: Path) -> None:
     _add_vocabulary(writer, size.words)
     random = np.random.default_rng(1)
     tokens = len(_SPECIAL) + 256 + size.words
-    _add_matrix(writer, random, "token_embd.weight", tokens, size.width)
+    _add_matrix(writer, random, kind, "token_embd.weight", (tokens, size.width))
     _add_vector(writer, "output_norm.weight", size.width)
     for layer in range(size.layers):
         name = f"blk.{layer}."
         _add_vector(writer, f"{name}attn_norm.weight", size.width)
         _add_vector(writer, f"{name}ffn_norm.weight", size.width)
-        _add_matrix(writer, random, f"{name}attn_q.weight", size.width, size.width)
-        _add_matrix(writer, random, f"{name}attn_k.weight", size.groups * head, size.width)
-        _add_matrix(writer, random, f"{name}attn_v.weight", size.groups * head, size.width)
-        _add_matrix(writer, random, f"{name}attn_output.weight", size.width, size.width)
-        _add_matrix(writer, random, f"{name}ffn_gate.weight", size.hidden, size.width)
-        _add_matrix(writer, random, f"{name}ffn_up.weight", size.hidden, size.width)
-        _add_matrix(writer, random, f"{name}ffn_down.weight", size.width, size.hidden)
+        _add_matrix(writer, random, kind, f"{name}attn_q.weight", (size.width, size.width))
+        _add_matrix(writer, random, kind, f"{name}attn_k.weight", (size.groups * head, size.width))
+        _add_matrix(writer, random, kind, f"{name}attn_v.weight", (size.groups * head, size.width))
+        _add_matrix(writer, random, kind, f"{name}attn_output.weight", (size.width, size.width))
+        _add_matrix(writer, random, kind, f"{name}ffn_gate.weight", (size.hidden, size.width))
+        _add_matrix(writer, random, kind, f"{name}ffn_up.weight", (size.hidden, size.width))
+        _add_matrix(writer, random, kind, f"{name}ffn_down.weight", (size.width, size.hidden))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -120,11 +122,19 @@ def _byte_names() -> list[str]:
     return [names[byte] for byte in range(256)]
 
 
-def _add_matrix(writer: gguf.GGUFWriter, random: np.random.Generator, name: str, rows: int, columns: int) -> None:
+def _add_matrix(
+    writer: gguf.GGUFWriter, random: np.random.Generator, kind: GGMLQuantizationType, name: str, shape: tuple[int, int]
+) -> None:
+    rows, columns = shape
+    if kind != GGMLQuantizationType.Q8_0:
+        weights = random.standard_normal(shape, np.float32) / np.float32(columns**0.5)
+        writer.add_tensor(name, quantize(weights, kind), raw_dtype=kind)
+        return
+    # Q8_0 is written as blocks at once: that is much faster, and benchmarks use it for large models.
     blocks = np.empty((rows, columns // _BLOCK, 2 + _BLOCK), np.uint8)
     blocks[:, :, :2] = np.frombuffer(np.float16(1 / 73 / columns**0.5).tobytes(), np.uint8)  # variance 1 / columns
     blocks[:, :, 2:] = random.integers(-127, 128, (rows, columns // _BLOCK, _BLOCK), np.int8).view(np.uint8)
-    writer.add_tensor(name, blocks.reshape(rows, -1), raw_dtype=gguf.GGMLQuantizationType.Q8_0)
+    writer.add_tensor(name, blocks.reshape(rows, -1), raw_dtype=kind)
 
 
 def _add_vector(writer: gguf.GGUFWriter, name: str, length: int) -> None:
