@@ -1,0 +1,71 @@
+"""A process that is killed while it indexes, at any moment: nothing is lost, and nothing is there twice."""
+
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from langchain_localllm import LlamafileEmbeddings, LocalServer
+from langchain_localllm.rag.store import Store
+from langchain_localllm.rag.update import update
+from tests.integration_tests.rag.conftest import vector_ids, write_files
+
+KILLS = 10
+
+INDEXER = """
+import sys
+from langchain_localllm import LlamafileEmbeddings
+from langchain_localllm.rag.store import Store
+from langchain_localllm.rag.update import update
+import chromadb, langchain_chroma, langchain_text_splitters
+folder, address, kind = sys.argv[1:]
+print("ready", flush=True)
+update(Store(folder + "/.localllm", LlamafileEmbeddings(base_url=address), vectors=kind), [folder + "/notes"])
+"""
+
+
+def held(store: Store) -> dict[str, tuple[str, dict[str, object]]]:
+    """Every live passage: id, text and metadata."""
+    return {str(each.id): (each.page_content, each.metadata) for batch in store.catalogue.batches() for each in batch}
+
+
+def run_and_kill(folder: Path, address: str, kind: str, seconds: float) -> None:
+    command = [sys.executable, "-c", INDEXER, str(folder), address, kind]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as indexing:
+        assert indexing.stdout
+        assert indexing.stdout.readline() == b"ready\n"
+        time.sleep(seconds)
+        indexing.kill()
+
+
+@pytest.mark.parametrize("kind", ["chroma", "sqlite"])
+def test_ten_kills_at_random_points(tmp_path: Path, embedding_server: LocalServer, kind: str) -> None:
+    choice = random.Random(7)  # noqa: S311 - moments, not a secret
+    notes = tmp_path / "notes"
+    write_files(notes, count=40, sentences=32)
+    embeddings = LlamafileEmbeddings(base_url=embedding_server.base_url)
+    for number in range(KILLS):
+        run_and_kill(tmp_path, embedding_server.base_url, kind, choice.uniform(0.02, 0.8))
+        (notes / f"{number:05}.txt").unlink()
+        write_files(notes / f"new{number}", count=2, sentences=16, seed=number)
+        changed = notes / f"{20 + number:05}.txt"
+        changed.write_text(f"{changed.read_text()}\n\nThis was added after kill number {number}.")
+        store = Store(tmp_path / ".localllm", embeddings)
+        if store.exists and store.catalogue.counts().passages:  # who asks now finds whole files only, each with its vectors
+            assert set(held(store)) <= set(vector_ids(store))
+        store.close()
+    store = Store(tmp_path / ".localllm", embeddings)
+    report = update(store, [notes])
+    assert report.problems == []
+    fresh = Store(None, embeddings)
+    fresh.root = tmp_path
+    update(fresh, [notes])
+    assert held(store) == held(fresh)
+    assert sorted(vector_ids(store)) == sorted(held(fresh))
+    words = "SELECT count(*) FROM word"
+    assert store.catalogue._db.all(words) == fresh.catalogue._db.all(words)
+    assert store.catalogue.counts() == fresh.catalogue.counts()
+    store.close()
