@@ -1,6 +1,7 @@
 """A llama.cpp context: the cache of a model's sequences, and the batches that are computed with it. For one thread."""
 
 import ctypes
+import os
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -79,7 +80,7 @@ class Context:
 
     def _adapt(self, lora: tuple[str, float]) -> Any:
         path, scale = lora
-        adapter = lib.llama_adapter_lora_init(self.model.pointer, path.encode())
+        adapter = lib.llama_adapter_lora_init(self.model.pointer, os.fsencode(path))
         adapters, scales = (lib.llama_adapter_lora_p_ctypes * 1)(adapter), (ctypes.c_float * 1)(scale)
         if not adapter or lib.llama_set_adapters_lora(self.pointer, adapters, 1, scales):
             self.free()

@@ -4,6 +4,7 @@ Each round of its loop takes in what is new, drops what nobody reads any more, a
 answer, and a part of the prompts that are still being read.
 """
 
+import itertools
 import os
 import threading
 import time
@@ -146,6 +147,10 @@ def _projector(model: Model, path: Path, settings: Mapping[str, Any]) -> "Projec
     return Projector(path, model, **settings)
 
 
+def _freed() -> ServerError:
+    return ServerError("The model was freed while it was wanted. Make a new object to load it again.")
+
+
 def refuse_fork() -> None:
     """llama.cpp's threads do not come along into a fork, where it would hang or crash."""
     if not _process:
@@ -177,9 +182,11 @@ class _Worker:
     def submit(self, request: Request, box: Mailbox) -> None:
         """Let a request join."""
         if self._ended:
-            raise ServerError("The model was freed. Make a new object to load it again.")
+            raise _freed()
         box.when_left = self._reader_left
         self._inbox.put((request, box))
+        if self._ended:  # the thread may have ended in between, and does not look into its inbox any more
+            box.put(_freed())
 
     @property
     def busy(self) -> bool:
@@ -204,19 +211,21 @@ class _Worker:
     # --- the thread ---
 
     def _run(self) -> None:
-        failure: Exception = ServerError("The model was freed while it answered.")
-        try:
-            while not self._ended:
+        while not self._ended:
+            try:
                 self._round()
-        except Exception as error:  # noqa: BLE001 - whoever waits has to be told
-            failure = error
-        self._ended = True
+            except Exception as error:  # noqa: BLE001 - whoever waits has to be told, and others come later
+                self._fail_all(error)
+                self._sequences.clear()
+        self._receive(wait=False)
+        self._fail_all(_freed())
+        self._context.free()
+
+    def _fail_all(self, failure: Exception) -> None:
         for answer in list(self._answers):
             self._leave(answer, failure)
-        self._receive(wait=False)
-        for _, box in self._waiting:
-            box.put(failure)
-        self._context.free()
+        while self._waiting:
+            self._waiting.popleft()[1].put(failure)
 
     def _round(self) -> None:
         self._receive(wait=not (self._answers or self._waiting))
@@ -337,7 +346,11 @@ class _Worker:
         drafts = min(room, _OUTPUTS - self._parallel)
         plan: list[tuple[Answer, Part]] = []
         for answer in going_on:
-            guessed = self._guess(answer, drafts)
+            try:
+                guessed = self._guess(answer, drafts)
+            except Exception as error:  # noqa: BLE001 - it is the caller's own code
+                self._leave(answer, InvalidRequestError(f"The `draft_model` failed ({type(error).__name__}: {error})."))
+                continue
             drafts -= len(guessed)
             room -= len(guessed)
             plan.append((answer, self._part(answer, [*answer.rest, *guessed], 1 + len(guessed))))
@@ -373,7 +386,8 @@ class _Worker:
             return []
         tokens = np.array([*answer.sequence.tokens, *answer.rest], np.intc)
         room = min(room, self._n_ctx - len(tokens))
-        return [int(token) for token in answer.request.draft(tokens)[: max(room, 0)]]
+        guessed = (int(token) for token in answer.request.draft(tokens)[: max(room, 0)])
+        return list(itertools.takewhile(lambda token: 0 <= token < self._model.size, guessed))
 
     def _compute(self, plan: list[tuple[Answer, Part]]) -> None:
         started = time.perf_counter()

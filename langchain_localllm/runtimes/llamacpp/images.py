@@ -96,7 +96,7 @@ class Projector:
         for name, value in {"print_timings": False, "warmup": False, **settings}.items():
             setattr(params, name, value)
         LOG.clear()
-        self.pointer = _mtmd.mtmd_init_from_file(str(path).encode(), model.pointer, params)
+        self.pointer = _mtmd.mtmd_init_from_file(os.fsencode(path), model.pointer, params)
         if not self.pointer:
             raise ModelFileError(f"{path} is no projector for {model.name}: {_reason()}.")
         weakref.finalize(self, _free, self.pointer, os.getpid())

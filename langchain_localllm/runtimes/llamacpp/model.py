@@ -10,12 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from langchain_localllm.errors import InvalidRequestError, ModelFileError
+from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, ModelFileError
 from langchain_localllm.models.gguf_check import check_gguf
 from langchain_localllm.models.load_errors import load_error
 from langchain_localllm.runtimes.llamacpp.library import LOG, lib
 
 _LONGEST_PIECE: Final = 512
+_LONGEST_OVERRIDE: Final = 127
 _ENDS_TEXT: Final = -1
 """Stands in a token's place where the vocabulary has none of that kind."""
 
@@ -42,7 +43,7 @@ class Model:
         params = lib.llama_model_default_params()
         self._kept = _set_all(params, settings)
         LOG.clear()
-        self.pointer = lib.llama_model_load_from_file(str(path).encode(), params)
+        self.pointer = lib.llama_model_load_from_file(os.fsencode(path), params)
         if not self.pointer:
             raise load_error(path, LOG.text()) or ModelFileError(f"llama.cpp cannot load {path}: {LOG.last()}.")
         weakref.finalize(self, _free, self.pointer, os.getpid())
@@ -188,7 +189,9 @@ def _set_all(params: Any, settings: Mapping[str, Any]) -> list[Any]:
     kept: list[Any] = []
     for name, value in settings.items():
         if name == "tensor_split":
-            kept.append((ctypes.c_float * lib.llama_max_devices())(*value))
+            if len(value) > (most := lib.llama_max_devices()):
+                raise InvalidOptionError(f"`tensor_split` has shares for {len(value)} devices, and llama.cpp takes at most {most}.")
+            kept.append((ctypes.c_float * most)(*value))
             params.tensor_split = kept[-1]
         elif name == "kv_overrides":
             kept.append(_overrides(value))
@@ -198,9 +201,19 @@ def _set_all(params: Any, settings: Mapping[str, Any]) -> list[Any]:
     return kept
 
 
+def _check_override(key: str, value: float | str) -> None:
+    """Raises for what llama.cpp has no room for, and would cut."""
+    long = next((text for text in (key, value) if isinstance(text, str) and len(text.encode()) > _LONGEST_OVERRIDE), None)
+    if long is not None:
+        raise InvalidOptionError(f"`kv_overrides` holds {long[:20]!r}..., which is longer than {_LONGEST_OVERRIDE} bytes.")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise InvalidOptionError(f"`kv_overrides` has a number of more than 64 bits for {key!r}.")
+
+
 def _overrides(values: Mapping[str, bool | int | float | str]) -> Any:
     array = (lib.llama_model_kv_override * (len(values) + 1))()  # the last one stays empty and ends the list
     for item, (key, value) in zip(array, values.items(), strict=False):
+        _check_override(key, value)
         item.key = key.encode()
         if isinstance(value, bool):
             item.tag, item.value.val_bool = lib.LLAMA_KV_OVERRIDE_TYPE_BOOL, value
@@ -211,6 +224,6 @@ def _overrides(values: Mapping[str, bool | int | float | str]) -> Any:
         else:
             item.tag = lib.LLAMA_KV_OVERRIDE_TYPE_STR
             place = ctypes.addressof(item.value) + lib.llama_model_kv_override_value.val_str.offset
-            data = value.encode()[:127] + b"\0"
+            data = value.encode() + b"\0"
             ctypes.memmove(place, data, len(data))
     return array

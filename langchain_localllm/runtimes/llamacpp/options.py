@@ -85,6 +85,9 @@ def _cache_type(value: Any) -> Any:
         if value.lower() not in CACHE_TYPES:
             raise InvalidOptionError(f"The cache has no type {value!r}. There are {', '.join(CACHE_TYPES)}.")
         return CACHE_TYPES[value.lower()]
+    if isinstance(value, int) and value not in CACHE_TYPES.values():  # llama.cpp would end the process
+        numbers = ", ".join(f"{number} ({name})" for name, number in CACHE_TYPES.items())
+        raise InvalidOptionError(f"The cache has no type {value}. There are {numbers}.")
     return value
 
 
@@ -135,9 +138,9 @@ class ModelOptions(InProcessOptions):
     """Tokens that are computed together at most."""
     n_ubatch: int | None = Field(default=None, ge=1)
     """Tokens that the device computes together at most. Default: `n_batch`."""
-    n_threads: int | None = Field(default=None, ge=1)
+    n_threads: int | None = Field(default=None, ge=1, le=512)
     """Threads. Default: one for a file below 100 MB, since more are slower there; else one per physical core."""
-    n_threads_batch: int | None = Field(default=None, ge=1)
+    n_threads_batch: int | None = Field(default=None, ge=1, le=512)
     """Threads for several tokens at once. Default: `n_threads`."""
     n_gpu_layers: Annotated[int, Field(ge=-1)] | Literal["auto"] | None = None
     """Layers on the GPU, where llama-cpp-python was built for one; -1 is all, and `auto` as many as fit into its free memory.

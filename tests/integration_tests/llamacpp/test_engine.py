@@ -224,3 +224,13 @@ def test_more_requests_than_sequences_wait_their_turn(model_file: Path) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=512, n_parallel=2, temperature=0, max_tokens=4) as llm:
         answers = llm.batch([f"{number} lamps are" for number in range(40)])
         assert all(answers)
+
+
+def test_a_mistake_of_our_own_fails_who_is_there_and_nobody_else(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with LlamaCpp(model_path=model_file, n_ctx=400, temperature=0, max_tokens=8) as llm:
+        expected = llm.invoke(LONG)
+        with monkeypatch.context() as broken:
+            broken.setattr(llm.engine._worker, "_use", lambda _: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                llm.invoke(LONG)
+        assert llm.invoke(LONG) == expected

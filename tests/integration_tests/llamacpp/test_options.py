@@ -205,3 +205,38 @@ def test_the_cache_key_holds_the_grammar_and_not_its_path(llm: LlamaCpp, tmp_pat
     by_path, by_text = llm.with_options({"grammar_path": path}), llm.with_options({"grammar": 'root ::= "yes"'})
     assert by_path._identifying_params == by_text._identifying_params
     assert "n_threads" not in llm._identifying_params
+
+
+# --- what others bring ---
+
+
+@pytest.mark.parametrize("draft", [lambda _: 1 / 0, lambda _: None, "no function"], ids=["raises", "nothing", "text"])
+def test_a_draft_model_that_fails_fails_its_request_only(llm: LlamaCpp, draft: Any) -> None:
+    expected = llm.invoke(PROMPT)
+    with pytest.raises(InvalidRequestError, match="`draft_model` failed"):
+        llm.invoke(PROMPT, draft_model=draft)
+    assert llm.invoke(PROMPT) == expected
+
+
+def test_guesses_that_are_no_tokens_are_passed_over(llm: LlamaCpp) -> None:
+    for guess in (10**7, -1):
+        assert llm.invoke(PROMPT, draft_model=lambda _, guess=guess: [guess]) == llm.invoke(PROMPT)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"type_k": 99},
+        {"type_v": "q9_9"},
+        {"tensor_split": [1.0] * 1000},
+        {"kv_overrides": {"k" * 200: 1}},
+        {"kv_overrides": {"general.name": "n" * 200}},
+        {"kv_overrides": {"llama.context_length": 2**70}},
+        {"n_threads": 10**6},
+        {"type_v": "q8_0", "flash_attn": False},
+    ],
+    ids="-".join,
+)
+def test_settings_that_llama_cpp_has_no_room_for_are_refused(model_file: Path, given: dict[str, Any]) -> None:
+    with pytest.raises(InvalidOptionError):
+        AnyArguments(model_path=model_file, n_ctx=256, **given)
