@@ -19,21 +19,26 @@ def note(message: str) -> None:
 class Progress:
     """A bar on stderr, shown only on a terminal and only when the work takes more than a second.
 
+    Args:
+        label: What is being done.
+        in_bytes: Whether bytes are counted, which are shown as such, with their speed.
+
     Example:
         >>> with Progress("Reading") as progress:
         ...     progress(1, 2)
         ...     progress(2, 2)
     """
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, *, in_bytes: bool = False) -> None:
         self._label = label
+        self._in_bytes = in_bytes
         self._start = time.monotonic()
         self._bar: RichProgress | None = None
 
     def __call__(self, done: int, total: int) -> None:
         """Tell how much is done, of how much."""
         if self._bar is None and sys.stderr.isatty() and time.monotonic() - self._start > _PATIENCE:
-            self._bar = _new_bar()
+            self._bar = _new_bar(in_bytes=self._in_bytes)
             self._bar.add_task(self._label)
             self._bar.start()
         if self._bar is not None:
@@ -47,9 +52,18 @@ class Progress:
             self._bar.stop()
 
 
-def _new_bar() -> "RichProgress":
+def _new_bar(*, in_bytes: bool) -> "RichProgress":
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    counts = (DownloadColumn(), TransferSpeedColumn()) if in_bytes else (MofNCompleteColumn(),)
+    columns = (TextColumn("{task.description}"), BarColumn(), *counts, TimeRemainingColumn())
     return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -3,8 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from langchain_localllm.errors import InvalidOptionError
+
+if TYPE_CHECKING:
+    from langchain_localllm import Ollama
 
 
 def check_model(model: str, option: str) -> None:
@@ -45,3 +49,10 @@ def serving(model: str, *, embedding: bool = False) -> Iterator[str]:
 
     with LocalServer(model, embedding=embedding) as server:
         yield server.base_url
+
+
+def ollama(model: str = "none") -> "Ollama":
+    """Ollama at `OLLAMA_HOST`, else on this machine, for one of its models or for its list of them."""
+    from langchain_localllm import Ollama
+
+    return Ollama(model=model)

@@ -1,0 +1,88 @@
+"""Pictures as SVG files: bars of parts, one below the other."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Final
+
+from langchain_localllm.errors import InvalidOptionError
+
+_COLOURS: Final = ("#4477aa", "#ee9944", "#66aa77", "#aa6688")
+_LEFT, _WIDTH, _RIGHT = 190, 520, 90
+_ROW, _TOP = 26, 70
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar.
+
+    Attributes:
+        label: What stands before it.
+        parts: The lengths of its parts, by name.
+        text: What stands after it.
+    """
+
+    label: str
+    parts: Mapping[str, float]
+    text: str
+
+    @property
+    def length(self) -> float:
+        """Of all parts."""
+        return sum(self.parts.values())
+
+
+def write_bars(path: Path, title: str, bars: Sequence[Bar], *, limit: float = 0.0, limit_text: str = "") -> None:
+    """Write bars to an SVG file, with a line at a limit.
+
+    Raises:
+        InvalidOptionError: The file cannot be written.
+    """
+    try:
+        path.write_text(_svg(title, bars, limit, limit_text), encoding="utf-8")
+    except OSError as error:
+        raise InvalidOptionError(f"--plot: {path} cannot be written: {error.strerror}.") from None
+
+
+def _svg(title: str, bars: Sequence[Bar], limit: float, limit_text: str) -> str:
+    longest = max((bar.length for bar in bars), default=0.0)
+    scale = _WIDTH / max(longest, limit if limit < 2 * longest else 0.0, 1e-9)
+    names = list(dict.fromkeys(name for bar in bars for name in bar.parts))
+    colours = dict(zip(names, _COLOURS, strict=False))
+    height = _TOP + _ROW * len(bars) + 16
+    width = _LEFT + _WIDTH + _RIGHT
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">',
+        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
+        f'<text x="12" y="24" font-size="15" font-weight="bold">{escape(title)}</text>',
+        *_legend(colours if len(names) > 1 else {}),
+    ]
+    for number, bar in enumerate(bars):
+        lines += _bar(bar, _TOP + _ROW * number, scale, colours)
+    if limit and limit * scale <= _WIDTH:
+        place = _LEFT + limit * scale
+        lines += [
+            f'<line x1="{place:.1f}" y1="{_TOP - 8}" x2="{place:.1f}" y2="{height - 8}" stroke="#cc3311" stroke-dasharray="4 3"/>',
+            f'<text x="{place:.1f}" y="{_TOP - 12}" text-anchor="middle" fill="#cc3311">{escape(limit_text)}</text>',
+        ]
+    return "\n".join([*lines, "</svg>", ""])
+
+
+def _legend(colours: Mapping[str, str]) -> list[str]:
+    lines, place = [], 12
+    for name, colour in colours.items():
+        lines.append(f'<rect x="{place}" y="36" width="12" height="12" fill="{colour}"/>')
+        lines.append(f'<text x="{place + 17}" y="46">{escape(name)}</text>')
+        place += 34 + 7 * len(name)
+    return lines
+
+
+def _bar(bar: Bar, top: int, scale: float, colours: Mapping[str, str]) -> list[str]:
+    lines = [f'<text x="{_LEFT - 8}" y="{top + 14}" text-anchor="end">{escape(bar.label)}</text>']
+    place = float(_LEFT)
+    for name, length in bar.parts.items():
+        width, colour = length * scale, colours.get(name, _COLOURS[0])
+        lines.append(f'<rect x="{place:.1f}" y="{top}" width="{width:.1f}" height="{_ROW - 7}" fill="{colour}"/>')
+        place += width
+    return [*lines, f'<text x="{place + 6:.1f}" y="{top + 14}">{escape(bar.text)}</text>']

@@ -1,0 +1,80 @@
+"""Where model files are on this machine."""
+
+import os
+import sys
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+
+__all__ = ["files_here", "folders", "models_folder", "similar"]
+
+_DEEPEST: Final = 6
+"""Folders within folders to look into."""
+
+
+def models_folder() -> Path:
+    """Where `localllm pull` puts files: `LOCALLLM_MODELS`, else a folder of this user's data."""
+    if named := os.environ.get("LOCALLLM_MODELS"):
+        return Path(named).expanduser()
+    if sys.platform == "darwin":
+        return Path("~/Library/Application Support/localllm/models").expanduser()
+    return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "localllm" / "models"
+
+
+def folders() -> dict[str, Path]:
+    """The folders where programs keep model files, by the program's name."""
+    home, cache = Path.home(), Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    hub = os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or cache / "huggingface") / "hub"
+    return {
+        "localllm": models_folder(),
+        "Hugging Face": Path(hub).expanduser(),
+        "GPT4All": home / ".cache" / "gpt4all",
+        "llama.cpp": cache / "llama.cpp",
+        "LM Studio": home / ".lmstudio" / "models",
+    }
+
+
+def files_here() -> Iterator[tuple[str, Path]]:
+    """The GGUF files in these folders and in the current one, each with its place; of several parts, the first."""
+    seen: set[Path] = set()
+    for place, folder in {**folders(), "this folder": Path()}.items():
+        for path in _gguf_files(folder, 0 if place == "this folder" else _DEEPEST):
+            real = path.resolve()
+            if real not in seen:
+                seen.add(real)
+                yield place, path
+
+
+def _gguf_files(folder: Path, depth: int) -> Iterator[Path]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:  # it is not there, or closed to us
+        return
+    for entry in entries:
+        if entry.suffix == ".gguf" and entry.is_file() and not _is_later_part(entry.name):
+            yield entry
+        elif depth and entry.is_dir() and not entry.is_symlink():
+            yield from _gguf_files(entry, depth - 1)
+
+
+def _is_later_part(name: str) -> bool:
+    number, dash, _ = name.rpartition("-of-")
+    return bool(dash) and number[-5:].isdecimal() and number[-5:] != "00001"
+
+
+def similar(name: str, names: list[str]) -> str:
+    """A sentence that names what was perhaps meant, or nothing.
+
+    Example:
+        >>> similar("tiny_chat", ["models/tiny-chat.gguf", "llama.gguf"])
+        ' Did you mean models/tiny-chat.gguf?'
+    """
+    plain = {_plain(each): each for each in names}
+    wanted = _plain(name)
+    found = [each for each in plain if wanted and wanted in each] or get_close_matches(wanted, plain, 3, 0.6)
+    return f" Did you mean {' or '.join(plain[each] for each in found[:3])}?" if found else ""
+
+
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalnum, name.lower()))

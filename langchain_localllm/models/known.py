@@ -1,0 +1,40 @@
+"""A short list of models that are known to work here, by purpose. Names, sizes and licences as of November 2026."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
+
+__all__ = ["KNOWN", "KnownModel"]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownModel:
+    """A model for a purpose.
+
+    Attributes:
+        purpose: `chat`, `code`, `embeddings` or `tiny`.
+        name: What to give to `localllm pull`; empty for a model that comes with this package.
+        title: What people call it.
+        size: Bytes of the file.
+        licence: Its licence.
+    """
+
+    purpose: str
+    name: str
+    title: str
+    size: int
+    licence: str
+
+
+KNOWN: Final = (
+    KnownModel("chat", "hf:bartowski/Qwen_Qwen3-4B-GGUF:Q4_K_M", "Qwen3 4B", 2_500_000_000, "Apache 2.0"),
+    KnownModel(
+        "chat", "hf:bartowski/Llama-3.2-1B-Instruct-GGUF:Q4_K_M", "Llama 3.2 1B Instruct", 810_000_000, "Llama 3.2 Community"
+    ),
+    KnownModel("code", "hf:Qwen/Qwen2.5-Coder-7B-Instruct-GGUF:Q4_0", "Qwen2.5 Coder 7B Instruct", 4_431_390_720, "Apache 2.0"),
+    KnownModel("embeddings", "hf:nomic-ai/nomic-embed-text-v1.5-GGUF:F16", "Nomic Embed Text v1.5", 274_290_560, "Apache 2.0"),
+    KnownModel("tiny", "", "tiny-chat, in this package", tiny_chat_model().stat().st_size, "MIT"),
+    KnownModel("tiny", "", "tiny-embed, in this package", tiny_embedding_model().stat().st_size, "MIT"),
+)
+"""The chosen quantisations are small ones that most people take."""

@@ -1,0 +1,60 @@
+"""`localllm fit`."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from langchain_localllm.models import tiny_chat_model
+from tests.engines.hub import REPOSITORY, hub
+from tests.integration_tests.cli.command import check_fault, localllm, told
+
+MODEL = tiny_chat_model()
+
+
+def test_a_table() -> None:
+    shown = told(localllm("fit", MODEL))
+    assert "It runs here with all of its context, 2,048 tokens." in shown
+    assert "tokens/s at most" in shown
+    assert "\x1b" not in shown
+
+
+def test_json_and_a_picture(tmp_path: Path) -> None:
+    picture = tmp_path / "memory.svg"
+    found = json.loads(told(localllm("fit", MODEL, "-c", "512", "-c", "1024", "--plot", picture, "--json")))
+    assert [row["context"] for row in found["contexts"]] == [512, 1024]
+    assert found["contexts"][1]["cache"] == 2 * found["contexts"][0]["cache"]
+    assert found["contexts"][0]["most_tokens_per_second"] > 0
+    assert ET.parse(picture).getroot().tag.endswith("svg")  # noqa: S314 - our own file
+
+
+def test_a_remote_file_is_not_downloaded(tmp_path: Path) -> None:
+    data = MODEL.read_bytes()
+    with hub({"tiny-Q8_0.gguf": data + bytes(20_000_000)}) as server:
+        found = json.loads(told(localllm("fit", f"hf:{REPOSITORY}", "--json", HF_ENDPOINT=server.url, HF_HOME=str(tmp_path))))
+        assert server.sent < 6_000_000
+        url = f"{server.url}/{REPOSITORY}/resolve/main/tiny-Q8_0.gguf"
+        assert json.loads(told(localllm("fit", url, "--json")))["weights"] == found["weights"]
+    assert (found["architecture"], found["quantisation"]) == ("llama", "Q8_0")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["nowhere.gguf"], 1, "There is no model file nowhere.gguf"),
+        ([__file__], 1, "is not a GGUF model file"),
+        ([str(MODEL), "--type-k", "q9"], 2, "There are f32, f16"),
+        ([str(MODEL), "--type-v", "q8_0", "--no-flash-attn"], 2, "needs flash attention"),
+        ([str(MODEL), "-c", "0"], 2, "--context"),
+        (["hf:nobody"], 2, "hf:OWNER/REPO"),
+        ([str(MODEL), "--plot", "/nowhere/x.svg"], 2, "cannot be written"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], code: int, words: str) -> None:
+    check_fault(localllm("fit", *arguments), code, words)
+
+
+def test_a_narrow_terminal(tmp_path: Path) -> None:
+    shown = told(localllm("fit", MODEL, COLUMNS="40", NO_COLOR="1", HOME=str(tmp_path)))
+    assert "total" in shown
