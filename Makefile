@@ -8,10 +8,10 @@ PIP := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-c
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench compare clean
+.PHONY: help demo test lint docs outputs bench compare release-check clean
 
 help:  ## Show these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/demo.stamp  ## Ask the tiny models about the handbook in docs/handbook
 	$(BIN)/python tools/demo.py
@@ -27,11 +27,19 @@ lint: .venv/lint.stamp  ## Check style (ruff, every rule) and types (mypy, stric
 docs: .venv/docs.stamp  ## Build the documentation in docs/_build/html; a warning is an error
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 
+outputs: .venv/test.stamp .engines/ollama/done  ## Write into the docs and notebooks what their code prints, after a change of the tiny models
+	$(BIN)/python -m tools.capabilities
+	$(BIN)/python -m tests.engines.pages
+	$(BIN)/python -m tests.engines.notebooks
+
 bench: .venv/test.stamp  ## Run every benchmark
 	set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python -m "benchmarks.$$(basename "$$file" .py)"; done
 
 compare: .venv/test.stamp .engines/ollama/done  ## Run the standard suite on what this package replaces; writes docs/comparison.md
 	$(BIN)/python -m tools.comparison
+
+release-check: .venv/release.stamp  ## Build sdist and wheel, and try the wheel with each extra alone in a clean environment
+	$(BIN)/python -m tools.release_check
 
 clean:  ## Remove what these targets made
 	rm -rf .venv .engines docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
@@ -56,6 +64,7 @@ clean:  ## Remove what these targets made
 .venv/test.stamp: EXTRAS := test
 .venv/lint.stamp: EXTRAS := lint,test
 .venv/docs.stamp: EXTRAS := docs
+.venv/release.stamp: EXTRAS := release
 .venv/%.stamp: .venv/python.stamp pyproject.toml
 	$(PIP) --no-build-isolation --editable '.[$(EXTRAS)]'
 	@touch $@
