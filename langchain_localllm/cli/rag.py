@@ -12,6 +12,8 @@ import typer
 from langchain_localllm.cli.answers import note_problems, show_answer
 from langchain_localllm.cli.app import USAGE
 from langchain_localllm.cli.indexing import index_paths
+from langchain_localllm.cli.notes import Progress
+from langchain_localllm.cli.plot import Bar, write_bars
 from langchain_localllm.cli.serving import check_model, serving
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
@@ -135,6 +137,54 @@ def status(*, store: Store = _STORE, as_json: AsJson = False) -> None:
     for name, value in told.items():
         shown = ", ".join(value) if isinstance(value, list) else value
         print(f"{name.replace('_', ' '):<16} {'' if shown is None else shown}")
+
+
+@app.command(name="eval")
+def evaluation(
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]", help="Questions, as JSON lines. Default: they are made from the index.", show_default=False
+        ),
+    ] = None,
+    *,
+    store: Store = _STORE,
+    model: Model = "",
+    embedding_model: EmbeddingModel = "",
+    passages: Passages = PASSAGES,
+    most: Annotated[int, typer.Option("--questions", min=1, help="How many questions are made, where no file is given.")] = 40,
+    write: Annotated[Path | None, typer.Option("--write", help="Write the questions that were made to this file.")] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Draw the figures into this SVG file.")] = None,
+    allow_remote: Remote = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ask questions whose answers are known, and tell how good the answers are.
+
+    A line of FILE is {"question": ..., "answers": [...], "source": ..., "quote": ...}. Without answers, the documents do not tell,
+    and the right thing is to say so.
+    """
+    from langchain_localllm.rag.evaluate import evaluate
+    from langchain_localllm.rag.questions import make_questions, read_questions, write_questions
+
+    questions = read_questions(file) if file else None
+    with _opened(store, model or str(tiny_chat_model()), embedding_model, allow_remote=allow_remote, k=passages) as rag:
+        if questions is None:
+            questions = make_questions(rag.store, rag.llm, most)
+            if write:
+                write_questions(write, questions)
+        with Progress("Asking") as progress:
+            found = evaluate(rag, questions, progress)
+    if plot:
+        bars = [Bar(name, {"share": share}, f"{share:.0%}") for name, share in found.shares().items()]
+        write_bars(plot, f"Answers to {len(questions)} questions", bars)
+    if as_json:
+        print(json.dumps(found.as_dict()))
+        return
+    print(f"{found.questions} questions that the documents answer, {found.unanswerable} that they do not")
+    for name, share in found.shares().items():
+        print(f"{name:<20}{share:>7.1%}")
+    for name in ("retrieval", "first_token", "total"):
+        print(f"{name.replace('_', ' '):<20}{getattr(found, name) * 1000:>6.0f} ms")
 
 
 @contextmanager

@@ -128,7 +128,8 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
             store=self.store, k=k, filter=filter, mmr=mmr, reranker=reranker, min_similarity=min_similarity
         )
         """Finds passages; it fits wherever LangChain wants a retriever."""
-        self._llm = llm
+        self.llm: Final = llm
+        """The model, or `None`."""
         self._prompt = prompt
         self._trace = trace
         self._chain: Runnable[dict[str, Any], dict[str, Any]] | None = None
@@ -169,14 +170,14 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
     @property
     def chain(self) -> Runnable[dict[str, Any], dict[str, Any]]:
         """The chain that answers, from `question` and `chat_history`."""
-        if self._llm is None:
+        if self.llm is None:
             raise InvalidOptionError("To ask questions, give LocalRAG a model as `llm`.")
         if self._chain is None:
-            if is_tiny(self._llm):
+            if is_tiny(self.llm):
                 follow_up = RunnablePassthrough.assign(search=RunnableLambda(_with_question_before))
             else:
-                follow_up = RunnablePassthrough.assign(standalone_question=_condensing(self._llm))
-            self._chain = follow_up | answer_chain(self.retriever, self._llm, self._prompt)
+                follow_up = RunnablePassthrough.assign(standalone_question=_condensing(self.llm))
+            self._chain = follow_up | answer_chain(self.retriever, self.llm, self._prompt)
         return self._chain
 
     @override

@@ -163,7 +163,7 @@ class SQLiteVectors(VectorStore):
         if self._matrix is None or self._matrix[0] != version:
             rows = self._db.all("SELECT number, vector FROM vector ORDER BY number")
             numbers = np.fromiter((number for number, _ in rows), np.int64, len(rows))
-            matrix = np.frombuffer(b"".join(blob for _, blob in rows), np.float32).reshape(len(rows), -1)
+            matrix = np.frombuffer(b"".join(blob for _, blob in rows), np.float32).reshape(len(rows), -1 if rows else 0)
             self._matrix = version, numbers, matrix
         return self._matrix[1:]
 

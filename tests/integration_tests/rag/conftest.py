@@ -13,8 +13,8 @@ from langchain_localllm.rag.store import Store
 
 HANDBOOK = Path(__file__).parents[3] / "docs" / "handbook"
 
-NOUNS = "boat key lamp ferry stove path gate bird book well roof rope sail tide wind fish nest hill room door".split()
-PLACES = "jetty pantry loft smithy chapel library attic cellar yard garden".split()
+NOUNS = ("boat", "key", "lamp", "ferry", "stove", "path", "gate", "bird", "book", "well", "roof", "rope", "sail", "tide", "wind")
+PLACES = ("jetty", "pantry", "loft", "smithy", "chapel", "library", "attic", "cellar", "yard", "garden")
 
 
 def sentence(choice: random.Random) -> str:
