@@ -14,11 +14,11 @@ class ServedEmbeddings(ServerOptions, LocalEmbeddings):
     """Embeddings over HTTP: some batches at a time, so that the server works while an answer is read."""
 
     max_concurrency: int = Field(default=2, ge=1)
-    """Requests to the server at a time."""
+    """Requests to a server at a time."""
 
     @override
     def _lanes(self) -> int:
-        return self.max_concurrency
+        return self.max_concurrency * (1 if isinstance(self.base_url, str) else len(self.base_url))
 
     @override
     def _source(self) -> Any:

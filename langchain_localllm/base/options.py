@@ -18,7 +18,8 @@ _ON_THE_WAY: Final = frozenset({"langchain_core", "langchain_localllm", "pydanti
 
 
 @functools.cache
-def _advise_once(advice: str) -> None:
+def advise_once(advice: str) -> None:
+    """Warn, at the line of the caller's own code; not again for the same words."""
     level, frame = 1, inspect.currentframe()
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _ON_THE_WAY:
         level, frame = level + 1, frame.f_back
@@ -73,7 +74,7 @@ class Options(BaseModel):
         named: dict[str, Any] = {}
         for spelling, value in given.items():
             if spelling in cls.RETIRED:
-                _advise_once(f"`{spelling}` of {cls.__name__} has no effect: {cls.RETIRED[spelling]}")
+                advise_once(f"`{spelling}` of {cls.__name__} has no effect: {cls.RETIRED[spelling]}")
                 continue
             name = cls.ALIASES.get(spelling, spelling)
             if name in named:

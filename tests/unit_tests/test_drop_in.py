@@ -64,9 +64,9 @@ def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def advice_is_fresh() -> Iterator[None]:
-    options._advise_once.cache_clear()
+    options.advise_once.cache_clear()
     yield
-    options._advise_once.cache_clear()
+    options.advise_once.cache_clear()
 
 
 @pytest.mark.usefixtures("advice_is_fresh")
@@ -78,7 +78,7 @@ def test_an_argument_of_the_old_class_is_accepted_or_gone(runtime: str, name: st
         if name in new.RETIRED:
             with pytest.warns(UserWarning, match=rf"`{name}` of {new.__name__} has no effect"):
                 new(**{**made_with, name: value})
-            options._advise_once.cache_clear()
+            options.advise_once.cache_clear()
             assert f"`{name}`" in gone(runtime)
         else:
             llm = new(**{**made_with, name: value})

@@ -150,9 +150,9 @@ def test_what_is_no_number_is_refused(value: float, make: Callable[..., Any]) ->
 
 @pytest.fixture
 def fresh_advice() -> Iterator[None]:
-    options._advise_once.cache_clear()
+    options.advise_once.cache_clear()
     yield
-    options._advise_once.cache_clear()
+    options.advise_once.cache_clear()
 
 
 @pytest.mark.usefixtures("fresh_advice")

@@ -1,6 +1,5 @@
 """Embeddings by llama.cpp in this process."""
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,6 +10,7 @@ from typing_extensions import override
 from langchain_localllm.base.embedding_inprocess import InProcessEmbeddings
 from langchain_localllm.base.embedding_work import Plan, Vectors
 from langchain_localllm.base.embeddings import NO_POOLING
+from langchain_localllm.base.options import advise_once
 from langchain_localllm.runtimes.llamacpp.options import ModelOptions
 
 
@@ -60,7 +60,7 @@ class LlamaCppEmbeddings(ModelOptions, InProcessEmbeddings):
             lora=self._lora(),
         )
         if not engine.made_for_it:
-            warnings.warn(f"The model {engine.model.name} {NO_POOLING}", stacklevel=2)
+            advise_once(f"The model {engine.model.name} {NO_POOLING}")
         return engine
 
     @override

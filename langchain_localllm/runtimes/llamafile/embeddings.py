@@ -1,6 +1,5 @@
 """Embeddings by llama.cpp's server."""
 
-import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
@@ -10,6 +9,7 @@ from typing_extensions import override
 from langchain_localllm.base.embedding_http import ServedEmbeddings
 from langchain_localllm.base.embedding_work import Plan, Vectors, shortened
 from langchain_localllm.base.embeddings import NO_POOLING
+from langchain_localllm.base.options import advise_once
 from langchain_localllm.errors import ContextLengthError, WrongServerError
 from langchain_localllm.runtimes.llamafile.api import name_if_told
 from langchain_localllm.runtimes.llamafile.options import ManyServers
@@ -71,7 +71,7 @@ class LlamafileEmbeddings(ManyServers, ServedEmbeddings):
             try:
                 vectors = yield from way(self, texts)
             except NoPoolingError:
-                warnings.warn(f"The model on the server {NO_POOLING}", stacklevel=2)
+                advise_once(f"The model on the server {NO_POOLING}")
             except WrongServerError:
                 if way is ways[-1]:
                     raise

@@ -1,6 +1,5 @@
 """Embeddings by Ollama."""
 
-import warnings
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final
 
@@ -11,13 +10,16 @@ from langchain_localllm.base.embedding_http import ServedEmbeddings
 from langchain_localllm.base.embedding_work import Plan, Vectors
 from langchain_localllm.base.embeddings import OURS, always_normalized
 from langchain_localllm.base.http import UNREADABLE
-from langchain_localllm.errors import WrongServerError
+from langchain_localllm.base.options import advise_once
+from langchain_localllm.errors import ContextLengthError, WrongServerError
 from langchain_localllm.runtimes.ollama.api import fetch, model_facts
 from langchain_localllm.runtimes.ollama.manage import OllamaModels
 from langchain_localllm.runtimes.ollama.options import OllamaServer
 
 _SENT: Final = frozenset({"dimensions", "truncate"})
 """Options of all embedding classes that Ollama knows too."""
+_ENDS: Final = 2
+"""Tokens that a model may want around a text."""
 
 
 class OllamaEmbeddings(OllamaModels, ServedEmbeddings):
@@ -56,11 +58,28 @@ class OllamaEmbeddings(OllamaModels, ServedEmbeddings):
     def _vectors(self, texts: list[str]) -> Plan[Vectors]:
         facts = yield from model_facts(self)
         if facts.capabilities is not None and "embedding" not in facts.capabilities:
-            warnings.warn(f"The model '{self.model}' was not made for embeddings; its vectors tell little.", stacklevel=2)
+            advise_once(f"The model '{self.model}' was not made for embeddings; its vectors tell little.")
+        context = self.num_ctx or facts.context
+        if any(len(text) > context - _ENDS for text in texts):
+            return (yield from self._one_by_one(texts, context))
+        return (yield from self._fetch(texts, context))[0]
+
+    def _one_by_one(self, texts: list[str], context: int) -> Plan[Vectors]:
+        """The vectors of texts that may just not fit: an Ollama that counts no ends of a text cuts it by them in silence."""
+        vectors: Vectors = []
+        for text in texts:
+            found, count = yield from self._fetch([text], context)
+            if not self.truncate and context - _ENDS < count <= context and (yield from self._fetch(["a"], context))[1] == 1:
+                raise ContextLengthError("The text is too long by its ends.", context_tokens=context)
+            vectors += found
+        return vectors
+
+    def _fetch(self, texts: list[str], context: int) -> Plan[tuple[Vectors, int]]:
+        """The vectors, and how many tokens Ollama counted in all texts."""
         body = self.payload(OURS - _SENT)
-        body["options"]["num_ctx"] = self.num_ctx or facts.context
+        body["options"]["num_ctx"] = context
         answer = yield from fetch(self, "POST", "/api/embed", {**body, "input": texts})
         try:
-            return list(answer["embeddings"])
+            return list(answer["embeddings"]), answer.get("prompt_eval_count", 0)
         except UNREADABLE:
             raise WrongServerError(f"The server at {self.client.address.url} gives no vectors at /api/embed.") from None

@@ -1,25 +1,22 @@
-"""GPT4AllEmbeddings on the real engine with the tiny embedding model."""
+"""GPT4AllEmbeddings, what is particular about it."""
 
 import asyncio
-import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from langchain_core.embeddings import Embeddings
-from langchain_tests.integration_tests import EmbeddingsIntegrationTests
-from langchain_tests.unit_tests import EmbeddingsUnitTests
 
-from langchain_localllm import GPT4All, GPT4AllEmbeddings, LlamafileEmbeddings, LocalServer
+from langchain_localllm import GPT4All, GPT4AllEmbeddings
 from langchain_localllm.errors import (
     CallTimeoutError,
-    ContextLengthError,
     InvalidOptionError,
     InvalidRequestError,
     ModelFileError,
 )
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
+
+from .texts import cosine, least_agreement
 
 TEXTS: Final = [
     "The ferry leaves at noon.",
@@ -33,79 +30,15 @@ TEXTS: Final = [
 AGREES: Final = 0.999
 
 
-class TestUnits(EmbeddingsUnitTests):
-    """LangChain's standard suite, the part that embeds nothing."""
-
-    @property
-    def embeddings_class(self) -> type[Embeddings]:
-        return GPT4AllEmbeddings
-
-    @property
-    def embedding_model_params(self) -> dict[str, Any]:
-        return {"model": str(tiny_embedding_model())}
-
-
-class TestIntegration(EmbeddingsIntegrationTests):
-    """And the part that embeds."""
-
-    @property
-    def embeddings_class(self) -> type[Embeddings]:
-        return GPT4AllEmbeddings
-
-    @property
-    def embedding_model_params(self) -> dict[str, Any]:
-        return {"model": str(tiny_embedding_model())}
-
-
 @pytest.fixture
 def embeddings() -> Iterator[GPT4AllEmbeddings]:
     with GPT4AllEmbeddings(model=tiny_embedding_model()) as made:
         yield made
 
 
-def cosine(one: list[float], other: list[float]) -> float:
-    return sum(a * b for a, b in zip(one, other, strict=True))
-
-
-def least_agreement(some: list[list[float]], others: list[list[float]]) -> float:
-    return min(cosine(one, other) for one, other in zip(some, others, strict=True))
-
-
-def test_it_agrees_with_the_llama_cpp_server(embeddings: GPT4AllEmbeddings, embedding_server: LocalServer) -> None:
-    choose = random.Random(1)  # noqa: S311 - texts for a test
-    texts = [" ".join(choose.choices(TEXTS, k=1 + number % 20)) for number in range(200)]
-    server = LlamafileEmbeddings(base_url=embedding_server.base_url)
-    assert least_agreement(embeddings.embed_documents(texts), server.embed_documents(texts)) > AGREES
-
-
-def test_a_vector_does_not_depend_on_its_neighbours(embeddings: GPT4AllEmbeddings) -> None:
-    alone = [embeddings.embed_query(text) for text in TEXTS]
-    for size in (1, 3, 64):
-        together = embeddings.model_copy(update={"batch_size": size}).embed_documents(TEXTS)
-        assert least_agreement(alone, together) > AGREES
-    assert cosine(alone[0], alone[1]) < 0.9
-
-
-def test_sync_and_async_agree(embeddings: GPT4AllEmbeddings) -> None:
-    async def both() -> tuple[list[list[float]], list[float]]:
-        return await asyncio.gather(embeddings.aembed_documents(TEXTS), embeddings.aembed_query(TEXTS[0]))
-
-    vectors, vector = asyncio.run(both())
-    assert vectors == embeddings.embed_documents(TEXTS)
-    assert vector == embeddings.embed_query(TEXTS[0])
-
-
 def test_nothing_is_printed(embeddings: GPT4AllEmbeddings, capfd: pytest.CaptureFixture[str]) -> None:
     embeddings.embed_documents(TEXTS)  # the package names a model that it does not know, each time
     assert capfd.readouterr() == ("", "")
-
-
-def test_a_text_longer_than_the_context_raises_with_both_lengths(embeddings: GPT4AllEmbeddings) -> None:
-    with pytest.raises(ContextLengthError, match="Text 1 of 2 has") as caught:
-        embeddings.embed_documents(["short", "lamp " * 600])
-    assert caught.value.context_tokens == 512
-    assert (caught.value.prompt_tokens or 0) > 512
-    assert embeddings.embed_query("it still works")
 
 
 @pytest.mark.parametrize(("text", "word"), [("a\0b", "NUL"), ("a \ud800 b", "surrogate"), (" ", "empty")])
@@ -150,11 +83,6 @@ def test_the_arguments_of_the_old_class(monkeypatch: pytest.MonkeyPatch, tmp_pat
             GPT4AllEmbeddings(**missing)
     with pytest.raises(InvalidOptionError, match="n_ctxs"):
         GPT4AllEmbeddings(**{**old, "gpt4all_kwargs": {**kwargs, "n_ctxs": 1}})
-
-
-def test_raw_vectors_cannot_be_had() -> None:
-    with pytest.raises(InvalidOptionError, match="length 1 only"):
-        GPT4AllEmbeddings(model=tiny_embedding_model(), normalize=False)
 
 
 def test_a_model_for_text_is_refused() -> None:

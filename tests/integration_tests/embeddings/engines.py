@@ -1,0 +1,56 @@
+"""How the tests of embeddings reach each runtime's real engine with a model file. A new runtime adds an entry here."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import requests
+
+import langchain_localllm
+from langchain_localllm import LocalServer
+from langchain_localllm.base.embeddings import LocalEmbeddings
+from langchain_localllm.runtimes import RUNTIMES
+from tests.engines import ollama
+
+Arguments = dict[str, Any]
+
+
+@contextmanager
+def in_this_process(model: Path, _: Path) -> Iterator[Arguments]:
+    """An engine that loads the file itself."""
+    yield {"model": str(model)}
+
+
+@contextmanager
+def llamafile(model: Path, _: Path) -> Iterator[Arguments]:
+    """llama.cpp's server."""
+    with LocalServer(model, embedding=True) as server:
+        yield {"base_url": server.base_url}
+
+
+@contextmanager
+def on_ollama(model: Path, folder: Path) -> Iterator[Arguments]:
+    """The real Ollama."""
+    with ollama.serve(folder) as url:
+        ollama.create(url, model.stem, model, parameters={"num_thread": 1})
+        yield {"base_url": url, "model": model.stem}
+        requests.delete(f"{url}/api/delete", json={"model": model.stem}, timeout=60)
+
+
+ENGINES: Final[dict[str, Callable[[Path, Path], AbstractContextManager[Arguments]]]] = {
+    "gpt4all": in_this_process,
+    "llamacpp": in_this_process,
+    "llamafile": llamafile,
+    "ollama": on_ollama,
+}
+RAW: Final = frozenset({"llamacpp", "llamafile"})
+"""Runtimes that give raw vectors."""
+TELLS_LENGTHS: Final = frozenset({"gpt4all", "llamacpp", "llamafile"})
+"""Runtimes whose engine tells how long a text is that is too long."""
+
+
+def class_of(runtime: str) -> type[LocalEmbeddings]:
+    """The runtime's class."""
+    found: type[LocalEmbeddings] = getattr(langchain_localllm, RUNTIMES[runtime]["embeddings"])
+    return found

@@ -1,0 +1,119 @@
+"""LlamaCppEmbeddings, what is particular about it."""
+
+import asyncio
+import time
+import warnings
+from pathlib import Path
+
+import pytest
+from gguf import GGUFReader, GGUFValueType, GGUFWriter
+from gguf.scripts.gguf_new_metadata import MetadataDetails, copy_with_new_metadata
+
+from langchain_localllm import LlamaCpp, LlamaCppEmbeddings
+from langchain_localllm.errors import CallTimeoutError, ContextLengthError, ModelFileError, ServerError
+from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
+
+from .texts import cosine, least_agreement, many
+
+TEXTS = many(40)
+
+
+@pytest.fixture(scope="module")
+def embeddings() -> LlamaCppEmbeddings:
+    return LlamaCppEmbeddings(model_path=tiny_embedding_model())
+
+
+def with_metadata(target: Path, **changed: MetadataDetails) -> Path:
+    """The tiny embedding model with other values in its header."""
+    writer = GGUFWriter(target, "bert")
+    copy_with_new_metadata(GGUFReader(tiny_embedding_model()), writer, changed, [])
+    return target
+
+
+def test_a_model_for_text_warns_and_gives_the_mean_of_its_tokens() -> None:
+    with pytest.warns(UserWarning, match=r"tiny-chat\.gguf was not made for embeddings"):
+        made = LlamaCppEmbeddings(model_path=tiny_chat_model(), normalize=False)
+    with made as embeddings:
+        tokens = embeddings.engine.model.tokenize("The lamp is red.")
+        vectors = embeddings.embed_documents(["The lamp is red.", "The lamp is blue."])
+    assert len(tokens) > 2
+    assert [len(vector) for vector in vectors] == [192, 192]
+    assert 0.5 < cosine(*vectors) < 0.999
+
+
+def test_weights_are_shared_with_the_text_class() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        embeddings = LlamaCppEmbeddings(model_path=tiny_chat_model())
+    with embeddings, LlamaCpp(model_path=tiny_chat_model()) as llm:
+        assert llm.engine.model is embeddings.engine.model
+
+
+def test_right_models_do_not_warn() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        LlamaCppEmbeddings(model_path=tiny_embedding_model()).close()
+
+
+def test_a_name_in_the_file_decides_on_prefixes(tmp_path: Path) -> None:
+    name = {"general.name": MetadataDetails(GGUFValueType.STRING, "E5 Base v2")}
+    with LlamaCppEmbeddings(model_path=with_metadata(tmp_path / "model.gguf", **name)) as embeddings:
+        assert embeddings.prefixes() == ("query: ", "passage: ")
+
+
+def test_a_reranker_is_refused(tmp_path: Path) -> None:
+    rank = {"bert.pooling_type": MetadataDetails(GGUFValueType.UINT32, 4)}
+    with pytest.raises(ModelFileError, match="ranks pairs of texts"):
+        LlamaCppEmbeddings(model_path=with_metadata(tmp_path / "rank.gguf", **rank))
+
+
+def test_texts_of_any_length_get_the_vector_that_they_get_alone(embeddings: LlamaCppEmbeddings) -> None:
+    alone = [embeddings.embed_query(text) for text in TEXTS]
+    assert least_agreement(alone, embeddings.embed_documents(TEXTS)) > 0.9999
+    small = LlamaCppEmbeddings(model_path=tiny_embedding_model(), n_batch=16)
+    assert least_agreement(alone, small.embed_documents(TEXTS)) > 0.9999
+
+
+def test_a_smaller_context_is_the_limit_and_a_larger_one_is_the_models() -> None:
+    with LlamaCppEmbeddings(model_path=tiny_embedding_model(), n_ctx=16) as embeddings:
+        with pytest.raises(ContextLengthError, match=r"has 22 tokens, and the model takes 16"):
+            embeddings.embed_query("lamp " * 20)
+        assert len(embeddings.embed_query("lamp " * 14)) == 256
+    for n_ctx in (0, 4096):
+        with LlamaCppEmbeddings(model_path=tiny_embedding_model(), n_ctx=n_ctx) as embeddings:
+            assert embeddings.engine.n_ctx == 512
+
+
+def test_a_call_that_takes_too_long_ends_and_the_engine_is_free_again(embeddings: LlamaCppEmbeddings) -> None:
+    hurried = embeddings.model_copy(update={"timeout": 1e-3, "batch_size": 4000})
+    with pytest.raises(CallTimeoutError, match="Raise `timeout`"):
+        hurried.embed_documents(TEXTS * 20)
+    with pytest.raises(CallTimeoutError):
+        asyncio.run(hurried.aembed_documents(TEXTS * 20))
+    assert embeddings.embed_query("it still works")
+
+
+def test_a_cancelled_task_ends_the_work(embeddings: LlamaCppEmbeddings) -> None:
+    async def cancelled() -> float:
+        task = asyncio.ensure_future(embeddings.aembed_documents(TEXTS * 20))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        started = time.perf_counter()
+        await embeddings.aembed_query("next")
+        return time.perf_counter() - started
+
+    started = time.perf_counter()
+    embeddings.embed_documents(TEXTS)
+    of_forty = time.perf_counter() - started
+    assert asyncio.run(cancelled()) < 3 * of_forty, "800 texts would take twenty times as long"
+
+
+def test_freeing_ends_what_runs() -> None:
+    embeddings = LlamaCppEmbeddings(model_path=tiny_embedding_model(), n_batch=64)  # an engine of its own
+    future = embeddings.engine.submit(TEXTS * 20)
+    embeddings.close()
+    with pytest.raises(ServerError, match="was freed"):
+        future.result(60)
+    assert embeddings.embed_query("it is loaded again")

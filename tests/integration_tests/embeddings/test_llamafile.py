@@ -1,0 +1,32 @@
+"""LlamafileEmbeddings, what is particular about it."""
+
+import pytest
+
+from langchain_localllm import LlamafileEmbeddings, LocalServer
+from langchain_localllm.errors import InvalidRequestError
+
+from .conftest import Make
+from .texts import cosine
+
+
+@pytest.fixture
+def runtime() -> str:
+    return "llamafile"
+
+
+def test_a_server_without_embeddings_says_so(chat_server: LocalServer) -> None:
+    with pytest.raises(InvalidRequestError, match="embeddings"):
+        LlamafileEmbeddings(base_url=chat_server.base_url).embed_query("ferry")
+
+
+def test_a_question_is_near_the_passage_that_answers_it(make: Make) -> None:
+    embeddings = make()
+    passages = ["The ferry leaves at noon.", "Bread is baked on Mondays.", "The museum has two floors."]
+    vectors = embeddings.embed_documents(passages)
+    question = embeddings.embed_query("When does the ferry leave?")
+    scores = [cosine(question, vector) for vector in vectors]
+    assert scores.index(max(scores)) == 0
+
+
+def test_the_model_is_known_by_the_name_that_the_server_tells(make: Make) -> None:
+    assert make().cache_namespace().startswith("tiny-embed.gguf-")
