@@ -1,4 +1,4 @@
-"""Models that see images: projectors with random weights, a text model with M-RoPE, and pictures."""
+"""Projectors with random weights, and pictures."""
 
 import base64
 import struct
@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from gguf import GGUFReader, GGUFValueType, GGUFWriter
+from gguf import GGUFWriter
+
+from tests.engines.models import written
 
 LLAVA: Final = "mlp"
 """Makes 16 tokens of an image."""
@@ -45,7 +47,7 @@ def projector(target: Path, width: int = 192, *, kind: str = LLAVA) -> Path:
     writer.add_vision_image_std([0.5, 0.5, 0.5])
     writer.add_vision_projector_scale_factor(1 if kind == LLAVA else 2)
     _add_weights(writer, width, kind)
-    return _written(writer, target)
+    return written(writer, target)
 
 
 def _add_weights(writer: GGUFWriter, width: int, kind: str) -> None:
@@ -85,31 +87,6 @@ def _add_weights(writer: GGUFWriter, width: int, kind: str) -> None:
         inner = 4 * _WIDTH if kind == QWEN else _WIDTH
         linear("mm.0", inner, inner)
         linear("mm.2", width, inner)
-
-
-def with_mrope(model: Path, target: Path) -> Path:
-    """Write a copy of a llama model that turns vectors by three coordinates (M-RoPE), as Qwen2-VL does. It talks nonsense."""
-    reader, name = GGUFReader(model), "qwen2vl"
-    writer = GGUFWriter(target, name)
-    for key, kept in reader.fields.items():
-        if key.startswith("GGUF.") or key == "general.architecture":
-            continue
-        kind = kept.types[0]
-        items = kept.types[-1] if kind == GGUFValueType.ARRAY else None
-        writer.add_key_value(key.replace("llama.", f"{name}."), kept.contents(), kind, items)
-    half = int(reader.fields["llama.rope.dimension_count"].contents()) // 2
-    writer.add_rope_dimension_sections([half - 2 * (half // 3), half // 3, half // 3, 0])
-    for tensor in reader.tensors:
-        writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
-    return _written(writer, target)
-
-
-def _written(writer: GGUFWriter, target: Path) -> Path:
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return target
 
 
 def png(red: int, green: int, blue: int, *, width: int = _SIDE, height: int = _SIDE) -> bytes:

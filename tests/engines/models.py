@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from gguf import GGUFReader, GGUFWriter
+from gguf import GGUFReader, GGUFValueType, GGUFWriter
 
 from langchain_localllm.models import tiny_chat_modelfile
 
@@ -49,14 +49,57 @@ def lora_adapter(model: Path, target: Path) -> Path:
     writer.add_float32("adapter.lora.alpha", 1.0)
     writer.add_tensor(f"{matrix.name}.lora_a", np.full((1, inputs), 0.1, np.float32))
     writer.add_tensor(f"{matrix.name}.lora_b", np.full((outputs, 1), 0.1, np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return target
+    return written(writer, target)
 
 
 def without_template(model: Path, target: Path) -> Path:
     """Write a copy of a model that has no chat template."""
     target.write_bytes(model.read_bytes().replace(b"tokenizer.chat_template", b"tokenizer.chat_forgetit"))
+    return target
+
+
+def with_mrope(model: Path, target: Path) -> Path:
+    """Write a copy of a llama model that turns vectors by three coordinates (M-RoPE), as Qwen2-VL does. It talks nonsense."""
+    writer = _as("qwen2vl", model, target)
+    half = int(GGUFReader(model).fields["llama.rope.dimension_count"].contents()) // 2
+    writer.add_rope_dimension_sections([half - 2 * (half // 3), half // 3, half // 3, 0])
+    return written(writer, target)
+
+
+def with_window(model: Path, target: Path, tokens: int) -> Path:
+    """Write a copy of a llama model whose tokens see only so many before them in most layers, as Gemma 3's. It talks nonsense."""
+    writer, fields = _as("gemma3", model, target), GGUFReader(model).fields
+    width, head = (int(fields[f"llama.{name}"].contents()) for name in ("embedding_length", "rope.dimension_count"))
+    writer.add_sliding_window(tokens)
+    writer.add_key_length(head)
+    writer.add_value_length(head)
+    for layer in range(int(fields["llama.block_count"].contents())):
+        for name, size, weight in (
+            ("attn_q_norm", head, 1),
+            ("attn_k_norm", head, 1),
+            ("post_attention_norm", width, 20),
+            ("post_ffw_norm", width, 20),
+        ):
+            writer.add_tensor(f"blk.{layer}.{name}.weight", np.full(size, weight, np.float32))
+    return written(writer, target)
+
+
+def _as(architecture: str, model: Path, target: Path) -> GGUFWriter:
+    """A writer that has what a llama model has, as another architecture."""
+    reader, writer = GGUFReader(model), GGUFWriter(target, architecture)
+    for key, kept in reader.fields.items():
+        if not key.startswith("GGUF.") and key != "general.architecture":
+            items = kept.types[-1] if kept.types[0] == GGUFValueType.ARRAY else None
+            writer.add_key_value(key.replace("llama.", f"{architecture}."), kept.contents(), kept.types[0], items)
+    for tensor in reader.tensors:
+        writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
+    return writer
+
+
+def written(writer: GGUFWriter, target: Path) -> Path:
+    """The file, when its writer has written all."""
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
     return target

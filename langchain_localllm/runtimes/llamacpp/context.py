@@ -144,6 +144,10 @@ class Context:
         """Take a sequence's tokens from this position on out of the cache; whether that could be done."""
         return bool(lib.llama_memory_seq_rm(self._memory, sequence, start, -1))
 
+    def first_position(self, sequence: int) -> int:
+        """The first of a sequence's positions that every layer still has."""
+        return int(lib.llama_memory_seq_pos_min(self._memory, sequence))
+
     def clear(self) -> None:
         """Take everything out of the cache."""
         lib.llama_memory_clear(self._memory, False)  # noqa: FBT003 - the numbers can stay, only nobody looks at them

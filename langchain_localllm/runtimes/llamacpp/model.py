@@ -138,6 +138,11 @@ class Model:
         return before, after, middle
 
     @property
+    def window(self) -> int:
+        """Tokens that a token sees before it, in layers where it does not see all; 0 where it does everywhere."""
+        return int(lib.llama_model_n_swa(self.pointer))
+
+    @property
     def remembers_positions(self) -> bool:
         """Whether its cache holds each token by itself, so that parts can be taken away and shared; recurrent models' doesn't."""
         return not (lib.llama_model_is_recurrent(self.pointer) or lib.llama_model_is_hybrid(self.pointer))

@@ -114,6 +114,7 @@ class Answer:
         text = self._stops.feed(self._text.decode(piece))
         if self._stops.met:
             self._put(text)
+            self._logprobs = []  # of what the stop sequence took away
             return "stop"
         if self._count >= self.limit:
             self._put(text + self._stops.end())
@@ -132,4 +133,5 @@ class Answer:
         ended = time.perf_counter()
         timings = Timings(self._model.load_seconds, self._first - self._started, ended - self._first)
         prompt, cached = self.request.tokens(), self.request.tokens(self.cached)
-        self.box.put(Piece("", Finish(reason, prompt, self._count, cached, timings, self._model.name)))
+        end = Finish(reason, prompt, self._count, cached, timings, self._model.name)
+        self.box.put(Piece("", end, logprobs=self._logprobs or None))

@@ -35,6 +35,7 @@ class Sequences:
         self._all = [Sequence(number) for number in range(count)]
         self._clock = 0
         self._parts_can_go = context.model.remembers_positions
+        self._window = context.model.window
 
     def clear(self) -> None:
         """Forget all, so that the next tokens take the same places in the cache as in a new one. No sequence may be busy."""
@@ -49,7 +50,7 @@ class Sequences:
         """
         self._forget()
         wanted = list(prompt[:-1])
-        common = {id(one): common_length(one.tokens, wanted) for one in self._all if one.tokens}
+        common = {id(one): self._usable(one, common_length(one.tokens, wanted)) for one in self._all if one.tokens}
         best = max(self._all, key=lambda one: (common.get(id(one), 0), not one.busy))
         length = common.get(id(best), 0)
         if not best.busy and length and self._worth_cutting(best, length):
@@ -64,6 +65,15 @@ class Sequences:
                 self.cut(taken, length)
         taken.busy = True
         return taken
+
+    def _usable(self, one: Sequence, length: int) -> int:
+        """That length, or 0 where the next token would look back at what is gone.
+
+        A token that its own sequence's later tokens don't see any more, in layers with a sliding window, gives its place in the
+        cache to others.
+        """
+        whole = not self._window or not length or self._context.first_position(one.number) <= max(0, length - self._window)
+        return length if whole else 0
 
     def _worth_cutting(self, one: Sequence, length: int) -> bool:
         """Whether a sequence is continued; where most of it would be lost, its beginning is copied instead."""
@@ -95,7 +105,7 @@ class Sequences:
     def share(self, source: Sequence, target: Sequence, length: int) -> None:
         """Give another sequence as much of this one's beginning, where it has less and the model allows it."""
         start = len(target.tokens)
-        length = min(length, len(source.tokens))
+        length = self._usable(source, min(length, len(source.tokens)))
         if self._parts_can_go and length > start:
             self._context.copy(source.number, target.number, start, length)
             target.tokens += source.tokens[start:length]

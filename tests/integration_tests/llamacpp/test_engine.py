@@ -1,6 +1,7 @@
 """What the engine promises: the same answers as llama-cpp-python's own loop, alone and in company; only what is new is read."""
 
 import gc
+import random
 import threading
 import time
 import weakref
@@ -18,6 +19,7 @@ from langchain_localllm.base.worker import Mailbox
 from langchain_localllm.errors import ContextLengthError, ServerError
 from langchain_localllm.runtimes.llamacpp.request import Request
 from langchain_localllm.runtimes.llamacpp.sampler import Sampling
+from tests.engines.models import with_window
 
 PROMPTS: Final = [f"{word} is" for word in ("Rain", "A boat", "The red door", "Bread", "The lamp", "A river", "My house", "One")]
 LONG: Final = "The boat on the river is red, and the lamp in the house is green. " * 10
@@ -113,6 +115,22 @@ def test_the_cache_makes_room_when_it_is_full(model_file: Path) -> None:
         prompts = [f"{number} {LONG}"[:400] for number in range(12)]
         first = [llm.invoke(prompt) for prompt in prompts]
         assert llm.batch([*prompts]) == first
+
+
+def test_what_a_sliding_window_left_behind_is_read_again(model_file: Path, tmp_path: Path) -> None:
+    chance = random.Random(1)  # noqa: S311 - it hides nothing
+    talks = [" ".join(chance.choices(LONG.split(), k=60)) for _ in range(3)]
+    path = with_window(model_file, tmp_path / "window.gguf", 8)
+    with (
+        LlamaCpp(model_path=path, n_ctx=128, n_parallel=2, n_batch=64, temperature=0) as llm,
+        LlamaCpp(model_path=path, n_ctx=128, n_parallel=1, temperature=0) as fresh,
+    ):
+        for _ in range(40):
+            prompt = chance.choice(talks)[: chance.randrange(20, 240)]
+            fresh.engine._worker._sequences.clear()
+            answers = [generation(one, prompt, max_tokens=length, logprobs=5) for one, length in ((llm, 12), (fresh, 1))]
+            best, expected = (answer.generation_info["logprobs"][0]["top_logprobs"][0]["logprob"] for answer in answers)
+            assert abs(best - expected) < CLEAR
 
 
 # --- leaving ---

@@ -25,7 +25,8 @@ from langchain_localllm.errors import ContextLengthError, InvalidOptionError, In
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes.llamacpp.library import lib
 from langchain_localllm.runtimes.llamacpp.request import Request
-from tests.engines.images import GEMMA, LLAVA, QWEN, block, png, projector, with_mrope
+from tests.engines.images import GEMMA, LLAVA, QWEN, block, png, projector
+from tests.engines.models import with_mrope
 
 RED: Final = png(255, 0, 0)
 BLUE: Final = png(0, 0, 255)

@@ -84,7 +84,10 @@ def test_logprobs_are_those_of_the_model(llm: LlamaCpp) -> None:
 def test_special_tokens_are_not_printed(llm: LlamaCpp) -> None:
     control = llm.get_token_ids("<|im_start|>")
     assert len(control) == 1
-    assert llm.invoke(PROMPT, logit_bias={control[0]: 1000.0}, max_tokens=5) == ""
+    answer = llm.generate([PROMPT], logit_bias={control[0]: 1000.0}, max_tokens=5, logprobs=0).generations[0][0]
+    assert answer.text == ""
+    assert answer.generation_info is not None
+    assert [token["id"] for token in answer.generation_info["logprobs"]] == control * 5
 
 
 # --- sampling ---
