@@ -1,0 +1,79 @@
+"""The same for embedding classes: every constructor argument of those that ours replace is accepted, or listed as gone."""
+
+import importlib
+import re
+import warnings
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+from pydantic.fields import FieldInfo
+
+import langchain_localllm
+from langchain_localllm.base import options
+from langchain_localllm.models import tiny_embedding_model
+from langchain_localllm.runtimes import RUNTIMES
+
+from .test_drop_in import given, gone
+
+REPLACED: Final = {
+    "gpt4all": [("langchain_community.embeddings.gpt4all", "GPT4AllEmbeddings")],
+    "llamacpp": [("langchain_community.embeddings.llamacpp", "LlamaCppEmbeddings")],
+    "llamafile": [("langchain_community.embeddings.llamafile", "LlamafileEmbeddings")],
+    "ollama": [("langchain_community.embeddings.ollama", "OllamaEmbeddings"), ("langchain_ollama.embeddings", "OllamaEmbeddings")],
+}
+"""Runtime to the classes that its embedding class stands in for, of langchain_community 0.4.2 and langchain_ollama 1.1.0."""
+MADE_WITH: Final[dict[str, dict[str, Any]]] = {
+    "gpt4all": {"model_name": str(tiny_embedding_model())},
+    "llamacpp": {"model_path": str(tiny_embedding_model())},
+    "llamafile": {},
+    "ollama": {"model": "tiny"},
+}
+IN_A_DICT: Final = {"allow_download": "False", "n_ctx": 64}
+NO_MODEL: Final = (None, "")
+
+
+def arguments() -> Iterator[Any]:
+    """Each argument of each old class."""
+    for runtime in sorted(RUNTIMES):
+        for module, name in REPLACED[runtime]:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # langchain_community warns of its own end
+                old = getattr(importlib.import_module(module), name)
+            for field, info in old.model_fields.items():
+                yield pytest.param(runtime, field, info, id=f"{module.partition('.')[0]}-{name}-{field}")
+
+
+@pytest.fixture(autouse=True)
+def _advice_is_fresh() -> Iterator[None]:
+    options.advise_once.cache_clear()
+    yield
+    options.advise_once.cache_clear()
+
+
+@pytest.mark.parametrize(("runtime", "name", "info"), list(arguments()))
+def test_an_argument_of_the_old_class_is_accepted_or_gone(runtime: str, name: str, info: FieldInfo) -> None:
+    new = getattr(langchain_localllm, RUNTIMES[runtime]["embeddings"])
+    for value in given(name, info, MADE_WITH[runtime]):
+        if name in MADE_WITH[runtime] and value in NO_MODEL:
+            continue  # that was an error there too, or a download
+        if name in new.RETIRED:
+            with pytest.warns(UserWarning, match=rf"`{name}` of {new.__name__} has no effect"):
+                new(**{**MADE_WITH[runtime], name: value})
+            options.advise_once.cache_clear()
+            assert f"`{name}`" in gone(runtime)
+        elif name == "gpt4all_kwargs":
+            made = new(**MADE_WITH[runtime], gpt4all_kwargs=IN_A_DICT)
+            assert (made.allow_download, made.n_ctx) == (False, 64)
+        else:
+            made = new(**{**MADE_WITH[runtime], name: value})
+            assert getattr(made, new.ALIASES.get(name, name)) == value
+
+
+@pytest.mark.parametrize("runtime", sorted(RUNTIMES))
+def test_changing_the_packages_name_in_an_import_is_enough(runtime: str) -> None:
+    new = getattr(langchain_localllm, RUNTIMES[runtime]["embeddings"])
+    for old_place, name in REPLACED[runtime]:
+        place = re.sub(r"^(langchain_community|langchain_ollama)", "langchain_localllm", old_place)
+        for module in (place, place.rpartition(".")[0], "langchain_localllm"):
+            assert getattr(importlib.import_module(module), name) is new
