@@ -156,13 +156,13 @@ def evaluate(engine: Engine, scale: float, seed: int = 77) -> Tally:
     def times(count: int) -> range:
         return range(int(count * scale))
 
-    for count, number in ((1, 100), (2, 100), (3, 60), (4, 60), (HELD_OUT_PASSAGES, 60), (MANY_PASSAGES, 40)):
+    for count, number in ((1, 200), (2, 300), (3, 100), (4, 100), (HELD_OUT_PASSAGES, 100), (MANY_PASSAGES, 60)):
         held = ", a number held out of training" if count == HELD_OUT_PASSAGES else ""
         for _ in times(number):
             example = chat_tasks.passages(rng, 1.0, held_out=True, count=count, refuse=False)
             _answer(engine, tally, f"exact answer, {count} passage{'s' * (count > 1)}{held}", example)
     for count in (1, 2, 4):
-        for _ in times(60):
+        for _ in times(100):
             example = chat_tasks.passages(rng, 1.0, held_out=True, count=count, refuse=True)
             _answer(engine, tally, f"refusal, {count} passage{'s' * (count > 1)}", example)
     for _ in times(120):

@@ -293,6 +293,10 @@ def _absent_question(rng: random.Random, facts: list[Fact], *, held_out: bool) -
     return make_fact(rng, held_out=held_out, relation="capital").question
 
 
+REFUSED = 0.1
+"""Share of the questions that the passages do not answer. More of them, and questions in new words are refused too."""
+
+
 def passages(
     rng: random.Random, level: float, *, held_out: bool = False, count: int | None = None, refuse: bool | None = None
 ) -> Example:
@@ -301,10 +305,9 @@ def passages(
     count = count or passage_count(rng, level)
     facts, texts = _passages(rng, level, count, held_out=held_out)
     turns = 1 if not training else min(rng.choice((2, 3, 4)), 1 + len(facts))
-    share = 0.22 if level > 0.05 else 0.1
     messages: list[dict[str, Any]] = []
     for turn in range(turns):
-        refused = refuse if refuse is not None else rng.random() < share
+        refused = refuse if refuse is not None else rng.random() < REFUSED
         fact = rng.choice(facts)
         question = _absent_question(rng, facts, held_out=held_out) if refused else _reask(rng, fact)
         if turn == 0:
@@ -553,12 +556,12 @@ def unicode_copy(rng: random.Random, level: float, *, held_out: bool = False) ->
 Task = Callable[..., Example]
 MIX: dict[Task, tuple[float, float]] = {
     # share at level 0, share at level 1
-    pick_number: (0.35, 0.04),
-    passages: (0.35, 0.44),
-    repeat: (0.06, 0.02),
-    pick_line: (0.03, 0.02),
-    tool: (0.10, 0.21),
-    json_object: (0.05, 0.13),
+    pick_number: (0.35, 0.02),
+    passages: (0.35, 0.52),
+    repeat: (0.06, 0.01),
+    pick_line: (0.03, 0.01),
+    tool: (0.10, 0.23),
+    json_object: (0.05, 0.11),
     raw_completion: (0.01, 0.02),
     small_talk: (0.01, 0.02),
     memory: (0.01, 0.02),
