@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any, Final
 
 from tests.engines import pages
 
+SECONDS: Final = 300
+"""Longest time for a notebook; most take some seconds."""
 NOTEBOOKS: Final = sorted(pages.ROOT.glob("notebooks/*.ipynb"))
 
 
@@ -26,7 +29,7 @@ def run(notebook: Path, at: pages.Place, *options: str) -> None:
         cwd=pages.ROOT,
         capture_output=True,
         text=True,
-        timeout=pages.SECONDS,
+        timeout=SECONDS,
         check=False,
     )
     if ran.returncode:
@@ -59,5 +62,10 @@ if __name__ == "__main__":
     wanted = [Path(name).resolve() for name in sys.argv[1:]] or NOTEBOOKS
     with tempfile.TemporaryDirectory() as models, pages.place(Path(models)) as here:
         for one in wanted:
-            renew(one, here)
-            print("ran", one.name, flush=True)  # noqa: T201 - a script
+            began = time.perf_counter()
+            try:
+                renew(one, here)
+                said = "ran"
+            except RuntimeError as error:
+                said = f"FAILS: {error}"
+            print(f"{one.name} {said}, {time.perf_counter() - began:.0f} s", flush=True)  # noqa: T201 - a script

@@ -35,7 +35,7 @@ from tests.engines.models import go_template
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
-OLLAMA_MODELS: Final = ("llama2", "llama2:13b", "llama3.2", "qwen3", "nomic-embed-text")
+OLLAMA_MODELS: Final = ("llama2", "llama2:13b", "llama3.2", "qwen3", "tiny-chat", "nomic-embed-text")
 SECONDS: Final = 120
 """Longest time for a page."""
 
