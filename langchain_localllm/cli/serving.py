@@ -56,3 +56,22 @@ def ollama(model: str = "none") -> "Ollama":
     from langchain_localllm import Ollama
 
     return Ollama(model=model)
+
+
+def model_file(name: str) -> Path:
+    """The file of a model: a path, or a name that `localllm models` lists; the tiny chat model for an empty one.
+
+    Raises:
+        ModelMissingError: There is none; the message names near ones.
+        InvalidOptionError: The model is no file.
+    """
+    from langchain_localllm.models import tiny_chat_model
+    from langchain_localllm.models.listing import find
+
+    path = Path(name).expanduser() if name else tiny_chat_model()
+    if path.exists():
+        return path
+    found = find(name)
+    if found.path is None:
+        raise InvalidOptionError(f"{found.name} is no file, and a file is needed here.")
+    return found.path

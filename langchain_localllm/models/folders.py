@@ -2,6 +2,7 @@
 
 import os
 import sys
+import unicodedata
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -32,6 +33,7 @@ def folders() -> dict[str, Path]:
         "GPT4All": home / ".cache" / "gpt4all",
         "llama.cpp": cache / "llama.cpp",
         "LM Studio": home / ".lmstudio" / "models",
+        "this package": Path(__file__).parent,
     }
 
 
@@ -70,11 +72,13 @@ def similar(name: str, names: list[str]) -> str:
         >>> similar("tiny_chat", ["models/tiny-chat.gguf", "llama.gguf"])
         ' Did you mean models/tiny-chat.gguf?'
     """
-    plain = {_plain(each): each for each in names}
+    plain = {form: each for each in names for form in (_plain(each), _plain(Path(each).stem))}
     wanted = _plain(name)
     found = [each for each in plain if wanted and wanted in each] or get_close_matches(wanted, plain, 3, 0.6)
-    return f" Did you mean {' or '.join(plain[each] for each in found[:3])}?" if found else ""
+    meant = list(dict.fromkeys(plain[each] for each in found))[:3]
+    return f" Did you mean {' or '.join(meant)}?" if meant else ""
 
 
 def _plain(name: str) -> str:
-    return "".join(filter(str.isalnum, name.lower()))
+    """Its letters and digits, small and without accents."""
+    return "".join(letter for letter in unicodedata.normalize("NFKD", name.lower()) if letter.isalnum())

@@ -1,0 +1,1 @@
+"""What `localllm doctor` looks at."""

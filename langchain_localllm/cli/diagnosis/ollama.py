@@ -1,0 +1,72 @@
+"""Ollama: whether it runs, what it has, and how it is set up."""
+
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+from langchain_localllm.cli.diagnosis.problem import Problem, runtime
+from langchain_localllm.errors import LocalLLMError
+from langchain_localllm.models.listing import ollama_server
+
+if TYPE_CHECKING:
+    from langchain_localllm import Ollama
+    from langchain_localllm.runtimes.ollama.cards import LoadedModel
+
+_USED: Final = 8192
+"""Tokens of context that this package's classes ask for at most."""
+_EVERYBODY: Final = ("0.0.0.0", "[::]")  # noqa: S104 - what is looked for
+
+
+def look_at(*, gpu: bool) -> tuple[dict[str, Any], list[Problem]]:
+    """What Ollama tells, and what is wrong there."""
+    problems = _exposed()
+    server = ollama_server()
+    if server is None:
+        return runtime(
+            "Ollama", missing="does not run here: get it at https://ollama.com/download, or start it by ollama serve"
+        ), problems
+    try:
+        installed, loaded = server.list(), server.ps()
+    except LocalLLMError as error:
+        return runtime("Ollama", missing=str(error)), [*problems, Problem(str(error), "ollama serve")]
+    for model in installed:
+        if model.name.endswith("cloud"):
+            what = f"{model.name} runs on Ollama's servers: prompts for it leave this machine."
+            problems.append(Problem(what, f"ollama rm {model.name}"))
+    problems += [problem for model in loaded for problem in _loaded_problems(server, model, gpu=gpu)]
+    details = [f"{len(installed)} models: {', '.join(model.name for model in installed) or 'none'}"]
+    details += [_loaded_line(model) for model in loaded]
+    details.append("context: the model's own, at most 8,192, unless its Modelfile or num_ctx says otherwise")
+    return runtime("Ollama", _version(server), server.client.address.url, details=details), problems
+
+
+def _exposed() -> list[Problem]:
+    if not os.environ.get("OLLAMA_HOST", "").strip().removeprefix("http://").startswith(_EVERYBODY):
+        return []
+    return [Problem("OLLAMA_HOST lets an Ollama started here answer the whole network.", "export OLLAMA_HOST=127.0.0.1")]
+
+
+def _loaded_line(model: "LoadedModel") -> str:
+    context = f", {model.context:,} tokens of context" if model.context else ""
+    return f"loaded: {model.name}, {model.size / 1e9:.1f} GB, {model.size_vram / 1e9:.1f} GB of it on a GPU{context}"
+
+
+def _loaded_problems(server: "Ollama", model: "LoadedModel", *, gpu: bool) -> list[Problem]:
+    problems = []
+    own = server.show(model.name).context or 0
+    wanted = min(own, _USED)
+    if model.context and model.context < wanted:
+        what = f"{model.name} is loaded with {model.context:,} tokens of context, and was made for {own:,}: longer prompts are cut."
+        problems.append(Problem(what, f"ollama stop {model.name}; OLLAMA_CONTEXT_LENGTH={wanted} ollama serve"))
+    if gpu and not model.size_vram:
+        what = f"There is a GPU, and all layers of {model.name} are on the processor."
+        problems.append(Problem(what, f"ollama stop {model.name}; nvidia-smi  # then free the GPU's memory and load it again"))
+    return problems
+
+
+def _version(server: "Ollama") -> str:
+    from langchain_localllm.runtimes.ollama.api import fetch
+
+    try:
+        return str(server.client.run(fetch(server, "GET", "/api/version")).get("version", ""))
+    except (LocalLLMError, AttributeError):
+        return ""

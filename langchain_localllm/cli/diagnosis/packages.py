@@ -1,0 +1,56 @@
+"""Runtimes that come as Python packages."""
+
+import importlib.metadata
+import shutil
+from typing import Any, Final
+
+from langchain_localllm.cli.diagnosis.problem import Problem, runtime
+
+_PACKAGES: Final = {
+    "llama.cpp in this process (LlamaCpp)": ("llama-cpp-python", "llamacpp"),
+    "GPT4All in this process (GPT4All)": ("gpt4all", "gpt4all"),
+    "llama.cpp's server (Llamafile, LocalServer)": ("xllamacpp", "server"),
+}
+_CONTEXT: Final = "context: the smallest of the model's own, 8,192 and what fits into memory, unless n_ctx says otherwise"
+_OWN: Final = "context: the model's own, at most 8,192, unless n_ctx says otherwise"
+_CONTEXTS: Final = {"llama-cpp-python": _CONTEXT, "gpt4all": _OWN, "xllamacpp": _OWN}
+
+
+def packages() -> list[dict[str, Any]]:
+    """Those of this package's runtimes that need no server."""
+    found = []
+    for name, (package, extra) in _PACKAGES.items():
+        version = _version(package)
+        details = [_CONTEXTS[package]] if version else []
+        found.append(runtime(name, version, missing=f'not installed: pip install "langchain-localllm[{extra}]"', details=details))
+    if path := shutil.which("llama-server"):
+        found.append(runtime("llama-server", "", details=[path]) | {"installed": True})
+    return found
+
+
+def package_problems(*, gpu: bool, any_runtime: bool) -> list[Problem]:
+    """What is wrong with them."""
+    problems = []
+    if not any_runtime:
+        problems.append(Problem("There is no runtime for models here.", 'pip install "langchain-localllm[server]"'))
+    if gpu and _version("llama-cpp-python") and not _uses_gpu():
+        problems.append(
+            Problem(
+                "There is a GPU, and llama-cpp-python was built without it: all layers run on the processor.",
+                'CMAKE_ARGS="-DGGML_CUDA=on" pip install --force-reinstall --no-cache-dir llama-cpp-python',
+            )
+        )
+    return problems
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _uses_gpu() -> bool:
+    from langchain_localllm.runtimes.llamacpp.library import lib
+
+    return bool(lib.llama_supports_gpu_offload())

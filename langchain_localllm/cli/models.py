@@ -1,0 +1,125 @@
+"""`localllm models`: what is on this machine."""
+
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from langchain_localllm.cli.notes import note
+from langchain_localllm.cli.output import AsJson, print_json, print_table, size
+
+if TYPE_CHECKING:
+    from langchain_localllm.models.listing import ListedModel
+
+Name = Annotated[str, typer.Argument(metavar="MODEL", help="A path, or a name from the list; it may be shortened.")]
+app = typer.Typer(name="models", add_completion=False, rich_markup_mode=None)
+
+
+@app.callback(invoke_without_command=True)
+def models(context: typer.Context, *, as_json: AsJson = False) -> None:
+    """List the models on this machine, of all runtimes together; show or remove one."""
+    if context.invoked_subcommand is None:
+        _list(as_json=as_json)
+
+
+@app.command("list")
+def list_(*, as_json: AsJson = False) -> None:
+    """List the models: GGUF files in the usual folders and here, Ollama's, and those of servers that run."""
+    _list(as_json=as_json)
+
+
+@app.command()
+def show(model: Name, *, as_json: AsJson = False) -> None:
+    """Show one model: what its file or its server tells."""
+    from langchain_localllm.models.listing import find
+
+    found = find(model)
+    facts = {**_plain(found), **_more(found)}
+    if as_json:
+        print_json(facts)
+        return
+    facts["size"] = size(found.size) if found.size else ""
+    for name, value in facts.items():
+        if value not in ("", None):
+            print(f"{name.replace('_', ' ')}: {_words(value)}")
+
+
+@app.command()
+def rm(
+    model: Name, *, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False, as_json: AsJson = False
+) -> None:
+    """Remove one model from the disk, after asking."""
+    from langchain_localllm.errors import InvalidOptionError
+    from langchain_localllm.models.listing import find
+    from langchain_localllm.models.remove import remove
+
+    found = find(model)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise InvalidOptionError(f"Nobody can be asked whether to remove {found.name}: give --yes.")
+        question = f"Remove {found.name}" + (f", {size(found.size)}?" if found.size else "?")
+        if not typer.confirm(question, err=True):
+            note("Nothing was removed.")
+            raise typer.Exit(1)
+    remove(found)
+    if as_json:
+        print_json({"removed": found.name, "size": found.size})
+    else:
+        note(f"Removed {found.name}.")
+
+
+def _list(*, as_json: bool) -> None:
+    from langchain_localllm.models.listing import installed
+
+    found = installed(note)
+    if as_json:
+        print_json([_plain(model) for model in found])
+        return
+    if not found:
+        note("There is no model here yet. `localllm pull` lists some.")
+        return
+    columns = ("model", "size", "quantisation", "family", "context", "tools", "embeddings", "where")
+    print_table(columns, map(_row, found), right=(1, 4))
+    for model in found:
+        if model.problem:
+            note(f"{model.name} cannot be used. {model.problem}")
+
+
+def _row(model: "ListedModel") -> list[str]:
+    context = f"{model.context:,}" if model.context else ""
+    amount = size(model.size) if model.size else ""
+    facts = [model.quantisation, model.family, context, _words(model.tools), _words(model.embeddings)]
+    return [model.name, amount, *facts, model.place]
+
+
+def _plain(model: "ListedModel") -> dict[str, Any]:
+    return asdict(model)
+
+
+def _words(value: object) -> str:
+    return {True: "yes", False: "no", None: ""}.get(value, str(value)) if isinstance(value, bool | None) else str(value)
+
+
+def _more(model: "ListedModel") -> dict[str, Any]:
+    """What is told beyond the list."""
+    if model.name.startswith("ollama:"):
+        from langchain_localllm.cli.serving import ollama
+
+        card = ollama().show(model.name.removeprefix("ollama:"))
+        return {"parameters": card.parameters, "capabilities": ", ".join(card.capabilities), "system": card.system}
+    path = model.path
+    if path is None or model.problem:
+        return {}
+    from langchain_localllm.models.architecture import Architecture
+    from langchain_localllm.models.gguf_check import check_gguf
+
+    info = check_gguf(path)
+    values = info.metadata
+    return {
+        "title": values.get("general.name", ""),
+        "licence": values.get("general.license", ""),
+        "layers": Architecture(info).count,
+        "vocabulary": info.list_lengths.get("tokenizer.ggml.tokens", 0),
+        "chat_template": "tokenizer.chat_template" in values,
+    }

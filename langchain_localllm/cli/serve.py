@@ -1,0 +1,41 @@
+"""`localllm serve`: the local server of a model file."""
+
+import os
+import time
+from typing import Annotated
+
+import typer
+
+from langchain_localllm.cli.notes import note
+from langchain_localllm.cli.output import AsJson, print_json
+
+_LOOKING: float = 0.5
+
+
+def serve(
+    model: Annotated[str, typer.Argument(metavar="FILE", help="A GGUF file, a llamafile, or a name that localllm models lists.")],
+    *,
+    port: Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="Port on 127.0.0.1; 0 is a free one.")] = 8080,
+    context: Annotated[int | None, typer.Option("--context", "-c", min=1, help="Tokens of context for each request.")] = None,
+    parallel: Annotated[int, typer.Option("--parallel", min=1, help="Requests answered at the same time.")] = 1,
+    embedding: Annotated[bool, typer.Option("--embedding", help="Serve embeddings instead of answers.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Serve a model on this machine with OpenAI's API, until Ctrl-C.
+
+    Programs find it at http://127.0.0.1:8080/v1. Nobody else can reach it. A key that they must send is taken from LLAMA_API_KEY.
+    """
+    from langchain_localllm import LocalServer
+    from langchain_localllm.cli.serving import model_file
+    from langchain_localllm.errors import ServerStartError
+
+    path, key = model_file(model), os.environ.get("LLAMA_API_KEY")
+    with LocalServer(path, n_ctx=context, n_parallel=parallel, embedding=embedding, api_key=key, port=port) as server:
+        if as_json:
+            print_json({"address": server.base_url, "openai": f"{server.base_url}/v1", "pid": server.pid, "model": str(path)})
+        else:
+            print(f"{server.base_url}/v1", flush=True)
+            note(f"{path.name} is served at {server.base_url}. Ctrl-C ends it.")
+        while server.is_alive:
+            time.sleep(_LOOKING)
+        raise ServerStartError(f"The server of {path} ended. Its last words: {server.log_tail().strip().splitlines()[-1:]}")

@@ -1,0 +1,144 @@
+"""The models on this machine, of all runtimes together."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from langchain_localllm.base.about import takes_tools
+from langchain_localllm.errors import LocalLLMError, ModelFileError, ModelMissingError
+from langchain_localllm.models.fitting import FILE_TYPES
+from langchain_localllm.models.folders import files_here, similar
+from langchain_localllm.models.gguf_check import check_gguf
+from langchain_localllm.models.servers import SERVERS, answers
+from langchain_localllm.models.sources import quantisation_in
+
+if TYPE_CHECKING:
+    from langchain_localllm import Ollama
+
+__all__ = ["ListedModel", "find", "installed"]
+
+_EMBED: Final = ("bert", "gemma-embedding", "embedding")
+
+
+@dataclass(frozen=True, slots=True)
+class ListedModel:
+    """A model on this machine.
+
+    Attributes:
+        name: What other commands take: a path, `ollama:` and a name, or a server's address.
+        place: The program that keeps it, or where it runs.
+        size: Bytes; 0 where nobody tells.
+        quantisation: Such as `Q4_K_M`; empty where nobody tells, likewise below.
+        family: Its architecture.
+        context: Tokens that it was made for, or that its server gives it.
+        tools: Whether it was made to call tools.
+        embeddings: Whether it makes vectors instead of text.
+        problem: Why it cannot be used.
+    """
+
+    name: str
+    place: str
+    size: int = 0
+    quantisation: str = ""
+    family: str = ""
+    context: int | None = None
+    tools: bool | None = None
+    embeddings: bool | None = None
+    problem: str = ""
+
+    @property
+    def path(self) -> Path | None:
+        """Its file, where it is one."""
+        return None if ":" in self.name and not Path(self.name).exists() else Path(self.name)
+
+
+def installed(on_fault: Callable[[str], object] | None = None) -> list[ListedModel]:
+    """The models in files, in Ollama and on servers that run; what cannot be asked is told to `on_fault`."""
+    found = [of_file(path, place) for place, path in files_here()]
+    for source in (_of_ollama, _of_servers):
+        try:
+            found += source()
+        except LocalLLMError as error:
+            if on_fault:
+                on_fault(str(error))
+    return found
+
+
+def find(name: str) -> ListedModel:
+    """The model of this name: a path, or a name in the list, which may be shortened as long as it means one model.
+
+    Raises:
+        ModelMissingError: There is none, or there are several; the message names near ones.
+    """
+    path = Path(name).expanduser()
+    if path.is_file():
+        return of_file(path, str(path.absolute().parent))
+    models = installed()
+    exact = [model for model in models if name in {model.name, Path(model.name).name, Path(model.name).stem, _short(model.name)}]
+    if len(exact) == 1:
+        return exact[0]
+    names = [model.name for model in models]
+    if exact:
+        raise ModelMissingError(f"{name} means several models: {', '.join(model.name for model in exact)}. Give one in full.")
+    raise ModelMissingError(f"There is no model {name} on this machine.{similar(name, names)} See: localllm models list")
+
+
+def _short(name: str) -> str:
+    return name.removeprefix("ollama:").removesuffix(":latest")
+
+
+def of_file(path: Path, place: str) -> ListedModel:
+    """The model in a file; a file that is none says so."""
+    size = path.stat().st_size
+    try:
+        info = check_gguf(path)
+    except ModelFileError as error:
+        return ListedModel(str(path), place, size, problem=str(error))
+    kind = info.metadata.get("general.file_type")
+    quantisation = quantisation_in(path.name) or FILE_TYPES.get(kind if isinstance(kind, int) else -1, "")
+    embeds = info.pooling_type is not None or any(word in info.architecture for word in _EMBED)
+    tools = takes_tools(str(info.metadata.get("tokenizer.chat_template", "")))
+    return ListedModel(str(path), place, size, quantisation, info.architecture, info.context_length, tools, embeds)
+
+
+def _of_ollama() -> list[ListedModel]:
+    server = ollama_server()
+    return list(_listed(server)) if server else []
+
+
+def ollama_server() -> "Ollama | None":
+    """Ollama, where it answers at its address."""
+    from langchain_localllm.runtimes.ollama.options import default_url
+
+    if not answers(default_url()):
+        return None
+    from langchain_localllm import Ollama
+
+    return Ollama(model="none", timeout=10, max_retries=0)
+
+
+def _listed(server: Any) -> Iterator[ListedModel]:
+    for row in server.list():
+        if row.size and not row.name.endswith("cloud"):
+            card = server.show(row.name)
+            kinds, context = card.capabilities, card.context
+        else:  # Ollama would ask its own servers about it
+            kinds, context = (), None
+        problem = "" if row.size else "It runs on Ollama's servers, not here."
+        name, tools = f"ollama:{row.name}", "tools" in kinds if kinds else None
+        embeds = "embedding" in kinds if kinds else None
+        yield ListedModel(name, "Ollama", row.size, row.quantization, row.family, context, tools, embeds, problem)
+
+
+def _of_servers() -> list[ListedModel]:
+    return [_served(url, name) for url, name in SERVERS.items() if answers(url)]
+
+
+def _served(url: str, program: str) -> ListedModel:
+    from langchain_localllm import Llamafile
+    from langchain_localllm.prompts.look import look
+
+    about = look(Llamafile(base_url=url, timeout=5, max_retries=0))
+    place = f"{program}: {about.name}" if about.name else program
+    return ListedModel(url, place, family=about.architecture, context=about.context, tools=about.tools, problem=about.problem)

@@ -1,0 +1,147 @@
+"""`localllm models` and `localllm doctor`."""
+
+import json
+import os
+import pty
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from langchain_localllm import LocalServer
+from langchain_localllm.models import tiny_chat_model
+from tests.integration_tests.cli.command import COMMAND, check_fault, localllm, told
+
+NAME = "Müller & ich-Q8_0.gguf"
+
+
+@pytest.fixture
+def model(home: Path) -> Path:
+    """A model in GPT4All's folder, with a name that is not only letters."""
+    folder = home / ".cache" / "gpt4all"
+    folder.mkdir(parents=True)
+    return Path(shutil.copy(tiny_chat_model(), folder / NAME))
+
+
+# --- models ---
+
+
+def test_files_of_all_programs_are_listed(model: Path, home: Path) -> None:
+    snapshot = home / ".cache" / "huggingface" / "hub" / "models--a--b" / "snapshots" / "1"
+    snapshot.mkdir(parents=True)
+    (snapshot / "other.gguf").write_bytes(b"GGUF and no more")
+    found = {Path(row["name"]).name: row for row in json.loads(told(localllm("models", "list", "--json")))}
+    assert set(found) == {NAME, "other.gguf", "tiny-chat.gguf", "tiny-embed.gguf"}
+    assert (found[NAME]["place"], found[NAME]["quantisation"], found[NAME]["family"]) == ("GPT4All", "Q8_0", "llama")
+    assert (found[NAME]["context"], found[NAME]["tools"], found[NAME]["embeddings"]) == (2048, True, False)
+    assert found["tiny-embed.gguf"]["embeddings"]
+    assert "GGUF version" in found["other.gguf"]["problem"]
+    assert found[NAME]["size"] == model.stat().st_size
+
+
+def test_ollama_s_and_the_table(ollama_url: str) -> None:
+    shown = told(localllm("models", OLLAMA_HOST=ollama_url))
+    assert "ollama:cli-chat:latest" in shown
+    rows = {row["name"]: row for row in json.loads(told(localllm("models", "--json", OLLAMA_HOST=ollama_url)))}
+    assert rows["ollama:cli-embed:latest"]["family"] == "bert"
+    assert rows["ollama:cli-chat:latest"]["context"] == 2048
+
+
+def test_one_is_shown_by_a_short_name(model: Path, ollama_url: str) -> None:
+    assert "licence: MIT" in told(localllm("models", "show", Path(NAME).stem))
+    facts = json.loads(told(localllm("models", "show", model, "--json")))
+    assert (facts["layers"], facts["title"]) == (6, "tiny-chat")
+    assert "capabilities: completion" in told(localllm("models", "show", "cli-chat", OLLAMA_HOST=ollama_url))
+
+
+@pytest.mark.usefixtures("model")
+def test_an_unknown_name_is_answered_with_near_ones() -> None:
+    check_fault(localllm("models", "show", "muller-ich"), 1, "There is no model muller-ich", NAME)
+
+
+def test_one_is_removed_after_asking(model: Path) -> None:
+    check_fault(localllm("models", "rm", model), 2, "give --yes")
+    assert model.exists()
+    assert asked("no\n", "models", "rm", str(model)) == 1
+    assert model.exists()
+    assert asked("y\n", "models", "rm", str(model)) == 0
+    assert not model.exists()
+    check_fault(localllm("models", "rm", "tiny-chat", "--yes"), 2, "belongs to this package")
+
+
+def asked(answer: str, *arguments: str) -> int:
+    """Run the command on a terminal, and give it an answer."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([*COMMAND, *arguments], stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.write(ours, answer.encode())
+        status = process.wait(timeout=60)
+    os.close(theirs)
+    os.close(ours)
+    return status
+
+
+def test_the_content_in_the_hub_s_cache_goes_too(home: Path) -> None:
+    root = home / ".cache" / "huggingface" / "hub" / "models--a--b"
+    blob = root / "blobs" / "0123"
+    link = root / "snapshots" / "1" / "x.gguf"
+    for path in (blob, link):
+        path.parent.mkdir(parents=True)
+    shutil.copy(tiny_chat_model(), blob)
+    link.symlink_to(blob)
+    told(localllm("models", "rm", "x", "--yes"))
+    assert not blob.exists()
+    assert not link.is_symlink()
+
+
+def test_ollama_s_is_removed(ollama_url: str) -> None:
+    requests.post(f"{ollama_url}/api/copy", json={"source": "cli-chat", "destination": "cli-copy"}, timeout=60).raise_for_status()
+    assert json.loads(told(localllm("models", "rm", "cli-copy", "-y", "--json", OLLAMA_HOST=ollama_url)))["removed"] == (
+        "ollama:cli-copy:latest"
+    )
+    check_fault(localllm("models", "show", "ollama:cli-copy:latest", OLLAMA_HOST=ollama_url), 1, "There is no model")
+
+
+# --- doctor ---
+
+
+def test_nothing_runs_and_it_says_so_quickly() -> None:
+    started = time.monotonic()
+    done = localllm("doctor", NO_PROXY="localhost")
+    assert time.monotonic() - started < 9  # three times what is wanted, since other tests may run beside it
+    assert "Ollama: does not run here" in done.stdout
+    assert "No problem was found." in done.stdout
+    assert done.returncode == 0
+
+
+def test_what_is_wrong_comes_with_its_cure(ollama_url: str) -> None:
+    ask = {"model": "cli-chat", "prompt": "Hello!", "options": {"num_ctx": 512, "num_thread": 1, "num_predict": 1}}
+    requests.post(f"{ollama_url}/api/generate", json={**ask, "stream": False}, timeout=60).raise_for_status()
+    set_up = {"HTTP_PROXY": "http://proxy:1", "NO_PROXY": "", "LANGSMITH_TRACING": "true", "OLLAMA_HOST": ollama_url}
+    done = localllm("doctor", "--json", **set_up)
+    assert done.returncode == 1
+    found = json.loads(done.stdout)
+    fixes = {problem["fix"]: problem["what"] for problem in found["problems"]}
+    assert "unset LANGSMITH_TRACING" in fixes
+    assert "export NO_PROXY=localhost,127.0.0.1,::1" in fixes
+    ollama = next(runtime for runtime in found["runtimes"] if runtime["name"] == "Ollama")
+    assert ollama["version"]
+    assert any("cli-chat" in line for line in ollama["details"])
+    assert found["machine"]["cores"] >= 1
+
+
+def test_an_ollama_for_everybody() -> None:
+    fixes = [problem["fix"] for problem in json.loads(localllm("doctor", "--json", OLLAMA_HOST="0.0.0.0:9").stdout)["problems"]]
+    assert "export OLLAMA_HOST=127.0.0.1" in fixes
+
+
+def test_a_server_that_runs_is_found() -> None:
+    try:
+        server = LocalServer(tiny_chat_model(), port=8000)
+    except Exception as error:  # noqa: BLE001 - whatever keeps it from that port
+        pytest.skip(f"port 8000 is taken: {error}")
+    with server:
+        assert "running at http://127.0.0.1:8000" in localllm("doctor").stdout
+        assert "http://127.0.0.1:8000" in told(localllm("models"))
