@@ -84,15 +84,43 @@ def with_window(model: Path, target: Path, tokens: int) -> Path:
     return written(writer, target)
 
 
-def _as(architecture: str, model: Path, target: Path) -> GGUFWriter:
-    """A writer that has what a llama model has, as another architecture."""
+def recurrent(model: Path, target: Path) -> Path:
+    """Write a model with the vocabulary of another and random weights that has a state in place of a cache, as Mamba."""
+    reader, random = GGUFReader(model), np.random.default_rng(1)
+    width, states, rank, kernel = int(reader.fields["llama.embedding_length"].contents()), 8, 4, 4
+    writer = _as("mamba", model, target, without=("head_count", "rope", "block_count", "blk."))
+    writer.add_block_count(1)
+    writer.add_head_count(0)
+    writer.add_ssm_inner_size(inner := 2 * width)
+    writer.add_ssm_state_size(states)
+    writer.add_ssm_time_step_rank(rank)
+    writer.add_ssm_conv_kernel(kernel)
+    shapes = {
+        "ssm_in": (2 * inner, width),
+        "ssm_conv1d": (inner, kernel),
+        "ssm_x": (rank + 2 * states, inner),
+        "ssm_dt": (inner, rank),
+        "ssm_out": (width, inner),
+    }
+    weights = {f"{name}.weight": random.normal(0, 3 * shape[1] ** -0.5, shape) for name, shape in shapes.items()}
+    weights |= {"attn_norm.weight": np.ones(width), "ssm_conv1d.bias": np.zeros(inner), "ssm_dt.bias": np.full(inner, -1.0)}
+    weights |= {"ssm_a": -0.05 * np.tile(np.arange(1, states + 1), (inner, 1)), "ssm_d": np.ones(inner)}
+    for name, values in weights.items():
+        writer.add_tensor(f"blk.0.{name}", values.astype(np.float32))
+    return written(writer, target)
+
+
+def _as(architecture: str, model: Path, target: Path, without: tuple[str, ...] = ()) -> GGUFWriter:
+    """A writer that has what a llama model has, as another architecture; without what has such a text in its name."""
     reader, writer = GGUFReader(model), GGUFWriter(target, architecture)
+    without = ("GGUF.", "general.architecture", *without)
     for key, kept in reader.fields.items():
-        if not key.startswith("GGUF.") and key != "general.architecture":
+        if not any(part in key for part in without):
             items = kept.types[-1] if kept.types[0] == GGUFValueType.ARRAY else None
             writer.add_key_value(key.replace("llama.", f"{architecture}."), kept.contents(), kept.types[0], items)
     for tensor in reader.tensors:
-        writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
+        if not any(part in tensor.name for part in without):
+            writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
     return writer
 
 

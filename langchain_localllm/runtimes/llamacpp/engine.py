@@ -194,8 +194,11 @@ class _Worker:
         return bool(self._answers or self._waiting) or not self._inbox.empty()
 
     def _reader_left(self) -> None:
-        """End a computation that nobody waits for; one for others too goes on, since it takes no longer than a token."""
-        if all(answer.box.left for answer in list(self._answers)):
+        """End a computation that nobody waits for; one for others too goes on, since it takes no longer than a token.
+
+        A recurrent model's is not ended: it can't take back what it has computed, and others may go on from there.
+        """
+        if self._model.remembers_positions and all(answer.box.left for answer in list(self._answers)):
             self._context.abort()
 
     def end(self) -> None:
@@ -332,6 +335,7 @@ class _Worker:
                 return status
 
     def _fail(self, answer: Answer, status: int) -> None:
+        self._sequences.cut(answer.sequence, 0)  # nobody knows what is left of it
         what = "its cache has no room" if status == NO_ROOM else f"llama_decode returned {status}"
         self._leave(answer, ServerError(f"llama.cpp could not compute this request: {what}."))
 

@@ -19,7 +19,7 @@ from langchain_localllm.base.worker import Mailbox
 from langchain_localllm.errors import ContextLengthError, ServerError
 from langchain_localllm.runtimes.llamacpp.request import Request
 from langchain_localllm.runtimes.llamacpp.sampler import Sampling
-from tests.engines.models import with_window
+from tests.engines.models import recurrent, with_window
 
 PROMPTS: Final = [f"{word} is" for word in ("Rain", "A boat", "The red door", "Bread", "The lamp", "A river", "My house", "One")]
 LONG: Final = "The boat on the river is red, and the lamp in the house is green. " * 10
@@ -160,6 +160,32 @@ def test_a_prompt_that_nobody_waits_for_is_not_read_to_its_end(llm: LlamaCpp) ->
     assert quiet_soon(llm)
     with pytest.raises(Empty):
         box.take(0)
+
+
+def test_a_state_that_cannot_be_cut_is_right_after_a_request_that_left(
+    model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = recurrent(model_file, tmp_path / "recurrent.gguf")
+    with LlamaCpp(model_path=path, n_ctx=512, n_batch=32, temperature=0, max_tokens=3) as llm:
+        expected = generation(llm, LONG, logprobs=2)
+        batch = generation(llm, LONG[:300], logprobs=2), *llm.generate([LONG[:300], PROMPTS[0]], logprobs=2).generations[0]
+        assert same_where_clear(*batch)
+        llm.engine._worker._sequences.clear()
+        context, box, parts = llm.engine._worker._context, Mailbox(), []
+        decode = context.decode
+
+        def leave_at_the_third(given: Any) -> int:
+            parts.append(given)
+            if len(parts) == 3:
+                box.leave()
+            return decode(given)
+
+        monkeypatch.setattr(context, "decode", leave_at_the_third)
+        llm.engine.submit(Request(llm.get_token_ids(LONG), Sampling(temperature=0)), box)
+        assert quiet_soon(llm)
+        again = generation(llm, LONG, logprobs=2)
+        assert again.generation_info["usage"]["cached_tokens"] > 0
+        assert same_where_clear(again, expected)
 
 
 # --- one load ---
