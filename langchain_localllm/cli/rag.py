@@ -139,6 +139,28 @@ def status(*, store: Store = _STORE, as_json: AsJson = False) -> None:
         print(f"{name.replace('_', ' '):<16} {'' if shown is None else shown}")
 
 
+@app.command()
+def move(
+    kind: Annotated[
+        str,
+        typer.Argument(metavar="KIND", help="chroma, sqlite, or qdrant:http://localhost:6333/NAME for a collection on a server."),
+    ],
+    *,
+    store: Store = _STORE,
+    embedding_model: EmbeddingModel = "",
+    allow_remote: Remote = False,
+) -> None:
+    """Move the index to another vector store. Passages keep their ids; the old store is kept until the new one is whole."""
+    from langchain_localllm.rag.move import move as move_index
+    from langchain_localllm.rag.privacy import refuse_remote
+
+    if not allow_remote:
+        refuse_remote(vectors=kind)
+    with _opened(store, "", embedding_model, allow_remote=allow_remote) as rag:
+        moved = move_index(rag.store, kind)
+    print(f"The index is on {kind.partition(':')[0]} now: {moved} passages moved." if moved else f"The index is on {kind} already.")
+
+
 @app.command(name="eval")
 def evaluation(
     file: Annotated[

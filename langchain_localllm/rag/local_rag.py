@@ -73,8 +73,8 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
         llm: A text or chat model of LangChain. `None` for an index that nobody asks.
         embeddings: An embedding model of LangChain.
         folder: The folder of the index, such as `.localllm`. Default: in memory, for trials.
-        vectors: A LangChain `VectorStore`, or `"chroma"` or `"sqlite"`. Default: that of the index; for a new one Chroma where it
-            is installed, else a small one on SQLite.
+        vectors: A LangChain `VectorStore`, or `"chroma"`, `"sqlite"`, or `"qdrant:http://localhost:6333/notes"` for a collection on
+            a Qdrant server. Default: that of the index; for a new one Chroma where it is installed, else a small one on SQLite.
         chunk_size: Longest passage in UTF-8 bytes. Default: that of the index, 300 for a new one.
         chunk_overlap: Bytes that neighbouring passages may share. Default: that of the index, 0 for a new one.
         k: How many passages the model is given.
@@ -124,6 +124,8 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
             refuse_remote(llm=llm, embeddings=embeddings, vectors=vectors, reranker=reranker)
         self.store: Final = Store(folder, embeddings, vectors=vectors, chunk_size=chunk_size, chunk_overlap=chunk_overlap)
         """The index."""
+        if not allow_remote and self.store.exists:
+            refuse_remote(vectors=self.store.setting("vectors"))
         self.retriever: Final = HybridRetriever(
             store=self.store, k=k, filter=filter, mmr=mmr, reranker=reranker, min_similarity=min_similarity
         )

@@ -64,7 +64,10 @@ def _remote(part: Any) -> str | None:
     fields = {**(getattr(part, "__dict__", None) or {}), **(getattr(part, "kwargs", None) or {})}
     if fields.get("allow_remote"):
         return "may hand its work to a model on another machine (allow_remote)"
-    addresses = [value for value in fields.values() if isinstance(value, str) and value.startswith(("http://", "https://"))]
+    if isinstance(part, str):  # the kind of a vector store, with its address
+        fields = {"address": part.partition(":")[2]}
+    values = [each for value in fields.values() for each in (value if isinstance(value, list | tuple) else [value])]
+    addresses = [value for value in values if isinstance(value, str) and value.startswith(("http://", "https://"))]
     for address in addresses:
         if not Address.parse(address).is_loopback:
             return f"works at {Address.parse(address).url}"

@@ -8,7 +8,11 @@ can be named, and knows how filters and scores differ.
 To add one: a function that opens it, a line in `KINDS`, and, where they differ, a line in `store_filter` and in `similarity_of`.
 """
 
+import atexit
 import importlib.util
+import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -56,7 +60,9 @@ def _memory(_folder: Path | None, _address: str, embeddings: Embeddings) -> Vect
 def _sqlite(folder: Path | None, _address: str, embeddings: Embeddings) -> VectorStore:
     from langchain_localllm.rag.sqlite_vectors import SQLiteVectors
 
-    return SQLiteVectors(embeddings, None if folder is None else folder / "vectors.sqlite")
+    if folder is None:
+        return SQLiteVectors(embeddings)
+    return SQLiteVectors(embeddings, folder / "vectors.sqlite", writable=os.access(folder, os.W_OK))
 
 
 def _chroma(folder: Path | None, _address: str, embeddings: Embeddings) -> VectorStore:
@@ -67,14 +73,35 @@ def _chroma(folder: Path | None, _address: str, embeddings: Embeddings) -> Vecto
     except ImportError as error:
         raise MissingDependencyError('This index is on Chroma: pip install "langchain-localllm[chroma]".') from error
     settings = Settings(anonymized_telemetry=False, chroma_otel_collection_endpoint="", _env_file=None)  # type: ignore[call-arg]  # a .env file here is not for us
-    client = chromadb.PersistentClient(folder / "chroma", settings) if folder else chromadb.EphemeralClient(settings)
+    client = chromadb.PersistentClient(_writable(folder) / "chroma", settings) if folder else chromadb.EphemeralClient(settings)
     store = Chroma("passages", embeddings, client=client, collection_configuration={"hnsw": {"space": "cosine"}})
     store.close = client.close  # type: ignore[attr-defined]  # Chroma itself has none, and its files must be let go
     return store
 
 
+def _writable(folder: Path) -> Path:
+    """The folder, or, where it cannot be written, a copy that lasts as long as this process: Chroma writes even to read."""
+    if os.access(folder, os.W_OK):
+        return folder
+    copy = tempfile.mkdtemp(prefix="localllm-")
+    atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    shutil.copytree(folder / "chroma", Path(copy) / "chroma", copy_function=shutil.copyfile)
+    for path in Path(copy).rglob("*"):
+        path.chmod(0o700)
+    return Path(copy)
+
+
+def _qdrant(folder: Path | None, address: str, embeddings: Embeddings) -> VectorStore:
+    try:
+        from langchain_localllm.rag.qdrant_vectors import open_qdrant
+    except ImportError as error:
+        raise MissingDependencyError('This index is on Qdrant: pip install "langchain-localllm[qdrant]".') from error
+    return open_qdrant(folder, address, embeddings)
+
+
 KINDS: Final[dict[str, Callable[[Path | None, str, Embeddings], VectorStore]]] = {
     "chroma": _chroma,
+    "qdrant": _qdrant,
     "sqlite": _sqlite,
     "memory": _memory,
 }
@@ -87,6 +114,10 @@ def store_filter(store: VectorStore, wanted: Filter) -> Any:
     if type(store).__name__ == "Chroma":
         parts = [{name: {"$in": value} if isinstance(value, list) else value} for name, value in wanted.items()]
         return parts[0] if len(parts) == 1 else {"$and": parts}
+    if type(store).__name__ == "QdrantVectors":
+        from langchain_localllm.rag.qdrant_vectors import qdrant_filter
+
+        return qdrant_filter(wanted)
     return wanted
 
 

@@ -66,4 +66,7 @@ def vector_ids(store: Store) -> list[str]:
         return list(store.vectors.get(include=[])["ids"])  # type: ignore[attr-defined]  # Chroma's own
     if kind == "sqlite":
         return [key for (key,) in store.vectors._db.all("SELECT id FROM vector")]  # type: ignore[attr-defined]  # ours
+    if kind.startswith("qdrant"):
+        points, _ = store.vectors.client.scroll("passages", limit=10_000)  # type: ignore[attr-defined]  # Qdrant's own
+        return [str(point.id) for point in points]
     return list(store.vectors.store)  # type: ignore[attr-defined]  # InMemoryVectorStore's

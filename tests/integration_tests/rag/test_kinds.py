@@ -9,7 +9,7 @@ from langchain_localllm.rag import LocalRAG
 from tests.integration_tests.rag.conftest import vector_ids
 
 
-@pytest.mark.parametrize("kind", ["chroma", "sqlite", "memory"])
+@pytest.mark.parametrize("kind", ["chroma", "qdrant", "sqlite", "memory"])
 def test_an_index_from_its_first_day_to_its_last(notes: Path, embeddings: LlamafileEmbeddings, kind: str) -> None:
     folder = None if kind == "memory" else notes.parent / "index"
     with LocalRAG(None, embeddings, folder, vectors=kind) as rag:
@@ -30,7 +30,7 @@ def test_an_index_from_its_first_day_to_its_last(notes: Path, embeddings: Llamaf
         assert rag.index(rebuild=True).added == 5
 
 
-@pytest.mark.parametrize("kind", ["chroma", "sqlite", "memory"])
+@pytest.mark.parametrize("kind", ["chroma", "qdrant", "sqlite", "memory"])
 @pytest.mark.parametrize("mmr", [False, True])
 def test_a_filter_holds_on_both_sides(notes: Path, embeddings: LlamafileEmbeddings, kind: str, mmr: bool) -> None:
     wanted = {"source": ["notes/people.md", "notes/safety.pdf"]}
