@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from gguf import GGUFReader, GGUFValueType, GGUFWriter
@@ -102,7 +102,7 @@ def recurrent(model: Path, target: Path) -> Path:
         "ssm_dt": (inner, rank),
         "ssm_out": (width, inner),
     }
-    weights = {f"{name}.weight": random.normal(0, 3 * shape[1] ** -0.5, shape) for name, shape in shapes.items()}
+    weights: dict[str, Any] = {f"{name}.weight": random.normal(0, 3 * shape[1] ** -0.5, shape) for name, shape in shapes.items()}
     weights |= {"attn_norm.weight": np.ones(width), "ssm_conv1d.bias": np.zeros(inner), "ssm_dt.bias": np.full(inner, -1.0)}
     weights |= {"ssm_a": -0.05 * np.tile(np.arange(1, states + 1), (inner, 1)), "ssm_d": np.ones(inner)}
     for name, values in weights.items():

@@ -174,7 +174,7 @@ def test_a_state_that_cannot_be_cut_is_right_after_a_request_that_left(
         context, box, parts = llm.engine._worker._context, Mailbox(), []
         decode = context.decode
 
-        def leave_at_the_third(given: Any) -> int:
+        def leave_at_the_third(given: Any) -> Any:
             parts.append(given)
             if len(parts) == 3:
                 box.leave()
