@@ -50,7 +50,7 @@ def fit(
 
 def _print(found: "Fit") -> None:
     machine = found.machine
-    about = [found.architecture, f"{found.parameters / 1e9:.2g} billion weights", found.quantisation, f"{found.layers} layers"]
+    about = [found.architecture, f"{_count(found.parameters)} weights", found.quantisation, f"{found.layers} layers"]
     print(f"{found.name}: {', '.join(filter(None, about))}, {size(found.weights)}")
     gpus = "".join(f", {size(gpu.free)} on {gpu.name}" for gpu in machine.gpus)
     print(f"Free here: {size(machine.free)} of {size(machine.total)}{gpus}; memory moves {found.bandwidth / 1e9:.1f} GB/s.")
@@ -65,6 +65,10 @@ def _print(found: "Fit") -> None:
         cells += ["yes" if row.fits else "no", f"{row.tokens_per_second:,.1f}"]
         rows.append([*cells, f"{row.gpu_layers} of {found.layers + 1}"] if machine.gpus else cells)
     print_table(columns, rows, right=(0, 1, 2, 3, 4, 6, 7))
+
+
+def _count(number: int) -> str:
+    return f"{number / 1e9:.1f} billion" if number >= 1e9 else f"{number / 1e6:.0f} million"  # noqa: PLR2004 - a billion
 
 
 def _verdict(found: "Fit") -> str:

@@ -1,0 +1,13 @@
+"""The command's reference page."""
+
+from langchain_localllm.cli.commands import COMMANDS
+from tools.cli_page import PAGE, page
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m tools.cli_page`"
+
+
+def test_every_command_is_in_it() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert all(f"### localllm {name}\n" in text for name in COMMANDS)

@@ -1,0 +1,118 @@
+"""Write docs/cli.md, the reference of the command `localllm`, from its `--help`.
+
+`python -m tools.cli_page` writes the page; a test says when it is not up to date.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from typer.core import TyperGroup
+
+from langchain_localllm.cli.commands import COMMANDS
+from langchain_localllm.cli.lazy import load
+
+PAGE: Final = Path(__file__).parent.parent / "docs/cli.md"
+WIDTH: Final = 80
+
+_HEAD: Final = """\
+# The command `localllm`
+
+`pip install "langchain-localllm[cli,gguf]"` installs the command, and the extras of the runtimes that you use what they need:
+`llamacpp`, `gpt4all`, `server` (llama.cpp's server), `rag`.
+
+![localllm in a terminal](cli.svg)
+
+```bash
+localllm doctor                                   # what is here, what is wrong, and how to fix it
+localllm pull                                     # good models by purpose
+localllm fit hf:bartowski/Qwen_Qwen3-4B-GGUF      # will it run here? Reads its header only
+localllm pull hf:bartowski/Qwen_Qwen3-4B-GGUF     # in the quantisation that suits this machine
+localllm models                                   # what is on this machine, of all runtimes together
+localllm chat -m ollama:llama3.2
+cat notes.txt | localllm run "Summarise this:" -m model.gguf
+localllm compare "Why is the sky blue?" -m model.gguf -m ollama:llama3.2
+localllm serve model.gguf                         # OpenAI's API at http://127.0.0.1:8080/v1
+localllm bench model.gguf --plot speed.svg        # on every runtime that is installed
+localllm ask notes/ "When does the library close?"
+```
+
+Answers go to stdout; notes and progress go to stderr, in one line each. Every command that prints something has `--json`. The
+exit code is 0, 1 for a failure or a problem that was found, 2 for wrong usage and 130 for Ctrl-C. `NO_COLOR` and the terminal's
+width are respected. `localllm --install-completion` teaches your shell the commands and options.
+
+## Which models
+
+`-m` takes a GGUF file, which runs on llama.cpp in the process where that is installed and on its server otherwise;
+`ollama:NAME`, `gpt4all:FILE`, `llamacpp:FILE` or `llamafile:FILE`, which say the runtime; the http address of a server; or a
+name that `localllm models` lists, which may be shortened. Without it, the tiny chat model of this package answers.
+
+`pull` puts models from the Hugging Face Hub into the hub's own cache, Ollama's into Ollama, GPT4All's into `~/.cache/gpt4all`,
+and files from an https address into the folder that `LOCALLLM_MODELS` names, by default this user's data folder. Of the hub,
+`HF_ENDPOINT`, `HF_HOME` and `HF_TOKEN` work as everywhere. Without a quantisation in the name, it takes the largest one of at
+most 8 bits that fits into the free memory with 8,192 tokens of context and that memory is fast enough for, ten tokens a second;
+it says which, and why.
+
+## Memory, before you download
+
+`fit` adds up what llama.cpp takes: the weights; the cache, which depends on the architecture (grouped heads, sliding windows,
+latent attention, recurrent states) and on its type; and the buffers, which depend on the batch. Tests compare the sum with what
+llama.cpp says it takes for seven architectures, several contexts and cache types; it must be within 10 %. The process and its
+libraries take about 100 MB more. "Tokens/s at most" is how often per second memory, whose speed is measured for half a second,
+can deliver all weights that a token needs and a full cache; computing may allow fewer. It holds for models that are larger than
+the processor's caches. Layers on a GPU follow from the free memory that `nvidia-smi` tells; that part was not tried on a GPU
+yet.
+
+In Python:
+
+```python
+from langchain_localllm.models import fit, tiny_chat_model
+
+found = fit(tiny_chat_model(), n_ctx=[512, 2048], type_k="q8_0")
+for row in found.rows:
+    print(row.memory.context, row.memory.cache, row.fits)
+```
+
+```output
+512 1806336 True
+2048 7225344 True
+```
+
+`LlamaCpp(n_ctx="auto")` uses it for the longest context that fits, and `n_gpu_layers="auto"` for as many layers as fit on the
+GPU.
+
+## Reference
+
+`python -m tools.cli_page` writes what follows from `--help`.
+"""
+
+
+def page() -> str:
+    """The page's text."""
+    parts = [_HEAD, _section("localllm")]
+    parts += [_section("localllm", *names) for names in _commands()]
+    return "\n".join(parts)
+
+
+def _commands() -> Iterator[tuple[str, ...]]:
+    for name in COMMANDS:
+        yield (name,)
+        command = load(name)
+        if isinstance(command, TyperGroup):
+            yield from ((name, inner) for inner in command.commands)
+
+
+def _section(*words: str) -> str:
+    command = [sys.executable, "-m", "langchain_localllm.cli", *words[1:], "--help"]
+    environment = {**os.environ, "COLUMNS": str(WIDTH), "NO_COLOR": "1"}
+    shown = subprocess.run(command, capture_output=True, check=True, encoding="utf-8", env=environment).stdout  # noqa: S603 - our own command
+    level = "###" if len(words) < 3 else "####"  # noqa: PLR2004 - the command, its name and that of one inside
+    return f"{level} {' '.join(words)}\n\n```text\n{shown.strip()}\n```\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"wrote {PAGE}")
