@@ -1,0 +1,195 @@
+"""Bringing an index up to date, with hashes as vectors: what is read, what is left, what is taken out."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from langchain_core.embeddings import DeterministicFakeEmbedding
+
+from langchain_localllm.errors import DocumentError, StoreError
+from langchain_localllm.rag.store import Store
+from langchain_localllm.rag.update import Progress, passage_id, update
+
+EMBEDDINGS = DeterministicFakeEmbedding(size=16)
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    for name in ("a", "b", "c"):
+        (folder / f"{name}.txt").write_text(f"The {name} is here.\n\nThe {name} is there.")
+    return folder
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / ".localllm", EMBEDDINGS, vectors="sqlite")
+
+
+def texts(store: Store) -> set[str]:
+    return {passage.page_content for batch in store.catalogue.batches() for passage in batch}
+
+
+def test_what_did_not_change_is_left(store: Store, notes: Path) -> None:
+    first = update(store, [notes])
+    assert (first.added, first.passages, first.problems) == (3, 3, [])
+    second = update(store, [notes])
+    assert (second.added, second.unchanged, second.passages) == (0, 3, 0)
+
+
+def test_only_passages_that_are_new_are_embedded(store: Store, notes: Path) -> None:
+    update(store, [notes])
+    store.close()
+    (notes / "a.txt").write_text("# New\n\nThe a is here.\n\nThe a is there.", encoding="utf-8")
+    small = Store(store.folder, EMBEDDINGS)
+    (notes / "b.txt").write_text("The b is here.\n\nThe b is there.\n\n" + "It was seen again. " * 20)
+    report = update(small, [notes])
+    assert report.changed == 2
+    assert report.passages < 5
+    assert any("It was seen again." in text for text in texts(small))
+
+
+def test_gone_files_are_taken_out_but_only_below_the_given_paths(store: Store, notes: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("The other one.")
+    update(store, [notes, other])
+    (notes / "a.txt").unlink()
+    other.unlink()
+    assert update(store, [notes]).removed == 1
+    assert "The other one." in texts(store)
+    assert update(store).removed == 1  # without paths, all that were ever given
+    assert store.catalogue.paths() == ["notes/b.txt", "notes/c.txt"]
+
+
+def test_a_whole_folder_that_is_gone_is_taken_out(store: Store, notes: Path) -> None:
+    update(store, [notes])
+    for file in notes.iterdir():
+        file.unlink()
+    notes.rmdir()
+    assert update(store).removed == 3
+    with pytest.raises(DocumentError, match="There is no file or folder"):
+        update(store, [notes])
+
+
+def test_a_file_that_cannot_be_read_is_named_each_time_and_read_again_when_it_changed(store: Store, notes: Path) -> None:
+    (notes / "bad.pdf").write_bytes(b"no pdf")
+    for _ in range(2):
+        report = update(store, [notes])
+        assert ["bad.pdf: it is a broken or truncated PDF" in problem for problem in report.problems] == [True]
+    assert store.catalogue.counts().unreadable == 1
+    (notes / "bad.pdf").unlink()
+    assert update(store, [notes]).problems == []
+
+
+def test_a_file_that_becomes_unreadable_loses_its_passages(store: Store, notes: Path) -> None:
+    update(store, [notes])
+    (notes / "a.txt").write_bytes(bytes(range(256)) * 20)
+    assert "binary" in update(store, [notes]).problems[0]
+    assert not any("The a is" in text for text in texts(store))
+
+
+def test_ids_and_paths_do_not_depend_on_where_the_folder_is(store: Store, notes: Path, tmp_path: Path) -> None:
+    update(store, [notes])
+    [first, *_] = next(store.catalogue.batches())
+    assert first.metadata["source"] == "notes/a.txt"
+    assert first.id == passage_id(first.metadata, first.page_content)
+    store.close()
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    (tmp_path / ".localllm").rename(moved / ".localllm")
+    notes.rename(moved / "notes")
+    assert update(Store(moved / ".localllm", EMBEDDINGS)).unchanged == 3
+
+
+def test_the_index_is_no_file_of_its_own(notes: Path) -> None:
+    store = Store(notes / "index", EMBEDDINGS, vectors="sqlite")
+    update(store, [notes])
+    assert update(store, [notes]).unchanged == 3
+    assert len(store.catalogue.paths()) == 3
+
+
+def test_progress_tells_files_bytes_and_passages(store: Store, notes: Path) -> None:
+    seen: list[Progress] = []
+    update(store, [notes], on_progress=seen.append)
+    size = sum(file.stat().st_size for file in notes.iterdir())
+    assert seen[-1] == Progress(files=3, all_files=3, bytes=size, all_bytes=size, passages=3)
+
+
+def test_nothing_to_index_says_what_to_give(store: Store) -> None:
+    with pytest.raises(DocumentError, match="localllm rag index PATH"):
+        update(store)
+
+
+# --- an index that does not fit ---
+
+
+def test_another_embedding_model_is_refused_with_the_command_that_rebuilds(store: Store, notes: Path) -> None:
+    update(store, [notes])
+    store.close()
+
+    class Other(DeterministicFakeEmbedding):
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            return super().embed_documents([f"other {text}" for text in texts])
+
+    for other in (DeterministicFakeEmbedding(size=8), Other(size=16)):
+        refused = Store(store.folder, other)
+        with pytest.raises(StoreError, match=r"DeterministicFakeEmbedding \(16 numbers\).*localllm rag index --store .* --rebuild"):
+            _ = refused.vectors
+        with pytest.raises(StoreError, match="made with the embedding model"):
+            update(refused, [notes])
+    assert update(Store(store.folder, Other(size=16)), rebuild=True).added == 3
+
+
+@pytest.mark.parametrize("asked", [{"chunk_size": 500}, {"chunk_overlap": 10}, {"vectors": "chroma"}])
+def test_other_settings_are_refused_with_the_command_that_rebuilds(store: Store, notes: Path, asked: dict[str, object]) -> None:
+    update(store, [notes])
+    with pytest.raises(StoreError, match=r"The index was made with .* --rebuild"):
+        update(Store(store.folder, EMBEDDINGS, **asked), [notes])  # type: ignore[arg-type]  # one of several
+
+
+def test_there_is_no_index_yet(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"There is no index in .* localllm rag index PATH"):
+        _ = Store(tmp_path / "none").catalogue
+    assert not (tmp_path / "none").exists()
+
+
+def test_who_writes_keeps_others_from_it(store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("langchain_localllm.rag.store._PATIENCE", 0.05)
+    with store.writing(), pytest.raises(StoreError, match="Another process is indexing into"):
+        update(Store(store.folder, EMBEDDINGS), [notes])
+
+
+# --- odd folders ---
+
+
+def make_loop(notes: Path) -> None:
+    (notes / "loop").symlink_to(notes, target_is_directory=True)
+
+
+def make_pipe(notes: Path) -> None:
+    os.mkfifo(notes / "pipe")
+
+
+def make_broken_link(notes: Path) -> None:
+    (notes / "link.txt").symlink_to("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"), [(make_loop, None), (make_pipe, "not a regular file"), (make_broken_link, "cannot be read")]
+)
+def test_odd_things_in_a_folder(store: Store, notes: Path, make: Callable[[Path], None], problem: str | None) -> None:
+    make(notes)
+    report = update(store, [notes])
+    assert report.added == 3
+    assert [problem in each for each in report.problems if problem] == [True] * (problem is not None)
+
+
+def test_names_of_any_bytes_and_texts_of_any_encoding(store: Store, notes: Path) -> None:
+    (notes / "Hütte 笔记.txt").write_bytes("Die Schlüssel hängen hinter der Tür der alten Hütte.".encode("utf-16"))
+    (notes / "empty.txt").touch()
+    report = update(store, [notes])
+    assert report.added == 4
+    assert ["it is empty" in problem for problem in report.problems] == [True]
+    assert "Die Schlüssel hängen hinter der Tür der alten Hütte." in texts(store)
