@@ -13,24 +13,24 @@ from langchain_localllm.base.http import ServerOptions
 from langchain_localllm.runtimes import RUNTIMES
 
 ROOT: Final = Path(__file__).parent.parent
-TITLES: Final = {"ollama": "Ollama", "llamacpp": "llama.cpp", "gpt4all": "GPT4All", "llamafile": "llamafile, `llama-server`"}
+TITLES: Final = {"ollama": "Ollama", "llamacpp": "llama.cpp", "gpt4all": "GPT4All", "llamafile": "llamafile"}
 MODELS: Final = {
-    "ollama": "Ollama's library, or any GGUF file by `ollama create`",
+    "ollama": "Ollama's library, or any GGUF file",
     "llamacpp": "any GGUF file",
     "gpt4all": "GGUF files of architectures up to August 2024",
-    "llamafile": "a llamafile or any GGUF file",
+    "llamafile": "a llamafile, or any GGUF file",
 }
 AT_ONCE: Final = {
-    "ollama": "as Ollama is set (`OLLAMA_NUM_PARALLEL`)",
+    "ollama": "as Ollama is set",
     "llamacpp": "several, computed together",
     "gpt4all": "one after another",
     "llamafile": "as the server has slots",
 }
-EXTRAS: Final = {"llamafile": "`server`, to start one from Python"}
+EXTRAS: Final = {"llamafile": "`server`, to start one"}
 """Extras whose name is not the runtime's."""
 NO_TOKENIZER: Final = {"ollama"}
 """The contract tests hold this: `test_token_count` is expected to fail for these alone."""
-_MARKED: Final = r"(?<=<!-- {0} -->\n).*?(?=<!-- end of {0} -->)"
+_MARKED: Final = r"(?<=\n<!-- {0} -->\n).*?(?=<!-- end of {0} -->)"
 
 
 def field(name: str, *fields: str) -> str:
@@ -56,7 +56,7 @@ def capabilities() -> str:
             "extra to install": f"`{runtime}`" if runtime in extras else EXTRAS.get(runtime, "none"),
             "models": MODELS[runtime],
             "answers at once": AT_ONCE[runtime],
-            "stop, seed, streaming, cancelling, token counts and timings": "yes",
+            "streaming, stop, seed, cancelling, counts, timings": "yes",
             "JSON schema enforced while decoding": field(kinds["text"], "json_schema", "format"),
             "grammar": field(kinds["text"], "grammar"),
             "log probabilities": field(kinds["text"], "logprobs", "n_probs"),
@@ -95,7 +95,7 @@ def files() -> dict[Path, str]:
     for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]:
         text = path.read_text(encoding="utf-8")
         for mark, table in tables.items():
-            if f"<!-- {mark} -->" in text:
+            if f"\n<!-- {mark} -->\n" in text:
                 text = re.sub(_MARKED.format(mark), lambda _, table=table: f"\n{table}\n\n", text, flags=re.DOTALL)
                 found[path] = text
     return found
