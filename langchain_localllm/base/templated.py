@@ -34,6 +34,7 @@ class Prepared:
         schema: A JSON schema of the answer, or of the JSON in a forced call.
         form: How a forced call is written; `None` where none is forced.
         images: The images by the texts that stand in their places in the prompt.
+        markers: What the reader looks for, which the engine has to hand out also where it is a token that is no text.
     """
 
     prompt: str
@@ -42,6 +43,7 @@ class Prepared:
     schema: dict[str, Any] | None = None
     form: ToolFormat | None = None
     images: dict[str, bytes] = field(default_factory=dict)
+    markers: tuple[str, ...] = ()
 
 
 class TemplatedChatModel(LocalChatModel):
@@ -123,6 +125,7 @@ class TemplatedChatModel(LocalChatModel):
             schema=schema,
             form=form if choice == "required" else None,
             images=images,
+            markers=(*(thoughts.markers if thoughts else ()), *(form.markers if tools else ())),
         )
 
     def _without_images(self, messages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, bytes]]:

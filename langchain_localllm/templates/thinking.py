@@ -41,6 +41,7 @@ class ThinkSplitter:
 
     Attributes:
         done: Whether all that comes now is the answer.
+        markers: What begins and ends the thoughts.
 
     Example:
         >>> splitter = ThinkSplitter()
@@ -51,7 +52,7 @@ class ThinkSplitter:
         Split(reasoning='', text='Four.')
     """
 
-    __slots__ = ("_closing", "_held", "_opening", "_state", "done")
+    __slots__ = ("_closing", "_held", "_opening", "_state", "done", "markers")
 
     def __init__(self, markers: tuple[str, str] = MARKERS[0], *, inside: bool = False) -> None:
         """Begin.
@@ -60,7 +61,7 @@ class ThinkSplitter:
             markers: What begins and ends the thoughts.
             inside: Whether the prompt already held the first marker.
         """
-        self._opening, self._closing = markers
+        self._opening, self._closing = self.markers = markers
         self._state = _State.THOUGHT_BEGINS if inside else _State.START
         self._held = ""
         self.done = False

@@ -22,6 +22,7 @@ class ToolFormat:
         before: What stands before the JSON of a call that is forced.
         after: What stands after it.
         arguments: The key of the arguments.
+        inside: Other markers in a call.
     """
 
     opening: str
@@ -30,10 +31,16 @@ class ToolFormat:
     before: str = ""
     after: str = ""
     arguments: str = "arguments"
+    inside: tuple[str, ...] = ()
+
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """All of its markers. A model may have a token for each, which is no part of a text unless it is asked for."""
+        return tuple(marker for marker in (self.opening, self.closing, *self.inside) if marker)
 
 
 HERMES: Final = ToolFormat("<tool_call>", "</tool_call>", before="<tool_call>\n", after="\n</tool_call>")
-MISTRAL: Final = ToolFormat("[TOOL_CALLS]", bare=True, before="[TOOL_CALLS][", after="]")
+MISTRAL: Final = ToolFormat("[TOOL_CALLS]", bare=True, before="[TOOL_CALLS][", after="]", inside=("[CALL_ID]", "[ARGS]"))
 LLAMA3: Final = ToolFormat("<|python_tag|>", bare=True, arguments="parameters")
 JSON: Final = ToolFormat("", bare=True)
 

@@ -1,6 +1,7 @@
 """Variants of the tiny chat model that tests need."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -107,6 +108,20 @@ def recurrent(model: Path, target: Path) -> Path:
     weights |= {"ssm_a": -0.05 * np.tile(np.arange(1, states + 1), (inner, 1)), "ssm_d": np.ones(inner)}
     for name, values in weights.items():
         writer.add_tensor(f"blk.0.{name}", values.astype(np.float32))
+    return written(writer, target)
+
+
+def with_control_tokens(model: Path, target: Path, names: Sequence[str]) -> Path:
+    """Write a copy of a model with some control tokens of these names, and a chat template that has them in it."""
+    kept = GGUFReader(model).fields
+    tokens, kinds = (list(kept[f"tokenizer.ggml.{name}"].contents()) for name in ("tokens", "token_type"))
+    for number, name in enumerate(names):
+        tokens[-1 - number], kinds[-1 - number] = name, _CONTROL
+    template = str(kept["tokenizer.chat_template"].contents())
+    writer = _as("llama", model, target, without=("ggml.tokens", "ggml.token_type", "chat_template"))
+    writer.add_token_list(tokens)
+    writer.add_token_types(kinds)
+    writer.add_chat_template(template.replace("<tool_call>", "") + "".join(f"{{# {name} #}}" for name in names))
     return written(writer, target)
 
 

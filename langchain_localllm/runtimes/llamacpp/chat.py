@@ -121,6 +121,7 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
                 logprobs=self.logprobs,
                 draft=self.draft_model,
                 images=images,
+                shown=engine.model.named(prepared.markers),
             )
             engine.submit(asked, box)
 

@@ -5,7 +5,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -82,6 +82,11 @@ class Model:
             buffer = ctypes.create_string_buffer(-count)
             count = lib.llama_token_to_piece(self.vocabulary, token, buffer, -count, 0, special)
         return buffer.raw[:count]
+
+    def named(self, texts: Iterable[str]) -> frozenset[int]:
+        """The tokens that are one of these texts, where the vocabulary has such."""
+        found = [self.tokenize(text, begin=False) for text in texts]
+        return frozenset(tokens[0] for tokens in found if len(tokens) == 1)
 
     def answer_piece(self, token: int) -> bytes | None:
         """The token's text in an answer, or `None` for one that ends it."""

@@ -2,7 +2,7 @@
 
 import codecs
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,6 +34,7 @@ class Request:
         logprobs: Report each token's probability, and those of so many most probable tokens.
         draft: Guesses tokens, which are then checked together.
         images: Images in the prompt, in order.
+        shown: Control tokens that are part of the answer's text.
     """
 
     prompt: Sequence[int]
@@ -43,6 +44,7 @@ class Request:
     logprobs: int | None = None
     draft: Draft | None = None
     images: "Sequence[Image]" = ()
+    shown: Collection[int] = frozenset()
 
     def tokens(self, positions: int | None = None) -> int:
         """Tokens of the prompt, or of so many positions at its beginning; an image can have more tokens than positions."""
@@ -108,6 +110,8 @@ class Answer:
         if piece is None:
             self._put(self._stops.end())
             return "stop"
+        if token in self.request.shown:
+            piece = self._model.piece(token, special=True)
         self._count += 1
         if logprobs:
             self._logprobs.append(logprobs)
