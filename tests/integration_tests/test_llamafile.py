@@ -7,8 +7,8 @@ import pytest
 import requests
 from pydantic import SecretStr
 
-from langchain_localllm import Llamafile, LocalServer
-from langchain_localllm.errors import AuthenticationError, InvalidRequestError
+from langchain_localllm import ChatLlamafile, Llamafile, LocalServer
+from langchain_localllm.errors import AuthenticationError, ConnectionFailedError, InvalidRequestError
 from langchain_localllm.models import tiny_chat_model
 from tests.unit_tests.option_cases import LLAMAFILE
 
@@ -98,3 +98,11 @@ def test_a_server_with_a_key_wants_it() -> None:
         elsewhere = server.base_url.replace("127.0.0.1", "localhost")
         with pytest.raises(AuthenticationError):  # the key of one address is not told to another
             Llamafile(base_url=server.base_url, api_key=SecretStr("a-key")).invoke(PROMPT, base_url=elsewhere)
+
+
+def test_the_profile_comes_from_the_server(chat_server: LocalServer) -> None:
+    assert ChatLlamafile(base_url=chat_server.base_url).profile is None
+    profile = ChatLlamafile(base_url=chat_server.base_url, validate_model_on_init=True).profile
+    assert profile == {"tool_calling": True, "image_inputs": False, "max_input_tokens": 512}
+    with pytest.raises(ConnectionFailedError):
+        ChatLlamafile(base_url="http://127.0.0.1:9", validate_model_on_init=True)

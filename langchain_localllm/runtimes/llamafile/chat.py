@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from langchain_core.language_models import ModelProfile
 from typing_extensions import override
 
 from langchain_localllm.base.chat import LocalChatModel
@@ -31,6 +32,26 @@ class ChatLlamafile(LlamafileOptions, LocalChatModel):
         >>> answer.response_metadata["finish_reason"]
         'stop'
     """
+
+    validate_model_on_init: bool = False
+    """Whether to ask the server at construction, which fills `profile`; fails where no server answers."""
+
+    @override
+    def model_post_init(self, context: Any, /) -> None:
+        super().model_post_init(context)
+        if self.validate_model_on_init:
+            self.client.run(server_facts(self, self._facts))
+
+    @override
+    def _resolve_model_profile(self) -> ModelProfile | None:
+        """What the server can do, where it was asked and told."""
+        facts = next(iter(self._facts.values()), None)
+        if facts is None or not facts.llama_cpp:
+            return None
+        profile = ModelProfile(tool_calling=bool(facts.tools), image_inputs=bool(facts.sees))
+        if facts.context:
+            profile["max_input_tokens"] = facts.context
+        return profile
 
     @property
     @override

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from langchain_localllm.base.about import takes_tools
 from langchain_localllm.base.http import ServerOptions
 from langchain_localllm.errors import InvalidRequestError, ModelMissingError, WrongServerError
 from langchain_localllm.runtimes.llamafile.api import ask
@@ -18,11 +19,15 @@ class ServerFacts:
         llama_cpp: Whether it speaks llama.cpp's own API beside OpenAI's.
         sees: Whether its model takes images; `None` where it does not tell.
         model: The first model that it offers, where that was asked.
+        context: Tokens of context that a request can use; `None` where it does not tell, likewise below.
+        tools: Whether the model's chat template takes tools.
     """
 
     llama_cpp: bool
     sees: bool | None = None
     model: str | None = None
+    context: int | None = None
+    tools: bool | None = None
 
 
 Known = dict[tuple[Any, str | None], ServerFacts]
@@ -50,5 +55,10 @@ def props_path(model: str | None) -> str:
 def _facts_of(props: Any) -> ServerFacts:
     if not isinstance(props, dict) or "default_generation_settings" not in props:  # LM Studio answers unknown paths with 200
         return ServerFacts(llama_cpp=False)
-    modalities = props.get("modalities")
-    return ServerFacts(llama_cpp=True, sees=bool(modalities.get("vision")) if isinstance(modalities, dict) else None)
+    modalities, settings = props.get("modalities"), props["default_generation_settings"]
+    return ServerFacts(
+        llama_cpp=True,
+        sees=bool(modalities.get("vision")) if isinstance(modalities, dict) else None,
+        context=settings.get("n_ctx") if isinstance(settings, dict) else None,
+        tools=takes_tools(str(props.get("chat_template") or "")),
+    )

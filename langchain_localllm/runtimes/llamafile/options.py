@@ -20,7 +20,7 @@ DEFAULT_URL: Final = "http://localhost:8080"
 Sampler = Literal[
     "adaptive_p", "dry", "infill", "min_p", "penalties", "temperature", "top_k", "top_n_sigma", "top_p", "typ_p", "xtc"
 ]
-_NOT_SENT: Final = CONNECTION_OPTIONS | {"base_url", "stop"}
+_NOT_SENT: Final = CONNECTION_OPTIONS | {"base_url", "stop", "validate_model_on_init"}
 
 
 class ManyServers(ServerOptions):
@@ -47,7 +47,7 @@ class LlamafileOptions(ManyServers, SamplingOptions):
         "penalize_nl": "llama.cpp took it out. Use `logit_bias` to discourage a token.",
         "tfs_z": "llama.cpp took tail-free sampling out. Use `min_p` or `typical_p`.",
     }
-    NOT_IN_KEY: ClassVar[frozenset[str]] = CONNECTION_OPTIONS | {"cache_prompt", "id_slot", "stop"}
+    NOT_IN_KEY: ClassVar[frozenset[str]] = CONNECTION_OPTIONS | {"cache_prompt", "id_slot", "stop", "validate_model_on_init"}
 
     min_p: float | None = Field(default=None, ge=0, le=1)
     """Drop tokens less probable than this share of the most probable one."""
