@@ -38,6 +38,7 @@ class GPT4AllEmbeddings(ModelOptions, InProcessEmbeddings):
     """
 
     EMBEDS: ClassVar[bool] = True
+    BATCH_TOKENS: ClassVar[int] = 256
     ALIASES: ClassVar[Mapping[str, str]] = {"model_name": "model", "request_timeout": "timeout"}
     RETIRED: ClassVar[Mapping[str, str]] = {
         "client": "the model is loaded by itself, and shared by the objects that use it.",

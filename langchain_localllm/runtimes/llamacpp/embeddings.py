@@ -44,6 +44,10 @@ class LlamaCppEmbeddings(ModelOptions, InProcessEmbeddings):
 
     n_ctx: int | None = Field(default=None, ge=0)
     """Tokens that a text can have; 0 is what the model was trained with, and no more are possible. Default: that, at most 8,192."""
+    n_batch: int = Field(default=256, ge=1)
+    """Tokens of several texts that are computed together; a longer text is computed by itself. GPUs are faster with more."""
+    flash_attn: bool | None = None
+    """Use flash attention. Default: where llama.cpp has it; texts beside each other then cost little, and long ones little memory."""
     verbose: bool = False
     """Whether what llama.cpp says goes to stderr."""
 
