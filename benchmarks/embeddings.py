@@ -131,7 +131,7 @@ def on_ollama(model: Path, threads: int) -> Iterator[Case]:
     """The real Ollama."""
     with tempfile.TemporaryDirectory() as folder, ollama.serve(Path(folder)) as url:
         ollama.create(url, model.stem, model, parameters={"num_thread": threads})
-        settings = {"base_url": url, "model": model.stem}
+        settings: dict[str, Any] = {"base_url": url, "model": model.stem}
         community = old("langchain_community.embeddings", "OllamaEmbeddings", **settings)
         others = [
             Other("langchain_community", community.embed_documents, 2.0),

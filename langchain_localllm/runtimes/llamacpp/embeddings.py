@@ -47,7 +47,7 @@ class LlamaCppEmbeddings(ModelOptions, InProcessEmbeddings):
     n_batch: int = Field(default=256, ge=1)
     """Tokens of several texts that are computed together; a longer text is computed by itself. GPUs are faster with more."""
     flash_attn: bool | None = None
-    """Use flash attention. Default: where llama.cpp has it; texts beside each other then cost little, and long ones little memory."""
+    """Use flash attention. Default: where llama.cpp has it; texts then cost little beside each other, and long ones little memory."""
     verbose: bool = False
     """Whether what llama.cpp says goes to stderr."""
 
