@@ -4,14 +4,15 @@
 """
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Final
 
 from typer.core import TyperGroup
 
+from langchain_localllm.cli.app import run
 from langchain_localllm.cli.commands import COMMANDS
 from langchain_localllm.cli.lazy import load
 
@@ -106,9 +107,10 @@ def _commands() -> Iterator[tuple[str, ...]]:
 
 
 def _section(*words: str) -> str:
-    command = [sys.executable, "-m", "langchain_localllm.cli", *words[1:], "--help"]
-    environment = {**os.environ, "COLUMNS": str(WIDTH), "NO_COLOR": "1"}
-    shown = subprocess.run(command, capture_output=True, check=True, encoding="utf-8", env=environment).stdout  # noqa: S603 - our own command
+    os.environ["COLUMNS"] = str(WIDTH)
+    with redirect_stdout(StringIO()) as out:
+        run([*words[1:], "--help"])
+    shown = out.getvalue()
     level = "###" if len(words) < 3 else "####"  # noqa: PLR2004 - the command, its name and that of one inside
     return f"{level} {' '.join(words)}\n\n```text\n{shown.strip()}\n```\n"
 

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final, TypeVar
 
 from langchain_localllm.errors import (
-    InvalidOptionError,
+    LocalLLMError,
     MissingDependencyError,
     ModelFileError,
     ModelMissingError,
@@ -23,6 +23,8 @@ __all__ = ["HubFile", "HubModel", "hub_files"]
 
 _PART: Final = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
 _NOT_A_MODEL: Final = ("mmproj", "imatrix")
+_HTTP: Final = ("httpx", "requests", "urllib3", "huggingface_hub")
+"""Modules of the errors of a connection: the hub's client changed its HTTP library, and wraps some of its errors."""
 Result = TypeVar("Result")
 
 
@@ -118,23 +120,41 @@ def ask(what: str, question: Callable[[Any], Result]) -> Result:
         raise MissingDependencyError('The Hugging Face Hub needs a package: pip install "langchain-localllm[cli]"') from None
     try:
         return question(huggingface_hub)
-    except errors.GatedRepoError:
-        raise PermissionDeniedError(
-            f"hf:{what} is open to those only who accepted its terms: do that on its page, and `hf auth login`."
-        ) from None
-    except (errors.RepositoryNotFoundError, errors.HFValidationError):
-        raise ModelMissingError(f"The hub has no repository {what}, or it is private. Check the spelling.") from None
-    except errors.EntryNotFoundError as error:
-        raise ModelMissingError(f"hf:{what}: {str(error).splitlines()[0]}") from None
-    except errors.HfHubHTTPError as error:
-        status = getattr(error.response, "status_code", "no answer")
-        raise ModelFileError(f"The hub could not give {what} (HTTP {status}). Try again later.") from None
-    except Exception as error:  # the HTTP library beneath, which differs between its versions
-        if isinstance(error, InvalidOptionError) or not type(error).__module__.startswith(
-            ("httpx", "requests", "huggingface_hub", "urllib3")
-        ):
+    except Exception as error:
+        fault = _fault(what, error, errors)
+        if fault is None:
             raise
-        raise no_network(endpoint(), error) from None
+        raise fault from None
+
+
+def _fault(what: str, error: Exception, errors: Any) -> LocalLLMError | None:
+    """An error of the hub's client as one of this package's; `None` for one of ours, and for mistakes of ours."""
+    if isinstance(error, errors.LocalEntryNotFoundError):  # neither the hub nor the cache has it
+        return no_network(endpoint(), error.__cause__ or error)
+    status = getattr(getattr(error, "response", None), "status_code", "no answer")
+    kinds: list[tuple[type[Exception], type[LocalLLMError], str]] = [
+        (
+            errors.GatedRepoError,
+            PermissionDeniedError,
+            f"hf:{what} wants its terms taken: do so on its page, then run `hf auth login`.",
+        ),
+        (
+            errors.RepositoryNotFoundError,
+            ModelMissingError,
+            f"The hub has no repository {what}, or it is private. Check the spelling.",
+        ),
+        (errors.HFValidationError, ModelMissingError, f"The hub has no repository {what}: that is no name of one."),
+        (errors.EntryNotFoundError, ModelMissingError, f"hf:{what}: {str(error).partition(chr(10))[0]}"),
+        (errors.HfHubHTTPError, ModelFileError, f"The hub could not give {what} (HTTP {status}). Try again later."),
+    ]
+    for kind, ours, message in kinds:
+        if isinstance(error, kind):
+            return ours(message)
+    if type(error).__module__.startswith(_HTTP):
+        return no_network(endpoint(), error)
+    if isinstance(error, OSError):
+        return ModelFileError(f"hf:{what} cannot be stored: {error.strerror or error}.")
+    return None
 
 
 def _file(sibling: Any) -> HubFile:

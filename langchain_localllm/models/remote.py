@@ -54,7 +54,7 @@ def _part(session: requests.Session, url: str, headers: Mapping[str, str], first
         raise no_network(url, error) from None
 
 
-def no_network(url: str, error: Exception) -> ConnectionFailedError:
+def no_network(url: str, error: BaseException) -> ConnectionFailedError:
     """That a server cannot be reached, and what works without it."""
     host = url.split("/")[2] if "://" in url else url
     return ConnectionFailedError(

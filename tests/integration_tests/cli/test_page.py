@@ -1,10 +1,13 @@
 """The command's reference page."""
 
+import pytest
+
 from langchain_localllm.cli.commands import COMMANDS
 from tools.cli_page import PAGE, page
 
 
-def test_the_page_is_up_to_date() -> None:
+def test_the_page_is_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")  # put back afterwards
     assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m tools.cli_page`"
 
 

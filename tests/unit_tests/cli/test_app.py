@@ -1,5 +1,6 @@
 """The command without any model."""
 
+import resource
 import subprocess
 import sys
 
@@ -57,3 +58,12 @@ def test_near_names_are_suggested(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_line_in_the_help_is_the_command_s_own(name: str) -> None:
     assert (load(name).help or "").splitlines()[0] == COMMANDS[name]
+
+
+def test_help_takes_less_than_300_ms() -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-m", "langchain_localllm.cli", "--help"], capture_output=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert (
+        after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.3
+    )  # of the processor's time, also when it is busy
