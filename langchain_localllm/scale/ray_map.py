@@ -158,6 +158,7 @@ class RayMap:
     def _mapped(self, dataset: Any, worker: type[Worker], arguments: tuple[Any, ...]) -> Any:
         import ray.data
 
+        revived = {"max_restarts": self._restarts, "max_task_retries": self._restarts}
         mapped = dataset.map_batches(
             worker,
             fn_constructor_args=arguments,
@@ -165,8 +166,7 @@ class RayMap:
             batch_format="pyarrow",
             compute=ray.data.ActorPoolStrategy(size=self._actors()),
             num_cpus=self._num_cpus,
-            max_restarts=self._restarts,
-            max_task_retries=self._restarts,
+            ray_remote_args_fn=lambda: revived,
             **self._given,
         )
         mapped.context.enable_progress_bars = False  # ours counts rows that are done
@@ -197,7 +197,7 @@ def connect() -> None:
     ray = _ray()
     if not ray.is_initialized():
         local = {} if os.environ.get("RAY_ADDRESS") else {"include_dashboard": False}
-        ray.init(log_to_driver=False, **local)
+        ray.init(log_to_driver=False, logging_level="ERROR", **local)
 
 
 def _ray() -> Any:

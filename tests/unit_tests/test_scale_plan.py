@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.scale import Measured, Need, machines, simulate
+from tools import scale_plot
 
 ONE = Measured(prompt_tokens_per_second=200, answer_tokens_per_second=20, cores_per_actor=4, memory_per_actor=2e9)
 
@@ -56,3 +57,9 @@ def test_failures_and_starts_cost_time() -> None:
     assert simulate(100_000, 10, 1.0, hours_between_failures=0.2) > calm * 1.1
     assert simulate(1000, 10, 1.0, seed=1) == simulate(1000, 10, 1.0, seed=1)
     assert simulate(0, 10, 1.0) == 0
+
+
+def test_the_plot_in_the_docs_is_what_the_simulation_gives() -> None:
+    lines = [(count, scale_plot.calculated(count)) for count in scale_plot.MACHINES]
+    dots = [(count, scale_plot.played(count, seed)) for count in scale_plot.MACHINES for seed in range(scale_plot.SEEDS)]
+    assert scale_plot.draw(lines, dots) == scale_plot.PLOT.read_text(encoding="utf-8")

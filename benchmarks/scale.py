@@ -1,0 +1,130 @@
+"""Beyond one process: what a second server brings, what Ray costs, and the figures that a plan starts from.
+
+`python -m benchmarks.scale [MODEL.gguf]` prints a table; a model of 250 MB with random weights is the default. Each ratio is of
+rounds taken in turn in one run, the median of them. Servers have one thread each, so two of them can use two cores.
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from benchmarks._random_models import LARGE, random_model, text
+from langchain_localllm import Llamafile, LlamafileEmbeddings, LocalServer
+from langchain_localllm.models import tiny_embedding_model
+
+MODELS: Final = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "langchain-localllm"
+ROUNDS: Final = 5
+REQUESTS: Final = 16
+PROMPT_TOKENS: Final = 30
+ANSWER_TOKENS: Final = 16
+WORK_SECONDS: Final = 10.0
+SLOTS: Final = 4
+
+
+def main(model: Path) -> None:
+    """Measure everything and print a table."""
+    print(f"{os.cpu_count()} cores, {model.name}\n\n| what | measured | wanted |\n|---|---|---|")
+    servers(model)
+    figures(model)
+    ray(model)
+
+
+def row(what: str, measured: str, wanted: str = "") -> None:
+    """Print a line of the table."""
+    print(f"| {what} | {measured} | {wanted} |", flush=True)
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds that it takes."""
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def answer_all(llm: Llamafile, count: int = REQUESTS) -> None:
+    """Ask for answers of one length to different prompts, 8 at a time."""
+    llm.batch([text(PROMPT_TOKENS, number) for number in range(count)], {"max_concurrency": 8})
+
+
+def servers(model: Path) -> None:
+    """Answers per second of two servers with one thread each, over those of one."""
+    with ExitStack() as stack:
+        one, two = (stack.enter_context(LocalServer(model, threads=1, n_ctx=256, n_parallel=SLOTS)) for _ in range(2))
+        options = {"max_tokens": ANSWER_TOKENS, "ignore_eos": True, "cache_prompt": False}
+        alone = Llamafile(base_url=one.base_url, **options)  # type: ignore[arg-type]  # their types differ
+        both = Llamafile(base_url=[one.base_url, two.base_url], **options)  # type: ignore[arg-type]  # likewise
+        answer_all(both, 4)  # each is asked once before
+        times = [(timed(lambda: answer_all(alone)), timed(lambda: answer_all(both))) for _ in range(ROUNDS)]
+    first, second = (REQUESTS / statistics.median(column) for column in zip(*times, strict=True))
+    ratio = statistics.median(before / after for before, after in times)
+    row("answers per second, one server of one thread", f"{first:.1f}")
+    row("answers per second, two of them", f"{second:.1f}")
+    row("two servers over one", f"{ratio:.2f} x", ">= 1.7 x")
+
+
+def figures(model: Path) -> None:
+    """What `Measured` wants: tokens per second of a core, memory of a slot, vectors per second."""
+    with LocalServer(model, threads=1, n_ctx=1024) as server:
+        small = resident(server.pid)
+        llm = Llamafile(base_url=server.base_url, max_tokens=64, ignore_eos=True, cache_prompt=False)
+        result = llm.generate([text(500)]).generations[0][0].generation_info or {}
+        timings, usage = result["timings"], result["usage"]
+    with LocalServer(model, threads=1, n_ctx=1024, n_parallel=1 + SLOTS) as server:
+        slot = (resident(server.pid) - small) / SLOTS
+    row("tokens per second of one core, reading a prompt", f"{usage['prompt_tokens'] / timings['prompt']:,.0f}")
+    row("tokens per second of one core, generating one answer", f"{timings['tokens_per_second']:,.0f}")
+    row("memory of a server with one slot of 1,024 tokens", f"{small / 1e6:.0f} MB")
+    row("memory of each further slot", f"{slot / 1e6:.1f} MB")
+    with LocalServer(tiny_embedding_model(), threads=1, embedding=True) as server:
+        embeddings = LlamafileEmbeddings(base_url=server.base_url)
+        texts = [f"The lamp in the hall is green, the boat at the pier is blue, and the key hangs by door {n}." for n in range(256)]
+        embeddings.embed_documents(texts)
+        seconds = statistics.median(timed(lambda: embeddings.embed_documents(texts)) for _ in range(ROUNDS))
+    row("passages of 90 bytes embedded per hour and actor, by tiny-embed", f"{len(texts) / seconds * 3600:,.0f}")
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process holds."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+
+
+def ray(model: Path) -> None:
+    """What RayMap costs over `.batch`, at ten seconds of work for its actor."""
+    import ray.data
+
+    from langchain_localllm.scale import RayMap
+
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    with LocalServer(model, threads=1, n_ctx=256, n_parallel=SLOTS) as server, tempfile.TemporaryDirectory() as folder:
+        options = {"base_url": server.base_url, "max_tokens": ANSWER_TOKENS, "ignore_eos": True, "cache_prompt": False}
+        llm = Llamafile(**options)  # type: ignore[arg-type]  # their types differ
+        answer_all(llm, 4)
+        count = int(WORK_SECONDS / timed(lambda: answer_all(llm, REQUESTS)) * REQUESTS)
+        prompts = [text(PROMPT_TOKENS, number) for number in range(count)]
+        job = RayMap("langchain_localllm:Llamafile", options, workers=1, num_cpus=0.5, batch_size=max(4, count // 4))
+        rows = ray.data.from_items([{"id": number, "input": text} for number, text in enumerate(prompts)])
+        job.run(rows.limit(1), f"{folder}/warm", show_progress=False)
+        times = []
+        for number in range(3):
+            alone = timed(lambda: llm.batch(prompts, {"max_concurrency": 32}, return_exceptions=True))
+            mapped = job.run(rows, f"{folder}/{number}", show_progress=False).seconds
+            times.append((alone, mapped))
+    ray.shutdown()
+    ratio = statistics.median(mapped / alone for alone, mapped in times)
+    extra = statistics.median(mapped - alone for alone, mapped in times)
+    row(
+        f"documents per hour and actor ({PROMPT_TOKENS} tokens in, {ANSWER_TOKENS} out)",
+        f"{count / times[0][1] * 3600:,.0f}",
+    )
+    row("RayMap over .batch at 10 s of work, the actor's start included", f"{ratio:.2f} x ({extra:.1f} s)", "<= 1.10 x")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else random_model(LARGE, MODELS))
