@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from benchmarks._random_models import LARGE, random_model, text
 from langchain_localllm import Llamafile, LlamafileEmbeddings, LocalServer
@@ -49,7 +49,12 @@ def timed(work: Callable[[], object]) -> float:
 
 def answer_all(llm: Llamafile, count: int = REQUESTS) -> None:
     """Ask for answers of one length to different prompts, 8 at a time."""
-    llm.batch([text(PROMPT_TOKENS, number) for number in range(count)], {"max_concurrency": 8})
+    llm.batch(prompts(count), {"max_concurrency": 8})
+
+
+def prompts(count: int) -> list[Any]:
+    """So many prompts of one length, none of which begins like another."""
+    return [text(PROMPT_TOKENS, number) for number in range(count)]
 
 
 def servers(model: Path) -> None:
@@ -107,13 +112,13 @@ def ray(model: Path) -> None:
         llm = Llamafile(**options)  # type: ignore[arg-type]  # their types differ
         answer_all(llm, 4)
         count = int(WORK_SECONDS / timed(lambda: answer_all(llm, REQUESTS)) * REQUESTS)
-        prompts = [text(PROMPT_TOKENS, number) for number in range(count)]
+        asked = prompts(count)
         job = RayMap("langchain_localllm:Llamafile", options, workers=1, num_cpus=0.5, batch_size=max(4, count // 4))
-        rows = ray.data.from_items([{"id": number, "input": text} for number, text in enumerate(prompts)])
+        rows = ray.data.from_items([{"id": number, "input": text} for number, text in enumerate(asked)])
         job.run(rows.limit(1), f"{folder}/warm", show_progress=False)
         times = []
         for number in range(3):
-            alone = timed(lambda: llm.batch(prompts, {"max_concurrency": 32}, return_exceptions=True))
+            alone = timed(lambda: llm.batch(asked, {"max_concurrency": 32}, return_exceptions=True))
             mapped = job.run(rows, f"{folder}/{number}", show_progress=False).seconds
             times.append((alone, mapped))
     ray.shutdown()
