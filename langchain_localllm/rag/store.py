@@ -10,7 +10,8 @@
   `line` (from 1, where the passage begins; not in the vector store). Only texts and whole numbers, which every vector store takes.
 - Settings in the catalogue: `vectors` (the kind in `vectors.KINDS`, or `custom`), `embedding_model`, `probe` (the vector of a fixed
   text, by which an embedding model is known again), `chunk_size`, `chunk_overlap`, `roots` (the paths that were given).
-- Only who holds `writing()` may change anything. A vector store is filled by `Store.add(passages)` and emptied by `Store.bury()`.
+- Only who holds `writing()` may change anything. A vector store is filled by `Store.add(Store.prepare(passages))` and emptied by
+  `Store.bury()`.
 - To move an index: for each of `catalogue.batches()` add the Documents with their ids to the other store, with the same embedding
   model; then `catalogue.write_settings(vectors=...)`.
 """
@@ -28,6 +29,7 @@ from langchain_core.vectorstores import VectorStore
 
 from langchain_localllm.errors import InvalidOptionError, MissingDependencyError, StoreError
 from langchain_localllm.prompts.look import look
+from langchain_localllm.rag.ahead import AheadEmbeddings
 from langchain_localllm.rag.catalogue import Announced, Catalogue
 from langchain_localllm.rag.defaults import CHUNK_SIZE
 from langchain_localllm.rag.vectors import default_kind, open_vectors
@@ -80,6 +82,7 @@ class Store:
         self._asked = {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap}
         self._catalogue: Catalogue | None = Catalogue(None) if folder is None else None
         self._vectors: VectorStore | None = None
+        self._ahead = None if embeddings is None or isinstance(vectors, VectorStore) else AheadEmbeddings(embeddings)
         self._writing = False
         self._checked = False
 
@@ -179,15 +182,20 @@ class Store:
                 self._writing = False
                 self.close()
 
-    def add(self, passages: Sequence[Announced]) -> list[str]:
-        """Put passages into the vector store, but for those that are there; the ids of the others come back."""
+    def prepare(self, passages: Sequence[Announced]) -> list[Announced]:
+        """The passages that are not in the vector store yet, embedded where this object opened that store."""
         there = self.catalogue.stored([each.id for each in passages])
-        new = {each.id: each for each in passages if each.id not in there}
-        if new:
-            documents = [Document(each.text, id=key, metadata=_for_vectors(each.metadata)) for key, each in new.items()]
+        new = list({each.id: each for each in passages if each.id not in there}.values())
+        if new and self._ahead is not None:
+            self._ahead.prepare([each.text for each in new])
+        return new
+
+    def add(self, passages: Sequence[Announced]) -> None:
+        """Put passages into the vector store."""
+        if passages:
+            documents = [Document(each.text, id=each.id, metadata=_for_vectors(each.metadata)) for each in passages]
             with _faults(self.folder):
-                self.vectors.add_documents(documents, ids=list(new))
-        return list(new)
+                self.vectors.add_documents(documents, ids=[each.id for each in passages])
 
     def bury(self) -> None:
         """Delete from the vector store what the catalogue has doomed."""
@@ -255,7 +263,7 @@ class Store:
         if kind == "custom":
             raise StoreError("This index was made on a vector store of your own. Give it as `vectors`.")
         with _faults(self.folder):
-            return open_vectors(kind, self.folder, self.embeddings)
+            return open_vectors(kind, self.folder, self._ahead or self.embeddings)
 
     def _rebuild(self) -> str:
         where = f" --store {self.folder}" if self.folder and self.folder != Path.cwd() / STORE else ""

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -192,7 +193,7 @@ def _is_in(path: Path, folder: Path | None) -> bool:
 
 
 class _Writer:
-    """Gathers passages into batches, and puts a batch into the index while the next one is read."""
+    """Gathers passages into batches: while one is gathered, the one before is embedded, and the one before that stored."""
 
     def __init__(self, store: Store, files: Sequence[Path], report: Report, on_progress: OnProgress | None) -> None:
         self._store = store
@@ -202,8 +203,9 @@ class _Writer:
         self._within = 0  # bytes of the file that is being read
         self._waiting: list[Announced] = []
         self._ended: list[FileEntry] = []
-        self._pool = ThreadPoolExecutor(1, "index")
-        self._job: Future[None] | None = None
+        self._embedding = ThreadPoolExecutor(1, "embed")
+        self._writing = ThreadPoolExecutor(1, "write")
+        self._jobs: deque[Future[None]] = deque()
 
     def add(self, passage: Announced) -> None:
         """Take a passage."""
@@ -223,7 +225,7 @@ class _Writer:
     def drop(self, path: str) -> None:
         """Forget the passages of a file."""
         self._waiting = [passage for passage in self._waiting if passage.path != path]
-        self._wait()
+        self._wait(0)
         self._store.catalogue.forget_draft(path)
 
     def tell(self, path: Path) -> None:
@@ -240,25 +242,29 @@ class _Writer:
         try:
             if kind is None:
                 self._flush()
-                self._wait()
+                self._wait(0)
         finally:
-            self._pool.shutdown(cancel_futures=True)
+            self._embedding.shutdown(cancel_futures=True)
+            self._writing.shutdown(cancel_futures=True)
 
     def _flush(self) -> None:
-        self._wait()
-        self._job = self._pool.submit(self._write, self._waiting, self._ended)
+        self._wait(1)
+        embedding = self._embedding.submit(self._store.prepare, self._waiting)
+        self._jobs.append(self._writing.submit(self._write, self._waiting, self._ended, embedding))
         self._waiting, self._ended = [], []
         self._show()
 
-    def _wait(self) -> None:
-        if self._job is not None:
-            self._job.result()
+    def _wait(self, most: int) -> None:
+        """Wait until so many batches are on their way."""
+        while len(self._jobs) > most:
+            self._jobs.popleft().result()
 
-    def _write(self, passages: Sequence[Announced], files: Sequence[FileEntry]) -> None:
+    def _write(self, passages: Sequence[Announced], files: Sequence[FileEntry], embedding: "Future[list[Announced]]") -> None:
+        new = embedding.result()
         self._store.catalogue.announce(passages)
-        new = self._store.add(passages)
+        self._store.add(new)
         self._report.passages += len(new)
-        self._store.catalogue.finish(new, files)
+        self._store.catalogue.finish([each.id for each in new], files)
         self._store.bury()
 
     def _show(self) -> None:
