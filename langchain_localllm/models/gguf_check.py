@@ -90,6 +90,11 @@ class GGUFInfo:
         """How an embedding model makes one vector from many (1 mean, 2 CLS, 3 last); `None` where it does not tell."""
         return self._of_architecture("pooling_type") or None
 
+    @property
+    def embeds(self) -> bool:
+        """Whether the model was made for embeddings: the file names a pooling, or its tokens see those after them too."""
+        return self.pooling_type is not None or self.metadata.get(f"{self.architecture}.attention.causal") is False
+
     def _of_architecture(self, name: str) -> int | None:
         value = self.metadata.get(f"{self.architecture}.{name}")
         return int(value) if isinstance(value, int) else None

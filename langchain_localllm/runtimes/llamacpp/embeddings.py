@@ -47,7 +47,7 @@ class LlamaCppEmbeddings(ModelOptions, InProcessEmbeddings):
     n_batch: int = Field(default=256, ge=1)
     """Tokens of several texts that are computed together; a longer text is computed by itself. GPUs are faster with more."""
     flash_attn: bool | None = None
-    """Use flash attention. Default: where llama.cpp has it; texts then cost little beside each other, and long ones little memory."""
+    """Use flash attention. Default: where llama.cpp has it, since several texts then take less time, and long ones less memory."""
     verbose: bool = False
     """Whether what llama.cpp says goes to stderr."""
 
@@ -63,7 +63,7 @@ class LlamaCppEmbeddings(ModelOptions, InProcessEmbeddings):
             n_ctx=self.n_ctx,
             lora=self._lora(),
         )
-        if not engine.made_for_it:
+        if not engine.model.info.embeds:
             advise_once(f"The model {engine.model.name} {NO_POOLING}")
         return engine
 

@@ -24,7 +24,6 @@ _MOST_SEQUENCES: Final = 256
 _MEAN: Final = 1
 _RANK: Final = 4
 """llama.cpp's numbers for kinds of pooling."""
-_NOT_CAUSAL: Final = "attention.causal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,6 @@ class Embedder:
     Attributes:
         model: The weights and the vocabulary.
         n_ctx: Tokens that a text can have.
-        made_for_it: Whether the file says how to make vectors of texts.
 
     Raises:
         ModelFileError: The file is no usable model.
@@ -77,8 +75,6 @@ class Embedder:
         info = self.model.info
         if info.pooling_type == _RANK:
             raise ModelFileError(f"{path} ranks pairs of texts, and makes no vectors: use an embedding model.")
-        causal = info.metadata.get(f"{info.architecture}.{_NOT_CAUSAL}", True)
-        self.made_for_it = info.pooling_type is not None or not causal
         trained = self.model.trained_context or LARGEST_DEFAULT
         self.n_ctx = min(trained, LARGEST_DEFAULT) if n_ctx is None else min(n_ctx or trained, trained)
         self._worker = _Worker(self.model, {**context_settings, "pooling_type": info.pooling_type or _MEAN}, self.n_ctx, lora)

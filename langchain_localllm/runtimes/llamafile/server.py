@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from langchain_localllm.base.options import advise_once
 from langchain_localllm.base.threads import default_threads
 from langchain_localllm.errors import (
     InvalidOptionError,
@@ -255,6 +256,9 @@ def _context_options(info: GGUFInfo | None, n_ctx: int | None, n_parallel: int, 
         options += ["--embedding", "--batch-size", batch, "--ubatch-size", batch]
         if info and info.pooling_type is None:
             options += ["--pooling", "mean"]
+        if info and not info.embeds:
+            name = info.metadata.get("general.name", "in the file")
+            advise_once(f"The model {name} was not made for embeddings: the mean of its tokens' vectors is used.")
     return options
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from langchain_localllm import LlamafileEmbeddings, LocalServer
 from langchain_localllm.errors import InvalidRequestError
+from langchain_localllm.models import tiny_chat_model
 
 from .conftest import Make
 from .texts import cosine
@@ -26,6 +27,13 @@ def test_a_question_is_near_the_passage_that_answers_it(make: Make) -> None:
     question = embeddings.embed_query("When does the ferry leave?")
     scores = [cosine(question, vector) for vector in vectors]
     assert scores.index(max(scores)) == 0
+
+
+def test_a_server_for_a_model_of_another_kind_warns() -> None:
+    with pytest.warns(UserWarning, match=r"tiny-chat was not made for embeddings"):
+        server = LocalServer(tiny_chat_model(), embedding=True)
+    with server:
+        assert len(LlamafileEmbeddings(base_url=server.base_url).embed_query("ferry")) == 192
 
 
 def test_the_model_is_known_by_the_name_that_the_server_tells(make: Make) -> None:
