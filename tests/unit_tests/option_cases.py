@@ -126,6 +126,7 @@ LLAMAFILE: Final = {
 CHAT_LLAMAFILE: Final = LLAMAFILE | {
     "max_tokens": Case(7, {"max_tokens": 7}),
     "n_probs": Case(2, {"logprobs": True, "top_logprobs": 2}),
+    "validate_model_on_init": Case(value=True, sent={}, changes=False),
 }
 OLLAMA: Final = {
     **_SAMPLING,
