@@ -51,7 +51,11 @@ def open_qdrant(folder: Path | None, address: str, embeddings: Embeddings) -> Qd
     client, collection = _connected(folder, address)
     if not client.collection_exists(collection):
         size = len(embeddings.embed_documents(["size"])[0])
-        client.create_collection(collection, vectors_config=models.VectorParams(size=size, distance=models.Distance.COSINE))
+        try:
+            client.create_collection(collection, vectors_config=models.VectorParams(size=size, distance=models.Distance.COSINE))
+        except Exception:
+            if not client.collection_exists(collection):  # another writer may have made it meanwhile
+                raise
     return QdrantVectors(client, collection, embeddings, validate_embeddings=False)
 
 

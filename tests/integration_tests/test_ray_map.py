@@ -1,10 +1,12 @@
 """RayMap on a real Ray cluster of this machine, with two CPUs."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ import pytest
 import ray
 import ray.data
 
-from langchain_localllm import LocalServer, errors
+from langchain_localllm import LlamafileEmbeddings, LocalServer, errors
+from langchain_localllm.rag.vectors import open_vectors
 from langchain_localllm.scale import RayMap
 
 HERE = "tests.engines.runnables"
@@ -100,6 +103,40 @@ def test_real_engines_work_in_actors(tmp_path: Path, chat_server: LocalServer, e
     )
     vectors = [row["vector"] for row in embed.map(rows(3)).take_all()]
     assert [round(sum(value * value for value in vector), 3) for vector in vectors] == [1.0] * 3
+
+
+def test_actors_write_passages_into_an_index(tmp_path: Path, embedding_server: LocalServer) -> None:
+    options = {"base_url": embedding_server.base_url}
+    arguments = {"vectors": "qdrant", "embeddings": "langchain_localllm:LlamafileEmbeddings", "arguments": options}
+    texts = ["The hall is warm.", "The boat is blue.", " ", "The boat is blue."]
+    data = ray.data.from_items([{"id": number, "text": text, "source": "notes.md"} for number, text in enumerate(texts)])
+    job = RayMap(
+        "langchain_localllm.scale.indexing:PassageWriter",
+        {**arguments, "folder": str(tmp_path / "index")},
+        input=["text", "source"],
+        output="passage",
+        workers=1,
+        num_cpus=0.5,
+    )
+    assert job.run(data, tmp_path / "out", show_progress=False).errors == 1
+    first, second, empty, again = written(tmp_path / "out")
+    assert "no text" in empty["error"]
+    assert second["passage"] == again["passage"]
+    embeddings = LlamafileEmbeddings(**options)
+    store = opened(lambda: open_vectors("qdrant", tmp_path / "index", embeddings))
+    ((found, score),) = store.similarity_search_with_score("The boat is blue.", 1)
+    assert (found.id, found.metadata, round(score, 3)) == (second["passage"], {"source": "notes.md"}, 1.0)
+    assert len(store.similarity_search_with_score("hall", 9)) == 2
+    assert first["passage"] != second["passage"]
+
+
+def opened(make: Callable[[], Any]) -> Any:
+    """What it makes, once the actor that has the files has ended."""
+    for _ in range(200):
+        with contextlib.suppress(RuntimeError):
+            return make()
+        time.sleep(0.05)
+    return make()
 
 
 def test_a_server_that_is_down_stops_the_run_and_spoils_no_row(tmp_path: Path) -> None:
