@@ -122,7 +122,7 @@ def test_actors_write_passages_into_an_index(tmp_path: Path, embedding_server: L
     first, second, empty, again = written(tmp_path / "out")
     assert "no text" in empty["error"]
     assert second["passage"] == again["passage"]
-    embeddings = LlamafileEmbeddings(**options)
+    embeddings = LlamafileEmbeddings(base_url=embedding_server.base_url)
     store = opened(lambda: open_vectors("qdrant", tmp_path / "index", embeddings))
     ((found, score),) = store.similarity_search_with_score("The boat is blue.", 1)
     assert (found.id, found.metadata, round(score, 3)) == (second["passage"], {"source": "notes.md"}, 1.0)
