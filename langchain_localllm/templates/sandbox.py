@@ -5,13 +5,14 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final, NoReturn, cast
 
 import jinja2
 from jinja2 import nodes
 from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension
-from jinja2.filters import do_center, do_format, do_indent
+from jinja2.filters import do_center, do_format, do_indent, do_join, do_replace
 from jinja2.parser import Parser
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -23,7 +24,13 @@ _SECONDS: Final = 2.0
 """Processor time that a rendering may take; real ones take less than a hundredth of this."""
 _STEPS_BETWEEN_LOOKS: Final = 256
 _LARGEST: Final = 16_000_000
-"""Characters or items that a value may have."""
+"""Characters that a value may have, with all that is in it; and that may be printed."""
+_ITEM: Final = 16
+"""Characters that an item of a list counts as, beside its own."""
+_LARGEST_OF_CONSTANTS: Final = 64 * _LARGEST
+"""Characters of the template's own text that may be printed; those of an `if` count where they are not, too."""
+_UNUSED_FILTERS: Final = ("pprint", "sum", "urlize", "wordwrap", "xmlattr")
+"""Filters that no chat template needs, and that can take very long."""
 _WIDEST: Final = 1_000_000
 """The largest number that may be passed to a function, such as a width to pad to."""
 _WIDEST_INDENT: Final = 100
@@ -52,11 +59,18 @@ def render(template: jinja2.Template, variables: Mapping[str, Any]) -> str:
 class _Budget:
     """Counts the steps of one rendering, and looks at the clock now and then."""
 
-    __slots__ = ("_deadline", "_steps")
+    __slots__ = ("_constants", "_deadline", "_printed", "_steps")
 
     def __init__(self) -> None:
         self._deadline = time.thread_time() + _SECONDS
-        self._steps = 0
+        self._steps = self._printed = self._constants = 0
+
+    def add(self, printed: int = 0, constants: int = 0) -> None:
+        """Count characters."""
+        self._printed += printed
+        self._constants += constants
+        if self._printed > _LARGEST or self._constants > _LARGEST_OF_CONSTANTS:
+            raise _grows()
 
     def step(self) -> None:
         self._steps += 1
@@ -68,9 +82,27 @@ class _Budget:
 
 
 def _bounded(value: Any) -> Any:
-    if isinstance(value, str | list | tuple) and len(value) > _LARGEST:
-        raise ChatTemplateError("The model's chat template builds a text that grows without end.")
+    if isinstance(value, str | list | tuple | dict) and _weight(value, {}) > _LARGEST:
+        raise _grows()
     return value
+
+
+def _grows() -> ChatTemplateError:
+    return ChatTemplateError("The model's chat template builds a text that grows without end.")
+
+
+def _weight(value: Any, known: dict[int, int]) -> int:
+    """About the characters a value is printed in. What is in it several times counts each time, but is looked at once."""
+    if isinstance(value, str):
+        return len(value)
+    if not isinstance(value, list | tuple | dict):
+        return _ITEM
+    if id(value) not in known:
+        known[id(value)] = weight = _ITEM * (1 + len(value))
+        if weight <= _LARGEST:
+            items = chain(value, value.values()) if isinstance(value, dict) else value
+            known[id(value)] += sum(_weight(item, known) for item in items)
+    return known[id(value)]
 
 
 class _Environment(ImmutableSandboxedEnvironment):
@@ -97,23 +129,36 @@ class _Environment(ImmutableSandboxedEnvironment):
         for argument in (*args, *kwargs.values()):
             if isinstance(argument, int) and argument > _WIDEST:
                 raise ChatTemplateError(f"The model's chat template passes {argument} to a function, which is too large.")
-        if getattr(__obj, "__name__", "") in {"format", "format_map"} and isinstance(getattr(__obj, "__self__", None), str):
-            _check_format(__obj.__self__)
+        if isinstance(text := getattr(__obj, "__self__", None), str):
+            _check_method(text, __obj.__name__, *args, **kwargs)
         return _bounded(super().call(__context, __obj, *args, **kwargs))
 
 
 class _Bounding(NodeTransformer):
-    """Puts a counter into each loop, and a check into each `~`."""
+    """Puts a counter into each loop, and a check into each `~` and each list, tuple and dict that is written down."""
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - Jinja's name
         self.generic_visit(node)
-        node.iter = nodes.Filter(node.iter, "__counted", [], [], None, None, lineno=node.lineno)
+        constants = nodes.Const(sum(len(data.data) for data in node.find_all(nodes.TemplateData)), lineno=node.lineno)
+        node.iter = nodes.Filter(node.iter, "__counted", [constants], [], None, None, lineno=node.lineno)
         return node
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 - Jinja's name
         self.generic_visit(node)
         first, *rest = node.nodes
         return nodes.Filter(first, "__joined", rest, [], None, None, lineno=node.lineno)
+
+    def visit_List(self, node: nodes.List) -> nodes.Node:  # noqa: N802 - Jinja's name
+        self.generic_visit(node)
+        return nodes.Filter(node, "__bounded", [], [], None, None, lineno=node.lineno)
+
+    def visit_Dict(self, node: nodes.Dict) -> nodes.Node:  # noqa: N802 - Jinja's name
+        self.generic_visit(node)
+        return nodes.Filter(node, "__bounded", [], [], None, None, lineno=node.lineno)
+
+    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:  # noqa: N802 - Jinja's name
+        self.generic_visit(node)
+        return nodes.Filter(node, "__bounded", [], [], None, None, lineno=node.lineno) if node.ctx == "load" else node
 
 
 class _GenerationTag(Extension):
@@ -127,11 +172,18 @@ class _GenerationTag(Extension):
 
 
 @jinja2.pass_context
-def _counted(context: Context, items: Iterable[Any]) -> Iterator[Any]:
-    step = context.parent[_BUDGET].step
+def _counted(context: Context, items: Iterable[Any], constants: int) -> Iterator[Any]:
+    budget = context.parent[_BUDGET]
     for item in items:
-        step()
+        budget.step()
+        budget.add(constants=constants)
         yield item
+
+
+@jinja2.pass_context
+def _printed(context: Context, value: Any) -> Any:
+    context.parent[_BUDGET].add(_weight(value, {}))
+    return value
 
 
 def _joined(*parts: Any) -> Any:
@@ -140,13 +192,46 @@ def _joined(*parts: Any) -> Any:
 
 def _check_product(left: Any, right: Any) -> None:
     for items, times in ((left, right), (right, left)):
-        if isinstance(items, str | list | tuple) and isinstance(times, int) and len(items) * times > _LARGEST:
-            raise ChatTemplateError("The model's chat template builds a text that grows without end.")
+        if isinstance(items, str | list | tuple) and isinstance(times, int) and _weight(items, {}) * times > _LARGEST:
+            raise _grows()
 
 
 def _check_format(text: str) -> None:
     if _WIDE_FORMAT.search(text):
         raise ChatTemplateError(f"The model's chat template pads text too widely: {text!r}.")
+
+
+def _check_method(text: str, name: str, *args: Any, **kwargs: Any) -> None:
+    """Looks at what a text's method is about to build."""
+    if name in {"format", "format_map"}:
+        _check_format(text)
+    elif name == "replace" and len(args) > 1 and all(isinstance(arg, str) for arg in args[:2]):
+        if len(text) + text.count(args[0]) * len(args[1]) > _LARGEST:
+            raise _grows()
+    elif name == "join" and args:
+        _check_join(args[0], text)
+    elif name == "expandtabs" and text.count("\t") * max([8, *args, *kwargs.values()]) > _LARGEST:
+        raise _grows()
+    elif name == "translate":
+        raise ChatTemplateError("The model's chat template translates letters by a table, which is not offered.")
+
+
+def _check_join(items: Any, between: str) -> None:
+    if isinstance(items, list | tuple) and _weight(items, {}) + len(items) * len(between) > _LARGEST:
+        raise _grows()
+
+
+@jinja2.pass_eval_context
+def _join(context: nodes.EvalContext, value: Iterable[Any], d: str = "", attribute: str | int | None = None) -> str:
+    items = list(value)
+    _check_join(items, str(d))
+    return str(do_join(context, items, d, attribute))
+
+
+@jinja2.pass_eval_context
+def _replace(context: nodes.EvalContext, s: str, old: str, new: str, count: int | None = None) -> str:
+    _check_method(str(s), "replace", str(old), str(new))
+    return do_replace(context, s, old, new, count)
 
 
 def _format(value: str, *args: Any, **kwargs: Any) -> str:
@@ -159,7 +244,10 @@ def _center(value: str, width: int = 80) -> str:
 
 
 def _indent(value: str, width: int | str = 4, *args: Any, **kwargs: Any) -> str:
-    return do_indent(value, min(width, _WIDEST_INDENT) if isinstance(width, int) else width, *args, **kwargs)
+    width = min(width, _WIDEST_INDENT) if isinstance(width, int) else width
+    if (str(value).count("\n") + 1) * (width if isinstance(width, int) else len(width)) > _LARGEST:
+        raise _grows()
+    return do_indent(value, width, *args, **kwargs)
 
 
 def _tojson(
@@ -185,13 +273,19 @@ def _strftime_now(form: str) -> str:
 def _make_environment() -> _Environment:
     environment = _Environment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols", _GenerationTag])
     environment.filters |= {
+        "__bounded": _bounded,
         "__counted": _counted,
         "__joined": _joined,
         "center": _center,
         "format": _format,
         "indent": _indent,
+        "join": _join,
+        "replace": _replace,
         "tojson": _tojson,
     }
+    for name in _UNUSED_FILTERS:
+        del environment.filters[name]
+    environment.finalize = _printed
     environment.globals |= {"raise_exception": _raise_exception, "strftime_now": _strftime_now}
     return environment
 

@@ -24,6 +24,13 @@ def render(source: str, **variables: Any) -> str:
     return template.render(HELLO, **variables)
 
 
+NESTED = (
+    "{% set ns = namespace(a=['x'], b=['x']) %}{% for i in range(60) %}"
+    "{% set ns.a = [ns.a, ns.a] %}{% set ns.b = [ns.b, ns.b] %}{% endfor %}"
+)
+"""A list in a list, which is short to write down and would not fit on any disk."""
+
+
 @pytest.mark.parametrize(
     ("source", "text"),
     [
@@ -94,6 +101,23 @@ def test_a_template_that_fails_is_told(source: str, words: str) -> None:
         "{{ '%*d' | format(99999999999, 1) }}",
         "{{ '{:>99999999999}'.format(1) }}",
         "{{ range(99999999999) | list }}",
+        "{% set b = 'a' * 60000 %}{{ b.replace('a', b) }}",
+        "{% set b = 'a' * 60000 %}{{ b | replace('a', b) }}",
+        "{% set b = 'a' * 1000000 %}{{ ([b] * 10000) | join }}",
+        "{% set b = 'a' * 1000000 %}{{ ''.join([b] * 10000) }}",
+        "{% set b = 'a' * 1000000 %}{% for i in range(10000) %}{{ b }}{% endfor %}",
+        "{% set b = 'a' * 60000 %}{{ b.translate({97: b}) }}",
+        "{{ ('\t' * 15000000).expandtabs(1000) }}",
+        "{{ ('\n' * 15000000) | indent(100, true, true) }}",
+        "{{ ('a' * 15000000) | wordwrap(1) }}",
+        "{% for i in range(99999) %}{% for j in range(99999) %}" + "a" * 10000 + "{% endfor %}{% endfor %}",
+        NESTED + "{{ ns.a }}",
+        NESTED + "{{ ns.a | string }}",
+        NESTED + "{{ ns.a | tojson }}",
+        NESTED + "{{ ns.a == ns.b }}",
+        "{% set ns = namespace(a='x') %}{% for i in range(60) %}{% set ns.a = {1: ns.a, 2: ns.a} %}{% endfor %}{{ ns.a }}",
+        "{% set ns = namespace(a='x') %}{% for i in range(60) %}{% set ns.a = dict(a=ns.a, b=ns.a) %}{% endfor %}{{ ns.a }}",
+        "{% set ns = namespace(a='x') %}{% for i in range(60) %}{% set ns.a = (ns.a, ns.a) %}{% endfor %}{{ ns.a }}",
     ],
 )
 def test_a_template_that_loops_or_grows_is_ended(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
