@@ -65,6 +65,11 @@ class TemplatedChatModel(LocalChatModel):
         """Whether images in messages reach the model."""
         return False
 
+    @property
+    def constrained(self) -> bool:
+        """Whether an option gives the answer a form."""
+        return False
+
     @abstractmethod
     def about_model(self) -> About:
         """What the model's file tells."""
@@ -114,7 +119,7 @@ class TemplatedChatModel(LocalChatModel):
         form = tool_format(template.source)
         schema = call_schema(tools, form.arguments) if choice == "required" else _wanted_schema(request.get("response_format"))
         messages, images = self._without_images(messages)
-        prompt, thoughts = self._prompt(template, messages, tools, constrained=schema is not None)
+        prompt, thoughts = self._prompt(template, messages, tools, constrained=self.constrained or schema is not None)
         if not all(marker in prompt for marker in images):
             raise ChatTemplateError("The chat template of this model leaves out an image. Put images into messages of the user.")
         names = [tool["function"]["name"] for tool in tools]

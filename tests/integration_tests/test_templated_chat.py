@@ -108,6 +108,14 @@ def test_a_template_that_begins_a_thought_is_read_so(make: Any, monkeypatch: pyt
     assert answer.content_blocks[0]["type"] == "reasoning"
 
 
+def test_an_answer_of_a_given_form_has_no_thoughts(enforced: ChatLlamaCpp, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = enforced.template()
+    monkeypatch.setattr(type(enforced), "template", lambda _: ChatTemplate(own.source + "<think>\n{# </think> #}"))
+    assert enforced.invoke("Is it red?", grammar='root ::= "Yes."').text == "Yes."
+    assert enforced.invoke("Is it red?", json_schema={"const": True}).text == "true"
+    assert isinstance(enforced.with_structured_output(House).invoke("A big red house."), House)
+
+
 def test_the_profile_comes_from_the_file(make: Any) -> None:
     assert make().profile == {"tool_calling": True, "image_inputs": False, "max_input_tokens": 2048}
 

@@ -69,6 +69,11 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
     def takes_images(self) -> bool:
         return self.mmproj_path is not None
 
+    @property
+    @override
+    def constrained(self) -> bool:
+        return any(form is not None for form in (self.grammar, self.grammar_path, self.json_schema))
+
     @override
     def loading_key(self) -> Hashable:
         key = super().loading_key()
