@@ -71,7 +71,7 @@ def attempt(wheel: Path, extra: str) -> str:
         python = Path(name, "bin", "python")
         wanted = wheel if extra == PLAIN else f"{wheel}[{extra}]"
         try:
-            run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wanted)
+            run(python, "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check", wanted)
             run(python, "-c", TRIED[extra].replace("{docs}", str(ROOT / "docs/handbook")), cwd=name)
             run(python, "-m", "pip", "check", cwd=name)
         except RuntimeError as error:
