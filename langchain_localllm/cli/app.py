@@ -47,6 +47,7 @@ def _options(
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command and return its exit code."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no reason to fail
@@ -67,6 +68,13 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - what is not ours is raised again; naming ours here would slow --help
         return _tell(error)
     return result if isinstance(result, int) else 0
+
+
+def _open_closed_streams() -> None:
+    """Give commands something to read from and write to where the shell closed it."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - for as long as the process lives
 
 
 def _tell(error: Exception) -> int:

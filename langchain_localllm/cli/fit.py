@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 
 def fit(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A GGUF file, hf:OWNER/REPO[:QUANTISATION], or an https address.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A GGUF file, hf:OWNER/REPO[:QUANTISATION], an https address, or a name that localllm models lists.",
+        ),
+    ],
     *,
     context: Annotated[
         list[int] | None,
@@ -36,7 +42,7 @@ def fit(
     """
     from langchain_localllm.models import fit as fit_model
 
-    found = fit_model(model, n_ctx=context, type_k=type_k, type_v=type_v, flash_attn=flash_attn, n_parallel=parallel)
+    found = fit_model(_place(model), n_ctx=context, type_k=type_k, type_v=type_v, flash_attn=flash_attn, n_parallel=parallel)
     if plot:
         _draw(found, plot)
         note(f"The picture is in {plot}.")
@@ -46,6 +52,14 @@ def fit(
         print_json(describe(found))
     else:
         _print(found)
+
+
+def _place(model: str) -> str:
+    """The model's address or file, where it is the name of one that is here."""
+    from langchain_localllm.cli.serving import model_file
+    from langchain_localllm.models.sources import Source
+
+    return str(model_file(model)) if Source.parse(model).kind in {"file", "ollama"} else model
 
 
 def _print(found: "Fit") -> None:

@@ -16,6 +16,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _PIPE_WIDTH: Final = 160
 """Columns of a table that goes into a file or a pipe."""
+_WIDEST: Final = 10_000
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -38,6 +39,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right:
     Where the terminal is too narrow for a table, each row becomes a few lines.
     """
     from rich import box
+    from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
@@ -49,7 +51,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right:
     for row in rows:
         table.add_row(*map(Text, row))
     screen = console()
-    if screen.measure(table).maximum <= screen.width or not rows:
+    wanted = Measurement.get(screen, screen.options.update(max_width=_WIDEST), table).maximum
+    if wanted <= screen.width or not rows:
         screen.print(table)
     else:
         print("\n\n".join("\n".join(f"{name}: {cell}" for name, cell in zip(columns, row, strict=False) if cell) for row in rows))

@@ -1,5 +1,7 @@
 """A model as a person names it: a file, or the address of a server that runs."""
 
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,7 +61,7 @@ def ollama(model: str = "none") -> "Ollama":
 
 
 def model_file(name: str) -> Path:
-    """The file of a model: a path, or a name that `localllm models` lists; the tiny chat model for an empty one.
+    """The file of a model: a path, or a name that `localllm models` lists, Ollama's too; the tiny chat model for an empty one.
 
     Raises:
         ModelMissingError: There is none; the message names near ones.
@@ -72,6 +74,14 @@ def model_file(name: str) -> Path:
     if path.exists():
         return path
     found = find(name)
-    if found.path is None:
-        raise InvalidOptionError(f"{found.name} is no file, and a file is needed here.")
-    return found.path
+    file = _ollama_file(found.name) if found.name.startswith("ollama:") else found.path
+    if file is None:
+        raise InvalidOptionError(f"{found.name} has no file here, and a file is needed.")
+    return file
+
+
+def _ollama_file(name: str) -> Path | None:
+    """The GGUF file that Ollama keeps for a model, where it is on this disk and open to us."""
+    told = re.search(r"^FROM (/.*|[A-Z]:.*)$", ollama().show(name.removeprefix("ollama:")).modelfile, re.MULTILINE)
+    path = Path(told[1]) if told else None
+    return path if path and os.access(path, os.R_OK) else None

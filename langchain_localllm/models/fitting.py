@@ -152,9 +152,7 @@ def _look_up(model: str) -> tuple[str, GGUFInfo, int]:
         info, size = remote_header(source.name)
         return source.name, info, size if info.metadata.get("split.count") else weight_size(info)
     if source.kind != "file":
-        raise InvalidOptionError(
-            f"{model}: give a file, hf:OWNER/REPO or an https address. Of Ollama's models, `localllm models show` tells."
-        )
+        raise InvalidOptionError(f"{model}: give a file, hf:OWNER/REPO or an https address.")
     info = check_gguf(source.path)
     return str(model), info, _all_parts(source.path, info)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_localllm.base.about import takes_tools
-from langchain_localllm.errors import LocalLLMError, ModelFileError, ModelMissingError
+from langchain_localllm.errors import ConnectionFailedError, LocalLLMError, ModelFileError, ModelMissingError
 from langchain_localllm.models.fitting import FILE_TYPES
 from langchain_localllm.models.folders import files_here, similar
 from langchain_localllm.models.gguf_check import check_gguf
@@ -75,7 +75,9 @@ def find(name: str) -> ListedModel:
     if path.is_file():
         return of_file(path, str(path.absolute().parent))
     models = installed()
-    exact = [model for model in models if name in {model.name, Path(model.name).name, Path(model.name).stem, _short(model.name)}]
+    if name.startswith("ollama:") and not any(model.name.startswith("ollama:") for model in models):
+        raise ConnectionFailedError("Ollama does not answer, so it is not known what it has. Start it: ollama serve")
+    exact = [model for model in models if name in _names(model.name)]
     if len(exact) == 1:
         return exact[0]
     names = [model.name for model in models]
@@ -84,8 +86,10 @@ def find(name: str) -> ListedModel:
     raise ModelMissingError(f"There is no model {name} on this machine.{similar(name, names)} See: localllm models list")
 
 
-def _short(name: str) -> str:
-    return name.removeprefix("ollama:").removesuffix(":latest")
+def _names(name: str) -> set[str]:
+    """What a model may be called."""
+    plain = name.removesuffix(":latest")
+    return {name, plain, name.removeprefix("ollama:"), plain.removeprefix("ollama:"), Path(name).name, Path(name).stem}
 
 
 def of_file(path: Path, place: str) -> ListedModel:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _USED: Final = 8192
 """Tokens of context that this package's classes ask for at most."""
+_ASKED: Final = 20
+"""Models whose context is asked for."""
 _EVERYBODY: Final = ("0.0.0.0", "[::]")  # noqa: S104 - what is looked for
 
 
@@ -32,10 +34,10 @@ def look_at(*, gpu: bool) -> tuple[dict[str, Any], list[Problem]]:
         if model.name.endswith("cloud"):
             what = f"{model.name} runs on Ollama's servers: prompts for it leave this machine."
             problems.append(Problem(what, f"ollama rm {model.name}"))
-    problems += [problem for model in loaded for problem in _loaded_problems(server, model, gpu=gpu)]
+    problems += [problem for model in loaded for problem in loaded_problems(server, model, gpu=gpu)]
     details = [f"{len(installed)} models: {', '.join(model.name for model in installed) or 'none'}"]
+    details += [_context_line(model.name) for model in installed[:_ASKED] if not model.name.endswith("cloud")]
     details += [_loaded_line(model) for model in loaded]
-    details.append("context: the model's own, at most 8,192, unless its Modelfile or num_ctx says otherwise")
     return runtime("Ollama", _version(server), server.client.address.url, details=details), problems
 
 
@@ -45,12 +47,26 @@ def _exposed() -> list[Problem]:
     return [Problem("OLLAMA_HOST lets an Ollama started here answer the whole network.", "export OLLAMA_HOST=127.0.0.1")]
 
 
+def _context_line(name: str) -> str:
+    """The context that this package's classes ask for."""
+    from langchain_localllm import Ollama
+    from langchain_localllm.runtimes.ollama.api import model_facts
+
+    options = Ollama(model=name, timeout=5, max_retries=0)
+    try:
+        context = options.client.run(model_facts(options)).context
+    except LocalLLMError as error:
+        return f"context of {name}: {error}"
+    return f"context of {name}: {context:,}, unless num_ctx says otherwise"
+
+
 def _loaded_line(model: "LoadedModel") -> str:
     context = f", {model.context:,} tokens of context" if model.context else ""
     return f"loaded: {model.name}, {model.size / 1e9:.1f} GB, {model.size_vram / 1e9:.1f} GB of it on a GPU{context}"
 
 
-def _loaded_problems(server: "Ollama", model: "LoadedModel", *, gpu: bool) -> list[Problem]:
+def loaded_problems(server: "Ollama", model: "LoadedModel", *, gpu: bool) -> list[Problem]:
+    """What is wrong with a model in memory: its context is cut short, or a GPU is not used."""
     problems = []
     own = server.show(model.name).context or 0
     wanted = min(own, _USED)

@@ -1,8 +1,10 @@
 """`localllm` as a person runs it: a process of its own."""
 
 import os
+import pty
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -33,3 +35,26 @@ def check_fault(done: Done, code: int, *words: str) -> None:
     assert "Traceback" not in done.stderr
     for word in words:
         assert word in last
+
+
+def on_a_terminal(columns: str, *arguments: str) -> str:
+    """What the command writes to a terminal of so many columns."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "COLUMNS": columns, "NO_COLOR": "1", "TERM": "xterm"}
+    with subprocess.Popen([*COMMAND, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = b"".join(_all_of(ours))
+        process.wait(timeout=60)
+    os.close(ours)
+    return shown.decode()
+
+
+def _all_of(terminal: int) -> Iterator[bytes]:
+    while True:
+        try:
+            data = os.read(terminal, 65_536)
+        except OSError:  # its other end is closed
+            return
+        if not data:
+            return
+        yield data

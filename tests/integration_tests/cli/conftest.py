@@ -11,21 +11,19 @@ from tests.engines import ollama
 from tests.engines.models import go_template
 
 
+@pytest.fixture
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home without models."""
+    return tmp_path_factory.mktemp("home")
+
+
 @pytest.fixture(autouse=True)
-def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No model of the person's own, and no server of theirs."""
-    home = tmp_path / "home"
-    home.mkdir()
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
     for name in ("HF_HOME", "HF_HUB_CACHE", "LOCALLLM_MODELS", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """That home."""
-    return tmp_path / "home"
 
 
 @pytest.fixture(scope="package")

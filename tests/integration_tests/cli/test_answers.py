@@ -6,7 +6,6 @@ import pty
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -15,7 +14,7 @@ import requests
 
 from langchain_localllm import ChatLlamaCpp
 from langchain_localllm.models import tiny_chat_model
-from tests.integration_tests.cli.command import COMMAND, check_fault, localllm, told
+from tests.integration_tests.cli.command import COMMAND, check_fault, localllm, on_a_terminal, told
 
 MODEL = tiny_chat_model()
 
@@ -125,29 +124,6 @@ def test_columns_on_a_terminal(columns: str, answer: str) -> None:
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", on_a_terminal(columns, *command))  # without what moves the cursor
     assert shown.count(answer[:5]) >= 2
     assert max(map(len, shown.replace("\r", "\n").splitlines())) <= int(columns)
-
-
-def on_a_terminal(columns: str, *arguments: str) -> str:
-    """What the command writes to a terminal of so many columns."""
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "COLUMNS": columns, "NO_COLOR": "1", "TERM": "xterm"}
-    with subprocess.Popen([*COMMAND, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
-        os.close(theirs)
-        shown = b"".join(_all_of(ours))
-        process.wait(timeout=60)
-    os.close(ours)
-    return shown.decode()
-
-
-def _all_of(terminal: int) -> Iterator[bytes]:
-    while True:
-        try:
-            data = os.read(terminal, 65_536)
-        except OSError:  # its other end is closed
-            return
-        if not data:
-            return
-        yield data
 
 
 # --- serve, bench, prompt ---

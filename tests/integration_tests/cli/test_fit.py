@@ -8,7 +8,7 @@ import pytest
 
 from langchain_localllm.models import tiny_chat_model
 from tests.engines.hub import REPOSITORY, hub
-from tests.integration_tests.cli.command import check_fault, localllm, told
+from tests.integration_tests.cli.command import check_fault, localllm, on_a_terminal, told
 
 MODEL = tiny_chat_model()
 
@@ -42,7 +42,9 @@ def test_a_remote_file_is_not_downloaded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["nowhere.gguf"], 1, "There is no model file nowhere.gguf"),
+        (["nowhere.gguf"], 1, "There is no model nowhere.gguf"),
+        (["tiny_chat"], 1, "Did you mean"),
+        (["ollama:tiny"], 1, "Ollama does not answer"),
         ([__file__], 1, "is not a GGUF model file"),
         ([str(MODEL), "--type-k", "q9"], 2, "There are f32, f16"),
         ([str(MODEL), "--type-v", "q8_0", "--no-flash-attn"], 2, "needs flash attention"),
@@ -55,6 +57,12 @@ def test_wrong_usage(arguments: list[str], code: int, words: str) -> None:
     check_fault(localllm("fit", *arguments), code, words)
 
 
-def test_a_narrow_terminal(tmp_path: Path) -> None:
-    shown = told(localllm("fit", MODEL, COLUMNS="40", NO_COLOR="1", HOME=str(tmp_path)))
-    assert "total" in shown
+def test_a_narrow_terminal() -> None:
+    lines = on_a_terminal("40", "fit", "tiny-chat", "-c", "2048").splitlines()
+    assert "context: 2,048" in lines
+    assert "fits: yes" in lines
+
+
+def test_a_model_of_ollama(ollama_url: str) -> None:
+    found = json.loads(told(localllm("fit", "ollama:cli-chat", "--json", OLLAMA_HOST=ollama_url)))
+    assert found["weights"] == json.loads(told(localllm("fit", MODEL, "--json")))["weights"]

@@ -6,13 +6,16 @@ import pty
 import shutil
 import subprocess
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import requests
 
 from langchain_localllm import LocalServer
+from langchain_localllm.cli.diagnosis.ollama import loaded_problems
 from langchain_localllm.models import tiny_chat_model
+from langchain_localllm.runtimes.ollama.cards import LoadedModel, ModelCard
 from tests.integration_tests.cli.command import COMMAND, check_fault, localllm, told
 
 NAME = "Müller & ich-Q8_0.gguf"
@@ -145,3 +148,14 @@ def test_a_server_that_runs_is_found() -> None:
     with server:
         assert "running at http://127.0.0.1:8000" in localllm("doctor").stdout
         assert "http://127.0.0.1:8000" in told(localllm("models"))
+
+
+def test_a_context_that_is_too_small_and_an_idle_gpu() -> None:
+    class Server:
+        def show(self, name: str) -> ModelCard:
+            return ModelCard(name, "llama", "3B", "Q4_K_M", 131_072, ("completion",), "", "", "", "", {})
+
+    loaded = LoadedModel("llama3.2:latest", 10**9, 0, datetime.now(UTC), 4096)
+    fixes = [problem.fix for problem in loaded_problems(Server(), loaded, gpu=True)]  # type: ignore[arg-type]  # no Ollama here has a GPU
+    assert fixes[0] == "ollama stop llama3.2:latest; OLLAMA_CONTEXT_LENGTH=8192 ollama serve"
+    assert "nvidia-smi" in fixes[1]

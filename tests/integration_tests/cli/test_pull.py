@@ -203,3 +203,7 @@ def test_known_models() -> None:
 
 def test_an_ollama_that_is_down() -> None:
     check_fault(localllm("pull", "ollama:tiny", OLLAMA_HOST="127.0.0.1:9"), 1, "No server answers at http://127.0.0.1:9")
+
+
+def test_a_model_that_ollama_cannot_get(ollama_url: str) -> None:
+    check_fault(localllm("pull", "ollama:127.0.0.1:9/none/none", OLLAMA_HOST=ollama_url), 1, "Ollama could not pull")
