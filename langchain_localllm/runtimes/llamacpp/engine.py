@@ -316,17 +316,20 @@ class _Worker:
     # --- images ---
 
     def _look(self) -> None:
-        """Read one image, where one is next in a prompt. Between two, the other answers get a token."""
-        for answer in self._answers:
-            if not answer.follows and (image := answer.image) and not answer.text:
-                status = self._decode_image(answer, image)
-                if status == DONE:
-                    self._sequences.tick(image.tokens)
-                    answer.sequence.tokens += answer.rest[: image.positions]
-                    answer.rest = answer.rest[image.positions :]
-                elif status != ABORTED:
-                    self._fail(answer, status)
-                return
+        """Read one image, where one is next in a prompt: of the one who waits longest. Between two, other answers get a token."""
+        due = [answer for answer in self._answers if answer.request.images and not (answer.follows or answer.text)]
+        if not due:
+            return
+        answer = min(due, key=lambda answer: answer.looked)
+        answer.looked = time.perf_counter()
+        if image := answer.image:
+            status = self._decode_image(answer, image)
+            if status == DONE:
+                self._sequences.tick(image.tokens)
+                answer.sequence.tokens += answer.rest[: image.positions]
+                answer.rest = answer.rest[image.positions :]
+            elif status != ABORTED:
+                self._fail(answer, status)
 
     def _decode_image(self, answer: Answer, image: "Image") -> int:
         while True:

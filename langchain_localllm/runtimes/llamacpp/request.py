@@ -62,6 +62,7 @@ class Answer:
         limit: Tokens that the answer has at most.
         cached: Tokens of the prompt that need not be read.
         reading: Whether the prompt is still being read.
+        looked: When it came, or when an image of it was last read.
         follows: Another answer whose prompt begins alike and is being read, and how many tokens both share.
     """
 
@@ -77,7 +78,7 @@ class Answer:
         self._text = _decoder("replace")
         self._stops = StopFilter(request.stops)
         self._logprobs: list[dict[str, Any]] = []  # of tokens whose text is held back
-        self._started = self._first = time.perf_counter()
+        self._started = self._first = self.looked = time.perf_counter()
 
     @property
     def room(self) -> int:

@@ -25,6 +25,7 @@ from langchain_localllm.errors import ContextLengthError, InvalidOptionError, In
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes.llamacpp.library import lib
 from langchain_localllm.runtimes.llamacpp.request import Request
+from langchain_localllm.runtimes.llamacpp.sampler import Sampling
 from tests.engines.images import GEMMA, LLAVA, QWEN, block, png, projector
 from tests.engines.models import with_mrope
 
@@ -257,6 +258,18 @@ def test_a_batch_about_one_image_reads_it_once(chat: ChatLlamaCpp, looked: list[
     picture = png(70, 80, 90)
     chat.batch([[LONG, *ask(picture, text=f"{number}?")] for number in range(6)])
     assert len(looked) == 1
+
+
+def test_one_image_does_not_wait_for_many(chat: ChatLlamaCpp, looked: list[Any]) -> None:
+    many = chat.engine.read([*(png(number, 99, 0) for number in range(24)), "Which?"])
+    one = chat.engine.read(["What?", png(0, 99, 99), "And?"])
+    boxes = Mailbox(), Mailbox()
+    for prompt, box in zip((many, one), boxes, strict=True):
+        chat.engine.submit(Request(prompt.tokens, Sampling(temperature=0), images=prompt.images, max_tokens=2), box)
+    for box in boxes:
+        while box.take(30).finish is None:
+            pass
+    assert looked.index(one.images[0]) < len(many.images)
 
 
 def test_the_prompt_is_measured_with_its_images(llava: Path) -> None:
