@@ -1,12 +1,18 @@
 """`localllm` as a person runs it: a process of its own."""
 
+import io
 import os
 import pty
+import resource
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Final
+
+from langchain_localllm.cli.app import run
 
 COMMAND: Final = [sys.executable, "-m", "langchain_localllm.cli"]
 Done = subprocess.CompletedProcess[str]
@@ -18,6 +24,27 @@ def localllm(*arguments: str | Path, given: str | None = None, **environment: st
     return subprocess.run(
         command, capture_output=True, check=False, encoding="utf-8", timeout=120, input=given, env={**os.environ, **environment}
     )
+
+
+def in_process(*arguments: str | Path) -> Done:
+    """The same in this process, for the many faults that need no process each; stdin is empty."""
+    words = [str(argument) for argument in arguments]
+    before, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO())
+    try:
+        with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+            code = run(words)
+    finally:
+        sys.stdin = before
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+
+@contextmanager
+def quick(seconds: float) -> Iterator[None]:
+    """Fail where the block takes longer, unless this machine is busy: then 20 times the processor's time is allowed."""
+    started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    yield
+    taken, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert taken < max(seconds, 20 * (after.ru_utime - before.ru_utime)), taken
 
 
 def told(done: Done) -> str:

@@ -14,7 +14,7 @@ import requests
 
 from langchain_localllm import ChatLlamaCpp
 from langchain_localllm.models import tiny_chat_model
-from tests.integration_tests.cli.command import COMMAND, check_fault, localllm, on_a_terminal, told
+from tests.integration_tests.cli.command import COMMAND, check_fault, in_process, localllm, on_a_terminal, told
 
 MODEL = tiny_chat_model()
 
@@ -60,7 +60,7 @@ def test_a_pipe_stands_below_the_prompt() -> None:
     ],
 )
 def test_wrong_usage(arguments: list[str], code: int, words: str) -> None:
-    check_fault(localllm("run", *arguments, given=""), code, words)
+    check_fault(in_process("run", *arguments), code, words)
 
 
 def test_a_corrupt_file(tmp_path: Path) -> None:

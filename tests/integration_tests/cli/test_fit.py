@@ -8,7 +8,7 @@ import pytest
 
 from langchain_localllm.models import tiny_chat_model
 from tests.engines.hub import REPOSITORY, hub
-from tests.integration_tests.cli.command import check_fault, localllm, on_a_terminal, told
+from tests.integration_tests.cli.command import check_fault, in_process, localllm, on_a_terminal, told
 
 MODEL = tiny_chat_model()
 
@@ -54,7 +54,7 @@ def test_a_remote_file_is_not_downloaded(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_usage(arguments: list[str], code: int, words: str) -> None:
-    check_fault(localllm("fit", *arguments), code, words)
+    check_fault(in_process("fit", *arguments), code, words)
 
 
 def test_a_narrow_terminal() -> None:

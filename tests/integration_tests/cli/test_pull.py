@@ -13,7 +13,7 @@ import pytest
 
 from langchain_localllm.models import tiny_chat_model
 from tests.engines.hub import REPOSITORY, Hub, hub
-from tests.integration_tests.cli.command import COMMAND, Done, check_fault, localllm, told
+from tests.integration_tests.cli.command import COMMAND, Done, check_fault, in_process, localllm, quick, told
 
 DATA = tiny_chat_model().read_bytes()
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -104,10 +104,9 @@ def test_a_path_that_leads_elsewhere_is_not_offered(server: Hub, tmp_path: Path)
 
 
 def test_no_network_is_said_at_once(tmp_path: Path) -> None:
-    started = time.monotonic()
-    done = localllm("pull", f"hf:{REPOSITORY}", HF_ENDPOINT="http://127.0.0.1:9", HF_HOME=str(tmp_path))
+    with quick(3):
+        done = localllm("pull", f"hf:{REPOSITORY}", HF_ENDPOINT="http://127.0.0.1:9", HF_HOME=str(tmp_path))
     check_fault(done, 1, "127.0.0.1:9 cannot be reached", "localllm models")
-    assert time.monotonic() - started < 10
 
 
 def test_a_hub_that_fails(server: Hub, tmp_path: Path) -> None:
@@ -161,7 +160,9 @@ def test_what_is_no_model_leaves_nothing(server: Hub, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["..%2F..%2Fevil.gguf", "%2Fetc%2Fevil.gguf", "a%5Cevil.gguf", ".gguf", "x.txt", "", "a%00.gguf"])
 def test_a_name_that_leads_elsewhere_is_refused(server: Hub, tmp_path: Path, name: str) -> None:
-    check_fault(localllm("pull", address(server, name), "--sha256", SHA256, "--to", tmp_path / "in"), 2, "does not end in the name")
+    check_fault(
+        in_process("pull", address(server, name), "--sha256", SHA256, "--to", tmp_path / "in"), 2, "does not end in the name"
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -176,7 +177,7 @@ def test_a_name_that_leads_elsewhere_is_refused(server: Hub, tmp_path: Path, nam
     ],
 )
 def test_wrong_usage(arguments: list[str], words: str) -> None:
-    check_fault(localllm("pull", *arguments), 2, words)
+    check_fault(in_process("pull", *arguments), 2, words)
 
 
 def test_ctrl_c_keeps_what_is_there(server: Hub, tmp_path: Path) -> None:
