@@ -42,7 +42,7 @@ release-check: .venv/release.stamp  ## Build sdist and wheel, and try the wheel 
 	$(BIN)/python -m tools.release_check
 
 clean:  ## Remove what these targets made
-	rm -rf .venv .engines docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf .venv .engines .localllm docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 
 # A stamp says what is installed; it is made again when the requirements change.
 .venv/python.stamp: .ci/constraints.txt

@@ -21,12 +21,13 @@ QUESTIONS = {
 
 
 def main() -> int:
-    """Ask every question; the number of wrong answers decides the exit code."""
+    """Index the handbook and ask every question; the number of wrong answers decides the exit code."""
     wrong = 0
+    _, code = _shown("rag", "index", HANDBOOK)
+    if code:
+        return code
     for question, right in QUESTIONS.items():
-        print(f"$ localllm ask {HANDBOOK} {shlex.quote(question)}", flush=True)
-        command = [sys.executable, "-m", "langchain_localllm.cli", "ask", HANDBOOK, question]
-        answer, code = _streamed(command)
+        answer, code = _shown("rag", "ask", question)
         if right not in answer.split("\n\nSources:")[0]:
             wrong += 1
             print(f"Wrong: expected {right!r}, exit code {code}.\n", file=sys.stderr)
@@ -34,8 +35,10 @@ def main() -> int:
     return 1 if wrong else 0
 
 
-def _streamed(command: list[str]) -> tuple[str, int]:
-    """Run a command, show what it prints while it prints it, and return that and the exit code."""
+def _shown(*arguments: str) -> tuple[str, int]:
+    """Run the command, show what it prints while it prints it, and return that and the exit code."""
+    print(f"$ localllm {shlex.join(arguments)}", flush=True)
+    command = [sys.executable, "-m", "langchain_localllm.cli", *arguments]
     shown: list[str] = []
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, encoding="utf-8") as asked:  # noqa: S603 - our own
         while asked.stdout and (letter := asked.stdout.read(1)):

@@ -1,11 +1,12 @@
 """Bringing an index up to date, with hashes as vectors: what is read, what is left, what is taken out."""
 
 import os
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from langchain_core.embeddings import DeterministicFakeEmbedding
+from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings
 
 from langchain_localllm.errors import DocumentError, StoreError
 from langchain_localllm.rag.store import Store
@@ -193,3 +194,48 @@ def test_names_of_any_bytes_and_texts_of_any_encoding(store: Store, notes: Path)
     assert report.added == 4
     assert ["it is empty" in problem for problem in report.problems] == [True]
     assert "Die Schlüssel hängen hinter der Tür der alten Hütte." in texts(store)
+
+
+# --- much to read ---
+
+
+class Cheap(Embeddings):
+    """Vectors that cost nothing, since here only the index is looked at."""
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [self.embed_query(text) for text in texts]
+
+    def embed_query(self, text: str) -> list[float]:
+        return [1.0, len(text) % 7, text.count("e") % 5]
+
+
+def test_ten_thousand_tiny_files(tmp_path: Path) -> None:
+    for folder in range(100):
+        (tmp_path / "notes" / str(folder)).mkdir(parents=True)
+        for file in range(100):
+            (tmp_path / "notes" / str(folder) / f"{file}.txt").write_text(f"The key of room {file} on floor {folder}.")
+    store = Store(tmp_path / "index", Cheap(), vectors="sqlite")
+    first = update(store, [tmp_path / "notes"])
+    assert (first.added, first.passages, first.problems) == (10_000, 10_000, [])
+    second = update(store)
+    assert (second.unchanged, second.passages) == (10_000, 0)
+    assert second.seconds < first.seconds / 2
+    assert store.catalogue.search("room 42 floor 17", 1) != []
+
+
+def test_one_large_file_with_flat_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("langchain_localllm.rag.load._LARGE", 1_000_000)
+    monkeypatch.setattr("langchain_localllm.rag.load._PIECE", 100_000)
+    large = tmp_path / "large.txt"
+    with large.open("w") as out:
+        for number in range(40_000):
+            out.write(f"Sentence number {number} of a long text tells nothing that matters to anybody.\n")
+    store = Store(tmp_path / "index", Cheap(), vectors="sqlite")
+    seen: list[Progress] = []
+    tracemalloc.start()
+    report = update(store, [large], on_progress=seen.append)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert report.passages > 10_000
+    assert peak < large.stat().st_size
+    assert 0.3 < seen[len(seen) // 2].bytes / seen[-1].all_bytes < 0.7  # progress within the file, so the time left is known
