@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Final
 
-from langchain_localllm.models.fitting import SHARE, tokens_per_second
 from langchain_localllm.models.gguf_check import GGUFInfo
 from langchain_localllm.models.hub import HubModel
+from langchain_localllm.models.limits import SHARE, tokens_per_second
 from langchain_localllm.models.machine import Machine
-from langchain_localllm.models.memory import Memory, Settings, estimate
+from langchain_localllm.models.memory import Memory, Settings, estimate, parameters
 
 __all__ = ["Choice", "choose"]
 
@@ -42,7 +42,7 @@ def choose(models: list[HubModel], info: GGUFInfo, machine: Machine, bandwidth: 
         machine: What there is.
         bandwidth: Bytes a second that memory moves; 0 where that is not known.
     """
-    weights = sum(_count(tensor.shape) for tensor in info.tensors.values()) or 1
+    weights = parameters(info) or 1
     context = min(info.context_length or _CONTEXT, _CONTEXT)
     room = SHARE * (machine.free + machine.gpu_free)
     settings = Settings(flash_attn=True)
@@ -70,10 +70,3 @@ def _why(model: HubModel, memory: Memory, reason: str, machine: Machine) -> str:
         f"{name}, {model.size / 1e9:.2f} GB: {reason}. With {memory.context:,} tokens of context it takes "
         f"{memory.total / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free here."
     )
-
-
-def _count(shape: tuple[int, ...]) -> int:
-    product = 1
-    for size in shape:
-        product *= size
-    return product

@@ -1,6 +1,5 @@
 """Will a model run here? Memory for each length of context, layers on the GPU, and the most tokens per second."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,21 +7,18 @@ from typing import Any, Final
 
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.models.architecture import Architecture
-from langchain_localllm.models.gguf_check import GGUFInfo, check_gguf
+from langchain_localllm.models.gguf_check import GGUFInfo, check_all_parts, part_names, with_parts
 from langchain_localllm.models.hub import HubModel, hub_files
+from langchain_localllm.models.limits import SHARE, USUAL_CONTEXT, largest_context, layers_on_gpu, tokens_per_second
 from langchain_localllm.models.machine import Machine, memory_bandwidth, this_machine
-from langchain_localllm.models.memory import Memory, Settings, estimate, layer_cache, layer_weights, weight_size
+from langchain_localllm.models.memory import Memory, Settings, estimate, parameters, weight_size
 from langchain_localllm.models.remote import remote_header
 from langchain_localllm.models.sources import Source, quantisation_in
 
-__all__ = ["BITS", "SHARE", "Fit", "FitRow", "fit", "largest_context", "layers_on_gpu", "tokens_per_second"]
+__all__ = ["BITS", "FILE_TYPES", "Fit", "FitRow", "describe", "fit"]
 
 BITS: Final = {"Q2_K": 3.16, "Q3_K_M": 4.0, "Q4_K_M": 4.89, "Q5_K_M": 5.70, "Q6_K": 6.56, "Q8_0": 8.5, "F16": 16.0}
 """Bits of a weight on average, by quantisation, as llama.cpp's `tools/quantize/README.md` tells for Llama 3.1 8B."""
-SHARE: Final = 0.9
-"""The part of the free memory that a model may take; the rest is for the process and whatever else grows."""
-_STEP: Final = 256
-_USUAL: Final = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,21 +114,21 @@ def fit(
     settings = Settings(type_k, type_v, flash_attn, n_ubatch, n_parallel, 0, swa_full)
     if not flash_attn and type_v not in {"f32", "f16", "bf16"}:
         raise InvalidOptionError(f"A cache with values of type {type_v} needs flash attention.")
-    name, info, weights = _look_up(str(model))
+    name, info = _look_up(str(model))
     machine = machine or this_machine()
     bandwidth = memory_bandwidth() if measure else 0.0
     architecture = Architecture(info)
     contexts = _contexts(n_ctx, architecture.trained_context)
-    memories = [estimate(info, context, settings, weights=weights) for context in contexts]
+    memories = [estimate(info, context, settings) for context in contexts]
     return Fit(
         name,
         architecture.name,
         _quantisation(name, info),
-        weights,
-        sum(_count(tensor.shape) for tensor in info.tensors.values()),
+        weight_size(info),
+        parameters(info),
         architecture.count,
         architecture.trained_context,
-        largest_context(info, settings, SHARE * machine.free, weights=weights),
+        largest_context(info, settings, SHARE * machine.free),
         tuple(_row(info, memory, settings, machine, bandwidth) for memory in memories),
         _others(info, contexts, settings),
         machine,
@@ -140,35 +136,25 @@ def fit(
     )
 
 
-def _look_up(model: str) -> tuple[str, GGUFInfo, int]:
-    """The model's name, its header and the bytes of its weights."""
+def _look_up(model: str) -> tuple[str, GGUFInfo]:
+    """The model's name and its header."""
     source = Source.parse(model)
     if source.kind == "hf":
         chosen = usual(hub_files(source))
-        name = f"hf:{source.name}:{chosen.quantisation or chosen.name}"
-        info = chosen.header()
-        return name, info, chosen.size if len(chosen.files) > 1 else weight_size(info)
+        return f"hf:{source.name}:{chosen.quantisation or chosen.name}", chosen.header()
     if source.kind == "https":
-        info, size = remote_header(source.name)
-        return source.name, info, size if info.metadata.get("split.count") else weight_size(info)
+        folder, _, name = source.name.rpartition("/")
+        first = remote_header(source.name)
+        others = part_names(name, int(first.metadata.get("split.count", 1)))[1:]
+        return source.name, with_parts(first, (remote_header(f"{folder}/{other}") for other in others))
     if source.kind != "file":
         raise InvalidOptionError(f"{model}: give a file, hf:OWNER/REPO or an https address.")
-    info = check_gguf(source.path)
-    return str(model), info, _all_parts(source.path, info)
+    return model, check_all_parts(source.path)
 
 
 def usual(models: list[HubModel]) -> HubModel:
     """The model that most people take: Q4_K_M where there is one, else the smallest."""
     return next((model for model in models if model.quantisation == "Q4_K_M"), models[0])
-
-
-def _all_parts(path: Path, info: GGUFInfo) -> int:
-    """Bytes of the weights; of a model in several files, close to the size of all."""
-    count = int(info.metadata.get("split.count", 0))
-    if count <= 1:
-        return weight_size(info)
-    parts = path.parent.glob(re.sub(r"-\d{5}-of-", "-?????-of-", path.name))
-    return sum(part.stat().st_size for part in parts)
 
 
 def _quantisation(name: str, info: GGUFInfo) -> str:
@@ -189,20 +175,13 @@ FILE_TYPES: Final = {0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5
 """llama.cpp's number of the quantisation in the header, for the usual ones."""
 
 
-def _count(shape: tuple[int, ...]) -> int:
-    product = 1
-    for size in shape:
-        product *= size
-    return product
-
-
 def _contexts(asked: int | Sequence[int] | None, trained: int) -> list[int]:
     if asked is not None:
         contexts = [asked] if isinstance(asked, int) else sorted(asked)
         if not contexts or contexts[0] < 1:
             raise InvalidOptionError("`n_ctx` must be at least 1.")
         return contexts
-    longest = trained or _USUAL
+    longest = trained or USUAL_CONTEXT
     powers = [2**power for power in range(11, 21) if 2**power < longest]
     return [*powers, longest]
 
@@ -215,65 +194,8 @@ def _row(info: GGUFInfo, memory: Memory, settings: Settings, machine: Machine, b
 
 
 def _others(info: GGUFInfo, contexts: list[int], settings: Settings) -> dict[str, tuple[Memory, ...]]:
-    count = sum(_count(tensor.shape) for tensor in info.tensors.values())
-    sizes = {name: int(count * bits / 8) for name, bits in BITS.items()}
+    sizes = {name: int(parameters(info) * bits / 8) for name, bits in BITS.items()}
     return {name: tuple(estimate(info, context, settings, weights=size) for context in contexts) for name, size in sizes.items()}
-
-
-def largest_context(info: GGUFInfo, settings: Settings, free: float, *, weights: int | None = None) -> int:
-    """The longest context that fits into so many bytes: all that the model was made for, or a multiple of 256; 0 if none does."""
-    trained = Architecture(info).trained_context or _USUAL
-    low, high = 0, -(-trained // _STEP)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if estimate(info, middle * _STEP, settings, weights=weights).total <= free:
-            low = middle
-        else:
-            high = middle - 1
-    return min(low * _STEP, trained)
-
-
-def layers_on_gpu(info: GGUFInfo, context: int, settings: Settings, free: float) -> int:
-    """How many layers fit into the GPU's free bytes, the output counted as one more, as `n_gpu_layers` counts."""
-    architecture = Architecture(info)
-    memory = estimate(info, context, settings)
-    room = SHARE * free - memory.buffers
-    weights = layer_weights(info)
-    cells = -(-context // _STEP) * _STEP
-    caches = [layer_cache(architecture, layer, cells, settings) for layer in architecture.layers] or [0] * architecture.count
-    layers = 0
-    for number in reversed(range(architecture.count)):
-        room -= weights.get(number, 0) + caches[number]
-        if room < 0:
-            return layers
-        layers += 1
-    return layers + int(layers > 0 and room >= _output_size(info))
-
-
-def _output_size(info: GGUFInfo) -> int:
-    tensor = info.tensors.get("output.weight") or info.tensors.get("token_embd.weight")
-    return tensor.size if tensor else 0
-
-
-def tokens_per_second(info: GGUFInfo, memory: Memory, bandwidth: float) -> float:
-    """The most tokens per second: each reads all weights that it uses and the whole cache once. 0 if the speed is not known."""
-    own = weight_size(info)
-    read = _read_per_token(info) * memory.weights / max(own, 1) + memory.cache
-    return bandwidth / read if read and bandwidth else 0.0
-
-
-def _read_per_token(info: GGUFInfo) -> float:
-    """Bytes of weights that a token needs: of the experts only some, and of the vocabulary one row, unless it is the output too."""
-    architecture = Architecture(info)
-    experts = architecture.number("expert_count")
-    share = architecture.number("expert_used_count") / experts if experts else 1.0
-    tied = "output.weight" not in info.tensors
-    total = 0.0
-    for name, tensor in info.tensors.items():
-        if name == "token_embd.weight" and not tied:
-            continue
-        total += tensor.size * (share if "_exps." in name else 1.0)
-    return total
 
 
 def describe(found: Fit) -> dict[str, Any]:

@@ -8,7 +8,8 @@ import mmap
 import re
 import struct
 import zipfile
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -30,6 +31,7 @@ _STRING: Final = 8
 _LIST: Final = 9
 _LONGEST_LIST: Final = 4096
 """Lists of numbers up to this length are kept: those with a number for each layer."""
+_PART: Final = re.compile(r"(.*)-\d{5}-of-\d{5}(\.gguf)")
 _TOKENS: Final = "tokenizer.ggml.tokens"
 
 # Values in a block -> number of the tensor type in the file -> bytes of a block. A type that is not here counts as empty.
@@ -142,6 +144,43 @@ def check_projector(path: str | Path) -> None:
         raise ModelFileError(
             f"{path} is no projector for images: give the file with `mmproj` in its name that belongs to the model."
         )
+
+
+def check_all_parts(path: str | Path) -> GGUFInfo:
+    """As `check_gguf`, with the weights of all parts of a model in several files.
+
+    Raises:
+        ModelFileError: As there; also where another part is damaged.
+    """
+    path = Path(path).expanduser()
+    info = check_gguf(path)
+    others = []
+    for name in part_names(path.name, int(info.metadata.get("split.count", 1)))[1:]:
+        other = path.with_name(name)
+        with open_model_file(other) as file:
+            others.append(_read_header(other, file))
+    return with_parts(info, others)
+
+
+def with_parts(first: GGUFInfo, others: Iterable[GGUFInfo]) -> GGUFInfo:
+    """The first part's header with the weights of the others."""
+    tensors = {**first.tensors}
+    for other in others:
+        tensors.update(other.tensors)
+    return replace(first, tensors=tensors)
+
+
+def part_names(name: str, count: int) -> list[str]:
+    """The names of all parts of a model, from that of one; just this one for a name without a number.
+
+    Example:
+        >>> part_names("x-00001-of-00002.gguf", 2)
+        ['x-00001-of-00002.gguf', 'x-00002-of-00002.gguf']
+    """
+    match = _PART.fullmatch(name)
+    if match is None or count <= 1:
+        return [name]
+    return [f"{match[1]}-{number:05}-of-{count:05}{match[2]}" for number in range(1, count + 1)]
 
 
 def is_llamafile(path: Path) -> bool:
@@ -354,10 +393,9 @@ class _Reader:
 def _check_parts(path: Path, info: GGUFInfo) -> None:
     """Raises where a model of several files is not complete."""
     count = int(info.metadata.get("split.count", 0))
-    match = re.fullmatch(r"(.*)-\d{5}-of-\d{5}(\.gguf)", path.name)
-    if count <= 1 or match is None:
+    if count <= 1 or not _PART.fullmatch(path.name):
         return
-    names = [f"{match[1]}-{number:05}-of-{count:05}{match[2]}" for number in range(1, count + 1)]
+    names = part_names(path.name, count)
     if path.name != names[0]:
         raise ModelFileError(f"{path} is one of {count} parts of a model: give the first one, {names[0]}.")
     for name in names:

@@ -15,7 +15,7 @@ from langchain_localllm.errors import (
     ModelMissingError,
     PermissionDeniedError,
 )
-from langchain_localllm.models.gguf_check import GGUFInfo
+from langchain_localllm.models.gguf_check import GGUFInfo, with_parts
 from langchain_localllm.models.remote import no_network, remote_header
 from langchain_localllm.models.sources import Source, quantisation_in
 
@@ -71,11 +71,13 @@ class HubModel:
         return PurePosixPath(self.files[0].path).name
 
     def header(self) -> GGUFInfo:
-        """What its header says, without downloading the file."""
+        """What the headers of its parts say, without downloading them."""
         from huggingface_hub import hf_hub_url
         from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # documented, but not marked as exported
 
-        return remote_header(hf_hub_url(self.repository, self.files[0].path, endpoint=endpoint()), build_hf_headers())[0]
+        urls = [hf_hub_url(self.repository, file.path, endpoint=endpoint()) for file in self.files]
+        first, *others = (remote_header(url, build_hf_headers()) for url in urls)
+        return with_parts(first, others)
 
 
 def endpoint() -> str:

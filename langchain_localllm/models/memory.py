@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from math import prod
 from typing import Final
 
 from langchain_localllm.errors import InvalidOptionError
@@ -110,6 +111,11 @@ def estimate(info: GGUFInfo, context: int, settings: Settings | None = None, *, 
 def weight_size(info: GGUFInfo) -> int:
     """Bytes of the weights."""
     return sum(tensor.size for tensor in info.tensors.values())
+
+
+def parameters(info: GGUFInfo) -> int:
+    """How many weights there are."""
+    return sum(prod(tensor.shape) for tensor in info.tensors.values())
 
 
 def layer_cache(architecture: Architecture, layer: Layer, cells: int, settings: Settings) -> int:

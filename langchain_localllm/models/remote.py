@@ -19,8 +19,8 @@ _PARTIAL: Final = 206
 _LENGTH: Final = re.compile(r"bytes \d+-\d+/(\d+)")
 
 
-def remote_header(url: str, headers: Mapping[str, str] | None = None) -> tuple[GGUFInfo, int]:
-    """The header of a model file at an http address, and the file's size in bytes.
+def remote_header(url: str, headers: Mapping[str, str] | None = None) -> GGUFInfo:
+    """The header of a model file at an http address.
 
     Raises:
         ModelMissingError: There is no such file.
@@ -34,7 +34,7 @@ def remote_header(url: str, headers: Mapping[str, str] | None = None) -> tuple[G
             data += more
             info = read_header(data, size)
             if info is not None:
-                return info, size
+                return info
             wanted *= 4
     raise ModelFileError(f"The header of {url} cannot be read: the file is damaged, or larger than its header says.")
 

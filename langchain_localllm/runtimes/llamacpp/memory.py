@@ -6,8 +6,8 @@ from typing import Any, Final, Literal
 
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.models.architecture import Architecture
-from langchain_localllm.models.fitting import SHARE, largest_context, layers_on_gpu
 from langchain_localllm.models.gguf_check import check_gguf
+from langchain_localllm.models.limits import SHARE, largest_context, layers_on_gpu
 from langchain_localllm.models.machine import free_memory, this_machine
 from langchain_localllm.models.memory import Settings, layer_cache
 from langchain_localllm.runtimes.llamacpp.library import lib

@@ -3,17 +3,19 @@
 from dataclasses import replace
 from pathlib import Path
 
+import gguf
+import numpy as np
 import pytest
 
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.models import fit, tiny_chat_model
 from langchain_localllm.models.architecture import Architecture
 from langchain_localllm.models.choose import choose
-from langchain_localllm.models.fitting import largest_context, layers_on_gpu, tokens_per_second
 from langchain_localllm.models.gguf_check import GGUFInfo, Tensor, check_gguf
 from langchain_localllm.models.hub import HubFile, HubModel
+from langchain_localllm.models.limits import largest_context, layers_on_gpu, tokens_per_second
 from langchain_localllm.models.machine import Gpu, Machine, this_machine
-from langchain_localllm.models.memory import Settings, estimate
+from langchain_localllm.models.memory import Settings, estimate, parameters
 
 GB = 10**9
 INFO = check_gguf(tiny_chat_model())
@@ -121,6 +123,20 @@ def test_a_context_that_is_none(asked: int | list[int]) -> None:
         fit(tiny_chat_model(), n_ctx=asked, measure=False)
 
 
+def test_a_model_in_several_files(tmp_path: Path) -> None:
+    writer = gguf.GGUFWriter(tmp_path / "x.gguf", "llama", split_max_tensors=1)
+    writer.add_block_count(1)
+    writer.add_token_list(["a"])
+    for name in ("token_embd.weight", "blk.0.attn_q.weight", "output.weight"):
+        writer.add_tensor(name, np.ones((8, 8), np.float32))
+    writer.write_header_to_file(tmp_path / "x.gguf")
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    found = fit(tmp_path / "x-00001-of-00003.gguf", n_ctx=256, measure=False)
+    assert (found.parameters, found.weights) == (3 * 64, 3 * 64 * 4)
+
+
 # --- which quantisation ---
 
 
@@ -128,7 +144,7 @@ def models(*sizes: tuple[str, int]) -> list[HubModel]:
     return [HubModel("a/b", (HubFile(f"x-{name}.gguf", size),)) for name, size in sizes]
 
 
-WEIGHTS = sum(tensor.shape[0] * (tensor.shape[1] if len(tensor.shape) > 1 else 1) for tensor in INFO.tensors.values())
+WEIGHTS = parameters(INFO)
 OFFERED = models(("Q2_K", WEIGHTS // 3), ("Q4_K_M", WEIGHTS // 2), ("Q8_0", WEIGHTS), ("F16", 2 * WEIGHTS))
 
 
