@@ -68,7 +68,8 @@ def test_no_more_requests_than_allowed_run_at_a_time(embed: Embed) -> None:
             running[0] += 1
             most[0] = max(most[0], running[0])
         time.sleep(0.002)
-        running[0] -= 1
+        with lock:
+            running[0] -= 1
         return by_length(send)
 
     embed(FakeLlamafile(batch_size=2, max_concurrency=3).answering(count), TEXTS)

@@ -107,7 +107,7 @@ def test_a_cancelled_task_ends_the_work(embeddings: LlamaCppEmbeddings) -> None:
     started = time.perf_counter()
     embeddings.embed_documents(TEXTS)
     of_forty = time.perf_counter() - started
-    assert asyncio.run(cancelled()) < 3 * of_forty, "800 texts would take twenty times as long"
+    assert asyncio.run(cancelled()) < 8 * of_forty, "800 texts would take twenty times as long"
 
 
 def test_freeing_ends_what_runs() -> None:
