@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
+from contextlib import aclosing, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document
@@ -201,9 +202,10 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
         meter = _Meter()
         values, config = _values(input), self._config(config, meter)
         parts = self.chain.stream(values, config) if self._trace else in_private(lambda: self.chain.stream(values, config))
-        for part in parts:
-            meter.see(part)
-            yield part
+        with closing(cast("Generator[dict[str, Any]]", parts)):  # who stops listening stops the model
+            for part in parts:
+                meter.see(part)
+                yield part
         yield meter.report()
 
     @override
@@ -212,9 +214,10 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
         values, config = _values(input), self._config(config, meter)
         chain = await asyncio.to_thread(lambda: self.chain)  # the first time, the model's server is asked what it is
         parts = chain.astream(values, config) if self._trace else ain_private(lambda: chain.astream(values, config))
-        async for part in parts:
-            meter.see(part)
-            yield part
+        async with aclosing(cast("AsyncGenerator[dict[str, Any]]", parts)):
+            async for part in parts:
+                meter.see(part)
+                yield part
         yield meter.report()
 
     def _config(self, config: RunnableConfig | None, meter: "_Meter") -> RunnableConfig:

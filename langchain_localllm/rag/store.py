@@ -19,6 +19,7 @@
 import contextlib
 import math
 import shutil
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -83,6 +84,7 @@ class Store:
         self._catalogue: Catalogue | None = Catalogue(None) if folder is None else None
         self._vectors: VectorStore | None = None
         self._ahead = None if embeddings is None or isinstance(vectors, VectorStore) else AheadEmbeddings(embeddings)
+        self._opening = threading.RLock()  # a batch of questions comes in several threads
         self._writing = False
         self._checked = False
 
@@ -100,11 +102,12 @@ class Store:
         Raises:
             StoreError: There is no index yet, or it cannot be read.
         """
-        if self._catalogue is None:
-            if not self._file.exists():
-                raise StoreError(f"There is no index in {self.folder}. Make one: localllm rag index PATH")
-            self._catalogue = Catalogue(self._file, writable=self._writing)
-        return self._catalogue
+        with self._opening:
+            if self._catalogue is None:
+                if not self._file.exists():
+                    raise StoreError(f"There is no index in {self.folder}. Make one: localllm rag index PATH")
+                self._catalogue = Catalogue(self._file, writable=self._writing)
+            return self._catalogue
 
     @property
     def vectors(self) -> VectorStore:
@@ -113,10 +116,11 @@ class Store:
         Raises:
             StoreError: There is no index yet, it cannot be read, or it was made with another model.
         """
-        if self._vectors is None:
-            self.check_model()
-            self._vectors = self._opened()
-        return self._vectors
+        with self._opening:
+            if self._vectors is None:
+                self.check_model()
+                self._vectors = self._opened()
+            return self._vectors
 
     @property
     def embeddings(self) -> Embeddings:

@@ -64,3 +64,15 @@ def test_a_vector_store_of_ones_own(notes: Path, embeddings: LlamafileEmbeddings
         assert len(mine.store) == 24
         assert "143 metres" in rag.ask(QUESTION).answer
         assert rag.store.setting("vectors") == "custom"
+
+
+async def test_who_stops_listening_can_ask_again_at_once(rag: LocalRAG) -> None:
+    for part in (stream := rag.stream(QUESTION)):
+        if part.get("answer"):
+            break
+    stream.close()  # type: ignore[attr-defined]  # it is a generator
+    async for part in (parts := rag.astream(QUESTION)):
+        if part.get("answer"):
+            break
+    await parts.aclose()  # type: ignore[attr-defined]  # likewise
+    assert "143 metres" in rag.ask(QUESTION).answer

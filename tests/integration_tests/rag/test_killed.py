@@ -18,12 +18,12 @@ KILLS = 10
 INDEXER = """
 import sys
 from langchain_localllm import LlamafileEmbeddings
+from langchain_localllm.rag import update as module
 from langchain_localllm.rag.store import Store
-from langchain_localllm.rag.update import update
-import chromadb, langchain_chroma, langchain_text_splitters
 folder, address, kind = sys.argv[1:]
-print("ready", flush=True)
-update(Store(folder + "/.localllm", LlamafileEmbeddings(base_url=address), vectors=kind), [folder + "/notes"])
+module._BATCH = 8  # so that there are many moments between batches
+store = Store(folder + "/.localllm", LlamafileEmbeddings(base_url=address), vectors=kind)
+module.update(store, [folder + "/notes"], on_progress=lambda _: print("step", flush=True))
 """
 
 
@@ -32,11 +32,13 @@ def held(store: Store) -> dict[str, tuple[str, dict[str, object]]]:
     return {str(each.id): (each.page_content, each.metadata) for batch in store.catalogue.batches() for each in batch}
 
 
-def run_and_kill(folder: Path, address: str, kind: str, seconds: float) -> None:
+def run_and_kill(folder: Path, address: str, kind: str, steps: int, seconds: float) -> None:
+    """Index, and kill the process so many steps of its progress and seconds after it began."""
     command = [sys.executable, "-c", INDEXER, str(folder), address, kind]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as indexing:
         assert indexing.stdout
-        assert indexing.stdout.readline() == b"ready\n"
+        for _ in range(steps):
+            assert indexing.stdout.readline() == b"step\n"
         time.sleep(seconds)
         indexing.kill()
 
@@ -47,8 +49,9 @@ def test_ten_kills_at_random_points(tmp_path: Path, embedding_server: LocalServe
     notes = tmp_path / "notes"
     write_files(notes, count=40, sentences=32)
     embeddings = LlamafileEmbeddings(base_url=embedding_server.base_url)
+    in_the_middle = 0
     for number in range(KILLS):
-        run_and_kill(tmp_path, embedding_server.base_url, kind, choice.uniform(0.02, 0.8))
+        run_and_kill(tmp_path, embedding_server.base_url, kind, choice.randint(1, 40), choice.uniform(0, 0.05))
         (notes / f"{number:05}.txt").unlink()
         write_files(notes / f"new{number}", count=2, sentences=16, seed=number)
         changed = notes / f"{20 + number:05}.txt"
@@ -56,8 +59,10 @@ def test_ten_kills_at_random_points(tmp_path: Path, embedding_server: LocalServe
         store = Store(tmp_path / ".localllm", embeddings)
         if store.exists and store.catalogue.counts().passages:  # who asks now finds whole files only, each with its vectors
             assert set(held(store)) <= set(vector_ids(store))
+        in_the_middle += store.exists and bool(store.catalogue._db.all("SELECT count(*) FROM draft")[0][0])
         store.close()
     store = Store(tmp_path / ".localllm", embeddings)
+    assert in_the_middle > KILLS / 2
     report = update(store, [notes])
     assert report.problems == []
     fresh = Store(None, embeddings)
