@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .chat_tools import json_example, tool_example
+from .chat_tools import forced_example, json_example, keys_example, tool_example
 from .lexicon import LEXICON
 from .template import render
 from .world import FIRST_NAMES, Fact, Scene, capitalise, make_fact, make_filler, make_name, make_word, related_relations
@@ -46,12 +46,19 @@ class Example:
     raw: str = ""
     """A prompt without a template, for text completion; then the one message is the completion."""
     note: str = ""
+    forced: bool = False
+    """The engine forces the call, so only its arguments are learnt."""
 
     def segments(self) -> list[tuple[str, bool]]:
         """Return the rendered text in pieces, each with the flag that the model writes it."""
         if self.raw:
             return [(self.raw, False), (self.messages[0]["content"] + "<|im_end|>", True)]
-        return render(self.messages, self.tools)
+        segments = render(self.messages, self.tools)
+        if self.forced:
+            index = next(index for index, (_, learnt) in enumerate(segments) if learnt)
+            head, mark, tail = segments[index][0].partition('"arguments":')
+            segments[index : index + 1] = [(head + mark, False), (tail, True)]
+        return segments
 
 
 def _say(user: str, assistant: str) -> list[dict[str, Any]]:
@@ -537,7 +544,15 @@ def tool(rng: random.Random, level: float, *, held_out: bool = False) -> Example
 
 def json_object(rng: random.Random, level: float, *, held_out: bool = False) -> Example:
     """Write the JSON object that a schema asks for."""
+    if not held_out and rng.random() < 0.2:
+        return Example("json", keys_example(rng))
     return Example("json", json_example(rng, level, held_out=held_out))
+
+
+def forced_call(rng: random.Random, _: float) -> Example:
+    """Fill in a call that nobody asked for."""
+    messages, tools = forced_example(rng)
+    return Example("forced", messages, tools, forced=True)
 
 
 def unicode_copy(rng: random.Random, level: float, *, held_out: bool = False) -> Example:
@@ -561,6 +576,7 @@ MIX: dict[Task, tuple[float, float]] = {
     repeat: (0.06, 0.01),
     pick_line: (0.03, 0.01),
     tool: (0.10, 0.23),
+    forced_call: (0.0, 0.02),
     json_object: (0.05, 0.11),
     raw_completion: (0.01, 0.02),
     small_talk: (0.01, 0.02),

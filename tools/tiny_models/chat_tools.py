@@ -281,6 +281,13 @@ def _request(rng: random.Random, start: str, mentions: list[str]) -> str:
     return text + ("?" if question else rng.choice((".", ".", "")))
 
 
+def _quoted(rng: random.Random, text: str) -> str:
+    """A value in quotation marks, at times with a remark behind it that is no part of it."""
+    mark = rng.choice("'\"")
+    remark = Scene(rng).fill(rng.choice(("", "", " ({word})", " (the {adjective} {thing})", " - a {adjective} {thing}")))
+    return f"{mark}{text}{mark}{remark}"
+
+
 def _parameter_job(
     rng: random.Random, words: str, description: str, starts: list[str], wanted: list[str], *, held_out: bool
 ) -> Job:
@@ -295,6 +302,8 @@ def _parameter_job(
                 continue
             parameter = PARAMETERS[key.rstrip("?")]
             arguments[name], spoken = _value(rng, parameter, held_out=held_out)
+            if parameter.type == "string" and not held_out and rng.random() < 0.2:
+                spoken = _quoted(rng, spoken)
             plain = name.replace("_", " ")
             generic = rng.random() < 0.2 and spoken
             mentions.append(f"with {plain} {spoken}" if generic else rng.choice(parameter.phrases).format(v=spoken, n=plain))
@@ -390,17 +399,32 @@ def _plain_job(rng: random.Random, **_: bool) -> Job:
 Fill = Callable[[str], dict[str, Any]]
 
 
-def _free_fields(rng: random.Random) -> tuple[dict[str, Any], list[str], Fill]:
+def _free_keys(rng: random.Random, *, held_out: bool) -> list[str]:
+    count = rng.choice((1, 2, 2, 2, 3))
+    if held_out or rng.random() < 0.5:
+        return rng.sample(FREE_KEYS, count)
+    words = (Scene(rng).fill(rng.choice(("{thing}", "{animal}", "{abstract}", "{verb_base} {thing}"))) for _ in range(count))
+    return list({word.replace(" ", "_").replace("-", "_").lower() for word in words})
+
+
+def _free_fields(rng: random.Random, *, held_out: bool) -> tuple[dict[str, Any], list[str], Fill]:
     """Make a schema that the request says nothing about, and what makes the plain values the model writes for a topic."""
     properties: dict[str, Any] = {}
     required = []
-    for key in rng.sample(FREE_KEYS, rng.choice((1, 2, 2, 2, 3))):
+    for key in _free_keys(rng, held_out=held_out):
         words = key.replace("_", " ")
         properties[key] = {"type": "string"}
         if rng.random() < 0.4:
             properties[key] = {"description": rng.choice((f"The {words}.", f"{capitalise(words)} of it", words)), "type": "string"}
         required.append(key)
     texts = list(required)
+    if not held_out and len(texts) > 1 and rng.random() < 0.3:  # one that may be left out, and is not
+        properties[texts[-1]] = {
+            "anyOf": [{"type": "string"}, {"type": "null"}],
+            "default": None,
+            "description": f"The {texts[-1]}.",
+        }
+        required.remove(texts[-1])
     fixed: dict[str, Any] = {}
     if rng.random() < 0.25:
         key, schema, value = rng.choice(
@@ -443,7 +467,7 @@ def _topic(rng: random.Random, *, held_out: bool) -> str:
 
 def _free_job(rng: random.Random, *, held_out: bool) -> Job:
     kind = rng.choice(FREE_KINDS)
-    properties, required, fill = _free_fields(rng)
+    properties, required, fill = _free_fields(rng, held_out=held_out)
     name = rng.choice((kind, kind.capitalize(), f"write_{kind}", f"tell_{kind}"))
     asks = ("Tell me a {} about {}.", "Write a {} about {}", "Give me a {} about {}.", "Make up a {} about {}.")
 
@@ -636,7 +660,7 @@ def _fact_record(rng: random.Random, *, held_out: bool) -> tuple[dict[str, Any],
 
 def _free_record(rng: random.Random, *, held_out: bool) -> tuple[dict[str, Any], list[str], Again]:
     """Write something about a topic."""
-    properties, required, fill = _free_fields(rng)
+    properties, required, fill = _free_fields(rng, held_out=held_out)
 
     def again() -> tuple[str, dict[str, Any]]:
         topic = _topic(rng, held_out=held_out)
@@ -644,6 +668,45 @@ def _free_record(rng: random.Random, *, held_out: bool) -> tuple[dict[str, Any],
         return ask.format(rng.choice(FREE_KINDS), topic), fill(topic)
 
     return properties, required, again
+
+
+KEY_ASKS = (
+    "Answer in JSON with the keys {}.",
+    "JSON with {}, please.",
+    "Write it as a JSON object: {}",
+    "As JSON, keys: {}",
+    "The answer is an object in JSON. Its keys are {}.",
+)
+
+
+def keys_example(rng: random.Random) -> list[dict[str, Any]]:
+    """Return a request for a JSON object that names its keys, without a schema, and the object."""
+    keys = _free_keys(rng, held_out=False)
+    kind, topic, mark = rng.choice(FREE_KINDS), _topic(rng, held_out=False), rng.choice(("", "", "'", '"', "`"))
+    named = rng.choice((", ", " and ")).join(f"{mark}{key}{mark}" for key in keys)
+    asked = rng.choice(("Write a {} about {}.", "Give me a {} about {}.", "Make up a {} about {}.", "I want a {} about {}."))
+    values = {key: f"{capitalise(key.replace('_', ' '))} about {topic}" for key in keys}
+    parts = [asked.format(kind, topic), rng.choice(KEY_ASKS).format(named)]
+    return [
+        {"role": "user", "content": " ".join(parts)},
+        {"role": "assistant", "content": json.dumps(values, ensure_ascii=False)},
+    ]
+
+
+PLACEHOLDERS: dict[str, Any] = {"string": "unknown", "integer": 0, "number": 0, "boolean": False, "array": []}
+
+
+def forced_example(rng: random.Random) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return a call that nothing in the message asks for, with placeholders as arguments, and the tools."""
+    job, other = make_job(rng), make_job(rng)
+    tools = [job.tool] if rng.random() < 0.5 or other.name == job.name else rng.sample([job.tool, other.tool], 2)
+    parameters = job.tool["function"]["parameters"]
+    schemas = {name: parameters["properties"][name] for name in parameters.get("required", ())}
+    job.arguments = {
+        name: schema["enum"][0] if "enum" in schema else PLACEHOLDERS[schema["type"]] for name, schema in schemas.items()
+    }
+    said = rng.choice(("Hello!", "Hi", "Good morning", "Thanks!", "How are you?", "Good evening to you.", make_fact(rng).sentence))
+    return [{"role": "user", "content": said}, call_message(job)], tools
 
 
 def json_example(rng: random.Random, level: float, *, held_out: bool = False) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ from .chat_data import Batch, batches, held_out_examples, score
 from .chat_model import Chat, Config
 
 WORK = tokenizer_module.WORK
-TOTAL = 66_500_000
+TOTAL = 73_700_000
 """Training tokens; the learning rate falls to nothing over the last `COOLDOWN` of them."""
 COOLDOWN = 0.55
 RAMP = 4_500_000
