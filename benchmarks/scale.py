@@ -1,7 +1,9 @@
 """Beyond one process: what a second server brings, what Ray costs, and the figures that a plan starts from.
 
-`python -m benchmarks.scale [MODEL.gguf]` prints a table; a model of 250 MB with random weights is the default. Each ratio is of
-rounds taken in turn in one run, the median of them. Servers have one thread each, so two of them can use two cores.
+`python -m benchmarks.scale [--docs] [MODEL.gguf]` prints a table, and with `--docs` writes it into docs/scale.md; a model of 250 MB
+with random weights is the default. Each ratio is of rounds taken in turn in one run, the median of them. Servers have one thread
+each, so two of them can use two cores. What a core does is told by the processor's time of the server, so that other programs on
+the machine count little there.
 """
 
 import os
@@ -19,25 +21,36 @@ from langchain_localllm import Llamafile, LlamafileEmbeddings, LocalServer
 from langchain_localllm.models import tiny_embedding_model
 
 MODELS: Final = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "langchain-localllm"
-ROUNDS: Final = 5
-REQUESTS: Final = 16
+PAGE: Final = Path(__file__).parents[1] / "docs" / "scale.md"
+BEGIN, END = "<!-- measured -->", "<!-- end of measured -->"
+ROUNDS: Final = 3
+REQUESTS: Final = 12
 PROMPT_TOKENS: Final = 30
 ANSWER_TOKENS: Final = 16
 WORK_SECONDS: Final = 10.0
 SLOTS: Final = 4
 
 
-def main(model: Path) -> None:
+rows: list[str] = []
+
+
+def main(model: Path, *, docs: bool) -> None:
     """Measure everything and print a table."""
-    print(f"{os.cpu_count()} cores, {model.name}\n\n| what | measured | wanted |\n|---|---|---|")
+    row(f"on {os.cpu_count()} cores, {model.stem} of {model.stat().st_size / 1e6:.0f} MB", "measured", "wanted")
+    row("---", "---", "---")
     servers(model)
     figures(model)
     ray(model)
+    if docs:
+        text_before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+        table = "\n".join(rows)
+        PAGE.write_text(f"{text_before}{BEGIN}\n\n{table}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
 
 
 def row(what: str, measured: str, wanted: str = "") -> None:
     """Print a line of the table."""
-    print(f"| {what} | {measured} | {wanted} |", flush=True)
+    rows.append(f"| {what} | {measured} | {wanted} |")
+    print(rows[-1], flush=True)
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -74,24 +87,36 @@ def servers(model: Path) -> None:
 
 
 def figures(model: Path) -> None:
-    """What `Measured` wants: tokens per second of a core, memory of a slot, vectors per second."""
-    with LocalServer(model, threads=1, n_ctx=1024) as server:
+    """What `Measured` wants: tokens per second of a core, memory of a slot, vectors per hour."""
+    with LocalServer(model, threads=1, n_ctx=2048) as server:
         small = resident(server.pid)
-        llm = Llamafile(base_url=server.base_url, max_tokens=64, ignore_eos=True, cache_prompt=False)
-        result = llm.generate([text(500)]).generations[0][0].generation_info or {}
-        timings, usage = result["timings"], result["usage"]
-    with LocalServer(model, threads=1, n_ctx=1024, n_parallel=1 + SLOTS) as server:
+        llm = Llamafile(base_url=server.base_url, ignore_eos=True, cache_prompt=False)
+        tokens = llm.get_num_tokens(text(500))
+        reading = core_seconds(server.pid, lambda: llm.invoke(text(500), max_tokens=1))
+        both = core_seconds(server.pid, lambda: llm.invoke(text(500), max_tokens=65))
+    with LocalServer(model, threads=1, n_ctx=2048, n_parallel=1 + SLOTS) as server:
         slot = (resident(server.pid) - small) / SLOTS
-    row("tokens per second of one core, reading a prompt", f"{usage['prompt_tokens'] / timings['prompt']:,.0f}")
-    row("tokens per second of one core, generating one answer", f"{timings['tokens_per_second']:,.0f}")
-    row("memory of a server with one slot of 1,024 tokens", f"{small / 1e6:.0f} MB")
+    row("tokens per second of one core, reading a prompt", f"{tokens / reading:,.0f}")
+    row("tokens per second of one core, generating one answer", f"{64 / max(both - reading, 1e-9):,.0f}")
+    row("memory of a server with one slot of 2,048 tokens", f"{small / 1e6:.0f} MB")
     row("memory of each further slot", f"{slot / 1e6:.1f} MB")
     with LocalServer(tiny_embedding_model(), threads=1, embedding=True) as server:
         embeddings = LlamafileEmbeddings(base_url=server.base_url)
         texts = [f"The lamp in the hall is green, the boat at the pier is blue, and the key hangs by door {n}." for n in range(256)]
-        embeddings.embed_documents(texts)
-        seconds = statistics.median(timed(lambda: embeddings.embed_documents(texts)) for _ in range(ROUNDS))
-    row("passages of 90 bytes embedded per hour and actor, by tiny-embed", f"{len(texts) / seconds * 3600:,.0f}")
+        seconds = core_seconds(server.pid, lambda: embeddings.embed_documents(texts))
+    row("passages of 90 bytes embedded per hour and core, by tiny-embed", f"{len(texts) / seconds * 3600:,.0f}")
+
+
+def core_seconds(pid: int, work: Callable[[], object]) -> float:
+    """Seconds of a core that a process takes for the work."""
+    before = _core_seconds(pid)
+    work()
+    return _core_seconds(pid) - before
+
+
+def _core_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident(pid: int) -> int:
@@ -117,7 +142,7 @@ def ray(model: Path) -> None:
         rows = ray.data.from_items([{"id": number, "input": text} for number, text in enumerate(asked)])
         job.run(rows.limit(1), f"{folder}/warm", show_progress=False)
         times = []
-        for number in range(3):
+        for number in range(ROUNDS):
             alone = timed(lambda: llm.batch(asked, {"max_concurrency": 32}, return_exceptions=True))
             mapped = job.run(rows, f"{folder}/{number}", show_progress=False).seconds
             times.append((alone, mapped))
@@ -132,4 +157,5 @@ def ray(model: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else random_model(LARGE, MODELS))
+    given = [argument for argument in sys.argv[1:] if argument != "--docs"]
+    main(Path(given[0]) if given else random_model(LARGE, MODELS), docs="--docs" in sys.argv)
