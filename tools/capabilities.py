@@ -96,7 +96,7 @@ def files() -> dict[Path, str]:
         text = path.read_text(encoding="utf-8")
         for mark, table in tables.items():
             if f"\n<!-- {mark} -->\n" in text:
-                text = re.sub(_MARKED.format(mark), lambda _, table=table: f"\n{table}\n\n", text, flags=re.DOTALL)
+                text = re.sub(_MARKED.format(mark), f"\n{table}\n\n", text, flags=re.DOTALL)
                 found[path] = text
     return found
 
