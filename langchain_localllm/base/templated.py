@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from langchain_core.language_models import ModelProfile
 from langchain_core.messages import BaseMessage
@@ -48,6 +48,9 @@ class Prepared:
 
 class TemplatedChatModel(LocalChatModel):
     """A chat model on an engine that takes text."""
+
+    WITHOUT_EYES: ClassVar[str] = "this model"
+    """Who takes only text, in the error about images."""
 
     chat_format: str | None = None
     """A template's name, `chatml`, for a file that has none. Default: the file's own."""
@@ -134,7 +137,7 @@ class TemplatedChatModel(LocalChatModel):
         )
 
     def _without_images(self, messages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
-        return with_markers(messages) if self.takes_images else (without_images(messages, "this model"), {})
+        return with_markers(messages) if self.takes_images else (without_images(messages, self.WITHOUT_EYES), {})
 
     def _prompt(
         self, template: ChatTemplate, messages: list[dict[str, Any]], tools: list[dict[str, Any]], *, constrained: bool

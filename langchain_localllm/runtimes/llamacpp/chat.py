@@ -57,6 +57,8 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
         name: advice for name, advice in LlamaCppOptions.RETIRED.items() if name not in {"chat_format", "chat_handler", "streaming"}
     }
 
+    WITHOUT_EYES: ClassVar[str] = "this model, where no projector is named by `mmproj_path`,"
+
     mmproj_path: Annotated[PathText | None, BeforeValidator(_projector_of)] = None
     """The projector of a model that sees images, as a GGUF file; it often has `mmproj` in its name."""
     image_min_tokens: int | None = Field(default=None, ge=1)

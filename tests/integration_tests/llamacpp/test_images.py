@@ -449,5 +449,5 @@ def test_without_a_projector_nothing_is_loaded_twice(chat: ChatLlamaCpp) -> None
     assert blind.engine is LlamaCpp(model_path=tiny_chat_model(), n_ctx=512).engine
     assert blind.engine is not chat.engine
     assert blind.engine.model is chat.engine.model
-    with pytest.raises(InvalidRequestError, match="takes only text"):
+    with pytest.raises(InvalidRequestError, match="`mmproj_path`, takes only text"):
         blind.invoke(ask(RED))
