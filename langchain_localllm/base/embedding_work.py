@@ -1,7 +1,7 @@
 """Texts that are being embedded: their batches, the vectors that came, the checks, and what an error tells.
 
-It does no I/O. `lane` is a plan (see `transport.plan`): a generator that hands on the steps of the engine's own plans, so that sync
-and async code, over HTTP and in this process, share all of it.
+It does no I/O. Its lanes are plans (see `transport.plan`): generators that hand on the steps of the engine's own plans, so that
+sync and async code, over HTTP and in this process, share all of it.
 """
 
 import itertools
@@ -99,6 +99,7 @@ class Work:
     ) -> None:
         self._texts, self._embed, self._shape, self._bar, self._query = texts, embed, shape, bar, query
         self._done: dict[int, list[float]] = {}
+        self._count = len(batches)
         self._waiting = iter(batches)  # the lanes share it
         self._failed = False
 
@@ -113,8 +114,11 @@ class Work:
             if len(self._texts) > 1:
                 error.args = (f"{error} Done: {len(error.done):,} of {len(self._texts):,} texts, see `done` of this error.",)
 
-    def lane(self) -> Plan[None]:
-        """Embed what no other lane has begun, a batch after the other."""
+    def lanes(self, most: int) -> list[Plan[None]]:
+        """Plans to carry out beside each other, so many at most. Each embeds what no other has begun, a batch after the other."""
+        return [self._lane() for _ in range(min(most, self._count))]
+
+    def _lane(self) -> Plan[None]:
         try:
             for start, end in self._waiting:
                 if self._failed:

@@ -103,17 +103,21 @@ class LocalEmbeddings(Options, Embeddings):
                 fault, and holds the vectors that were made before in `done`.
         """
         _check(texts)
+        if not texts:
+            return []
         prefix = self._run(self._prefixes())[1]
         with self._work([prefix + text for text in texts]) as work:
-            self._run_all([work.lane() for _ in range(self._lanes())])
+            self._run_all(work.lanes(self._lanes()))
         return work.vectors()
 
     @override
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
         _check(texts)
+        if not texts:
+            return []
         prefix = (await self._arun(self._prefixes()))[1]
         with self._work([prefix + text for text in texts]) as work:
-            await self._arun_all([work.lane() for _ in range(self._lanes())])
+            await self._arun_all(work.lanes(self._lanes()))
         return work.vectors()
 
     @override
@@ -122,7 +126,7 @@ class LocalEmbeddings(Options, Embeddings):
         _check_text(text, "The query")
         prefix = self._run(self._prefixes())[0]
         with self._work([prefix + text], query=True) as work:
-            self._run(work.lane())
+            self._run_all(work.lanes(1))
         return work.vectors()[0]
 
     @override
@@ -130,7 +134,7 @@ class LocalEmbeddings(Options, Embeddings):
         _check_text(text, "The query")
         prefix = (await self._arun(self._prefixes()))[0]
         with self._work([prefix + text], query=True) as work:
-            await self._arun(work.lane())
+            await self._arun_all(work.lanes(1))
         return work.vectors()[0]
 
     def prefixes(self) -> tuple[str, str]:
@@ -165,9 +169,8 @@ class LocalEmbeddings(Options, Embeddings):
         return Work(texts, self._vectors, shape, batches, bar, query=query)
 
     def _run_all(self, lanes: list[Plan[None]]) -> None:
-        first, *others = lanes
-        if not others:
-            self._run(first)
+        if len(lanes) == 1:
+            self._run(lanes[0])
             return
         pool = ThreadPoolExecutor(len(lanes), thread_name_prefix="embeddings")
         try:

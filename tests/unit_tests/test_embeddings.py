@@ -87,7 +87,12 @@ def test_prefixes_and_scaling(embed: Embed) -> None:
     model = FakeLlamafile(document_prefix="p: ")
     assert embed(model, ["a", "b"]) == [[0.6, 0.8]] * 2
     assert inputs(model.asked[0]) == ["p: a", "p: b"]
+
+
+def test_no_texts_ask_nothing(embed: Embed) -> None:
+    model = FakeLlamafile().answering(lambda _: (500, {"error": "down"}))
     assert embed(model, []) == []
+    assert model.asked == []
 
 
 def test_a_model_known_by_name_gets_its_prefixes() -> None:
