@@ -1,6 +1,7 @@
 """LangChain's agent with two tools runs to its end on each runtime, on the real engine.
 
-The tiny model is too weak to choose between tools by itself, so the first turns are forced, by a middleware such as people write.
+The tiny model chooses the tool for a request by itself. Two tools for one request are more than it can, so there the turns are
+forced, by a middleware such as people write.
 """
 
 from collections.abc import Callable
@@ -76,6 +77,26 @@ def test_an_agent_calls_two_tools_and_answers(runtime: str, tmp_path: Path) -> N
     assert isinstance(messages[-1], AIMessage)
     assert messages[-1].text
     assert not messages[-1].tool_calls
+
+
+@tool
+def get_weather(city: str) -> str:
+    """Get the weather in a city."""
+    return f"It is sunny in {city}."
+
+
+@pytest.mark.parametrize("runtime", [runtime for runtime, kinds in RUNTIMES.items() if "chat" in kinds])
+def test_an_agent_chooses_the_tool_for_each_request(runtime: str, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        model_class = getattr(langchain_localllm, RUNTIMES[runtime]["chat"])
+        chat = model_class(**arguments(runtime, tmp_path, stack), temperature=0, max_tokens=80)
+        agent: Any = create_agent(chat, [paint, get_weather])
+        messages = []
+        for request in ("Paint the house green.", "What is the weather in Lisbon?"):
+            messages = agent.invoke({"messages": [*messages, ("user", request)]})["messages"]
+    results = [message.text for message in messages if isinstance(message, ToolMessage)]
+    assert results == ["The house is green.", "It is sunny in Lisbon."]
+    assert messages[-1].text == results[-1]
 
 
 class House(BaseModel):
