@@ -16,7 +16,7 @@ from typing import Any, Final
 from langchain_core.documents import Document
 
 from langchain_localllm.rag.database import AT_ONCE, Database
-from langchain_localllm.rag.words import any_of, separated
+from langchain_localllm.rag.words import search_terms, separated
 
 FORMAT: Final = 1
 """The version of this layout; a store with a higher one was made by a newer version of this package."""
@@ -32,6 +32,8 @@ CREATE TABLE draft (id TEXT PRIMARY KEY, path TEXT NOT NULL, place INTEGER NOT N
 CREATE TABLE doomed (id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE VIRTUAL TABLE word USING fts5 (text, tokenize = 'porter unicode61 remove_diacritics 2');
 """
+_FEW: Final = 1000
+"""Passages that are ranked in no time, whatever the words."""
 _GONE: Final = "path = :path AND id NOT IN (SELECT id FROM draft)"
 """The passages that a file no longer holds, while its draft tells what it holds."""
 
@@ -165,6 +167,11 @@ class Catalogue:
         files, unreadable = self._db.all("SELECT count(*), count(problem) FROM file")[0]
         return Counts(files - unreadable, self._db.all("SELECT count(*) FROM passage WHERE live")[0][0], unreadable)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no passage."""
+        return not self._db.all("SELECT 1 FROM passage WHERE live LIMIT 1")
+
     def stored(self, ids: Sequence[str]) -> set[str]:
         """Which of these passages are in the vector store already."""
         return {key for (key,) in self._db.all_of("SELECT id FROM passage WHERE stored AND id IN ({})", ids)}
@@ -189,13 +196,26 @@ class Catalogue:
 
     def search(self, question: str, k: int, metadata: dict[str, Any] | None = None) -> list[str]:
         """Ids of the live passages that hold words of the question, best first by BM25."""
-        words = any_of(question)
-        if not words:
+        terms = search_terms(question)
+        if not terms:
             return []
-        conditions, values = _conditions(metadata or {})
-        found = "SELECT passage.id FROM word JOIN passage ON passage.number = word.rowid WHERE word MATCH ? AND passage.live "
-        rows = self._db.all(f"{found} {conditions} ORDER BY bm25(word) LIMIT ?", (words, *values, k))
+        words = " OR ".join(self._telling(terms))
+        if metadata:
+            conditions, values = _conditions(metadata)
+            found = "SELECT id FROM word JOIN passage ON number = word.rowid WHERE word MATCH ?"
+            rows = self._db.all(f"{found} {conditions} ORDER BY rank LIMIT ?", (words, *values, k))
+        else:  # ranked before it is joined: a word can be in every passage
+            found = "SELECT rowid, rank FROM word WHERE word MATCH ? ORDER BY rank LIMIT ?"
+            rows = self._db.all(f"SELECT id FROM ({found}) JOIN passage ON number = rowid ORDER BY rank", (words, k))  # noqa: S608 - constants
         return [key for (key,) in rows]
+
+    def _telling(self, terms: list[str]) -> list[str]:
+        """Without words that are in half of all passages: BM25 counts them for nothing, and to rank by them takes long."""
+        half = (self._db.all("SELECT max(number) FROM passage")[0][0] or 0) // 2
+        if half < _FEW:
+            return terms
+        count = "SELECT count(*) FROM (SELECT 1 FROM word WHERE word MATCH ? LIMIT ?)"
+        return [term for term in terms if self._db.all(count, (term, half))[0][0] < half] or terms
 
 
 def _replace(db: sqlite3.Connection, path: str) -> None:

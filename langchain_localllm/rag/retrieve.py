@@ -73,7 +73,7 @@ class HybridRetriever(BaseRetriever):
 
     def _by_vectors(self, query: str) -> dict[str, float]:
         """Ids and similarities of the nearest passages, nearest first."""
-        if not self.store.catalogue.counts().passages:
+        if self.store.catalogue.is_empty:
             return {}
         vectors = self.store.vectors
         wanted = {"filter": store_filter(vectors, self.filter)} if self.filter else {}

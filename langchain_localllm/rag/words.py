@@ -28,14 +28,14 @@ def separated(text: str) -> str:
     return _EAST_ASIAN.sub(r" \1 ", text)
 
 
-def any_of(question: str) -> str:
-    """A query for SQLite's FTS5: any word of the question but the most common ones; empty where no word is left.
+def search_terms(question: str) -> list[str]:
+    """What to search SQLite's FTS5 for: the words of a question but the most common ones, each in quotes.
 
     Example:
-        >>> any_of("Where is the ferry's jetty?")
-        '"ferry" OR "jetty"'
+        >>> search_terms("Where is the ferry's jetty?")
+        ['"ferry"', '"jetty"']
     """
-    return " OR ".join(f'"{term}"' for term in dict.fromkeys(_terms(question)))
+    return [f'"{term}"' for term in dict.fromkeys(_terms(question))]
 
 
 def content_words(text: str) -> set[str]:
