@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from langchain_localllm.base.about import takes_tools
-from langchain_localllm.errors import ConnectionFailedError, LocalLLMError, ModelFileError, ModelMissingError
+from langchain_localllm.errors import ConnectionFailedError, InvalidOptionError, LocalLLMError, ModelFileError, ModelMissingError
 from langchain_localllm.models.fitting import FILE_TYPES
 from langchain_localllm.models.folders import files_here, similar
 from langchain_localllm.models.gguf_check import check_gguf
@@ -122,14 +122,21 @@ def ollama_server() -> "Ollama | None":
     return Ollama(model="none", timeout=10, max_retries=0)
 
 
-def _listed(server: Any) -> Iterator[ListedModel]:
+def runs_elsewhere(server: "Ollama", name: str) -> bool:
+    """Whether a model's name says that Ollama runs it on servers of its own."""
+    try:
+        server.refuse_remote(name)
+    except InvalidOptionError:
+        return True
+    return False
+
+
+def _listed(server: "Ollama") -> Iterator[ListedModel]:
     for row in server.list():
-        if row.size and not row.name.endswith("cloud"):
-            card = server.show(row.name)
-            kinds, context = card.capabilities, card.context
-        else:  # Ollama would ask its own servers about it
-            kinds, context = (), None
-        problem = "" if row.size else "It runs on Ollama's servers, not here."
+        remote = runs_elsewhere(server, row.name)
+        card = None if remote else server.show(row.name)  # Ollama would ask its own servers about it
+        kinds, context = (card.capabilities, card.context) if card else ((), None)
+        problem = "It runs on Ollama's servers, not here." if remote else ""
         name, tools = f"ollama:{row.name}", "tools" in kinds if kinds else None
         embeds = "embedding" in kinds if kinds else None
         yield ListedModel(name, "Ollama", row.size, row.quantization, row.family, context, tools, embeds, problem)

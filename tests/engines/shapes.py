@@ -133,7 +133,7 @@ MEASURES: Final = {
             "rope.dimension_count": 64,
             "feed_forward_length": 10_944,
             "expert_feed_forward_length": 1408,
-            "expert_count": 16,
+            "expert_count": 8,
             "expert_used_count": 6,
             "expert_shared_count": 2,
             "expert_weights_scale": 1.0,
@@ -152,7 +152,7 @@ MEASURES: Final = {
             range(1): _dense(2048, 10_944),
             range(1, 27): {
                 "ffn_norm": (2048,),
-                **_experts(2048, 1408, 16),
+                **_experts(2048, 1408, 8),
                 "ffn_gate_shexp": (2048, 2816),
                 "ffn_up_shexp": (2048, 2816),
                 "ffn_down_shexp": (2816, 2048),

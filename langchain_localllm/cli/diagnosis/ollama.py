@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from langchain_localllm.cli.diagnosis.problem import Problem, runtime
 from langchain_localllm.errors import LocalLLMError
-from langchain_localllm.models.listing import ollama_server
+from langchain_localllm.models.listing import ollama_server, runs_elsewhere
 
 if TYPE_CHECKING:
     from langchain_localllm import Ollama
@@ -31,12 +31,12 @@ def look_at(*, gpu: bool) -> tuple[dict[str, Any], list[Problem]]:
     except LocalLLMError as error:
         return runtime("Ollama", missing=str(error)), [*problems, Problem(str(error), "ollama serve")]
     for model in installed:
-        if model.name.endswith("cloud"):
+        if runs_elsewhere(server, model.name):
             what = f"{model.name} runs on Ollama's servers: prompts for it leave this machine."
             problems.append(Problem(what, f"ollama rm {model.name}"))
     problems += [problem for model in loaded for problem in loaded_problems(server, model, gpu=gpu)]
     details = [f"{len(installed)} models: {', '.join(model.name for model in installed) or 'none'}"]
-    details += [_context_line(model.name) for model in installed[:_ASKED] if not model.name.endswith("cloud")]
+    details += [_context_line(model.name) for model in installed[:_ASKED] if not runs_elsewhere(server, model.name)]
     details += [_loaded_line(model) for model in loaded]
     return runtime("Ollama", _version(server), server.client.address.url, details=details), problems
 

@@ -120,16 +120,20 @@ def test_nothing_runs_and_it_says_so_quickly() -> None:
 def test_what_is_wrong_comes_with_its_cure(ollama_url: str) -> None:
     ask = {"model": "cli-chat", "prompt": "Hello!", "options": {"num_ctx": 512, "num_thread": 1, "num_predict": 1}}
     requests.post(f"{ollama_url}/api/generate", json={**ask, "stream": False}, timeout=60).raise_for_status()
+    copied = {"source": "cli-chat", "destination": "cli-chat:1b-cloud"}
+    requests.post(f"{ollama_url}/api/copy", json=copied, timeout=60).raise_for_status()
     set_up = {"HTTP_PROXY": "http://proxy:1", "NO_PROXY": "", "LANGSMITH_TRACING": "true", "OLLAMA_HOST": ollama_url}
     done = localllm("doctor", "--json", **set_up)
     assert done.returncode == 1
     found = json.loads(done.stdout)
     fixes = {problem["fix"]: problem["what"] for problem in found["problems"]}
+    requests.delete(f"{ollama_url}/api/delete", json={"model": "cli-chat:1b-cloud"}, timeout=60).raise_for_status()
     assert "unset LANGSMITH_TRACING" in fixes
+    assert "leave this machine" in fixes["ollama rm cli-chat:1b-cloud"]
     assert "export NO_PROXY=localhost,127.0.0.1,::1" in fixes
     ollama = next(runtime for runtime in found["runtimes"] if runtime["name"] == "Ollama")
     assert ollama["version"]
-    assert any("cli-chat" in line for line in ollama["details"])
+    assert "context of cli-chat:latest: 1,024, unless num_ctx says otherwise" in ollama["details"]
     assert found["machine"]["cores"] >= 1
 
 

@@ -18,14 +18,14 @@ CASES: Final[list[dict[str, Any]]] = [
     {"n_ctx": 512},
     {"n_ctx": 2048},
     {"n_ctx": 8192},
-    {"n_ctx": 8192, "swa_full": False},
-    {"n_ctx": 4096, "type_k": Q8_0},
-    {"n_ctx": 4096, "type_k": F32, "type_v": F32},
+    {"n_ctx": 4096, "swa_full": False},
+    {"n_ctx": 2048, "type_k": Q8_0},
+    {"n_ctx": 1024, "type_k": F32, "type_v": F32},
     {"n_ctx": 4096, "flash_attn_type": 1},
     {"n_ctx": 4096, "flash_attn_type": 1, "type_k": Q8_0, "type_v": Q8_0},
     {"n_ctx": 16_384, "flash_attn_type": 1, "type_k": Q4_0, "type_v": Q4_0, "swa_full": False},
     {"n_ctx": 2048, "n_batch": 64, "n_ubatch": 64},
-    {"n_ctx": 8192, "n_seq_max": 32, "n_outputs_max": 128},  # as the engine of LlamaCpp
+    {"n_ctx": 2048, "n_seq_max": 32, "n_outputs_max": 128},  # as the engine of LlamaCpp
 ]
 LATENT: Final = "deepseek2"
 """Its cache of 576 numbers cannot be quantised by llama.cpp without flash attention."""
