@@ -128,7 +128,8 @@ def renew(page: Path, at: Place) -> bool:
         return f"```python\n{found['code']}```\n\n```output\n{_trimmed(now)}\n```"
 
     new = _BLOCK.sub(shown, text)
-    page.write_text(new, encoding="utf-8")
+    if new != text:
+        page.write_text(new, encoding="utf-8")
     return new != text
 
 
