@@ -51,13 +51,18 @@ def open_vectors(kind: str, folder: Path | None, embeddings: Embeddings) -> Vect
     return KINDS[name](folder, address, embeddings)
 
 
-def _memory(_folder: Path | None, _address: str, embeddings: Embeddings) -> VectorStore:
+def _need_numpy() -> None:
     if importlib.util.find_spec("numpy") is None:
         raise MissingDependencyError('Searching needs numpy: pip install "langchain-localllm[rag]".')
+
+
+def _memory(_folder: Path | None, _address: str, embeddings: Embeddings) -> VectorStore:
+    _need_numpy()
     return InMemoryVectorStore(embeddings)
 
 
 def _sqlite(folder: Path | None, _address: str, embeddings: Embeddings) -> VectorStore:
+    _need_numpy()
     from langchain_localllm.rag.sqlite_vectors import SQLiteVectors
 
     if folder is None:
