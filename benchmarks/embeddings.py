@@ -182,9 +182,8 @@ def measured(case: Case, texts: list[str], rounds: int, clock: Clock) -> list[st
     return rows
 
 
-def table(model: Path, count: int, rounds: int, clock: Clock) -> str:
+def table(model: Path, count: int, rounds: int, clock: Clock, threads: int) -> str:
     """The comparisons on one model."""
-    threads = default_threads(model)
     size = f"{model.stem}, {model.stat().st_size / 1e6:.0f} MB, {threads} thread{'s' * (threads > 1)}, {count:,} texts"
     head = f"| {size} | beside | texts/s | its texts/s | ratio | wanted |\n|---|---|---|---|---|---|"
     print(head, flush=True)
@@ -201,6 +200,7 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=2000)
     parser.add_argument("--large-texts", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, help="default: as the classes choose; fewer for a busy machine")
     parser.add_argument("--wall", action="store_true", help="measure by the clock")
     parser.add_argument("--write", action="store_true", help="put the table into docs/embeddings.md")
     chosen = parser.parse_args()
@@ -208,7 +208,9 @@ def main() -> None:
     clock = time.perf_counter if chosen.wall else processor
     before = os.getloadavg()[0]
     sizes = [(tiny_embedding_model(), chosen.texts), (random_bert(FOLDER), chosen.large_texts)]
-    tables = [table(model, count, chosen.rounds, clock) for model, count in sizes if count]
+    tables = [
+        table(model, count, chosen.rounds, clock, chosen.threads or default_threads(model)) for model, count in sizes if count
+    ]
     kind = "Texts a second by the clock" if chosen.wall else "Texts a second of processor time"
     load = (
         f"{kind}, median of {chosen.rounds}. Load of {os.cpu_count()} cores: {before:.1f} before, {os.getloadavg()[0]:.1f} after."
