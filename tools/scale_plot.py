@@ -10,7 +10,7 @@ from typing import Final
 from langchain_localllm.scale import Measured, Need, machines, simulate
 
 PLOT: Final = Path(__file__).parents[1] / "docs" / "scale-simulation.svg"
-EXAMPLE: Final = Measured(prompt_tokens_per_second=125, answer_tokens_per_second=24, cores_per_actor=1, memory_per_actor=0.32e9)
+EXAMPLE: Final = Measured(prompt_tokens_per_second=122, answer_tokens_per_second=23, cores_per_actor=1, memory_per_actor=0.34e9)
 PROMPT_TOKENS, ANSWER_TOKENS, CORES, MEMORY = 400, 60, 32, 128e9
 DOCUMENTS: Final = 1_000_000
 MACHINES: Final = (1, 2, 4, 8, 16, 32, 64, 128)

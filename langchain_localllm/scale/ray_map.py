@@ -2,6 +2,7 @@
 
 import os
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -159,16 +160,18 @@ class RayMap:
         import ray.data
 
         revived = {"max_restarts": self._restarts, "max_task_retries": self._restarts}
-        mapped = dataset.map_batches(
-            worker,
-            fn_constructor_args=arguments,
-            batch_size=self._batch_size,
-            batch_format="pyarrow",
-            compute=ray.data.ActorPoolStrategy(size=self._actors()),
-            num_cpus=self._num_cpus,
-            ray_remote_args_fn=lambda: revived,
-            **self._given,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # that Ray 2.64 takes `ray_remote_args_fn` out
+            mapped = dataset.map_batches(
+                worker,
+                fn_constructor_args=arguments,
+                batch_size=self._batch_size,
+                batch_format="pyarrow",
+                compute=ray.data.ActorPoolStrategy(size=self._actors()),
+                num_cpus=self._num_cpus,
+                ray_remote_args_fn=lambda: revived,
+                **self._given,
+            )
         mapped.context.enable_progress_bars = False  # ours counts rows that are done
         return mapped
 

@@ -285,6 +285,7 @@ def test_a_named_model_is_looked_for_in_each_list(pair: Pair) -> None:
 
 def test_an_address_that_answers_something_else_is_told(pair: Pair) -> None:
     pair[1].script = lambda _: Answer([b"<html>Hello</html>"], 404)
+    pair[1].asides = {}
     llm = over(*pair)
     llm.invoke("a")
     with pytest.raises(errors.WrongServerError, match=pair[1].base_url):

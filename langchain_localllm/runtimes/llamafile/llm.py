@@ -56,8 +56,9 @@ class Llamafile(LlamafileOptions, LocalLLM):
             try:
                 return (yield from open_stream(self, "/completion", payload, read_error))
             except WrongServerError:
-                name = yield from name_if_told(self)
-                facts = yield from server_facts(self, self._facts)
+                asked = self.with_options({"base_url": read_error.url})  # of several servers the one that refused
+                name = yield from name_if_told(asked)
+                facts = yield from server_facts(asked, self._facts)
                 if name is None or facts.llama_cpp:
                     raise
                 self._facts[place] = facts = replace(facts, model=name)
