@@ -91,7 +91,7 @@ def test_an_agent_chooses_the_tool_for_each_request(runtime: str, tmp_path: Path
         model_class = getattr(langchain_localllm, RUNTIMES[runtime]["chat"])
         chat = model_class(**arguments(runtime, tmp_path, stack), temperature=0, max_tokens=80)
         agent: Any = create_agent(chat, [paint, get_weather])
-        messages = []
+        messages: list[Any] = []
         for request in ("Paint the house green.", "What is the weather in Lisbon?"):
             messages = agent.invoke({"messages": [*messages, ("user", request)]})["messages"]
     results = [message.text for message in messages if isinstance(message, ToolMessage)]
