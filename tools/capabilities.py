@@ -26,6 +26,12 @@ AT_ONCE: Final = {
     "gpt4all": "one after another",
     "llamafile": "as the server has slots",
 }
+IMAGES: Final = {
+    "ollama": "with a model that sees",
+    "llamacpp": "with its projector, `mmproj_path`",
+    "gpt4all": "no",
+    "llamafile": "with its projector, the server's `--mmproj`",
+}
 EXTRAS: Final = {"llamafile": "`server`, to start one"}
 """Extras whose name is not the runtime's."""
 NO_TOKENIZER: Final = {"ollama"}
@@ -57,6 +63,7 @@ def capabilities() -> str:
             "models": MODELS[runtime],
             "answers at once": AT_ONCE[runtime],
             "streaming, stop, seed, cancelling, counts, timings": "yes",
+            "images": IMAGES[runtime],
             "JSON schema enforced while decoding": field(kinds["text"], "json_schema", "format"),
             "grammar": field(kinds["text"], "grammar"),
             "log probabilities": field(kinds["text"], "logprobs", "n_probs"),
