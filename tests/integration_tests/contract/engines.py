@@ -28,6 +28,8 @@ class Engine:
     tells_prompt_length: bool = True
     fresh: dict[str, Any] = field(default_factory=dict)
     """Options with which the engine forgets a prompt that filled its context, where it would fail at the next one."""
+    varied: dict[str, Any] = field(default_factory=dict)
+    """Options with which a long answer does not repeat one token, where the engine would break off."""
     logprobs: dict[str, Any] = field(default_factory=lambda: {"logprobs": 1})
     """Options that ask for the log probabilities of tokens."""
     json_schema_option: str = "json_schema"
@@ -96,6 +98,7 @@ def ollama_server(model: Path, folder: Path) -> Iterator[Engine]:
                 "test_token_count": "Ollama offers no tokenizer, and the class says so",
             },
             fresh={"keep_alive": 0},  # the runner of 0.9.3 dies of "could not find a kv cache slot" now and then
+            varied={"temperature": 5, "top_k": 0, "top_p": 1, "seed": 1},
             restart=lambda: requests.post(f"{url}/api/generate", json={"model": "endless", "keep_alive": 0}, timeout=60),
         )
         requests.delete(f"{url}/api/delete", json={"model": "endless"}, timeout=60)

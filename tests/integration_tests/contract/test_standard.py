@@ -58,7 +58,7 @@ class TestText(LLMIntegrationTests):
 
     @property
     def long_answer(self) -> dict[str, Any]:
-        return {**self.limit(400), "temperature": 2, "seed": 1}  # greedy, it would repeat itself, where Ollama breaks off
+        return {**self.limit(400), **self.engine.varied}
 
     @property
     def logprobs_params(self) -> dict[str, Any]:
