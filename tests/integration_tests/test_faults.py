@@ -7,7 +7,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -248,6 +248,7 @@ def always_rows(rows: list[list[float]], says: str) -> Fault:
 
 
 EMBED_FAULTS = SHARED | {
+    "an overflow": replace(SHARED["an overflow"], says="tokens"),
     "half of the JSON": always(Answer([b'{"data": [']), errors.WrongServerError, "not JSON"),
     "JSON of another shape": always(as_json([1, 2]), errors.WrongServerError, "no vectors"),
     "no vectors": always_rows([], "0 vectors came back"),
@@ -267,7 +268,7 @@ def test_a_fault_has_its_type_for_embeddings_too(
     answer = fault.script(wire)
     server.script = (lambda _: answer) if isinstance(answer, Answer) else answer
     model_class, rows = EMBEDDERS[wire.make.__name__]
-    model = model_class(base_url=server.base_url, **fault.settings)
+    model = model_class(base_url=server.base_url, model="m", **fault.settings)  # a name, so that none is asked for
     check(lambda: embed(model), fault)
     model.timeout = None
     server.script = lambda request: rows([[3.0, 4.0]] * len(request.body["input"]))
