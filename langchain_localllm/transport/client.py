@@ -196,7 +196,7 @@ class HttpClient:
 
     def _send(self, send: Send) -> "_SyncReply":
         session = self._session  # another thread may close the client meanwhile
-        if session is None or self._pid != os.getpid():  # a forked child must not share sockets with its parent
+        if session is None or send.fresh or self._pid != os.getpid():  # a forked child must not share sockets with its parent
             session = self._session = self._new_session()
             self._pid = os.getpid()
         response = session.request(
@@ -224,7 +224,8 @@ class HttpClient:
     async def _asend(self, send: Send) -> "_AsyncReply":
         loop = asyncio.get_running_loop()
         pool = self._loops.get(loop) or await self._new_pool(loop)
-        session = aiohttp.ClientSession(connector=pool.connector, connector_owner=False, headers=pool.headers)
+        connector = _connector(weakref.ref(self), force_close=True) if send.fresh else pool.connector
+        session = aiohttp.ClientSession(connector=connector, connector_owner=False, headers=pool.headers)
         try:
             response = await session.request(
                 send.method,
@@ -254,10 +255,14 @@ class _Connector(aiohttp.TCPConnector):
         """Say nothing: connections end with their event loop, or are closed here with their sockets where that was just left."""
 
 
+def _connector(owner: "weakref.ref[HttpClient]", **options: Any) -> _Connector:
+    return _Connector(limit=0, socket_factory=_socket_for(owner), **options)
+
+
 async def _pool_life(owner: "weakref.ref[HttpClient]") -> AsyncGenerator[_Connector]:
     """Connections that end with their event loop: a loop closes the async generators that are still open."""
     loop = asyncio.get_running_loop()
-    connector = _Connector(limit=0, socket_factory=_socket_for(owner))
+    connector = _connector(owner)
     try:
         yield connector
     finally:

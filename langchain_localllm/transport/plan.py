@@ -5,7 +5,7 @@ waiting and the reading of answers are written once for sync and async code.
 """
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol, TypeVar
 
 from langchain_localllm.errors import ConnectionFailedError, ModelCallError, ModelLoadingError, WrongServerError
@@ -28,6 +28,7 @@ class Send:
         body: What is sent as JSON, or `None`.
         timeout: Seconds of silence from the server after which the call fails; `None` waits for ever.
         client: The client of the server that it goes to; `None` is the one that runs the plan.
+        fresh: Whether it needs a new connection: one that was kept may be closed by the server at this moment.
     """
 
     method: str
@@ -35,6 +36,7 @@ class Send:
     body: dict[str, Any] | None = None
     timeout: float | None = None
     client: Any = field(default=None, compare=False, repr=False)
+    fresh: bool = False
 
 
 class Reply(Protocol):
@@ -102,6 +104,7 @@ def open_reply(send: Send, patience: Patience, read_error: ErrorReader) -> Plan[
             if retries == 0 or isinstance(error, WrongServerError):
                 raise
             retries -= 1
+            send = replace(send, fresh=True)
         yield Pause(pause)
         waited += pause
     raise AssertionError  # the pauses never end

@@ -49,12 +49,21 @@ class Answer:
 
 @dataclass(frozen=True)
 class Request:
-    """A request that was received."""
+    """A request that was received.
+
+    Attributes:
+        method: `GET`, `POST` and so on.
+        path: The path with its query.
+        headers: Its headers, their names in lower case.
+        body: Its parsed JSON, or `None`.
+        turn: Which it is on its connection, from 1.
+    """
 
     method: str
     path: str
     headers: dict[str, str]
     body: Any
+    turn: int
 
 
 Script = Callable[[Request], Answer]
@@ -77,6 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
+        self.turn = 0
         self.server.owner.connections += 1
 
     def do_GET(self) -> None:
@@ -87,7 +97,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: Any) -> None:
         owner = self.server.owner
-        request = Request(self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+        self.turn += 1
+        request = Request(self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body, self.turn)
         left = owner.left
         if (aside := owner.asides.get(urlsplit(self.path).path)) is not None:
             answer = aside

@@ -315,6 +315,17 @@ def test_a_connection_that_breaks_before_the_answer_is_tried_again(wire: Wire, p
     assert path(wire.make(base_url=server.base_url, max_retries=2), PROMPT) == SAYS_HELLO
 
 
+def test_kept_connections_that_are_all_closed_at_once_cost_one_retry(wire: Wire, path: paths.Path, server: ScriptedServer) -> None:
+    """As llama.cpp's server closes them after five idle seconds, perhaps just when they are used again."""
+    server.script = lambda _: wire.streamed(Wait(0.1), *wire.hello().parts)
+    model = wire.make(base_url=server.base_url)
+    with paths.one_event_loop():
+        model.batch([PROMPT] * 6)
+        paths.run(model.abatch([PROMPT] * 6))
+        server.script = lambda request: Answer(raw=True) if request.turn > 1 else wire.hello()
+        assert path(model, PROMPT) == SAYS_HELLO
+
+
 def test_an_answer_that_began_is_never_asked_for_again(wire: Wire, server: ScriptedServer) -> None:
     server.script = lambda _: wire.streamed(wire.token("Hel"), Cut())
     with pytest.raises(errors.StreamBrokenError):

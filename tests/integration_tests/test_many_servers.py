@@ -86,7 +86,7 @@ async def test_requests_outlive_a_killed_and_a_frozen_server_in_async_code(
         answers.append((await chat.ainvoke(**request(number))).text)
         if len(answers) == 20:
             os.kill(three[1].pid, signal.SIGSTOP)
-            three[2].close()
+            os.kill(three[2].pid, signal.SIGKILL)
 
     await asyncio.gather(*map(work, range(100)))
     assert sorted(answers) == sorted(map(asked_for, range(100)))
