@@ -1,15 +1,13 @@
 """A loaded GPT4All model, and the one thread that works with it: two threads on one model abort the process."""
 
-import threading
 import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
-from langchain_localllm.errors import ServerError
+from langchain_localllm.base.engine_thread import EngineThread, freed
 from langchain_localllm.runtimes.gpt4all.binding import load_model
 from langchain_localllm.runtimes.gpt4all.seeds import Seeds
 from langchain_localllm.runtimes.gpt4all.vocabulary import Vocabulary
@@ -42,7 +40,7 @@ class Loaded:
     def check_wanted(self) -> None:
         """Raises `ServerError` when the memory is wanted back."""
         if self.ending:
-            raise ServerError("The model was freed before its work was done.")
+            raise freed()
 
 
 Job = Callable[[Loaded], None]
@@ -60,39 +58,43 @@ class GPT4AllEngine:
         started = time.perf_counter()
         model = load_model(path, n_ctx=n_ctx, ngl=ngl, device=device)
         self.loaded = Loaded(model, path.name, n_ctx, Vocabulary.load(path), Seeds.of(model), time.perf_counter() - started)
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        # The thread must not hold the engine, which would then never be forgotten.
-        thread = threading.Thread(target=_work, args=(self.loaded, self._jobs), name=f"GPT4All {path.name}", daemon=True)
-        thread.start()
-        self._finalizer = weakref.finalize(self, _end, self.loaded, self._jobs, thread)  # runs at exit, too
+        self._worker = _Worker(self.loaded)
+        self._finalizer = weakref.finalize(self, self._worker.thread.end)  # runs at exit, too
 
     def submit(self, job: Job) -> None:
-        """Have a job done after those before it; does not wait."""
-        self.loaded.check_wanted()
-        self._jobs.put(job)
+        """Have a job done after those before it; does not wait.
+
+        Raises:
+            ServerError: The engine was freed.
+        """
+        self._worker.thread.submit(job)
 
     @property
     def busy(self) -> bool:
         """Whether the thread is at work, or has work to do."""
-        return self.loaded.busy or not self._jobs.empty()
+        return self.loaded.busy or not self._worker.thread.inbox.empty()
 
     def free(self) -> None:
         """End the thread and free the memory; jobs that are not done fail."""
         self._finalizer()
 
 
-def _work(loaded: Loaded, jobs: SimpleQueue[Job | None]) -> None:
-    while (job := jobs.get()) is not None:
-        loaded.busy = True
-        job(loaded)
-        loaded.busy = False
-        del job  # it may hold much while the thread waits
-    loaded.model.close()
+class _Worker:
+    """The thread. It knows nothing of the `GPT4AllEngine`, so that a forgotten one can go."""
 
+    def __init__(self, loaded: Loaded) -> None:
+        self._loaded = loaded
+        self.thread: EngineThread[Job] = EngineThread(f"GPT4All {loaded.name}", self._run, self._interrupt)
+        self.thread.start()
 
-def _end(loaded: Loaded, jobs: SimpleQueue[Job | None], thread: threading.Thread) -> None:
-    """End the work within a token, or a batch of the prompt, and free the model."""
-    loaded.ending = True
-    jobs.put(None)
-    if thread is not threading.current_thread():
-        thread.join()
+    def _interrupt(self) -> None:
+        """End the work within a token, or a batch of the prompt."""
+        self._loaded.ending = True
+
+    def _run(self) -> None:
+        for job in self.thread.items():
+            self._loaded.busy = True
+            job(self._loaded)
+            self._loaded.busy = False
+            del job  # it may hold much while the thread waits
+        self._loaded.model.close()

@@ -6,17 +6,17 @@ answer, and a part of the prompts that are still being read.
 
 import itertools
 import os
-import threading
 import time
 import weakref
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
+from langchain_localllm.base.engine_thread import EngineThread, freed
 from langchain_localllm.base.worker import Mailbox
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ServerError
 from langchain_localllm.runtimes.llamacpp.context import ABORTED, DONE, NO_ROOM, Context, Part
@@ -100,7 +100,7 @@ class Engine:
         context = Context(self.model, {**settings, "kv_unified": True}, lora)
         self._together = int(lib.llama_n_ubatch(context.pointer))
         self._worker = _Worker(context, Sequences(context, sequences), parallel, self.cells, self.n_ctx)
-        self._end = weakref.finalize(self, self._worker.end)
+        self._end = weakref.finalize(self, self._worker.thread.end)
 
     def read(self, parts: Sequence[str | bytes]) -> "Prompt":
         """The prompt that is made of texts and of the bytes of images, where there is a projector.
@@ -147,10 +147,6 @@ def _projector(model: Model, path: Path, settings: Mapping[str, Any]) -> "Projec
     return Projector(path, model, **settings)
 
 
-def _freed() -> ServerError:
-    return ServerError("The model was freed while it was wanted. Make a new object to load it again.")
-
-
 def refuse_fork() -> None:
     """llama.cpp's threads do not come along into a fork, where it would hang or crash."""
     if not _process:
@@ -168,30 +164,24 @@ class _Worker:
     def __init__(self, context: Context, sequences: Sequences, parallel: int, cells: int, n_ctx: int) -> None:
         self._context, self._sequences, self._model = context, sequences, context.model
         self._parallel, self._cells, self._n_ctx = parallel, cells, n_ctx
-        self._inbox: SimpleQueue[tuple[Request, Mailbox] | None] = SimpleQueue()
         self._waiting: deque[tuple[Request, Mailbox]] = deque()
         self._answers: list[Answer] = []
-        self._ended = False
         self._speed = 0.0  # tokens of prompts read in a second
         self._shortest_first = True
-        self._thread = threading.Thread(target=self._run, name=f"llama.cpp {self._model.name}", daemon=True)
-        self._thread.start()
+        self.thread: EngineThread[tuple[Request, Mailbox]] = EngineThread(f"llama.cpp {self._model.name}", self._run, context.abort)
+        self.thread.start()
 
     # --- called from other threads ---
 
     def submit(self, request: Request, box: Mailbox) -> None:
         """Let a request join."""
-        if self._ended:
-            raise _freed()
         box.when_left = self._reader_left
-        self._inbox.put((request, box))
-        if self._ended:  # the thread may have ended in between, and does not look into its inbox any more
-            box.put(_freed())
+        self.thread.submit((request, box))
 
     @property
     def busy(self) -> bool:
         """Whether there is something to do."""
-        return bool(self._answers or self._waiting) or not self._inbox.empty()
+        return bool(self._answers or self._waiting) or not self.thread.inbox.empty()
 
     def _reader_left(self) -> None:
         """End a computation that nobody waits for; one for others too goes on, since it takes no longer than a token.
@@ -201,27 +191,17 @@ class _Worker:
         if self._model.remembers_positions and all(answer.box.left for answer in list(self._answers)):
             self._context.abort()
 
-    def end(self) -> None:
-        """End the thread and wait for it; it frees the memory."""
-        if _process != [os.getpid()]:
-            return  # a fork has no such thread, and the memory is not its own
-        self._ended = True
-        self._context.abort()
-        self._inbox.put(None)
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
-
     # --- the thread ---
 
     def _run(self) -> None:
-        while not self._ended:
+        while not self.thread.ended:
             try:
                 self._round()
             except Exception as error:  # noqa: BLE001 - whoever waits has to be told, and others come later
                 self._fail_all(error)
                 self._sequences.clear()
         self._receive(wait=False)
-        self._fail_all(_freed())
+        self._fail_all(freed())
         self._context.free()
 
     def _fail_all(self, failure: Exception) -> None:
@@ -233,7 +213,7 @@ class _Worker:
     def _round(self) -> None:
         self._receive(wait=not (self._answers or self._waiting))
         self._context.allow()
-        if self._ended:
+        if self.thread.ended:
             return
         for answer in [answer for answer in self._answers if answer.box.left]:
             self._leave(answer)
@@ -245,7 +225,7 @@ class _Worker:
     def _receive(self, *, wait: bool) -> None:
         try:
             while True:
-                item = self._inbox.get(block=wait)
+                item = self.thread.inbox.get(block=wait)
                 wait = False
                 if item:
                     self._waiting.append(item)

@@ -1,17 +1,15 @@
 """The engine that embeds: one thread owns a context, and packs the tokens of several texts into each batch."""
 
 import itertools
-import os
-import threading
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, Final
 
 from langchain_localllm.base.embedding_work import Vectors, shortened
+from langchain_localllm.base.engine_thread import EngineThread, freed
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ModelFileError, ServerError
 from langchain_localllm.runtimes.llamacpp.context import DONE, Context, Part
 from langchain_localllm.runtimes.llamacpp.engine import refuse_fork
@@ -78,7 +76,7 @@ class Embedder:
         trained = self.model.trained_context or LARGEST_DEFAULT
         self.n_ctx = min(trained, LARGEST_DEFAULT) if n_ctx is None else min(n_ctx or trained, trained)
         self._worker = _Worker(self.model, {**context_settings, "pooling_type": info.pooling_type or _MEAN}, self.n_ctx, lora)
-        self._end = weakref.finalize(self, self._worker.end)
+        self._end = weakref.finalize(self, self._worker.thread.end)
 
     def submit(self, texts: Sequence[str], *, cut: bool = False) -> Future[Vectors]:
         """Begin to embed texts, after those of earlier calls.
@@ -88,7 +86,7 @@ class Embedder:
         """
         refuse_fork()
         future: Future[Vectors] = Future()
-        self._worker.submit(Job(texts, cut, future))
+        self._worker.thread.submit(Job(texts, cut, future))
         return future
 
     def free(self) -> None:
@@ -105,34 +103,16 @@ class _Worker:
         self._size = lib.llama_model_n_embd_out(model.pointer)
         self._pack = min(int(settings.get("n_batch", 512)), n_ctx)  # tokens of a batch, but for a longer text
         self._context = self._make_context(self._pack)
-        self._process = os.getpid()
-        self._ended = False
-        self._inbox: SimpleQueue[Job | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name=f"llama.cpp embeddings {model.name}", daemon=True)
-        self._thread.start()
+        self.thread: EngineThread[Job] = EngineThread(f"llama.cpp embeddings {model.name}", self._run, self._interrupt)
+        self.thread.start()
 
-    # --- called from other threads ---
-
-    def submit(self, job: Job) -> None:
-        """Let a job wait for its turn."""
-        if self._ended:
-            raise ServerError("The model was freed. Make a new object to load it again.")
-        self._inbox.put(job)
-
-    def end(self) -> None:
-        """End the thread and wait for it; it frees the memory."""
-        if self._process != os.getpid():
-            return  # a fork has no such thread, and the memory is not its own
-        self._ended = True
+    def _interrupt(self) -> None:
         self._context.abort()
-        self._inbox.put(None)
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
 
     # --- the thread ---
 
     def _run(self) -> None:
-        while (job := self._inbox.get()) is not None:
+        for job in self.thread.items():
             self._do(job)
             del job  # it may hold much while the thread waits
         self._context.free()
@@ -152,8 +132,8 @@ class _Worker:
     def _embed(self, job: Job) -> Vectors:
         vectors: Vectors = []
         for pack in self._packs([self._tokens(text, cut=job.cut) for text in job.texts]):
-            if self._ended:
-                raise ServerError("The model was freed before its work was done.")
+            if self.thread.ended:
+                raise freed()
             if job.future.cancelled():
                 break
             vectors += self._compute(pack)
@@ -187,8 +167,8 @@ class _Worker:
         self._make_room(sum(map(len, pack)))
         self._context.clear()
         status = self._context.decode([Part(number, 0, tokens, len(tokens)) for number, tokens in enumerate(pack)])
-        if self._ended:
-            raise ServerError("The model was freed before its work was done.")
+        if self.thread.ended:
+            raise freed()
         if status != DONE:
             raise ServerError(f"llama.cpp could not compute this: llama_decode returned {status}.")
         pointers = map(lib.llama_get_embeddings_seq, itertools.repeat(self._context.pointer), range(len(pack)))
