@@ -3,8 +3,7 @@
 import ctypes
 import os
 import sys
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from langchain_localllm.errors import InvalidOptionError, ModelFileError
+from langchain_localllm.runtimes.llamacpp.computing import computing
 from langchain_localllm.runtimes.llamacpp.library import LOG, lib
 from langchain_localllm.runtimes.llamacpp.model import Model
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 DONE: Final = 0
 NO_ROOM: Final = 1
 ABORTED: Final = 2
-
-_computing: Final = threading.Lock()
-"""Engines take turns, since each computes with all cores; two at once would be many times slower."""
 
 _strlen: Final = ctypes.CDLL("msvcrt" if sys.platform == "win32" else None).strlen
 
@@ -43,6 +40,10 @@ class Part:
     start: int
     tokens: Sequence[int]
     outputs: int
+
+
+def _at_once(work: Callable[[], int]) -> int:
+    return work()
 
 
 class Context:
@@ -77,6 +78,8 @@ class Context:
         self.cells: int = lib.llama_n_ctx(self.pointer)
         self.batch_size: int = lib.llama_n_batch(self.pointer)
         self._make_batch()
+        alone = max(params.n_threads, params.n_threads_batch) == 1
+        self._compute: Callable[[Callable[[], int]], int] = _at_once if alone else computing.run
 
     def _adapt(self, lora: tuple[str, float]) -> Any:
         path, scale = lora
@@ -120,8 +123,7 @@ class Context:
             self._outputs[end - part.outputs : end] = 1
             size = end
         self._batch.n_tokens = size
-        with _computing:
-            status = int(lib.llama_decode(self.pointer, self._batch))
+        status = self._compute(lambda: int(lib.llama_decode(self.pointer, self._batch)))
         if status != DONE:
             for part in parts:
                 self.remove(part.sequence, part.start)
@@ -129,8 +131,7 @@ class Context:
 
     def decode_image(self, image: "Image", sequence: int, start: int) -> int:
         """As `decode`, for an image."""
-        with _computing:
-            status = image.decode(self.pointer, sequence, start, self.batch_size)
+        status = self._compute(lambda: image.decode(self.pointer, sequence, start, self.batch_size))
         if status != DONE:
             self.remove(sequence, start)
         return status
