@@ -5,7 +5,10 @@ several rounds in one run, and saves a plot of it where matplotlib is installed.
 """
 
 import argparse
-import importlib
+import contextlib
+import functools
+import importlib.util
+import multiprocessing
 import os
 import statistics
 import tempfile
@@ -15,10 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from llama_cpp import Llama
-
 from benchmarks._random_models import LARGE, SMALL, random_model, text
 from langchain_localllm import LlamaCpp
+from langchain_localllm.base.threads import default_threads, physical_cores
 
 FOLDER: Final = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "langchain-localllm"
 N_CTX: Final = 4096
@@ -29,15 +31,35 @@ GREEDY: Final[dict[str, Any]] = {"temperature": 0, "ignore_eos": True}
 
 
 class Own:
-    """llama-cpp-python's own loop, with all cores as ours."""
+    """llama-cpp-python's own loop, with as many threads as ours."""
 
-    def __init__(self, path: Path, threads: int) -> None:
+    def __init__(self, path: Path) -> None:
+        from llama_cpp import Llama
+
+        threads = default_threads(path)
         self.llama = Llama(str(path), n_ctx=N_CTX, n_threads=threads, n_threads_batch=threads, verbose=False)
 
     def answer(self, prompt: str, tokens: int) -> str:
         """The answer, in one piece."""
         parts: Any = self.llama.create_completion(prompt, max_tokens=tokens, temperature=0, stream=True)
         return "".join(part["choices"][0]["text"] for part in parts)
+
+    def together(self, prompts: list[str], tokens: int) -> None:
+        """Answer them; one after the other, since it has no better way."""
+        for prompt in prompts:
+            self.answer(prompt, tokens)
+
+    def cold(self, prompts: list[str], tokens: int) -> None:
+        """As `together`, with nothing in the cache each time."""
+        for prompt in prompts:
+            self.forget()
+            self.answer(prompt, tokens)
+
+    def talk(self, people: list[str]) -> None:
+        """Those with these personas speak in turn, three times each."""
+        said = ""
+        for person in people * 3:
+            said = self.answer(f"{person}{said}", TURN)
 
     def forget(self) -> None:
         """Begin with nothing in the cache."""
@@ -47,9 +69,10 @@ class Own:
 class Community(Own):
     """`langchain_community`'s class, with the same settings."""
 
-    def __init__(self, path: Path, threads: int) -> None:
+    def __init__(self, path: Path) -> None:
         from langchain_community.llms import LlamaCpp as Old
 
+        threads = default_threads(path)
         settings: dict[str, Any] = {"n_ctx": N_CTX, "n_batch": 512, "n_threads": threads, "verbose": False, "temperature": 0}
         self.llm = Old(model_path=str(path), model_kwargs={"n_threads_batch": threads}, repeat_penalty=1.0, **settings)
         self.llama = self.llm.client
@@ -59,22 +82,41 @@ class Community(Own):
         return "".join(self.llm.stream(prompt, max_tokens=tokens))
 
 
-class Ours:
+class Ours(Own):
     """This package's class."""
 
-    def __init__(self, path: Path) -> None:
-        self.llm = LlamaCpp(model_path=path, n_ctx=N_CTX, **GREEDY)
-        self.threads = self.llm._context_settings()["n_threads"]  # noqa: SLF001 - so that all compute with the same number
+    def __init__(self, path: Path, **options: Any) -> None:
+        self.llm = LlamaCpp(model_path=path, n_ctx=N_CTX, **GREEDY, **options)
 
     def answer(self, prompt: str, tokens: int) -> str:
         """The answer, in one piece."""
         return "".join(self.llm.stream(prompt, max_tokens=tokens))
 
-    def answers(self, prompts: list[str], tokens: int) -> dict[str, float]:
-        """Answer together; the seconds of the slowest one's generation."""
-        rows = self.llm.generate(prompts, max_tokens=tokens).generations
-        spent = [(row[0].generation_info or {})["timings"] for row in rows]
-        return {"generation": max(timings["generation"] for timings in spent)}
+    def together(self, prompts: list[str], tokens: int) -> None:
+        """Answer them together."""
+        self.llm.generate(prompts, max_tokens=tokens)
+
+    def first_token(self, idle: str, long: str, busy: str) -> float:
+        """Time to the first token while a long prompt is read, over that of an idle engine."""
+
+        def first(prompt: str) -> float:
+            stream = self.llm.stream(prompt, max_tokens=4)
+            return seconds(lambda: next(stream))
+
+        alone = first(idle)
+        reader = threading.Thread(target=lambda: self.answer(long, 1))
+        reader.start()
+        time.sleep(0.5)
+        beside = first(busy)
+        reader.join()
+        return beside / alone
+
+
+class OursOnAllCores(Ours):
+    """As `Ours`, with the options that make batches of a small model faster where no other program wants the cores."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, n_threads_batch=physical_cores(), flash_attn=True)
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -84,12 +126,39 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
+class Apart:
+    """One of the above in a process of its own: OpenMP's threads for one would slow the others down."""
+
+    def __init__(self, kind: type[Own], path: Path) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self._pipe, theirs = spawn.Pipe()
+        self._process = spawn.Process(target=_serve, args=(theirs, kind, path), daemon=True)
+        self._process.start()
+
+    def do(self, name: str, *args: Any) -> Any:
+        """Call a method; gives its result."""
+        self._pipe.send((name, args))
+        return self._pipe.recv()
+
+    def seconds(self, name: str, *args: Any) -> float:
+        """How long a method takes."""
+        return seconds(lambda: self.do(name, *args))
+
+
+def _serve(pipe: Any, kind: type[Own], path: Path) -> None:
+    side = kind(path)
+    with contextlib.suppress(EOFError):  # when the benchmark has ended
+        while True:
+            name, args = pipe.recv()
+            pipe.send(getattr(side, name)(*args))
+
+
 class Bench:
     """The cases, on one model. `number` makes the prompts of each round new, so that no cache knows them."""
 
     def __init__(self, path: Path) -> None:
-        self.ours = Ours(path)
-        self.own = Own(path, self.ours.threads)
+        self.ours, self.own, self.all_cores = Apart(Ours, path), Apart(Own, path), Apart(OursOnAllCores, path)
+        self.old = Apart(Community, path) if importlib.util.find_spec("langchain_community") else None
         self.number = 0
 
     def prompt(self, count: int) -> str:
@@ -97,90 +166,58 @@ class Bench:
         self.number += 1
         return text(count, first=self.number)
 
-    def stream(self, other: Own) -> float:
+    def stream(self, other: Apart) -> float:
         """Tokens per second of one answer of 64 tokens, over the other's."""
-        prompt = self.prompt(30)
-        other.forget()
-        theirs = seconds(lambda: other.answer(prompt, 64))
-        return theirs / seconds(lambda: self.ours.answer(prompt, 64))
+        theirs = other.seconds("answer", self.prompt(30), 64)
+        return theirs / self.ours.seconds("answer", self.prompt(30), 64)
 
-    def batch(self) -> tuple[float, float]:
-        """8 prompts of 30 tokens with 32 tokens each: in all, and in generation alone."""
-        prompts = [self.prompt(30) for _ in range(8)]
-        theirs = seconds(lambda: [self.own.answer(prompt, 32) for prompt in prompts])
-        reading = seconds(lambda: [self.own.answer(self.prompt(30), 1) for _ in prompts])
-        spent: dict[str, float] = {}
-        ours = seconds(lambda: spent.update(self.ours.answers(prompts, 32)))
-        return theirs / ours, (theirs - reading) / spent["generation"]
+    def batch(self, ours: Apart) -> tuple[float, float]:
+        """8 prompts of 30 tokens with 32 tokens each: in all, and without the time that the first tokens take."""
+
+        def spent(side: Apart, tokens: int) -> float:
+            return side.seconds("together", [self.prompt(30) for _ in range(8)], tokens)
+
+        whole = spent(self.own, 32), spent(ours, 32)
+        return whole[0] / whole[1], (whole[0] - spent(self.own, 1)) / (whole[1] - spent(ours, 1))
 
     def personas(self) -> float:
         """Two characters with personas of 400 tokens who speak in turn, 8 tokens a turn, 3 turns each."""
         people = [self.prompt(PERSONA) for _ in range(2)]
-
-        def talk(answer: Callable[[str, int], str]) -> None:
-            said = ""
-            for _ in range(3):
-                for person in people:
-                    said = answer(f"{person}{said}", TURN)
-
-        for person in people:  # both have read them before
-            self.ours.answer(person, 1)
-            self.own.answer(person, 1)
-        return seconds(lambda: talk(self.own.answer)) / seconds(lambda: talk(self.ours.answer))
+        for side in (self.own, self.ours):
+            side.do("together", people, 1)  # both have read them before
+        return self.own.seconds("talk", people) / self.ours.seconds("talk", people)
 
     def prefix(self) -> float:
         """8 prompts that share 1,000 tokens, from cold, against eight cold reads."""
         shared = self.prompt(PREFIX)
         prompts = [shared + self.prompt(10) for _ in range(8)]
-
-        def cold() -> None:
-            for prompt in prompts:
-                self.own.forget()
-                self.own.answer(prompt, 4)
-
-        return seconds(cold) / seconds(lambda: self.ours.answers(prompts, 4))
+        return self.own.seconds("cold", prompts, 4) / self.ours.seconds("together", prompts, 4)
 
     def first_token(self) -> float:
         """Time to the first token of a short prompt while one of 1,500 is read, over that of an idle engine."""
-
-        def first() -> float:
-            stream = self.ours.llm.stream(self.prompt(30), max_tokens=4)
-            return seconds(lambda: next(stream))
-
-        idle, long = first(), self.prompt(1500)
-        reader = threading.Thread(target=lambda: self.ours.answer(long, 1))
-        reader.start()
-        time.sleep(0.5)
-        busy = first()
-        reader.join()
-        return busy / idle
-
-
-def community(path: Path, threads: int) -> Own | None:
-    """The class to compare with, where it is installed."""
-    try:
-        return Community(path, threads)
-    except ImportError:
-        return None
+        ratio: float = self.ours.do("first_token", self.prompt(30), self.prompt(1500), self.prompt(30))
+        return ratio
 
 
 def measure(rounds: int) -> dict[str, tuple[float, str]]:
     """Case to its median ratio, and what is wanted."""
     large, small = (Bench(random_model(size, FOLDER)) for size in (LARGE, SMALL))
-    old = community(random_model(LARGE, FOLDER), large.ours.threads)
     cases: dict[str, tuple[Callable[[], Any], str]] = {
         "large: .stream, x own loop": (lambda: large.stream(large.own), ">= 1.0"),
         "small: .stream, x own loop": (lambda: small.stream(small.own), ">= 1.0"),
-        "large: .batch of 8, in all | generating": (large.batch, ">= 1.7 | >= 3"),
-        "small: .batch of 8, in all | generating": (small.batch, ">= 2 |"),
+        "large: .batch of 8, in all | generating": (lambda: large.batch(large.ours), ">= 1.7 | >= 3"),
+        "small: .batch of 8, in all | generating": (lambda: small.batch(small.ours), ">= 2 |"),
+        "small, all cores: .batch of 8, in all | generating": (lambda: small.batch(small.all_cores), ">= 2 |"),
         "large: two personas in turn": (large.personas, ">= 5"),
         "large: 8 prompts, one prefix of 1,000": (large.prefix, ">= 3"),
         "large: first token beside a long prompt": (large.first_token, "<= 3"),
     }
-    if old:
-        cases["large: .stream, x langchain_community"] = (lambda: large.stream(old), ">= 1.0")
+    for bench, name in ((large, "large"), (small, "small")):
+        if bench.old:
+            cases[f"{name}: .stream, x langchain_community"] = (functools.partial(bench.stream, bench.old), ">= 1.0")
     results: dict[str, tuple[float, str]] = {}
     for name, (case, wanted) in cases.items():
+        case()  # what is set up at the first use
         values = [case() for _ in range(rounds)]
         if isinstance(values[0], tuple):
             first, _, second = name.partition(" | ")
@@ -218,9 +255,9 @@ def main() -> None:
     rounds = 1 if arguments.parse_args().quick else 5
     print(f"load before: {os.getloadavg()[0]:.1f}")
     results = measure(rounds)
-    print(f"{'median of ' + str(rounds):<45}{'ratio':>8}{'wanted':>10}")
+    print(f"{'median of ' + str(rounds):<55}{'ratio':>8}{'wanted':>10}")
     for name, (value, wanted) in results.items():
-        print(f"{name:<45}{value:>8.2f}{wanted:>10}")
+        print(f"{name:<55}{value:>8.2f}{wanted:>10}")
     print(f"load after: {os.getloadavg()[0]:.1f}")
     plot(results, Path(tempfile.gettempdir()) / "llamacpp-benchmark.png")
 

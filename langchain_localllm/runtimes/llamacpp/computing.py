@@ -1,8 +1,8 @@
 """Where computing happens that takes several cores: in one thread, for all engines of the process.
 
-They take turns, since two that use all cores at once are many times slower. And it is always the same thread: OpenMP keeps helpers for
-each thread that ever computed with several cores, and while it keeps more of them than there are cores, all wait for each other
-asleep instead of awake, which made an answer of a 250 MB model on two cores take 1.75 times as long.
+They take turns, since two that use all cores at once are many times slower. And it is always the same thread: OpenMP keeps
+helpers for each thread that ever computed with several cores, and while it keeps more of them than there are cores, all wait for
+each other asleep instead of awake, which made an answer of a 250 MB model on two cores take 1.75 times as long.
 """
 
 import threading

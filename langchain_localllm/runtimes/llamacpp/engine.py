@@ -40,7 +40,8 @@ _WORTH_WAITING: Final = 32
 """Tokens that another request is about to read, from which on a prompt waits for it."""
 _READING_ALONE: Final = 0.25
 _READING_BESIDE: Final = 0.1
-"""Seconds of a batch that go to prompts, when no answer waits for its next token, and when one does."""
+_READING_THE_REST: Final = 0.4
+"""Seconds of a batch that go to prompts: when no answer waits for its next token, when one does, and when that reads them all."""
 _LEAST_READ: Final = 16
 _FIRST_READ: Final = 32
 """Tokens of a prompt in a batch, at least, and as long as the speed is not known."""
@@ -350,6 +351,9 @@ class _Worker:
             return []
         seconds = _READING_BESIDE if beside else _READING_ALONE
         share = max(int(self._speed * seconds), _LEAST_READ) if self._speed else _FIRST_READ
+        rest = sum(len(answer.text) for answer in reading)
+        if rest <= self._speed * _READING_THE_REST:
+            share = rest  # it costs the others no more at once than in parts, and the answers then go on together
         most, room = room, min(room, share)
         if self._shortest_first:
             reading.sort(key=lambda answer: len(answer.text))
@@ -362,7 +366,7 @@ class _Worker:
                 break  # a short prompt does not wait for a part of a long one
             room, most = room - len(tokens), most - len(tokens)
             plan.append((answer, self._part(answer, tokens, int(len(tokens) == len(answer.rest)))))
-        self._shortest_first = not self._shortest_first
+        self._shortest_first = len(reading) == 1 or not self._shortest_first  # who comes while one is read, is next
         return plan
 
     def _part(self, answer: Answer, tokens: Sequence[int], outputs: int) -> Part:

@@ -1,13 +1,19 @@
 """The sequences in a context's cache: which is in use, and which holds the beginning of a new prompt."""
 
+from collections import deque
 from collections.abc import Sequence as ListOf
 from dataclasses import dataclass, field
 from typing import Final
 
 from langchain_localllm.runtimes.llamacpp.context import Context
 
-_FORGOTTEN_AFTER: Final = 2000
-"""Tokens after which what nobody used leaves the cache: so many take about as long with another token there as reading it again."""
+_KEPT_AT_FIRST: Final = 2_000
+_LEAST_KEPT: Final = 256
+_LESS_EACH_TIME: Final = 0.8
+_BEGINNING: Final = 16
+"""Tokens at the beginning of a prompt that must be the same, or all of a shorter one, to take it for one that came again."""
+_REMEMBERED: Final = 64
+"""Sequences that left the cache, of which is known how they began."""
 
 
 @dataclass(slots=True, eq=False)
@@ -27,6 +33,32 @@ class Sequence:
     used: int = 0
 
 
+class _Habit:
+    """How many tokens to keep that nobody works with: as many as would lately have been enough to read nothing again.
+
+    Each token in the cache makes each batch a little slower, so prompts that have nothing in common should leave little behind.
+
+    Attributes:
+        kept: That many.
+    """
+
+    def __init__(self) -> None:
+        self.kept = _KEPT_AT_FIRST
+        self._gone: deque[tuple[list[int], int, int]] = deque(maxlen=_REMEMBERED)
+
+    def forget(self, one: Sequence) -> None:
+        """A sequence leaves the cache."""
+        self._gone.append((one.tokens[:_BEGINNING], one.used, len(one.tokens)))
+
+    def learn(self, prompt: ListOf[int], enough: int | None, now: int) -> None:
+        """A prompt has come, whose beginning is in the cache if `enough` is kept; `None` when it is not there."""
+        if enough is None:
+            beginning = list(prompt[:_BEGINNING])
+            gone = ((now - used) + length for tokens, used, length in reversed(self._gone) if tokens == beginning)
+            enough = next(gone, 0)
+        self.kept = max(enough, int(_LESS_EACH_TIME * self.kept), _LEAST_KEPT)
+
+
 class Sequences:
     """All sequences of a context. What a finished request leaves in the cache stays there until the room is wanted."""
 
@@ -34,6 +66,7 @@ class Sequences:
         self._context = context
         self._all = [Sequence(number) for number in range(count)]
         self._clock = 0
+        self._habit = _Habit()
         self._parts_can_go = context.model.remembers_positions
         self._window = context.model.window
 
@@ -48,11 +81,12 @@ class Sequences:
 
         The last token is always left to be read, since reading it gives the first token of the answer.
         """
-        self._forget()
         wanted = list(prompt[:-1])
         common = {id(one): self._usable(one, common_length(one.tokens, wanted)) for one in self._all if one.tokens}
         best = max(self._all, key=lambda one: (common.get(id(one), 0), not one.busy))
         length = common.get(id(best), 0)
+        found = length >= min(_BEGINNING, len(wanted))
+        self._habit.learn(wanted, self._kept_for(best) if found else None, self._clock)
         if not best.busy and length and self._worth_cutting(best, length):
             self.cut(best, length)
             taken = best
@@ -64,6 +98,7 @@ class Sequences:
             else:
                 self.cut(taken, length)
         taken.busy = True
+        self._forget()
         return taken
 
     def _usable(self, one: Sequence, length: int) -> int:
@@ -87,11 +122,23 @@ class Sequences:
         """Count the tokens that were computed."""
         self._clock += tokens
 
+    def _kept_for(self, one: Sequence) -> int:
+        """Tokens that had to be kept so that this one is there: its own, and those of others that were used later."""
+        return 0 if one.busy else sum(len(other.tokens) for other in self._all if not other.busy and other.used >= one.used)
+
     def _forget(self) -> None:
-        """Let go what was not used for long, since each token in the cache makes each batch a little slower."""
-        for one in self._all:
-            if one.tokens and not one.busy and self._clock - one.used > _FORGOTTEN_AFTER:
-                self.cut(one, 0)
+        """Let go what was not used for longest, until no more is kept than is good."""
+        idle = sorted((one for one in self._all if one.tokens and not one.busy), key=lambda one: one.used)
+        kept = sum(len(one.tokens) for one in idle)
+        for one in idle:
+            if kept <= self._habit.kept:
+                return
+            kept -= len(one.tokens)
+            self._drop(one)
+
+    def _drop(self, one: Sequence) -> None:
+        self._habit.forget(one)
+        self.cut(one, 0)
 
     def cut(self, one: Sequence, length: int) -> None:
         """Keep only the beginning of a sequence."""
@@ -115,7 +162,7 @@ class Sequences:
         idle = [one for one in self._all if one.tokens and not one.busy]
         if not idle:
             return False
-        self.cut(min(idle, key=lambda one: one.used), 0)
+        self._drop(min(idle, key=lambda one: one.used))
         return True
 
 

@@ -13,10 +13,11 @@ import pytest
 from langchain_core.runnables import ConfigurableField
 from llama_cpp import Llama
 
-from langchain_localllm import LlamaCpp
+from langchain_localllm import LlamaCpp, LlamaCppEmbeddings
 from langchain_localllm.base.engine import Finish
 from langchain_localllm.base.worker import Mailbox
 from langchain_localllm.errors import ContextLengthError, ServerError
+from langchain_localllm.models import tiny_embedding_model
 from langchain_localllm.runtimes.llamacpp.request import Request
 from langchain_localllm.runtimes.llamacpp.sampler import Sampling
 from tests.engines.models import recurrent, with_window
@@ -101,6 +102,23 @@ def test_two_who_take_turns_keep_what_was_read_of_each(model_file: Path) -> None
                 if turn:
                     assert read - counts["cached_tokens"] < 12
                 talks[name] = f"{talk}{llm.invoke(talk)} And then?"
+
+
+def test_prompts_that_have_nothing_in_common_leave_little_behind(model_file: Path) -> None:
+    with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=4) as llm:
+        prompts = [f"{number}. {LONG}"[:200] for number in range(20)]
+        llm.batch([*prompts])
+        assert usage(llm, prompts[-1])["cached_tokens"] > 0
+        assert usage(llm, prompts[0])["cached_tokens"] == 0
+
+
+def test_what_comes_again_after_long_is_soon_kept_for_long(model_file: Path) -> None:
+    with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=4) as llm:
+        agents = [f"{number}. {LONG}" for number in range(12)]
+        rounds = [[usage(llm, agent) for agent in agents] for _ in range(4)]
+        unread = [sum(counts["prompt_tokens"] - counts["cached_tokens"] for counts in one) for one in rounds]
+        assert unread[0] > 12 * 100
+        assert unread[-1] == 12, "only the last token of each is read, for the first one of the answer"
 
 
 def test_a_batch_reads_a_common_beginning_once(model_file: Path) -> None:
@@ -205,6 +223,24 @@ def test_another_context_shares_the_weights(llm: LlamaCpp, model_file: Path) -> 
     with LlamaCpp(model_path=model_file, n_ctx=256) as other:
         assert other.engine is not llm.engine
         assert other.engine.model is llm.engine.model
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux tells the threads of a process")
+def test_engines_that_use_several_cores_share_the_threads_for_it(model_file: Path) -> None:
+    def helpers() -> int:
+        """Threads that are none of Python's."""
+        return len(list(Path("/proc/self/task").iterdir())) - threading.active_count()
+
+    with LlamaCpp(model_path=model_file, n_ctx=256, n_threads=2) as one:
+        one.invoke("Rain is", max_tokens=2)
+        before = helpers()
+        with (
+            LlamaCpp(model_path=model_file, n_ctx=300, n_threads=2) as other,
+            LlamaCppEmbeddings(model_path=tiny_embedding_model(), n_threads=2) as embeddings,
+        ):
+            other.invoke("Rain is", max_tokens=2)
+            embeddings.embed_query("Rain is wet")
+            assert helpers() == before
 
 
 @pytest.mark.parametrize("how", ["close", "forget"])
