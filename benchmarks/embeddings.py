@@ -31,6 +31,7 @@ from langchain_localllm import GPT4AllEmbeddings, LlamaCppEmbeddings, LlamafileE
 from langchain_localllm.base.threads import default_threads
 from langchain_localllm.models import tiny_embedding_model
 from langchain_localllm.runtimes.gpt4all.binding import without_lines
+from langchain_localllm.runtimes.llamacpp.computing import computing
 from tests.engines import ollama
 
 Embed = Callable[[list[str]], list[list[float]]]
@@ -90,9 +91,10 @@ def llamacpp(model: Path, threads: int) -> Iterator[Case]:
     settings = {"model_path": str(model), "n_threads": threads, "verbose": False}
     community = old("langchain_community.embeddings", "LlamaCppEmbeddings", **settings)
     with LlamaCppEmbeddings(model_path=model, n_threads=threads) as ours:
+        # In the thread where ours compute: OpenMP's helpers for another one would slow all of them down.
         others = [
-            Other("llama-cpp-python's `embed`", own.embed, 1.0),
-            Other("langchain_community", community.embed_documents, None),
+            Other("llama-cpp-python's `embed`", lambda texts: computing.run(lambda: own.embed(texts)), 1.0),
+            Other("langchain_community", lambda texts: computing.run(lambda: community.embed_documents(texts)), None),
         ]
         yield Case("LlamaCppEmbeddings", ours.embed_documents, others)
 

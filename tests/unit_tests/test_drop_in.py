@@ -46,15 +46,15 @@ BY_NAME: Final = {
 """A value for an argument whose type says too little."""
 
 
-def arguments() -> Iterator[Any]:
-    """Each argument of each old class, LangChain's own among them, for the registered runtimes."""
+def arguments(replaced: dict[str, list[tuple[str, str]]]) -> Iterator[Any]:
+    """Each argument of each of these old classes, LangChain's own among them, for the registered runtimes."""
     for runtime in sorted(RUNTIMES):
-        for module, name in REPLACED[runtime]:
+        for module, name in replaced[runtime]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # langchain_community warns of its own end
                 old = getattr(importlib.import_module(module), name)
             for field, info in old.model_fields.items():
-                yield pytest.param(runtime, field, info, id=f"{name}-{field}")
+                yield pytest.param(runtime, field, info, id=f"{module.partition('.')[0]}-{name}-{field}")
 
 
 @pytest.fixture(scope="session")
@@ -62,15 +62,7 @@ def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return lora_adapter(tiny_chat_model(), tmp_path_factory.mktemp("lora") / "adapter.gguf")
 
 
-@pytest.fixture
-def advice_is_fresh() -> Iterator[None]:
-    options.advise_once.cache_clear()
-    yield
-    options.advise_once.cache_clear()
-
-
-@pytest.mark.usefixtures("advice_is_fresh")
-@pytest.mark.parametrize(("runtime", "name", "info"), list(arguments()))
+@pytest.mark.parametrize(("runtime", "name", "info"), list(arguments(REPLACED)))
 def test_an_argument_of_the_old_class_is_accepted_or_gone(runtime: str, name: str, info: FieldInfo, adapter: Path) -> None:
     new = getattr(langchain_localllm, RUNTIMES[runtime]["text"])
     made_with = {option: value for option, value in MADE_WITH[runtime].items() if option.startswith("model")}

@@ -2,8 +2,6 @@
 
 import importlib
 import re
-import warnings
-from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
@@ -14,7 +12,7 @@ from langchain_localllm.base import options
 from langchain_localllm.models import tiny_embedding_model
 from langchain_localllm.runtimes import RUNTIMES
 
-from .test_drop_in import given, gone
+from .test_drop_in import arguments, given, gone
 
 REPLACED: Final = {
     "gpt4all": [("langchain_community.embeddings.gpt4all", "GPT4AllEmbeddings")],
@@ -33,25 +31,7 @@ IN_A_DICT: Final = {"allow_download": "False", "n_ctx": 64}
 NO_MODEL: Final = (None, "")
 
 
-def arguments() -> Iterator[Any]:
-    """Each argument of each old class."""
-    for runtime in sorted(RUNTIMES):
-        for module, name in REPLACED[runtime]:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # langchain_community warns of its own end
-                old = getattr(importlib.import_module(module), name)
-            for field, info in old.model_fields.items():
-                yield pytest.param(runtime, field, info, id=f"{module.partition('.')[0]}-{name}-{field}")
-
-
-@pytest.fixture(autouse=True)
-def _advice_is_fresh() -> Iterator[None]:
-    options.advise_once.cache_clear()
-    yield
-    options.advise_once.cache_clear()
-
-
-@pytest.mark.parametrize(("runtime", "name", "info"), list(arguments()))
+@pytest.mark.parametrize(("runtime", "name", "info"), list(arguments(REPLACED)))
 def test_an_argument_of_the_old_class_is_accepted_or_gone(runtime: str, name: str, info: FieldInfo) -> None:
     new = getattr(langchain_localllm, RUNTIMES[runtime]["embeddings"])
     for value in given(name, info, MADE_WITH[runtime]):

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from langchain_localllm.base.options import advise_once
 from langchain_localllm.errors import InvalidRequestError, WrongServerError
 from langchain_localllm.transport.plan import Send
 
@@ -62,7 +61,6 @@ def a_server_without_pooling(send: Send) -> Answer:
 
 
 def test_vectors_of_tokens_are_pooled_and_the_model_warned_of() -> None:
-    advise_once.cache_clear()
     model = FakeLlamafile().answering(a_server_without_pooling)
     with pytest.warns(UserWarning, match="not made for embeddings: it names no pooling"):
         vectors = model.embed_documents(["two", "texts"])

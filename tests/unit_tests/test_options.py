@@ -3,7 +3,7 @@
 import copy
 import pickle
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,7 +14,6 @@ from langchain_core.runnables import ConfigurableField
 from pydantic import SecretStr
 
 from langchain_localllm import LlamafileEmbeddings
-from langchain_localllm.base import options
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.testing.paths import PATHS, Path
 from langchain_localllm.transport.plan import Send
@@ -148,14 +147,6 @@ def test_what_is_no_number_is_refused(value: float, make: Callable[..., Any]) ->
             make(**{name: {"5": value} if name == "logit_bias" else value})
 
 
-@pytest.fixture
-def fresh_advice() -> Iterator[None]:
-    options.advise_once.cache_clear()
-    yield
-    options.advise_once.cache_clear()
-
-
-@pytest.mark.usefixtures("fresh_advice")
 def test_retired_arguments_warn_once_and_change_nothing(subject: Subject) -> None:
     make = subject.make
     assert make.RETIRED

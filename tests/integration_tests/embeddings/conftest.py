@@ -6,18 +6,12 @@ from contextlib import ExitStack
 import pytest
 
 from langchain_localllm.base.embeddings import LocalEmbeddings
-from langchain_localllm.base.options import advise_once
 from langchain_localllm.models import tiny_embedding_model
 from langchain_localllm.runtimes import RUNTIMES
 
 from .engines import ENGINES, Arguments, class_of
 
 Make = Callable[..., LocalEmbeddings]
-
-
-@pytest.fixture(autouse=True)
-def _advice_is_fresh() -> None:
-    advise_once.cache_clear()
 
 
 @pytest.fixture(scope="package")

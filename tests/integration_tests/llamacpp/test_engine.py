@@ -21,6 +21,7 @@ from langchain_localllm.models import tiny_embedding_model
 from langchain_localllm.runtimes.llamacpp.request import Request
 from langchain_localllm.runtimes.llamacpp.sampler import Sampling
 from tests.engines.models import recurrent, with_window
+from tests.integration_tests.scripted import soon
 
 PROMPTS: Final = [f"{word} is" for word in ("Rain", "A boat", "The red door", "Bread", "The lamp", "A river", "My house", "One")]
 LONG: Final = "The boat on the river is red, and the lamp in the house is green. " * 10
@@ -240,7 +241,7 @@ def test_engines_that_use_several_cores_share_the_threads_for_it(model_file: Pat
         ):
             other.invoke("Rain is", max_tokens=2)
             embeddings.embed_query("Rain is wet")
-            assert helpers() == before
+            assert soon(lambda: helpers() <= before), "each engine has helpers of its own"
 
 
 @pytest.mark.parametrize("how", ["close", "forget"])
