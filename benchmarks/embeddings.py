@@ -93,8 +93,8 @@ def llamacpp(model: Path, threads: int) -> Iterator[Case]:
     with LlamaCppEmbeddings(model_path=model, n_threads=threads) as ours:
         # In the thread where ours compute: OpenMP's helpers for another one would slow all of them down.
         others = [
-            Other("llama-cpp-python's `embed`", lambda texts: computing.run(lambda: own.embed(texts)), 1.0),
-            Other("langchain_community", lambda texts: computing.run(lambda: community.embed_documents(texts)), None),
+            Other("llama-cpp-python's `embed`", lambda texts: computing.on_all_cores(lambda: own.embed(texts)), 1.0),
+            Other("langchain_community", lambda texts: computing.on_all_cores(lambda: community.embed_documents(texts)), None),
         ]
         yield Case("LlamaCppEmbeddings", ours.embed_documents, others)
 

@@ -11,6 +11,13 @@ from langchain_localllm.errors import ServerError
 T = TypeVar("T")
 
 
+class WorkThread(threading.Thread):
+    """A thread that computes. None of them waits for the end of another one, which may be waiting for it.
+
+    A forgotten engine is ended by whichever thread finds it forgotten, and that may be one of these.
+    """
+
+
 class EngineThread(Generic[T]):
     """A thread and its inbox. What is handed to it is either refused or seen by the thread, also when its end comes just then.
 
@@ -30,7 +37,7 @@ class EngineThread(Generic[T]):
         self._interrupt = interrupt
         self._handing = threading.Lock()
         self._process = os.getpid()
-        self._thread = threading.Thread(target=work, name=name, daemon=True)
+        self._thread = WorkThread(target=work, name=name, daemon=True)
 
     def start(self) -> None:
         """Begin."""
@@ -48,20 +55,20 @@ class EngineThread(Generic[T]):
             self.inbox.put(item)
 
     def items(self) -> Iterator[T]:
-        """For the thread: what it is handed, one by one, until its end."""
+        """For the thread: what it is handed, one by one, until its end. Drop each when it is done: it may hold much."""
         while (item := self.inbox.get()) is not None:
             yield item
-            del item  # it may hold much while the thread waits
+            del item
 
     def end(self) -> None:
-        """Have the thread end, and wait for it. In a fork nothing is done: the thread has not come along."""
+        """Have the thread end, and wait for that, but in a `WorkThread`. In a fork there is no such thread, and nothing to do."""
         if self._process != os.getpid():
             return
         with self._handing:
             self.ended = True
             self._interrupt()
             self.inbox.put(None)
-        if threading.current_thread() is not self._thread:
+        if not isinstance(threading.current_thread(), WorkThread):
             self._thread.join()
 
 

@@ -224,7 +224,10 @@ class HttpClient:
     async def _asend(self, send: Send) -> "_AsyncReply":
         loop = asyncio.get_running_loop()
         pool = self._loops.get(loop) or await self._new_pool(loop)
-        connector = _connector(weakref.ref(self), force_close=True) if send.fresh else pool.connector
+        connector = pool.connector
+        if send.fresh:
+            connector = _connector(weakref.ref(self), force_close=True)
+            pool.others.add(connector)
         session = aiohttp.ClientSession(connector=connector, connector_owner=False, headers=pool.headers)
         try:
             response = await session.request(
@@ -243,10 +246,10 @@ class HttpClient:
     async def _new_pool(self, loop: asyncio.AbstractEventLoop) -> "_LoopPool":
         for other in [known for known in self._loops if known.is_closed()]:
             del self._loops[other]
-        life = _pool_life(weakref.ref(self))
-        pool = self._loops[loop] = _LoopPool(
-            await anext(life), life, {**_HEADERS, **dict(self.address.headers)}, _proxy_for(self.address)
-        )
+        others: weakref.WeakSet[_Connector] = weakref.WeakSet()
+        life = _pool_life(weakref.ref(self), others)
+        headers = {**_HEADERS, **dict(self.address.headers)}
+        pool = self._loops[loop] = _LoopPool(await anext(life), others, life, headers, _proxy_for(self.address))
         return pool
 
 
@@ -259,7 +262,7 @@ def _connector(owner: "weakref.ref[HttpClient]", **options: Any) -> _Connector:
     return _Connector(limit=0, socket_factory=_socket_for(owner), **options)
 
 
-async def _pool_life(owner: "weakref.ref[HttpClient]") -> AsyncGenerator[_Connector]:
+async def _pool_life(owner: "weakref.ref[HttpClient]", others: "weakref.WeakSet[_Connector]") -> AsyncGenerator[_Connector]:
     """Connections that end with their event loop: a loop closes the async generators that are still open."""
     loop = asyncio.get_running_loop()
     connector = _connector(owner)
@@ -268,14 +271,16 @@ async def _pool_life(owner: "weakref.ref[HttpClient]") -> AsyncGenerator[_Connec
     finally:
         if (client := owner()) is not None:
             client._loops.pop(loop, None)  # noqa: SLF001 - it is of this file
-        await connector.close()
+        for each in (connector, *others):
+            await each.close()
 
 
 @dataclass(frozen=True, slots=True)
 class _LoopPool:
-    """The connections of one event loop."""
+    """The connections of one event loop: those that are kept, and those that are for one request."""
 
     connector: _Connector
+    others: "weakref.WeakSet[_Connector]"
     life: AsyncGenerator[_Connector]
     headers: dict[str, str]
     proxy: str | None

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import psutil
 import requests
 
 FOLDER: Final = Path(__file__).parents[2] / ".engines" / "ollama"
@@ -84,6 +85,14 @@ def serve(models: Path, folder: Path = FOLDER) -> Iterator[str]:
         finally:
             process.terminate()
             process.wait(10)
+
+
+def end_runners() -> None:
+    """End what computes for the servers that this process started, however stuck it is. They start it anew when they are asked."""
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "runner" in process.cmdline()[1:2]:
+                process.kill()
 
 
 def create(url: str, name: str, file: Path, **settings: Any) -> None:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -46,14 +47,33 @@ def test_the_end_interrupts_what_is_being_done() -> None:
 
 
 def test_the_thread_itself_may_end_it() -> None:
+    went_on = threading.Event()
+
     def work(thread: EngineThread[str]) -> None:
         for _ in thread.items():
             thread.end()
+            went_on.set()
+
+    thread = make(work)
+    thread.submit("a")
+    assert went_on.wait(10)
+    assert thread.ended
+
+
+def test_threads_of_engines_do_not_wait_for_each_others_end() -> None:
+    waits = threading.Event()
+    other = make(lambda thread: [waits.wait(10) for _ in thread.items()])
+    other.submit("something that only the thread below can bring")
+
+    def work(thread: EngineThread[str]) -> None:
+        for _ in thread.items():
+            other.end()
+            waits.set()
 
     thread = make(work)
     thread.submit("a")
     thread.end()
-    assert thread.ended
+    assert waits.is_set()
 
 
 class _SlowInbox(SimpleQueue[Any]):
@@ -80,6 +100,7 @@ def test_what_is_handed_over_while_the_end_begins_is_seen() -> None:
     assert done == ["a"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no forks")
 def test_a_fork_leaves_the_end_alone() -> None:
     interrupted: list[int] = []
     thread = make(lambda thread: list(thread.items()), lambda: interrupted.append(os.getpid()))

@@ -96,5 +96,5 @@ class _Worker:
             self._loaded.busy = True
             job(self._loaded)
             self._loaded.busy = False
-            del job  # it may hold much while the thread waits
+            del job
         self._loaded.model.close()

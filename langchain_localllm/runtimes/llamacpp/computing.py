@@ -11,30 +11,41 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Final, TypeVar
 
+from langchain_localllm.base.engine_thread import WorkThread
+
 T = TypeVar("T")
 
 
 class _Computing:
     def __init__(self) -> None:
         self._work: SimpleQueue[tuple[Callable[[], object], Future[object]]] = SimpleQueue()
+        self._turn = threading.Lock()
         self._starting = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._thread: WorkThread | None = None
 
-    def run(self, work: Callable[[], T]) -> T:
+    def here(self, work: Callable[[], T]) -> T:
+        """Do it in this thread when its turn has come."""
+        with self._turn:
+            return work()
+
+    def on_all_cores(self, work: Callable[[], T]) -> T:
         """Have it done when its turn has come; waits for the result."""
         with self._starting:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="llama.cpp computing", daemon=True)
+                self._thread = WorkThread(target=self._run, name="llama.cpp computing", daemon=True)
                 self._thread.start()
         done: Future[T] = Future()
         self._work.put((work, done))  # type: ignore[arg-type]  # the result's type is the work's
-        return done.result()
+        try:
+            return done.result()
+        finally:
+            del done  # an error would hold it, and it the error
 
     def _run(self) -> None:
         while True:
             work, done = self._work.get()
             try:
-                done.set_result(work())
+                done.set_result(self.here(work))
             except BaseException as error:  # noqa: BLE001 - it belongs to the one who waits
                 done.set_exception(error)
             del work, done

@@ -42,10 +42,6 @@ class Part:
     outputs: int
 
 
-def _at_once(work: Callable[[], int]) -> int:
-    return work()
-
-
 class Context:
     """The cache and the arrays for batches.
 
@@ -79,7 +75,7 @@ class Context:
         self.batch_size: int = lib.llama_n_batch(self.pointer)
         self._make_batch()
         alone = max(params.n_threads, params.n_threads_batch) == 1
-        self._compute: Callable[[Callable[[], int]], int] = _at_once if alone else computing.run
+        self._compute: Callable[[Callable[[], int]], int] = computing.here if alone else computing.on_all_cores
 
     def _adapt(self, lora: tuple[str, float]) -> Any:
         path, scale = lora
@@ -131,7 +127,7 @@ class Context:
 
     def decode_image(self, image: "Image", sequence: int, start: int) -> int:
         """As `decode`, for an image."""
-        status = self._compute(lambda: image.decode(self.pointer, sequence, start, self.batch_size))
+        status = computing.on_all_cores(lambda: image.decode(self.pointer, sequence, start, self.batch_size))
         if status != DONE:
             self.remove(sequence, start)
         return status

@@ -353,7 +353,7 @@ class _Worker:
         share = max(int(self._speed * seconds), _LEAST_READ) if self._speed else _FIRST_READ
         rest = sum(len(answer.text) for answer in reading)
         if rest <= self._speed * _READING_THE_REST:
-            share = rest  # it costs the others no more at once than in parts, and the answers then go on together
+            share = rest  # others wait longer for one token, but no longer in all, and the answers then go on together
         most, room = room, min(room, share)
         if self._shortest_first:
             reading.sort(key=lambda answer: len(answer.text))

@@ -10,10 +10,10 @@ from langchain_localllm.runtimes.llamacpp.context import Context
 _KEPT_AT_FIRST: Final = 2_000
 _LEAST_KEPT: Final = 256
 _LESS_EACH_TIME: Final = 0.8
-_BEGINNING: Final = 16
-"""Tokens at the beginning of a prompt that must be the same, or all of a shorter one, to take it for one that came again."""
+_WORTH_KEEPING: Final = 16
+"""Tokens; it takes hardly any time to read fewer again."""
 _REMEMBERED: Final = 64
-"""Sequences that left the cache, of which is known how they began."""
+"""Sequences that left the cache, whose tokens are known to see whether they come again."""
 
 
 @dataclass(slots=True, eq=False)
@@ -44,18 +44,28 @@ class _Habit:
 
     def __init__(self) -> None:
         self.kept = _KEPT_AT_FIRST
-        self._gone: deque[tuple[list[int], int, int]] = deque(maxlen=_REMEMBERED)
+        self._gone: deque[Sequence] = deque(maxlen=_REMEMBERED)
 
     def forget(self, one: Sequence) -> None:
         """A sequence leaves the cache."""
-        self._gone.append((one.tokens[:_BEGINNING], one.used, len(one.tokens)))
+        self._gone.append(Sequence(one.number, one.tokens[:], used=one.used))
 
-    def learn(self, prompt: ListOf[int], enough: int | None, now: int) -> None:
-        """A prompt has come, whose beginning is in the cache if `enough` is kept; `None` when it is not there."""
-        if enough is None:
-            beginning = list(prompt[:_BEGINNING])
-            gone = ((now - used) + length for tokens, used, length in reversed(self._gone) if tokens == beginning)
-            enough = next(gone, 0)
+    def learn(self, prompt: ListOf[int], there: int, enough: int, here: ListOf[Sequence]) -> None:
+        """A prompt has come.
+
+        Args:
+            prompt: Its tokens.
+            there: How many of them the cache still has.
+            enough: How many tokens had to be kept for that.
+            here: What is in the cache.
+        """
+        length, _, number = max(
+            ((common_length(one.tokens, prompt), one.used, n) for n, one in enumerate(self._gone)), default=(0, 0, 0)
+        )
+        if length >= there + _WORTH_KEEPING:
+            missed = self._gone[number]
+            enough = sum(len(one.tokens) for one in (*self._gone, *here) if one.used >= missed.used)
+            del self._gone[number]
         self.kept = max(enough, int(_LESS_EACH_TIME * self.kept), _LEAST_KEPT)
 
 
@@ -83,10 +93,9 @@ class Sequences:
         """
         wanted = list(prompt[:-1])
         common = {id(one): self._usable(one, common_length(one.tokens, wanted)) for one in self._all if one.tokens}
-        best = max(self._all, key=lambda one: (common.get(id(one), 0), not one.busy))
+        best = max(self._all, key=lambda one: (common.get(id(one), 0), not one.busy, one.used))
         length = common.get(id(best), 0)
-        found = length >= min(_BEGINNING, len(wanted))
-        self._habit.learn(wanted, self._kept_for(best) if found else None, self._clock)
+        self._habit.learn(wanted, length, self._kept_for(best) if length >= _WORTH_KEEPING else 0, self._all)
         if not best.busy and length and self._worth_cutting(best, length):
             self.cut(best, length)
             taken = best

@@ -114,7 +114,7 @@ class _Worker:
     def _run(self) -> None:
         for job in self.thread.items():
             self._do(job)
-            del job  # it may hold much while the thread waits
+            del job
         self._context.free()
 
     def _do(self, job: Job) -> None:
@@ -179,8 +179,9 @@ class _Worker:
     def _make_room(self, tokens: int) -> None:
         """A text is computed in one piece, so a longer one needs a larger context, which only then takes its memory."""
         if tokens > self._context.batch_size:
+            larger = self._make_context(min(self._n_ctx, 1 << (tokens - 1).bit_length()))  # where that fails, the old one stays
             self._context.free()
-            self._context = self._make_context(min(self._n_ctx, 1 << (tokens - 1).bit_length()))
+            self._context = larger
 
     def _make_context(self, size: int) -> Context:
         lengths = {"n_ctx": size, "n_batch": size, "n_ubatch": size, "n_seq_max": min(size, _MOST_SEQUENCES)}

@@ -99,7 +99,7 @@ def ollama_server(model: Path, folder: Path) -> Iterator[Engine]:
             },
             fresh={"keep_alive": 0},  # the runner of 0.9.3 dies of "could not find a kv cache slot" now and then
             varied={"temperature": 5, "top_k": 0, "top_p": 1, "seed": 1},
-            restart=lambda: requests.post(f"{url}/api/generate", json={"model": "endless", "keep_alive": 0}, timeout=60),
+            restart=ollama.end_runners,
         )
         requests.delete(f"{url}/api/delete", json={"model": "endless"}, timeout=60)
 

@@ -4,14 +4,16 @@ import asyncio
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gguf import GGUFReader, GGUFValueType, GGUFWriter
 from gguf.scripts.gguf_new_metadata import MetadataDetails, copy_with_new_metadata
 
 from langchain_localllm import LlamaCpp, LlamaCppEmbeddings
-from langchain_localllm.errors import CallTimeoutError, ContextLengthError, ModelFileError, ServerError
+from langchain_localllm.errors import CallTimeoutError, ContextLengthError, InvalidOptionError, ModelFileError, ServerError
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
+from langchain_localllm.runtimes.llamacpp import vectors
 
 from .texts import cosine, least_agreement, many
 
@@ -117,3 +119,17 @@ def test_freeing_ends_what_runs() -> None:
     with pytest.raises(ServerError, match="was freed"):
         future.result(60)
     assert embeddings.embed_query("it is loaded again")
+
+
+def test_a_text_that_memory_has_no_room_for_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with LlamaCppEmbeddings(model_path=tiny_embedding_model(), n_batch=48) as embeddings:  # an engine of its own
+        before = embeddings.embed_query("short")
+        with monkeypatch.context() as patch:
+            patch.setattr(vectors, "Context", no_memory)
+            with pytest.raises(InvalidOptionError, match="no memory"):
+                embeddings.embed_query("The boat is on the river. " * 30)
+        assert embeddings.embed_query("short") == before
+
+
+def no_memory(*_: Any) -> None:
+    raise InvalidOptionError("no memory")

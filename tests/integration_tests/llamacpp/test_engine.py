@@ -18,6 +18,7 @@ from langchain_localllm.base.engine import Finish
 from langchain_localllm.base.worker import Mailbox
 from langchain_localllm.errors import ContextLengthError, ServerError
 from langchain_localllm.models import tiny_embedding_model
+from langchain_localllm.runtimes.llamacpp.computing import computing
 from langchain_localllm.runtimes.llamacpp.request import Request
 from langchain_localllm.runtimes.llamacpp.sampler import Sampling
 from tests.engines.models import recurrent, with_window
@@ -105,17 +106,23 @@ def test_two_who_take_turns_keep_what_was_read_of_each(model_file: Path) -> None
                 talks[name] = f"{talk}{llm.invoke(talk)} And then?"
 
 
-def test_prompts_that_have_nothing_in_common_leave_little_behind(model_file: Path) -> None:
+SHARED: Final = ["", "You answer in one short sentence, and you never make anything up, whatever you are asked. "]
+
+
+@pytest.mark.parametrize("shared", SHARED, ids=["nothing", "instructions"])
+def test_prompts_that_have_little_in_common_leave_little_behind(shared: str, model_file: Path) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=4) as llm:
-        prompts = [f"{number}. {LONG}"[:200] for number in range(20)]
+        common = llm.get_num_tokens(shared)
+        prompts = [f"{shared}{number}. {LONG}"[: len(shared) + 200] for number in range(20)]
         llm.batch([*prompts])
-        assert usage(llm, prompts[-1])["cached_tokens"] > 0
-        assert usage(llm, prompts[0])["cached_tokens"] == 0
+        assert usage(llm, prompts[-1])["cached_tokens"] > common + 8
+        assert usage(llm, prompts[0])["cached_tokens"] <= common + 8
 
 
-def test_what_comes_again_after_long_is_soon_kept_for_long(model_file: Path) -> None:
+@pytest.mark.parametrize("shared", SHARED, ids=["nothing", "instructions"])
+def test_what_comes_again_after_long_is_soon_kept_for_long(shared: str, model_file: Path) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=4) as llm:
-        agents = [f"{number}. {LONG}" for number in range(12)]
+        agents = [f"{shared}{number}. {LONG}" for number in range(12)]
         rounds = [[usage(llm, agent) for agent in agents] for _ in range(4)]
         unread = [sum(counts["prompt_tokens"] - counts["cached_tokens"] for counts in one) for one in rounds]
         assert unread[0] > 12 * 100
@@ -224,6 +231,24 @@ def test_another_context_shares_the_weights(llm: LlamaCpp, model_file: Path) -> 
     with LlamaCpp(model_path=model_file, n_ctx=256) as other:
         assert other.engine is not llm.engine
         assert other.engine.model is llm.engine.model
+
+
+def test_an_engine_may_be_ended_by_the_thread_that_it_waits_for(model_file: Path) -> None:
+    """As when a garbage collection there finds it forgotten."""
+    llm = LlamaCpp(model_path=model_file, n_ctx=300, n_threads=2, max_tokens=250)
+    stream = llm.stream("Rain is")
+    next(stream)
+
+    def end() -> None:
+        time.sleep(0.2)  # by now the engine waits for its turn
+        llm.engine.free()
+
+    ending = threading.Thread(target=computing.on_all_cores, args=(end,), daemon=True)
+    ending.start()
+    ending.join(20)
+    assert not ending.is_alive()
+    with pytest.raises(ServerError, match="freed"):
+        list(stream)
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux tells the threads of a process")
