@@ -10,6 +10,7 @@ import langchain_localllm
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes import RUNTIMES
 from langchain_localllm.testing.paths import PATHS, Path
+from tests.engines import ollama
 from tests.engines.models import never_ending
 
 from .engines import ENGINES, Engine
@@ -44,6 +45,13 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
         yield start
 
 
+@pytest.fixture(autouse=True)
+def _ollama_goes_on(request: pytest.FixtureRequest) -> None:
+    """For the second try of a test: what is stuck is killed, since it does not let itself be unloaded."""
+    if getattr(request.node, "execution_count", 1) > 1:
+        ollama.end_runners()
+
+
 @pytest.fixture(params=[*TEXT, *CHAT], ids="-".join)
 def subject(request: pytest.FixtureRequest) -> Subject:
     """A runtime and a kind."""
@@ -67,11 +75,8 @@ def path(path_name: str) -> Path:
 
 
 @pytest.fixture
-def engine(request: pytest.FixtureRequest, subject: Subject, engines: Callable[[str], Engine]) -> Engine:
-    found = engines(subject[0])
-    if found.restart and getattr(request.node, "execution_count", 1) > 1:
-        found.restart()
-    return found
+def engine(subject: Subject, engines: Callable[[str], Engine]) -> Engine:
+    return engines(subject[0])
 
 
 @pytest.fixture

@@ -38,8 +38,6 @@ class Engine:
     """Standard tests that cannot pass, by name, and what the engine lacks."""
     busy: Callable[[], bool] | None = None
     """Asks whether the engine works on an answer, where it can be asked."""
-    restart: Callable[[], object] | None = None
-    """Brings an engine back that hangs by a fault of its own; its tests are then tried once more."""
 
 
 @contextmanager
@@ -99,7 +97,6 @@ def ollama_server(model: Path, folder: Path) -> Iterator[Engine]:
             },
             fresh={"keep_alive": 0},  # the runner of 0.9.3 dies of "could not find a kv cache slot" now and then
             varied={"temperature": 5, "top_k": 0, "top_p": 1, "seed": 1},
-            restart=ollama.end_runners,
         )
         requests.delete(f"{url}/api/delete", json={"model": "endless"}, timeout=60)
 
