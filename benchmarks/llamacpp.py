@@ -132,8 +132,7 @@ class Apart:
     def __init__(self, kind: type[Own], path: Path) -> None:
         spawn = multiprocessing.get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
-        self._process = spawn.Process(target=_serve, args=(theirs, kind, path), daemon=True)
-        self._process.start()
+        spawn.Process(target=_serve, args=(theirs, kind, path), daemon=True).start()
 
     def do(self, name: str, *args: Any) -> Any:
         """Call a method; gives its result."""

@@ -61,19 +61,21 @@ def test_the_thread_itself_may_end_it() -> None:
 
 
 def test_threads_of_engines_do_not_wait_for_each_others_end() -> None:
-    waits = threading.Event()
-    other = make(lambda thread: [waits.wait(10) for _ in thread.items()])
-    other.submit("something that only the thread below can bring")
+    helped = threading.Event()
+    got_help: list[bool] = []
+    other = make(lambda thread: got_help.extend(helped.wait(5) for _ in thread.items()))
+    other.submit("what the thread below has to help with")
 
     def work(thread: EngineThread[str]) -> None:
         for _ in thread.items():
             other.end()
-            waits.set()
+            helped.set()
 
     thread = make(work)
     thread.submit("a")
     thread.end()
-    assert waits.is_set()
+    other.end()
+    assert got_help == [True]
 
 
 class _SlowInbox(SimpleQueue[Any]):
