@@ -153,6 +153,16 @@ class Context:
         """Let another sequence have these tokens too; they are not stored twice."""
         lib.llama_memory_seq_cp(self._memory, source, target, start, end)
 
+    def save(self, sequence: int) -> npt.NDArray[np.uint8]:
+        """What the cache holds of a sequence."""
+        state = np.empty(lib.llama_state_seq_get_size(self.pointer, sequence), np.uint8)
+        written = lib.llama_state_seq_get_data(self.pointer, _bytes(state), state.size, sequence)
+        return state[:written]
+
+    def restore(self, sequence: int, state: npt.NDArray[np.uint8]) -> bool:
+        """Put what was saved back into the cache, as this sequence; whether there was room for it."""
+        return bool(lib.llama_state_seq_set_data(self.pointer, _bytes(state), state.size, sequence))
+
     def abort(self) -> None:
         """End the computation that is going on; can be called from any thread."""
         self._abort.value = b"\1"
@@ -168,3 +178,7 @@ class Context:
             self.pointer = None
             if getattr(self, "_adapter", None):
                 lib.llama_adapter_lora_free(self._adapter)
+
+
+def _bytes(array: npt.NDArray[np.uint8]) -> Any:
+    return array.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))

@@ -23,9 +23,10 @@ from langchain_localllm.runtimes.llamacpp.context import ABORTED, DONE, NO_ROOM,
 from langchain_localllm.runtimes.llamacpp.library import lib
 from langchain_localllm.runtimes.llamacpp.memory import bytes_per_token, cache_length, context_length, free_memory
 from langchain_localllm.runtimes.llamacpp.model import Model, open_model
+from langchain_localllm.runtimes.llamacpp.prompt_cache import common_length
 from langchain_localllm.runtimes.llamacpp.request import Answer, Request
 from langchain_localllm.runtimes.llamacpp.sampler import top_logprobs
-from langchain_localllm.runtimes.llamacpp.sequences import Sequences, common_length
+from langchain_localllm.runtimes.llamacpp.sequences import Sequences
 
 if TYPE_CHECKING:
     from langchain_localllm.runtimes.llamacpp.images import Image, Projector, Prompt
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 PARALLEL: Final = 8
 """Requests that are answered together where nobody says."""
 _SPARE: Final = 24
-"""Sequences beside those, which keep the prompts of earlier requests."""
+"""Sequences beside those, which keep the prompts of earlier requests where these are not put aside."""
+_SHARE_ASIDE: Final = 0.125
+"""The part of the free memory that is for what earlier requests left; on a GPU that stays in the cache, since moving it is slow."""
 _OUTPUTS: Final = 128
 """Tokens of a batch whose logits are wanted, at most."""
 _WORTH_WAITING: Final = 32
@@ -92,15 +95,18 @@ class Engine:
         parallel = n_parallel or PARALLEL
         per_token = bytes_per_token(self.model, context_settings.get("type_k"), context_settings.get("type_v"))
         self.n_ctx = context_length(self.model, n_ctx, per_token, free, context_settings)
-        beside = 1 if model_settings.get("n_gpu_layers") else parallel  # how much a GPU has free is not known
+        on_gpu = bool(model_settings.get("n_gpu_layers"))
+        beside = 1 if on_gpu else parallel  # how much a GPU has free is not known
         self.cells = cache_length(self.model, self.n_ctx, beside, per_token, free)
         batch = max(min(context_settings.get("n_batch", 512), self.cells), parallel)
-        sequences = parallel + (_SPARE if self.model.remembers_positions else 0)
+        aside = 0 if on_gpu else int(free * _SHARE_ASIDE)
+        spare = (_SPARE if on_gpu else 1) if self.model.remembers_positions else 0
+        sequences = parallel + spare
         settings = {"n_ubatch": batch, **context_settings, "n_batch": batch, "n_ctx": self.cells, "n_seq_max": sequences}
         settings["n_outputs_max"] = max(sequences, min(batch, _OUTPUTS))
         context = Context(self.model, {**settings, "kv_unified": True}, lora)
         self._together = int(lib.llama_n_ubatch(context.pointer))
-        self._worker = _Worker(context, Sequences(context, sequences), parallel, self.cells, self.n_ctx)
+        self._worker = _Worker(context, Sequences(context, sequences, aside), parallel, self.cells, self.n_ctx)
         self._end = weakref.finalize(self, self._worker.thread.end)
 
     def read(self, parts: Sequence[str | bytes]) -> "Prompt":
@@ -224,6 +230,8 @@ class _Worker:
             self._compute(parts)
 
     def _receive(self, *, wait: bool) -> None:
+        while wait and self.thread.inbox.empty() and self._sequences.save_one():
+            pass
         try:
             while True:
                 item = self.thread.inbox.get(block=wait)
@@ -247,9 +255,7 @@ class _Worker:
             self._waiting.popleft()
 
     def _begin(self, request: Request, box: Mailbox, limit: int) -> None:
-        if request.sampling.repeats and not self._answers:
-            self._sequences.clear()
-        sequence = self._sequences.take(request.prompt)
+        sequence = self._sequences.take(request.prompt, afresh=request.sampling.repeats and not self._answers)
         try:
             answer = Answer(request, box, self._model, sequence, limit)
         except Exception as error:  # noqa: BLE001 - it is this request's alone
@@ -306,7 +312,6 @@ class _Worker:
         if image := answer.image:
             status = self._decode_image(answer, image)
             if status == DONE:
-                self._sequences.tick(image.tokens)
                 answer.sequence.tokens += answer.rest[: image.positions]
                 answer.rest = answer.rest[image.positions :]
             elif status != ABORTED:
@@ -383,7 +388,6 @@ class _Worker:
     def _compute(self, plan: list[tuple[Answer, Part]]) -> None:
         started = time.perf_counter()
         status = self._context.decode([part for _, part in plan])
-        self._sequences.tick(sum(len(part.tokens) for _, part in plan))
         if status == DONE:
             self._measure(plan, time.perf_counter() - started)
             self._use(plan)

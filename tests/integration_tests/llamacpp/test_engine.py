@@ -110,23 +110,62 @@ SHARED: Final = ["", "You answer in one short sentence, and you never make anyth
 
 
 @pytest.mark.parametrize("shared", SHARED, ids=["nothing", "instructions"])
-def test_prompts_that_have_little_in_common_leave_little_behind(shared: str, model_file: Path) -> None:
+def test_what_earlier_prompts_left_slows_nobody_and_is_there_when_it_is_wanted(shared: str, model_file: Path) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=4) as llm:
-        common = llm.get_num_tokens(shared)
         prompts = [f"{shared}{number}. {LONG}"[: len(shared) + 200] for number in range(20)]
         llm.batch([*prompts])
-        assert usage(llm, prompts[-1])["cached_tokens"] > common + 8
-        assert usage(llm, prompts[0])["cached_tokens"] <= common + 8
+        for prompt in (*prompts[:2], "Rain is"):
+            usage(llm, prompt)
+            assert tokens_in_cache(llm) < llm.get_num_tokens(prompt) + 4, "others are in the cache too"
+        assert all(usage(llm, prompt)["cached_tokens"] == llm.get_num_tokens(prompt) - 1 for prompt in prompts)
 
 
-@pytest.mark.parametrize("shared", SHARED, ids=["nothing", "instructions"])
-def test_what_comes_again_after_long_is_soon_kept_for_long(shared: str, model_file: Path) -> None:
+def tokens_in_cache(llm: LlamaCpp) -> int:
+    return sum(len(one.tokens) for one in llm.engine._worker._sequences._all)
+
+
+def test_what_was_put_aside_is_answered_as_before(model_file: Path) -> None:
+    with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=8) as llm:
+        talks = [f"{prompt} {LONG}" for prompt in PROMPTS[:3]]
+        first = [generation(llm, talk, logprobs=2) for talk in talks]
+        again = [generation(llm, talk, logprobs=2) for talk in talks]
+        assert all(one.generation_info["usage"]["cached_tokens"] > 100 for one in again)
+        assert all(map(same_where_clear, first, again))
+
+
+def test_no_more_is_put_aside_than_may_be(model_file: Path) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=4) as llm:
-        agents = [f"{shared}{number}. {LONG}" for number in range(12)]
-        rounds = [[usage(llm, agent) for agent in agents] for _ in range(4)]
-        unread = [sum(counts["prompt_tokens"] - counts["cached_tokens"] for counts in one) for one in rounds]
-        assert unread[0] > 12 * 100
-        assert unread[-1] == 12, "only the last token of each is read, for the first one of the answer"
+        prompts = [f"{number}. {LONG}" for number in range(6)]
+        for prompt in prompts:
+            usage(llm, prompt)
+        aside = llm.engine._worker._sequences._aside
+        aside._size = int(2.5 * aside._saved[0].state.nbytes)
+        counts = [usage(llm, prompt) for prompt in prompts[-2:]]
+        assert [one["cached_tokens"] for one in counts] == [one["prompt_tokens"] - 1 for one in counts]
+        assert len(aside._saved) == 2
+        assert usage(llm, prompts[0])["cached_tokens"] < 8
+        aside._size = 1
+        assert usage(llm, f"What is longer than that is not put aside. {LONG}")["cached_tokens"] < 8
+
+
+def test_a_state_that_cannot_be_cut_is_put_aside_whole(model_file: Path, tmp_path: Path) -> None:
+    path = recurrent(model_file, tmp_path / "recurrent.gguf")
+    with LlamaCpp(model_path=path, n_ctx=512, n_parallel=1, temperature=0, max_tokens=1) as llm:
+        talks = [f"{prompt} {LONG}".strip() for prompt in PROMPTS[:3]]
+        lengths = [usage(llm, talk)["prompt_tokens"] for talk in talks]
+        further = [generation(llm, f"{talk} And then?", logprobs=2) for talk in talks]
+        assert [one.generation_info["usage"]["cached_tokens"] for one in further] == lengths
+        llm.engine._worker._sequences.clear()
+        assert same_where_clear(generation(llm, f"{talks[0]} And then?", logprobs=2), further[0])
+
+
+def test_on_a_gpu_prompts_stay_in_the_cache(model_file: Path) -> None:
+    """Where there is none, `n_gpu_layers` changes nothing but this."""
+    with LlamaCpp(model_path=model_file, n_ctx=500, n_gpu_layers=-1, n_parallel=2, temperature=0, max_tokens=4) as llm:
+        prompts = [f"{number}. {LONG}"[:200] for number in range(5)]
+        lengths = [usage(llm, prompt)["prompt_tokens"] for prompt in prompts]
+        assert tokens_in_cache(llm) > sum(lengths)
+        assert [usage(llm, prompt)["cached_tokens"] for prompt in prompts] == [length - 1 for length in lengths]
 
 
 def test_a_batch_reads_a_common_beginning_once(model_file: Path) -> None:
@@ -173,10 +212,9 @@ def test_a_stream_that_is_closed_ends_the_work(llm: LlamaCpp) -> None:
     stream = llm.stream("Once", max_tokens=480)
     next(stream)
     assert llm.engine.busy
-    batches = llm.engine._worker._sequences._clock
     stream.close()
     assert quiet_soon(llm)
-    assert llm.engine._worker._sequences._clock - batches < 100
+    assert tokens_in_cache(llm) < 100
 
 
 def test_a_prompt_that_nobody_waits_for_is_not_read_to_its_end(llm: LlamaCpp) -> None:
@@ -235,7 +273,7 @@ def test_another_context_shares_the_weights(llm: LlamaCpp, model_file: Path) -> 
 
 def test_an_engine_may_be_ended_by_the_thread_that_it_waits_for(model_file: Path) -> None:
     """As when a garbage collection there finds it forgotten."""
-    llm = LlamaCpp(model_path=model_file, n_ctx=300, n_threads=2, max_tokens=250)
+    llm = LlamaCpp(model_path=model_file, n_ctx=310, n_threads=2, max_tokens=250)
     stream = llm.stream("Rain is")
     next(stream)
 
