@@ -3,7 +3,8 @@
 import ctypes
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +15,7 @@ from langchain_localllm.errors import InvalidOptionError, ModelFileError
 from langchain_localllm.runtimes.llamacpp.computing import computing
 from langchain_localllm.runtimes.llamacpp.library import LOG, lib
 from langchain_localllm.runtimes.llamacpp.model import Model
+from langchain_localllm.runtimes.llamacpp.threads import BatchThreads
 
 if TYPE_CHECKING:
     from langchain_localllm.runtimes.llamacpp.images import Image
@@ -47,7 +49,7 @@ class Context:
 
     Args:
         model: The model.
-        settings: Fields of `llama_context_params` to set.
+        settings: Fields of `llama_context_params` to set. Without `n_threads_batch`, it is found by trying.
         lora: Path of an adapter and its scale.
 
     Raises:
@@ -74,8 +76,8 @@ class Context:
         self.cells: int = lib.llama_n_ctx(self.pointer)
         self.batch_size: int = lib.llama_n_batch(self.pointer)
         self._make_batch()
-        alone = max(params.n_threads, params.n_threads_batch) == 1
-        self._compute: Callable[[Callable[[], int]], int] = computing.here if alone else computing.on_all_cores
+        self._threads: int = params.n_threads
+        self._batch_threads = BatchThreads(settings.get("n_threads_batch"))
 
     def _adapt(self, lora: tuple[str, float]) -> Any:
         path, scale = lora
@@ -119,10 +121,20 @@ class Context:
             self._outputs[end - part.outputs : end] = 1
             size = end
         self._batch.n_tokens = size
-        status = self._compute(lambda: int(lib.llama_decode(self.pointer, self._batch)))
+        status = self._compute(size)
         if status != DONE:
             for part in parts:
                 self.remove(part.sequence, part.start)
+        return status
+
+    def _compute(self, size: int) -> int:
+        threads = self._threads if size == 1 else self._batch_threads.choose(size)
+        lib.llama_set_n_threads(self.pointer, self._threads, threads)
+        compute = computing.here if threads == 1 else computing.on_all_cores
+        started = time.perf_counter()
+        status = compute(lambda: int(lib.llama_decode(self.pointer, self._batch)))
+        if size > 1:
+            self._batch_threads.learn(size, threads, time.perf_counter() - started)
         return status
 
     def decode_image(self, image: "Image", sequence: int, start: int) -> int:

@@ -141,7 +141,8 @@ class ModelOptions(InProcessOptions):
     n_threads: int | None = Field(default=None, ge=1, le=512)
     """Threads. Default: one for a file below 100 MB, since more are slower there; else one per physical core."""
     n_threads_batch: int | None = Field(default=None, ge=1, le=512)
-    """Threads for several tokens at once. Default: `n_threads`."""
+    """Threads for several tokens at once. Default: `n_threads`; where that is not given and the file is below 100 MB, one or one
+    per physical core, whichever is found to be faster."""
     n_gpu_layers: Annotated[int, Field(ge=-1)] | Literal["auto"] | None = None
     """Layers on the GPU, where llama-cpp-python was built for one; -1 is all, and `auto` as many as fit into its free memory.
     Default: none."""
@@ -228,12 +229,13 @@ class ModelOptions(InProcessOptions):
     def _context_settings(self) -> dict[str, Any]:
         settings = {name: value for name in (*_CONTEXT, "type_k", "type_v") if (value := getattr(self, name)) is not None}
         threads = self.n_threads or default_threads(self._path) if self._path.is_file() else 1
+        batch = self.n_threads_batch or self.n_threads or (threads if threads > 1 else None)
         flash = -1 if self.flash_attn is None else int(self.flash_attn)
         return {
             **settings,
             "flash_attn_type": flash,
             "n_threads": threads,
-            "n_threads_batch": self.n_threads_batch or threads,
+            **({"n_threads_batch": batch} if batch else {}),
         }
 
     def _lora(self) -> tuple[str, float] | None:
