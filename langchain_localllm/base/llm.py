@@ -18,7 +18,7 @@ from langchain_core.runnables.config import ContextThreadPoolExecutor
 from typing_extensions import override
 
 from langchain_localllm.base.again import attempts
-from langchain_localllm.base.engine import Handle
+from langchain_localllm.base.engine import Handle, Piece
 from langchain_localllm.base.options import SamplingOptions, caching
 from langchain_localllm.base.results import combined, joined, text_chunk
 from langchain_localllm.errors import InvalidRequestError, ModelCallError
@@ -51,6 +51,29 @@ class LocalLLM(SamplingOptions, BaseLLM):
 
     # --- one prompt ---
 
+    def _read(
+        self, prompt: str, stop: list[str] | None, run: CallbackManagerForLLMRun | None, kwargs: dict[str, Any]
+    ) -> Generator[Piece]:
+        """The pieces of an answer, told to those who listen to the run."""
+        model = self.with_options(kwargs)
+        listener = run if run and run.handlers else None
+        with closing(model.begin(prompt, stop).pieces()) as pieces:
+            for piece in pieces:
+                if listener and piece.text:
+                    listener.on_llm_new_token(piece.text, chunk=text_chunk(piece))
+                yield piece
+
+    async def _aread(
+        self, prompt: str, stop: list[str] | None, run: AsyncCallbackManagerForLLMRun | None, kwargs: dict[str, Any]
+    ) -> AsyncGenerator[Piece]:
+        model = self.with_options(kwargs)
+        listener = run if run and run.handlers else None
+        async with aclosing(model.begin(prompt, stop).apieces()) as pieces:
+            async for piece in pieces:
+                if listener and piece.text:
+                    await listener.on_llm_new_token(piece.text, chunk=text_chunk(piece))
+                yield piece
+
     @override
     def _stream(
         self,
@@ -59,14 +82,8 @@ class LocalLLM(SamplingOptions, BaseLLM):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Generator[GenerationChunk]:
-        model = self.with_options(kwargs)
-        listener = run_manager if run_manager and run_manager.handlers else None
-        with closing(model.begin(prompt, stop).pieces()) as pieces:
-            for piece in pieces:
-                if chunk := text_chunk(piece):
-                    if listener and chunk.text:
-                        listener.on_llm_new_token(chunk.text, chunk=chunk)
-                    yield chunk
+        with closing(self._read(prompt, stop, run_manager, kwargs)) as pieces:
+            yield from filter(None, map(text_chunk, pieces))
 
     @override
     async def _astream(
@@ -76,13 +93,9 @@ class LocalLLM(SamplingOptions, BaseLLM):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncGenerator[GenerationChunk]:
-        model = self.with_options(kwargs)
-        listener = run_manager if run_manager and run_manager.handlers else None
-        async with aclosing(model.begin(prompt, stop).apieces()) as pieces:
+        async with aclosing(self._aread(prompt, stop, run_manager, kwargs)) as pieces:
             async for piece in pieces:
                 if chunk := text_chunk(piece):
-                    if listener and chunk.text:
-                        await listener.on_llm_new_token(chunk.text, chunk=chunk)
                     yield chunk
 
     @override
@@ -116,7 +129,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
         **kwargs: Any,
     ) -> LLMResult:
         # LangChain wants it defined, but `_generate_helper` below does the work: it knows the run of each prompt.
-        return combined([joined(self._stream(prompt, stop, run_manager, **kwargs)) for prompt in prompts], [])
+        return combined([joined(self._read(prompt, stop, run_manager, kwargs)) for prompt in prompts], [])
 
     @override
     def generate(
@@ -180,7 +193,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
             try:
                 for attempt in attempts(self.other_servers, run):
                     with attempt:
-                        result = joined(_unless(failures, self._stream(prompt, stop, run)))
+                        result = joined(_unless(failures, self._read(prompt, stop, run, {})))
             except BaseException as error:
                 failures.append(error)
                 if run:
@@ -213,8 +226,8 @@ class LocalLLM(SamplingOptions, BaseLLM):
             try:
                 for attempt in attempts(self.other_servers, run):
                     with attempt:
-                        async with places, aclosing(self._astream(prompt, stop, run)) as chunks:
-                            result = joined([chunk async for chunk in chunks])
+                        async with places, aclosing(self._aread(prompt, stop, run, {})) as pieces:
+                            result = joined([piece async for piece in pieces])
             except BaseException as error:
                 if run:
                     await run.on_llm_error(error, response=LLMResult(generations=[]))
@@ -233,10 +246,10 @@ class LocalLLM(SamplingOptions, BaseLLM):
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _unless(failures: list[BaseException], chunks: Generator[GenerationChunk]) -> Iterator[GenerationChunk]:
-    with closing(chunks):
+def _unless(failures: list[BaseException], pieces: Generator[Piece]) -> Iterator[Piece]:
+    with closing(pieces):
         while not failures:
-            if (chunk := next(chunks, None)) is None:
+            if (piece := next(pieces, None)) is None:
                 return
-            yield chunk
+            yield piece
     raise ModelCallError("Stopped because another prompt of the same call failed.")

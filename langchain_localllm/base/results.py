@@ -68,26 +68,24 @@ def text_chunk(piece: Piece) -> GenerationChunk | None:
     """The chunk for a piece, or `None` for one without content."""
     if piece.finish is None and piece.logprobs is None:
         return GenerationChunk(text=piece.text) if piece.text else None
-    info = describe(piece.finish) if piece.finish else {}
-    if piece.logprobs is not None:
-        info["logprobs"] = piece.logprobs
-    return GenerationChunk(text=piece.text, generation_info=info)
+    return GenerationChunk(text=piece.text, generation_info=_info(piece.finish, piece.logprobs))
 
 
-def joined(chunks: Iterable[GenerationChunk]) -> LLMResult:
+def joined(pieces: Iterable[Piece]) -> LLMResult:
     """The result of one prompt."""
     texts: list[str] = []
-    info: dict[str, Any] = {}
     logprobs: list[dict[str, Any]] = []
-    for chunk in chunks:
-        texts.append(chunk.text)
-        if chunk.generation_info:
-            logprobs += chunk.generation_info.get("logprobs", [])
-            info |= chunk.generation_info
-    if logprobs:
-        info["logprobs"] = logprobs
-    generation = Generation(text="".join(texts), generation_info=info)
-    return LLMResult(generations=[[generation]], llm_output=_output([info]))
+    finish: Finish | None = None
+    for piece in pieces:
+        texts.append(piece.text)
+        logprobs += piece.logprobs or ()
+        finish = piece.finish
+    info = _info(finish, logprobs or None)
+    return LLMResult(generations=[[Generation(text="".join(texts), generation_info=info)]], llm_output=_output([info]))
+
+
+def _info(finish: Finish | None, logprobs: list[dict[str, Any]] | None) -> dict[str, Any]:
+    return {**(describe(finish) if finish else {}), **({} if logprobs is None else {"logprobs": logprobs})}
 
 
 def combined(results: Iterable[LLMResult], runs: Sequence[BaseRunManager]) -> LLMResult:

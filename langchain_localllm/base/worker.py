@@ -2,8 +2,10 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -11,6 +13,8 @@ from langchain_localllm.base.engine import Piece
 from langchain_localllm.errors import CallTimeoutError
 
 _FOR_EVER: Final = None
+_WAKE_AGAIN: Final = 0.004
+"""Seconds from which on a reader is woken again: each time takes about as long as a tiny model's token."""
 
 
 class Mailbox:
@@ -21,22 +25,34 @@ class Mailbox:
         when_left: Called from the reader's side when it has gone, if an engine wants to know it at once.
     """
 
-    __slots__ = ("_items", "_wake", "left", "when_left")
+    __slots__ = ("_items", "_rings", "_rung", "_wake", "left", "when_left")
 
     def __init__(self, wake: Callable[[], object] | None = None) -> None:
-        self._items: SimpleQueue[Piece | BaseException] = SimpleQueue()
-        self._wake = wake
+        self._items: deque[Piece | BaseException] = deque()
+        self._rings: SimpleQueue[None] = SimpleQueue()
+        self._wake = wake or partial(self._rings.put, None)
+        self._rung = 0.0
         self.left = False
         self.when_left: Callable[[], object] | None = None
 
     def put(self, item: Piece | BaseException) -> None:
-        """Hand over a piece, the last one with `finish`; or the error with which the answer ends."""
-        self._items.put(item)
-        if self._wake:
-            try:
-                self._wake()
-            except RuntimeError:  # the reader's event loop is closed
-                self.left = True
+        """Hand over a piece, the last one with `finish`; or the error with which the answer ends.
+
+        The reader is woken at once, but for pieces that come faster than anyone could read them.
+        """
+        self._items.append(item)
+        if not isinstance(item, Piece) or item.finish or time.perf_counter() - self._rung > _WAKE_AGAIN:
+            self.ring()
+
+    def ring(self) -> None:
+        """Wake the reader, if there is something to read."""
+        if not self._items:
+            return
+        self._rung = time.perf_counter()
+        try:
+            self._wake()
+        except RuntimeError:  # the reader's event loop is closed
+            self.left = True
 
     def leave(self) -> None:
         """Tell that nobody reads any more."""
@@ -46,11 +62,13 @@ class Mailbox:
 
     def empty(self) -> bool:
         """Whether nothing waits to be read."""
-        return self._items.empty()
+        return not self._items
 
     def take(self, seconds: float | None) -> Piece:
         """The next piece, waited for; raises the answer's error, or `queue.Empty` when the time is over."""
-        item = self._items.get(timeout=seconds)
+        while not self._items:
+            self._rings.get(timeout=seconds)
+        item = self._items.popleft()
         if isinstance(item, BaseException):
             raise item
         return item

@@ -15,7 +15,7 @@ from langchain_localllm.errors import InvalidOptionError, ModelFileError
 from langchain_localllm.runtimes.llamacpp.computing import computing
 from langchain_localllm.runtimes.llamacpp.library import LOG, lib
 from langchain_localllm.runtimes.llamacpp.model import Model
-from langchain_localllm.runtimes.llamacpp.threads import BatchThreads
+from langchain_localllm.runtimes.llamacpp.threads import Threads
 
 if TYPE_CHECKING:
     from langchain_localllm.runtimes.llamacpp.images import Image
@@ -27,7 +27,7 @@ ABORTED: Final = 2
 _strlen: Final = ctypes.CDLL("msvcrt" if sys.platform == "win32" else None).strlen
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Part:
     """Tokens of one sequence in a batch.
 
@@ -76,8 +76,9 @@ class Context:
         self.cells: int = lib.llama_n_ctx(self.pointer)
         self.batch_size: int = lib.llama_n_batch(self.pointer)
         self._make_batch()
-        self._threads: int = params.n_threads
-        self._batch_threads = BatchThreads(settings.get("n_threads_batch"))
+        self._rows: list[int] = []  # of the last batch, those with an output
+        self._logits: npt.NDArray[np.float32] | None = None
+        self._threads = Threads(params.n_threads, settings.get("n_threads_batch"))
 
     def _adapt(self, lora: tuple[str, float]) -> Any:
         path, scale = lora
@@ -111,15 +112,22 @@ class Context:
             `DONE`, `NO_ROOM`, `ABORTED`, or a negative number for a failure. What was in the cache before stays; what these parts
             added is there only when it is `DONE`.
         """
-        size = 0
-        self._outputs[:] = 0
+        tokens: list[int] = []
+        positions: list[int] = []
+        sequences: list[int] = []
+        outputs: list[int] = []
+        rows: list[int] = []
         for part in parts:
-            end = size + len(part.tokens)
-            self._tokens[size:end] = part.tokens
-            self._positions[size:end] = range(part.start, part.start + len(part.tokens))
-            self._sequences[size:end] = part.sequence
-            self._outputs[end - part.outputs : end] = 1
-            size = end
+            count = len(part.tokens)
+            tokens += part.tokens
+            positions += range(part.start, part.start + count)
+            sequences += [part.sequence] * count
+            outputs += [0] * (count - part.outputs) + [1] * part.outputs
+            rows += range(len(tokens) - part.outputs, len(tokens))
+        size = len(tokens)
+        self._rows, self._logits = rows, None
+        self._tokens[:size], self._positions[:size] = tokens, positions
+        self._sequences[:size], self._outputs[:size] = sequences, outputs
         self._batch.n_tokens = size
         status = self._compute(size)
         if status != DONE:
@@ -128,13 +136,13 @@ class Context:
         return status
 
     def _compute(self, size: int) -> int:
-        threads = self._threads if size == 1 else self._batch_threads.choose(size)
-        lib.llama_set_n_threads(self.pointer, self._threads, threads)
+        threads = self._threads.choose(size)
+        lib.llama_set_n_threads(self.pointer, threads, threads)
         compute = computing.here if threads == 1 else computing.on_all_cores
         started = time.perf_counter()
         status = compute(lambda: int(lib.llama_decode(self.pointer, self._batch)))
-        if size > 1:
-            self._batch_threads.learn(size, threads, time.perf_counter() - started)
+        if status == DONE:
+            self._threads.learn(size, threads, time.perf_counter() - started)
         return status
 
     def decode_image(self, image: "Image", sequence: int, start: int) -> int:
@@ -146,8 +154,11 @@ class Context:
 
     def logits(self, row: int) -> npt.NDArray[np.float32]:
         """The logits after a token of the last batch that had an output; valid until the next batch."""
-        pointer = lib.llama_get_logits_ith(self.pointer, row)
-        return np.ctypeslib.as_array(pointer, shape=(self.model.size,))
+        if self._logits is None:  # asking llama.cpp once for all lets other threads have Python's lock once
+            pointer = lib.llama_get_logits(self.pointer)
+            self._logits = np.ctypeslib.as_array(pointer, shape=(len(self._rows), self.model.size))
+        values: npt.NDArray[np.float32] = self._logits[self._rows.index(row)]
+        return values
 
     def remove(self, sequence: int, start: int) -> bool:
         """Take a sequence's tokens from this position on out of the cache; whether that could be done."""

@@ -37,6 +37,8 @@ _SPARE: Final = 24
 """Sequences beside those, which keep the prompts of earlier requests where these are not put aside."""
 _SHARE_ASIDE: Final = 0.125
 """The part of the free memory that is for what earlier requests left; on a GPU that stays in the cache, since moving it is slow."""
+_SOON: Final = 0.1
+"""Seconds in which a conversation may go on, without anybody reading what was said."""
 _OUTPUTS: Final = 128
 """Tokens of a batch whose logits are wanted, at most."""
 _WORTH_WAITING: Final = 32
@@ -230,16 +232,25 @@ class _Worker:
             self._compute(parts)
 
     def _receive(self, *, wait: bool) -> None:
-        while wait and self.thread.inbox.empty() and self._sequences.save_one():
-            pass
         try:
+            item = self._wait() if wait else self.thread.inbox.get_nowait()
             while True:
-                item = self.thread.inbox.get(block=wait)
-                wait = False
                 if item:
                     self._waiting.append(item)
+                item = self.thread.inbox.get_nowait()
         except Empty:
             pass
+
+    def _wait(self) -> tuple[Request, Mailbox] | None:
+        """The next in the inbox. Until it comes, what it may push out of the cache is saved; what it likely goes on with, last."""
+        for seconds, last in ((0.0, False), (_SOON, True)):
+            while True:
+                try:
+                    return self.thread.inbox.get(timeout=seconds)
+                except Empty:
+                    if not self._sequences.save_one(last=last):
+                        break
+        return self.thread.inbox.get()
 
     def _admit(self) -> None:
         """Begin answers in the order in which they came, as long as there is room for all that they may become."""
@@ -310,6 +321,7 @@ class _Worker:
         answer = min(due, key=lambda answer: answer.looked)
         answer.looked = time.perf_counter()
         if image := answer.image:
+            self._ring()
             status = self._decode_image(answer, image)
             if status == DONE:
                 answer.sequence.tokens += answer.rest[: image.positions]
@@ -347,7 +359,15 @@ class _Worker:
             drafts -= len(guessed)
             room -= len(guessed)
             plan.append((answer, self._part(answer, [*answer.rest, *guessed], 1 + len(guessed))))
-        return plan + self._plan_reading(room, beside=bool(going_on))
+        reading = self._plan_reading(room, beside=bool(going_on))
+        if reading:
+            self._ring()
+        return plan + reading
+
+    def _ring(self) -> None:
+        """Have all readers read what there is, since the next token takes longer."""
+        for answer in self._answers:
+            answer.box.ring()
 
     def _plan_reading(self, room: int, *, beside: bool) -> list[tuple[Answer, Part]]:
         """Parts of prompts. The shortest and the oldest take turns, so that neither waits long for the other."""

@@ -11,6 +11,10 @@ from langchain_localllm.runtimes.llamacpp.context import Context
 
 WORTH_KEEPING: Final = 16
 """Tokens; it takes hardly any time to read fewer again."""
+_PATIENCE: Final = 32
+"""Sequences saved in vain one after another, after which others wait for few more."""
+_SELDOM: Final = 16
+"""Of so many, one is saved then, to see whether it is wanted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +42,12 @@ class PromptCache:
         self._context, self._size = context, size
         self._any_beginning = context.model.remembers_positions and not context.model.window
         self._saved: list[Saved] = []
+        self._in_vain = 0
+
+    def hopeful(self) -> bool:
+        """Whether what is saved is likely to be wanted again. Asked where others wait while it is saved."""
+        self._in_vain += 1
+        return self._in_vain <= _PATIENCE or self._in_vain % _SELDOM == 0
 
     def clear(self) -> None:
         """Forget all."""
@@ -66,6 +76,7 @@ class PromptCache:
             if (length := self._usable(saved.tokens, wanted)) > least:
                 found, least = saved, length
         if found:
+            self._in_vain = 0
             self._saved.remove(found)
             self._saved.append(found)
         return found

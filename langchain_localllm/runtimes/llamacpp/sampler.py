@@ -16,6 +16,7 @@ from langchain_localllm.runtimes.llamacpp.model import Model
 
 _CANDIDATE: Final = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 _SEEDS: Final = 1 << 32
+_NO_PENALTIES: Final = (1, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Sampler:
         params = lib.llama_sampler_chain_default_params()
         self._chain = lib.llama_sampler_chain_init(params)
         self._grammar: Any = None
+        self._bias: tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]] | None = None  # where nothing but that changes the choice
         try:
             self._fill(options)
             if options.grammar is not None:
@@ -82,10 +84,15 @@ class Sampler:
             bias |= dict.fromkeys(self._model.ends, -np.inf)
         if options.grammar is not None:  # a grammar overlooks what stands behind a NUL in a token
             bias |= dict.fromkeys(self._model.holding_nul, -np.inf)
-        if bias:
-            self._add(lib.llama_sampler_init_logit_bias(size, len(bias), _biases(bias, size)))
+        if wrong := [token for token in bias if not 0 <= token < size]:
+            raise InvalidRequestError(f"`logit_bias` names the token {wrong[0]}, but the vocabulary ends at {size - 1}.")
         penalties = options.repeat_penalty, options.frequency_penalty, options.presence_penalty
-        if penalties != (1, 0, 0):
+        if options.temperature == 0 and options.grammar is None and penalties == _NO_PENALTIES:
+            self._bias = np.array(list(bias), np.intp), np.array(list(bias.values()), np.float32)
+            return
+        if bias:
+            self._add(lib.llama_sampler_init_logit_bias(size, len(bias), (lib.llama_logit_bias * len(bias))(*bias.items())))
+        if penalties != _NO_PENALTIES:
             last = options.repeat_last_n if options.repeat_last_n >= 0 else self._model.trained_context
             self._add(lib.llama_sampler_init_penalties(size, last, *penalties))
         if options.temperature == 0:
@@ -119,6 +126,8 @@ class Sampler:
         Raises:
             InvalidRequestError: The grammar lets no token follow.
         """
+        if self._bias is not None:
+            return _most_likely(context.logits(row), *self._bias)
         if self._grammar is None:
             return int(lib.llama_sampler_sample(self._chain, context.pointer, row))
         logits = context.logits(row)
@@ -185,10 +194,13 @@ def _parsed(model: Model, grammar: str) -> Any:
     return sampler
 
 
-def _biases(bias: Mapping[int, float], size: int) -> Any:
-    if wrong := [token for token in bias if not 0 <= token < size]:
-        raise InvalidRequestError(f"`logit_bias` names the token {wrong[0]}, but the vocabulary ends at {size - 1}.")
-    return (lib.llama_logit_bias * len(bias))(*bias.items())
+def _most_likely(logits: npt.NDArray[np.float32], tokens: npt.NDArray[np.intp], bias: npt.NDArray[np.float32]) -> int:
+    """As llama.cpp's greedy sampler, which copies the whole vocabulary for it."""
+    before = logits[tokens]
+    logits[tokens] += bias
+    token = int(logits.argmax())
+    logits[tokens] = before
+    return token
 
 
 def _candidates(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.void]:

@@ -134,20 +134,20 @@ class Sequences:
         """Those that hold something and that nobody works with, in the order of their last use."""
         return sorted((one for one in self._all if one.tokens and not one.busy), key=lambda one: one.used)
 
-    def save_one(self) -> bool:
+    def save_one(self, *, last: bool) -> bool:
         """Save a sequence that will have to be put aside unless the next prompt goes on with it; whether there was one.
 
-        That takes a while, so it is best done when there is nothing else to do. The last one is not saved: it likely goes on.
-        """
-        one = next((one for one in self._idle()[:-1] if not one.saved), None) if self._leaves else None
-        if one:
-            self._save(one)
-        return one is not None
+        That takes a while, so it is best done when there is nothing else to do.
 
-    def _save(self, one: Sequence) -> None:
-        if not one.saved:
+        Args:
+            last: Whether it may be the one that was used last.
+        """
+        idle = self._idle() if self._leaves else []
+        one = next((one for one in (idle if last else idle[:-1]) if not one.saved), None)
+        if one:
             self._aside.save(one.number, one.tokens)
             one.saved = True
+        return one is not None
 
     def _put_aside(self) -> None:
         if self._leaves:
@@ -155,7 +155,8 @@ class Sequences:
                 self._drop(one)
 
     def _drop(self, one: Sequence) -> None:
-        self._save(one)
+        if one.tokens and not one.saved and self._aside.hopeful():
+            self._aside.save(one.number, one.tokens)
         self.cut(one, 0)
 
     def cut(self, one: Sequence, length: int) -> None:

@@ -1,10 +1,16 @@
 """With how many threads a batch is computed."""
 
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
 from langchain_localllm.base.threads import physical_cores
 
+_REMEMBERED: Final = 8
+"""Batches from which a speed is known."""
+_OUTLIER: Final = 3
+"""A batch that takes more than so many times the shortest time counts as this much: the machine did something else."""
 _FIRST_PAUSE: Final = 16
 _LONGEST_PAUSE: Final = 1024
 """Batches between two tries of the number of threads that was slower, at first and at most."""
@@ -15,47 +21,63 @@ class _Trial:
     """What is known of batches of about one size.
 
     Attributes:
-        spent: Number of threads to seconds for a token, in the last batch.
+        spent: Number of threads to seconds for a token, of the last batches.
         pause: Batches between two tries of what is slower.
         left: Batches until the next.
     """
 
-    spent: dict[int, float] = field(default_factory=dict)
+    spent: dict[int, deque[float]] = field(default_factory=dict)
     pause: int = _FIRST_PAUSE
     left: int = _FIRST_PAUSE
 
+    def fastest(self) -> int:
+        return min(self.spent, key=lambda number: _typical(self.spent[number]))
 
-class BatchThreads:
-    """Chooses between one thread and one per physical core by trying both, where nobody says.
+    def add(self, number: int, seconds: float) -> None:
+        """A batch was computed so."""
+        if self.left and number in self.spent:
+            self.spent[number].append(seconds)
+            return
+        self.spent[number] = deque([seconds], _REMEMBERED)  # how it went long ago does not count
+        if not self.left:
+            won = self.fastest() == number
+            self.left = self.pause = _FIRST_PAUSE if won else min(2 * self.pause, _LONGEST_PAUSE)
+
+
+def _typical(values: Iterable[float]) -> float:
+    values = list(values)
+    most = _OUTLIER * min(values)
+    return sum(min(value, most) for value in values) / len(values)
+
+
+class Threads:
+    """How many threads compute a batch: so many, or, where nobody says, one or one per physical core, chosen by trying both.
 
     For a small model, several are up to twice as fast as one where the machine has nothing else to do, and many times slower
     where it has, since they wait for each other.
 
     Args:
-        number: The number, or `None` to choose.
+        alone: Threads for a single token.
+        together: Threads for several, or `None` to choose.
     """
 
-    def __init__(self, number: int | None) -> None:
-        self._numbers = [number] if number else sorted({1, physical_cores()}, reverse=True)
+    def __init__(self, alone: int, together: int | None) -> None:
+        self._alone = alone
+        self._numbers = {together} if together else {1, physical_cores()}
         self._trials: dict[int, _Trial] = {}
 
     def choose(self, size: int) -> int:
         """The number of threads for a batch of so many tokens."""
-        if len(self._numbers) == 1:
-            return self._numbers[0]
+        if size == 1:
+            return self._alone
         trial = self._trials.setdefault(size.bit_length(), _Trial())
-        if untried := [number for number in self._numbers if number not in trial.spent]:
-            return untried[0]
-        trial.left -= 1
-        choice = min if trial.left else max
-        return choice(trial.spent, key=trial.spent.__getitem__)
+        if untried := self._numbers - trial.spent.keys():
+            return max(untried)
+        trial.left = max(0, trial.left - 1)
+        fastest = trial.fastest()
+        return fastest if trial.left else max(self._numbers - {fastest}, default=fastest)
 
     def learn(self, size: int, number: int, seconds: float) -> None:
         """A batch was computed with so many threads."""
-        trial = self._trials.get(size.bit_length())
-        if trial is None:
-            return
-        trial.spent[number] = seconds / size
-        if not trial.left:
-            won = number == min(trial.spent, key=trial.spent.__getitem__)
-            trial.left = trial.pause = _FIRST_PAUSE if won else min(2 * trial.pause, _LONGEST_PAUSE)
+        if size > 1:
+            self._trials[size.bit_length()].add(number, seconds / size)
