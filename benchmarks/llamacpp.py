@@ -14,6 +14,7 @@ import statistics
 import tempfile
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -30,29 +31,16 @@ PREFIX: Final = 1000
 GREEDY: Final[dict[str, Any]] = {"temperature": 0, "ignore_eos": True}
 
 
-class Own:
-    """llama-cpp-python's own loop, with as many threads as ours."""
+class Side(ABC):
+    """Something that answers."""
 
-    def __init__(self, path: Path) -> None:
-        from llama_cpp import Llama
-
-        threads = default_threads(path)
-        self.llama = Llama(str(path), n_ctx=N_CTX, n_threads=threads, n_threads_batch=threads, verbose=False)
-
+    @abstractmethod
     def answer(self, prompt: str, tokens: int) -> str:
         """The answer, in one piece."""
-        parts: Any = self.llama.create_completion(prompt, max_tokens=tokens, temperature=0, stream=True)
-        return "".join(part["choices"][0]["text"] for part in parts)
 
     def together(self, prompts: list[str], tokens: int) -> None:
-        """Answer them; one after the other, since it has no better way."""
+        """Answer them; one after the other, where there is no better way."""
         for prompt in prompts:
-            self.answer(prompt, tokens)
-
-    def cold(self, prompts: list[str], tokens: int) -> None:
-        """As `together`, with nothing in the cache each time."""
-        for prompt in prompts:
-            self.forget()
             self.answer(prompt, tokens)
 
     def talk(self, people: list[str]) -> None:
@@ -61,32 +49,48 @@ class Own:
         for person in people * 3:
             said = self.answer(f"{person}{said}", TURN)
 
-    def forget(self) -> None:
-        """Begin with nothing in the cache."""
-        self.llama.reset()  # type: ignore[no-untyped-call]  # the package has no types
+
+class Own(Side):
+    """llama-cpp-python's own loop, with the threads that are the fastest for it when nothing else runs."""
+
+    def __init__(self, path: Path) -> None:
+        from llama_cpp import Llama
+
+        alone, together = default_threads(path), physical_cores()
+        self.llama = Llama(str(path), n_ctx=N_CTX, n_threads=alone, n_threads_batch=together, verbose=False)
+
+    def answer(self, prompt: str, tokens: int) -> str:
+        """The answer, in one piece."""
+        parts: Any = self.llama.create_completion(prompt, max_tokens=tokens, temperature=0, stream=True)
+        return "".join(part["choices"][0]["text"] for part in parts)
+
+    def cold(self, prompts: list[str], tokens: int) -> None:
+        """As `together`, with nothing in the cache each time."""
+        for prompt in prompts:
+            self.llama.reset()  # type: ignore[no-untyped-call]  # the package has no types
+            self.answer(prompt, tokens)
 
 
-class Community(Own):
+class Community(Side):
     """`langchain_community`'s class, with the same settings."""
 
     def __init__(self, path: Path) -> None:
         from langchain_community.llms import LlamaCpp as Old
 
-        threads = default_threads(path)
-        settings: dict[str, Any] = {"n_ctx": N_CTX, "n_batch": 512, "n_threads": threads, "verbose": False, "temperature": 0}
-        self.llm = Old(model_path=str(path), model_kwargs={"n_threads_batch": threads}, repeat_penalty=1.0, **settings)
-        self.llama = self.llm.client
+        settings: dict[str, Any] = {"n_ctx": N_CTX, "n_batch": 512, "verbose": False, "temperature": 0, "repeat_penalty": 1.0}
+        together = {"n_threads_batch": physical_cores()}
+        self.llm = Old(model_path=str(path), n_threads=default_threads(path), model_kwargs=together, **settings)
 
     def answer(self, prompt: str, tokens: int) -> str:
         """The answer, in one piece."""
         return "".join(self.llm.stream(prompt, max_tokens=tokens))
 
 
-class Ours(Own):
+class Ours(Side):
     """This package's class."""
 
-    def __init__(self, path: Path, **options: Any) -> None:
-        self.llm = LlamaCpp(model_path=path, n_ctx=N_CTX, **GREEDY, **options)
+    def __init__(self, path: Path) -> None:
+        self.llm = LlamaCpp(model_path=path, n_ctx=N_CTX, **GREEDY)
 
     def answer(self, prompt: str, tokens: int) -> str:
         """The answer, in one piece."""
@@ -112,13 +116,6 @@ class Ours(Own):
         return beside / alone
 
 
-class OursOnAllCores(Ours):
-    """As `Ours`, with the options that make batches of a small model faster where no other program wants the cores."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, n_threads_batch=physical_cores(), flash_attn=True)
-
-
 def seconds(work: Callable[[], object]) -> float:
     """How long it takes."""
     started = time.perf_counter()
@@ -129,7 +126,7 @@ def seconds(work: Callable[[], object]) -> float:
 class Apart:
     """One of the above in a process of its own: OpenMP's threads for one would slow the others down."""
 
-    def __init__(self, kind: type[Own], path: Path) -> None:
+    def __init__(self, kind: Callable[[Path], Side], path: Path) -> None:
         spawn = multiprocessing.get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
         spawn.Process(target=_serve, args=(theirs, kind, path), daemon=True).start()
@@ -144,7 +141,7 @@ class Apart:
         return seconds(lambda: self.do(name, *args))
 
 
-def _serve(pipe: Any, kind: type[Own], path: Path) -> None:
+def _serve(pipe: Any, kind: Callable[[Path], Side], path: Path) -> None:
     side = kind(path)
     with contextlib.suppress(EOFError):  # when the benchmark has ended
         while True:
@@ -170,14 +167,14 @@ class Bench:
         theirs = other.seconds("answer", self.prompt(30), 64)
         return theirs / self.ours.seconds("answer", self.prompt(30), 64)
 
-    def batch(self, ours: Apart) -> tuple[float, float]:
+    def batch(self) -> tuple[float, float]:
         """8 prompts of 30 tokens with 32 tokens each: in all, and without the time that the first tokens take."""
 
         def spent(side: Apart, tokens: int) -> float:
             return side.seconds("together", [self.prompt(30) for _ in range(8)], tokens)
 
-        whole = spent(self.own, 32), spent(ours, 32)
-        return whole[0] / whole[1], (whole[0] - spent(self.own, 1)) / (whole[1] - spent(ours, 1))
+        whole = spent(self.own, 32), spent(self.ours, 32)
+        return whole[0] / whole[1], (whole[0] - spent(self.own, 1)) / (whole[1] - spent(self.ours, 1))
 
     def personas(self) -> float:
         """Two characters with personas of 400 tokens who speak in turn, 8 tokens a turn, 3 turns each."""
@@ -201,13 +198,11 @@ class Bench:
 def measure(rounds: int) -> dict[str, tuple[float, str]]:
     """Case to its median ratio, and what is wanted."""
     large, small = (Bench(random_model(size, FOLDER)) for size in (LARGE, SMALL))
-    all_cores = Apart(OursOnAllCores, random_model(SMALL, FOLDER))
     cases: dict[str, tuple[Callable[[], Any], str]] = {
         "large: .stream, x own loop": (lambda: large.stream(large.own), ">= 1.0"),
         "small: .stream, x own loop": (lambda: small.stream(small.own), ">= 1.0"),
-        "large: .batch of 8, in all | generating": (lambda: large.batch(large.ours), ">= 1.7 | >= 3"),
-        "small: .batch of 8, in all | generating": (lambda: small.batch(small.ours), ">= 2 |"),
-        "small, all cores: .batch of 8, in all | generating": (lambda: small.batch(all_cores), ">= 2 |"),
+        "large: .batch of 8, in all | generating": (large.batch, ">= 1.7 | >= 3"),
+        "small: .batch of 8, in all | generating": (small.batch, ">= 2 |"),
         "large: two personas in turn": (large.personas, ">= 5"),
         "large: 8 prompts, one prefix of 1,000": (large.prefix, ">= 3"),
         "large: first token beside a long prompt": (large.first_token, "<= 3"),

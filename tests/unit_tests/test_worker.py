@@ -221,6 +221,32 @@ def test_what_is_put_before_reading_waits() -> None:
         assert [piece.text for piece in way(WorkerHandle(at_once))] == ["a ", "b ", "c"]
 
 
+def test_pieces_that_come_fast_wake_the_reader_together() -> None:
+    wakes: list[int] = []
+    box = Mailbox(lambda: wakes.append(1))
+    for _ in range(100):
+        box.put(Piece("on "))
+    assert 1 <= len(wakes) < 20
+    before = len(wakes)
+    box.ring()
+    assert len(wakes) == before + 1
+    assert [box.take(0).text for _ in range(100)] == ["on "] * 100
+    box.ring()
+    assert len(wakes) == before + 1, "there is nothing to read"
+    for last in (Piece("", END), ServerError("it broke")):
+        box.put(last)
+    assert len(wakes) == before + 3
+
+
+def test_pieces_that_come_slowly_wake_the_reader_each() -> None:
+    wakes: list[int] = []
+    box = Mailbox(lambda: wakes.append(1))
+    for count in range(3):
+        box.put(Piece("on "))
+        assert len(wakes) == count + 1
+        time.sleep(0.02)
+
+
 def test_an_interrupt_ends_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: Any) -> Piece:
         raise KeyboardInterrupt
