@@ -13,8 +13,8 @@ from langchain_localllm.base.engine import Piece
 from langchain_localllm.errors import CallTimeoutError
 
 _FOR_EVER: Final = None
-_WAKE_AGAIN: Final = 0.004
-"""Seconds from which on a reader is woken again: each time takes about as long as a tiny model's token."""
+PAUSE: Final = 0.004
+"""Seconds from which on a reader is woken again: each time takes about a tenth of a tiny model's token from the engine."""
 
 
 class Mailbox:
@@ -22,10 +22,11 @@ class Mailbox:
 
     Attributes:
         left: Whether the reader has gone; the engine's thread then ends the answer within a token.
+        pause: Seconds from which on the reader is woken again.
         when_left: Called from the reader's side when it has gone, if an engine wants to know it at once.
     """
 
-    __slots__ = ("_items", "_rings", "_rung", "_wake", "left", "when_left")
+    __slots__ = ("_items", "_rings", "_rung", "_wake", "left", "pause", "when_left")
 
     def __init__(self, wake: Callable[[], object] | None = None) -> None:
         self._items: deque[Piece | BaseException] = deque()
@@ -33,6 +34,7 @@ class Mailbox:
         self._wake = wake or partial(self._rings.put, None)
         self._rung = 0.0
         self.left = False
+        self.pause = PAUSE
         self.when_left: Callable[[], object] | None = None
 
     def put(self, item: Piece | BaseException) -> None:
@@ -41,7 +43,7 @@ class Mailbox:
         The reader is woken at once, but for pieces that come faster than anyone could read them.
         """
         self._items.append(item)
-        if not isinstance(item, Piece) or item.finish or time.perf_counter() - self._rung > _WAKE_AGAIN:
+        if not isinstance(item, Piece) or item.finish or time.perf_counter() - self._rung > self.pause:
             self.ring()
 
     def ring(self) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 from langchain_localllm.base.engine_thread import EngineThread, freed
-from langchain_localllm.base.worker import Mailbox
+from langchain_localllm.base.worker import PAUSE, Mailbox
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ServerError
 from langchain_localllm.runtimes.llamacpp.context import ABORTED, DONE, NO_ROOM, Context, Part
 from langchain_localllm.runtimes.llamacpp.library import lib
@@ -275,16 +275,23 @@ class _Worker:
             return
         self._follow(answer)
         self._answers.append(answer)
+        self._share_wakes()
 
     def _leave(self, answer: Answer, failure: Exception | None = None) -> None:
         if failure:
             answer.box.put(failure)
         self._answers.remove(answer)
+        self._share_wakes()
         for other in self._answers:
             if other.follows and other.follows[0] is answer:
                 self._catch_up(other)
         answer.sampler.free()
         self._sequences.give_back(answer.sequence)
+
+    def _share_wakes(self) -> None:
+        """All readers together take no more time from the engine than one does."""
+        for answer in self._answers:
+            answer.box.pause = PAUSE * len(self._answers)
 
     # --- prompts that begin alike ---
 
