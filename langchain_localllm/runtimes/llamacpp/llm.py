@@ -1,7 +1,7 @@
 """The text LLM on llama.cpp in this process."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
@@ -10,6 +10,9 @@ from langchain_localllm.base.llm import LocalLLM
 from langchain_localllm.base.worker import Mailbox, WorkerHandle
 from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.runtimes.llamacpp.options import LlamaCppOptions
+
+if TYPE_CHECKING:
+    from langchain_localllm.runtimes.llamacpp.model import Model
 
 
 class LlamaCpp(LlamaCppOptions, LocalLLM):
@@ -59,7 +62,7 @@ class LlamaCpp(LlamaCppOptions, LocalLLM):
 
         def submit(box: Mailbox) -> None:
             request = Request(
-                self._tokens(prompt),
+                self._tokens(prompt, engine.model),
                 self.sampling(),
                 stops=stop,
                 max_tokens=self.max_tokens,
@@ -72,8 +75,7 @@ class LlamaCpp(LlamaCppOptions, LocalLLM):
 
         return WorkerHandle(submit, self.timeout)
 
-    def _tokens(self, prompt: str) -> list[int]:
-        model = self.engine.model
+    def _tokens(self, prompt: str, model: "Model") -> list[int]:
         if self.suffix is None:
             return _not_empty(model.tokenize(prompt))
         before, after, middle = model.infill_tokens

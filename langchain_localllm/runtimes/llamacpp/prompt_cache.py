@@ -11,6 +11,10 @@ from langchain_localllm.runtimes.llamacpp.context import Context
 
 WORTH_KEEPING: Final = 16
 """Tokens; it takes hardly any time to read fewer again."""
+_LEAST_SHARE: Final = 1 / 64
+"""The part of a saved sequence from which on getting it back takes less time than reading that part again."""
+_MOST: Final = 256
+"""Sequences that are kept, at most: each prompt is compared with all."""
 _PATIENCE: Final = 32
 """Sequences saved in vain one after another, after which others wait for few more."""
 _SELDOM: Final = 16
@@ -62,7 +66,7 @@ class PromptCache:
             return
         self._saved = [saved for saved in self._saved if not self._in(saved.tokens, tokens)]
         self._saved.append(Saved(tokens[:], state))
-        while sum(saved.state.nbytes for saved in self._saved) > self._size:
+        while len(self._saved) > _MOST or sum(saved.state.nbytes for saved in self._saved) > self._size:
             del self._saved[0]
 
     def _in(self, tokens: list[int], other: list[int]) -> bool:
@@ -70,10 +74,10 @@ class PromptCache:
         return tokens == (other[: len(tokens)] if self._any_beginning else other)
 
     def best(self, wanted: ListOf[int], least: int) -> Saved | None:
-        """The saved sequence that has most of a prompt's beginning, where that is more than so many tokens."""
+        """The saved sequence that has most of a prompt's beginning, where that is more than so many tokens and worth it."""
         found = None
         for saved in self._saved:
-            if (length := self._usable(saved.tokens, wanted)) > least:
+            if (length := self._usable(saved.tokens, wanted)) > max(least, _LEAST_SHARE * len(saved.tokens)):
                 found, least = saved, length
         if found:
             self._in_vain = 0
