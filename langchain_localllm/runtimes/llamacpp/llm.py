@@ -79,7 +79,7 @@ class LlamaCpp(LlamaCppOptions, LocalLLM):
         if self.suffix is None:
             return _not_empty(model.tokenize(prompt))
         before, after, middle = model.infill_tokens
-        if None in {before, after, middle}:
+        if before is None or after is None or middle is None:
             raise InvalidRequestError(f"{model.name} was not trained to fill gaps: leave `suffix` out, or use a model for code.")
         prefix = [before, *model.tokenize(prompt, begin=False, special=False)]
         suffix = [after, *model.tokenize(self.suffix, begin=False, special=False)]
