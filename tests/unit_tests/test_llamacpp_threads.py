@@ -76,6 +76,19 @@ def test_a_try_that_was_not_computed_is_made_again() -> None:
     assert run(chooser, 3, quiet) == [1, 4, 4]
 
 
+def test_what_takes_twice_as_long_as_with_one_thread_is_given_up() -> None:
+    chooser = Threads(1, None)
+    assert chooser.limit(8, chooser.choose(8)) is None
+    run(chooser, 1, quiet)
+    number = chooser.choose(8)
+    limit = chooser.limit(8, number)
+    assert number == 4
+    assert limit == 2 * 8 * quiet(1)
+    chooser.learn(8, number, limit)
+    assert chooser.choose(8) == 1
+    assert Threads(1, 4).limit(8, 4) is None
+
+
 def test_batches_of_other_sizes_are_judged_by_themselves() -> None:
     chooser = Threads(1, None)
     for _ in range(20):

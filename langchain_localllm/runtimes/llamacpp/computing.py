@@ -6,19 +6,45 @@ each other asleep instead of awake, which made an answer of a 250 MB model on tw
 """
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
-from typing import Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from langchain_localllm.base.engine_thread import WorkThread
 
 T = TypeVar("T")
 
 
+class _Task(Generic[T]):
+    def __init__(self, work: Callable[[], T]) -> None:
+        self.work = work
+        self.done: Future[T] = Future()
+        self.began: float | None = None
+
+    def run(self) -> None:
+        self.began = time.perf_counter()
+        try:
+            self.done.set_result(self.work())
+        except BaseException as error:  # noqa: BLE001 - it belongs to the one who waits
+            self.done.set_exception(error)
+
+    def ends_within(self, seconds: float) -> bool:
+        """Waits for that, from when it began."""
+        while not self.done.done():
+            if self.began is not None and time.perf_counter() - self.began >= seconds:
+                return False
+            try:
+                self.done.exception(timeout=seconds)
+            except TimeoutError:
+                continue
+        return True
+
+
 class _Computing:
     def __init__(self) -> None:
-        self._work: SimpleQueue[tuple[Callable[[], object], Future[object]]] = SimpleQueue()
+        self._tasks: SimpleQueue[_Task[Any]] = SimpleQueue()
         self._turn = threading.Lock()
         self._starting = threading.Lock()
         self._thread: WorkThread | None = None
@@ -28,27 +54,34 @@ class _Computing:
         with self._turn:
             return work()
 
-    def on_all_cores(self, work: Callable[[], T]) -> T:
-        """Have it done when its turn has come; waits for the result."""
+    def on_all_cores(
+        self, work: Callable[[], T], *, limit: float | None = None, interrupt: Callable[[], object] = lambda: None
+    ) -> T:
+        """Have it done when its turn has come; waits for the result.
+
+        Args:
+            work: What to do.
+            limit: Seconds that it should take at most; `None` is any time.
+            interrupt: Called when it takes longer, to end it.
+        """
         with self._starting:
             if self._thread is None:
                 self._thread = WorkThread(target=self._run, name="llama.cpp computing", daemon=True)
                 self._thread.start()
-        done: Future[T] = Future()
-        self._work.put((work, done))  # type: ignore[arg-type]  # the result's type is the work's
+        task = _Task(work)
+        self._tasks.put(task)
+        if limit is not None and not task.ends_within(limit):
+            interrupt()
         try:
-            return done.result()
+            return task.done.result()
         finally:
-            del done  # an error would hold it, and it the error
+            del task  # an error would hold it, and it the error
 
     def _run(self) -> None:
         while True:
-            work, done = self._work.get()
-            try:
-                done.set_result(self.here(work))
-            except BaseException as error:  # noqa: BLE001 - it belongs to the one who waits
-                done.set_exception(error)
-            del work, done
+            task = self._tasks.get()
+            self.here(task.run)
+            del task
 
 
 computing: Final = _Computing()

@@ -78,7 +78,9 @@ class Context:
         self._make_batch()
         self._rows: list[int] = []  # of the last batch, those with an output
         self._logits: npt.NDArray[np.float32] | None = None
-        self._threads = Threads(params.n_threads, settings.get("n_threads_batch"))
+        several = settings.get("n_threads_batch") or (None if model.remembers_positions else params.n_threads)
+        self._threads = Threads(params.n_threads, several)  # a recurrent model cannot take back what is given up
+        self._spent = 0.0  # seconds of the last batch
 
     def _adapt(self, lora: tuple[str, float]) -> Any:
         path, scale = lora
@@ -109,7 +111,8 @@ class Context:
         """Compute a batch, and keep its tokens in the cache.
 
         Returns:
-            `DONE`, `NO_ROOM`, `ABORTED`, or a negative number for a failure. What was in the cache before stays; what these parts
+            `DONE`, `NO_ROOM`, `ABORTED` (by `abort`, or since other threads held it up: try again), or a negative number for a
+            failure. What was in the cache before stays; what these parts
             added is there only when it is `DONE`.
         """
         tokens: list[int] = []
@@ -138,11 +141,19 @@ class Context:
     def _compute(self, size: int) -> int:
         threads = self._threads.choose(size)
         lib.llama_set_n_threads(self.pointer, threads, threads)
-        compute = computing.here if threads == 1 else computing.on_all_cores
+        limit = self._threads.limit(size, threads)
+        if threads == 1:
+            status = computing.here(self._decode)
+        else:
+            status = computing.on_all_cores(self._decode, limit=limit, interrupt=self.abort)
+        if status == DONE or (limit and self._spent >= limit):
+            self._threads.learn(size, threads, self._spent)
+        return status
+
+    def _decode(self) -> int:
         started = time.perf_counter()
-        status = compute(lambda: int(lib.llama_decode(self.pointer, self._batch)))
-        if status == DONE:
-            self._threads.learn(size, threads, time.perf_counter() - started)
+        status = int(lib.llama_decode(self.pointer, self._batch))
+        self._spent = time.perf_counter() - started
         return status
 
     def decode_image(self, image: "Image", sequence: int, start: int) -> int:

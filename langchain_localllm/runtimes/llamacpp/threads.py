@@ -11,6 +11,8 @@ _REMEMBERED: Final = 8
 """Batches from which a speed is known."""
 _OUTLIER: Final = 3
 """A batch that takes more than so many times the shortest time counts as this much: the machine did something else."""
+_TOO_LONG: Final = 2
+"""Times what it takes with one thread: so long a batch may take with several."""
 _FIRST_PAUSE: Final = 16
 _LONGEST_PAUSE: Final = 1024
 """Batches between two tries of the number of threads that was slower, at first and at most."""
@@ -54,7 +56,7 @@ class Threads:
     """How many threads compute a batch: so many, or, where nobody says, one or one per physical core, chosen by trying both.
 
     For a small model, several are up to twice as fast as one where the machine has nothing else to do, and many times slower
-    where it has, since they wait for each other.
+    where it has, since they wait for each other. So what takes too long is given up, and done with one.
 
     Args:
         alone: Threads for a single token.
@@ -72,12 +74,18 @@ class Threads:
             return self._alone
         trial = self._trials.setdefault(size.bit_length(), _Trial())
         if untried := self._numbers - trial.spent.keys():
-            return max(untried)
+            return min(untried)
         trial.left = max(0, trial.left - 1)
         fastest = trial.fastest()
         return fastest if trial.left else max(self._numbers - {fastest}, default=fastest)
 
+    def limit(self, size: int, number: int) -> float | None:
+        """Seconds after which a batch with so many threads is given up; `None` is never."""
+        if len(self._numbers) == 1 or number == 1:
+            return None
+        return _TOO_LONG * size * _typical(self._trials[size.bit_length()].spent[1])
+
     def learn(self, size: int, number: int, seconds: float) -> None:
-        """A batch was computed with so many threads."""
+        """A batch was computed, or given up, with so many threads."""
         if size > 1:
             self._trials[size.bit_length()].add(number, seconds / size)

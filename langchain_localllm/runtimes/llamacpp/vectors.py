@@ -11,7 +11,7 @@ from typing import Any, Final
 from langchain_localllm.base.embedding_work import Vectors, shortened
 from langchain_localllm.base.engine_thread import EngineThread, freed
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ModelFileError, ServerError
-from langchain_localllm.runtimes.llamacpp.context import DONE, Context, Part
+from langchain_localllm.runtimes.llamacpp.context import ABORTED, DONE, Context, Part
 from langchain_localllm.runtimes.llamacpp.engine import refuse_fork
 from langchain_localllm.runtimes.llamacpp.library import lib
 from langchain_localllm.runtimes.llamacpp.memory import LARGEST_DEFAULT
@@ -165,8 +165,11 @@ class _Worker:
 
     def _compute(self, pack: list[list[int]]) -> Vectors:
         self._make_room(sum(map(len, pack)))
-        self._context.clear()
-        status = self._context.decode([Part(number, 0, tokens, len(tokens)) for number, tokens in enumerate(pack)])
+        status = ABORTED
+        while status == ABORTED and not self.thread.ended:
+            self._context.allow()
+            self._context.clear()
+            status = self._context.decode([Part(number, 0, tokens, len(tokens)) for number, tokens in enumerate(pack)])
         if self.thread.ended:
             raise freed()
         if status != DONE:

@@ -307,6 +307,53 @@ def test_engines_that_use_several_cores_share_the_threads_for_it(model_file: Pat
             assert soon(lambda: helpers() <= before), "each engine has helpers of its own"
 
 
+class Impatient:
+    """Gives up each batch with two threads before the same with one."""
+
+    def __init__(self) -> None:
+        self.tried: list[int] = []
+        self.given_up: list[int] = []
+
+    def choose(self, size: int) -> int:
+        self.tried.append(2 if size > 1 and self.tried[-1:] != [2] else 1)
+        return self.tried[-1]
+
+    def limit(self, _: int, number: int) -> float | None:
+        return 1e-9 if number == 2 else None
+
+    def learn(self, size: int, number: int, _: float) -> None:
+        if number == 2:
+            self.given_up.append(size)
+
+
+def test_a_batch_that_is_given_up_is_computed_again(model_file: Path) -> None:
+    with LlamaCpp(model_path=model_file, n_ctx=510, temperature=0, max_tokens=8) as llm:
+        expected = [generation(llm, prompt, logprobs=2) for prompt in (LONG, *PROMPTS)]
+        llm.engine._worker._sequences.clear()
+        threads = llm.engine._worker._context._threads = Impatient()
+        again = [row[0] for row in llm.generate([LONG, *PROMPTS], logprobs=2).generations]
+        assert len(threads.given_up) > 3
+        assert all(map(same_where_clear, expected, again))
+
+
+def test_texts_whose_batch_is_given_up_are_embedded_all_the_same() -> None:
+    with LlamaCppEmbeddings(model_path=tiny_embedding_model()) as embeddings:
+        expected = embeddings.embed_documents(PROMPTS)
+        threads = embeddings.engine._worker._context._threads = Impatient()
+        assert embeddings.embed_documents(PROMPTS) == expected
+        assert threads.given_up
+
+
+def test_only_what_takes_too_long_by_itself_is_interrupted() -> None:
+    interrupted = threading.Event()
+    before = threading.Thread(target=computing.on_all_cores, args=(lambda: time.sleep(0.3),))
+    before.start()
+    assert computing.on_all_cores(lambda: "in time", limit=0.1, interrupt=interrupted.set) == "in time"
+    before.join()
+    assert not interrupted.is_set()
+    assert computing.on_all_cores(lambda: interrupted.wait(10), limit=0.05, interrupt=interrupted.set)
+
+
 @pytest.mark.parametrize("how", ["close", "forget"])
 def test_what_is_closed_or_forgotten_is_freed(how: str, model_file: Path) -> None:
     before = set(threading.enumerate())
