@@ -151,7 +151,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
 
     def _for_call(self, stop: list[str] | None, kwargs: dict[str, Any]) -> tuple["LocalLLM", dict[str, Any]]:
         """A copy with the call's options, since LangChain's cache key holds only the object's; and the rest, for LangChain."""
-        _ = self._serialized  # for LangChain's callbacks; copies take it along, and would each take the time of a token for it
+        _ = self._serialized  # the object's, as LangChain's callbacks get it; copies take it along, else each makes it again
         settings = {name: value for name, value in kwargs.items() if name in _RUN_SETTINGS}
         model = self.with_options({name: value for name, value in kwargs.items() if name not in settings})
         return model, {**settings, "stop": model.stops(stop) or None}

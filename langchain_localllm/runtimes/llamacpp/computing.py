@@ -6,7 +6,6 @@ each other asleep instead of awake, which made an answer of a 250 MB model on tw
 """
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
@@ -19,26 +18,24 @@ T = TypeVar("T")
 
 class _Task(Generic[T]):
     def __init__(self, work: Callable[[], T]) -> None:
-        self.work = work
+        self._work = work
+        self._began = threading.Event()
         self.done: Future[T] = Future()
-        self.began: float | None = None
 
     def run(self) -> None:
-        self.began = time.perf_counter()
+        self._began.set()
         try:
-            self.done.set_result(self.work())
+            self.done.set_result(self._work())
         except BaseException as error:  # noqa: BLE001 - it belongs to the one who waits
             self.done.set_exception(error)
 
     def ends_within(self, seconds: float) -> bool:
         """Waits for that, from when it began."""
-        while not self.done.done():
-            if self.began is not None and time.perf_counter() - self.began >= seconds:
-                return False
-            try:
-                self.done.exception(timeout=seconds)
-            except TimeoutError:
-                continue
+        self._began.wait()
+        try:
+            self.done.exception(timeout=seconds)
+        except TimeoutError:
+            return False
         return True
 
 

@@ -78,9 +78,19 @@ class Context:
         self._make_batch()
         self._rows: list[int] = []  # of the last batch, those with an output
         self._logits: npt.NDArray[np.float32] | None = None
-        several = settings.get("n_threads_batch") or (None if model.remembers_positions else params.n_threads)
-        self._threads = Threads(params.n_threads, several)  # a recurrent model cannot take back what is given up
+        several = settings.get("n_threads_batch") or (None if self._can_take_back() else params.n_threads)
+        self._threads = Threads(params.n_threads, several)
         self._spent = 0.0  # seconds of the last batch
+        self._given_up = False  # whether it was
+
+    def _can_take_back(self) -> bool:
+        """Whether a batch that was given up leaves all as it was before.
+
+        A recurrent model's state has gone on. And of a batch in several parts, the later ones may have taken the places of tokens
+        that only the earlier ones did not see any more, in layers with a sliding window.
+        """
+        in_one = lib.llama_n_ubatch(self.pointer) >= self.batch_size
+        return self.model.remembers_positions and (in_one or not self.model.window)
 
     def _adapt(self, lora: tuple[str, float]) -> Any:
         path, scale = lora
@@ -142,13 +152,18 @@ class Context:
         threads = self._threads.choose(size)
         lib.llama_set_n_threads(self.pointer, threads, threads)
         limit = self._threads.limit(size, threads)
+        self._given_up = False
         if threads == 1:
             status = computing.here(self._decode)
         else:
-            status = computing.on_all_cores(self._decode, limit=limit, interrupt=self.abort)
-        if status == DONE or (limit and self._spent >= limit):
-            self._threads.learn(size, threads, self._spent)
+            status = computing.on_all_cores(self._decode, limit=limit, interrupt=self._give_up)
+        if status == DONE or self._given_up:
+            self._threads.learn(size, threads, max(self._spent, limit or 0) if self._given_up else self._spent)
         return status
+
+    def _give_up(self) -> None:
+        self._given_up = True
+        self.abort()
 
     def _decode(self) -> int:
         started = time.perf_counter()
@@ -158,6 +173,7 @@ class Context:
 
     def decode_image(self, image: "Image", sequence: int, start: int) -> int:
         """As `decode`, for an image."""
+        lib.llama_set_n_threads(self.pointer, self._threads.most, self._threads.most)
         status = computing.on_all_cores(lambda: image.decode(self.pointer, sequence, start, self.batch_size))
         if status != DONE:
             self.remove(sequence, start)
@@ -187,15 +203,23 @@ class Context:
         """Let another sequence have these tokens too; they are not stored twice."""
         lib.llama_memory_seq_cp(self._memory, source, target, start, end)
 
+    def saved_size(self, sequence: int) -> int:
+        """Bytes of what `save` gives."""
+        return int(lib.llama_state_seq_get_size(self.pointer, sequence))
+
     def save(self, sequence: int) -> npt.NDArray[np.uint8]:
-        """What the cache holds of a sequence."""
-        state = np.empty(lib.llama_state_seq_get_size(self.pointer, sequence), np.uint8)
-        written = lib.llama_state_seq_get_data(self.pointer, _bytes(state), state.size, sequence)
-        return state[:written]
+        """What the cache holds of a sequence; raises `MemoryError` where there is no memory for it."""
+        state = np.empty(self.saved_size(sequence), np.uint8)
+        if not lib.llama_state_seq_get_data(self.pointer, _bytes(state), state.size, sequence):
+            raise MemoryError
+        return state
 
     def restore(self, sequence: int, state: npt.NDArray[np.uint8]) -> bool:
         """Put what was saved back into the cache, as this sequence; whether there was room for it."""
-        return bool(lib.llama_state_seq_set_data(self.pointer, _bytes(state), state.size, sequence))
+        done = bool(lib.llama_state_seq_set_data(self.pointer, _bytes(state), state.size, sequence))
+        if not done:
+            self.remove(sequence, 0)  # some of its layers may be there
+        return done
 
     def abort(self) -> None:
         """End the computation that is going on; can be called from any thread."""

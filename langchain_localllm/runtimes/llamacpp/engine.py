@@ -39,6 +39,14 @@ _SHARE_ASIDE: Final = 0.125
 """The part of the free memory that is for what earlier requests left; on a GPU that stays in the cache, since moving it is slow."""
 _SOON: Final = 0.1
 """Seconds in which a conversation may go on, without anybody reading what was said."""
+_LONGEST_PAUSE: Final = 0.05
+"""Seconds between two wakes of a reader, at most."""
+_RECORDS: Final = 16
+"""Times the cache's memory for a token, which llama.cpp takes for each of a sequence's runs while it saves them.
+
+Without flash attention, its records of 32 bytes are for each run and each number that a token has as values: a quarter of the bytes
+that it has in the cache. And the list of them doubles as it grows.
+"""
 _OUTPUTS: Final = 128
 """Tokens of a batch whose logits are wanted, at most."""
 _WORTH_WAITING: Final = 32
@@ -101,14 +109,16 @@ class Engine:
         beside = 1 if on_gpu else parallel  # how much a GPU has free is not known
         self.cells = cache_length(self.model, self.n_ctx, beside, per_token, free)
         batch = max(min(context_settings.get("n_batch", 512), self.cells), parallel)
-        aside = 0 if on_gpu else int(free * _SHARE_ASIDE)
+        left = max(0, free - self.cells * per_token)
+        aside = 0 if on_gpu else int(left * _SHARE_ASIDE)
+        a_run = per_token * (_RECORDS if context_settings.get("flash_attn_type") != 1 else 1)
         spare = (_SPARE if on_gpu else 1) if self.model.remembers_positions else 0
         sequences = parallel + spare
         settings = {"n_ubatch": batch, **context_settings, "n_batch": batch, "n_ctx": self.cells, "n_seq_max": sequences}
         settings["n_outputs_max"] = max(sequences, min(batch, _OUTPUTS))
         context = Context(self.model, {**settings, "kv_unified": True}, lora)
         self._together = int(lib.llama_n_ubatch(context.pointer))
-        self._worker = _Worker(context, Sequences(context, sequences, aside), parallel, self.cells, self.n_ctx)
+        self._worker = _Worker(context, Sequences(context, sequences, aside, aside // 4 // a_run), parallel, self.cells, self.n_ctx)
         self._end = weakref.finalize(self, self._worker.thread.end)
 
     def read(self, parts: Sequence[str | bytes]) -> "Prompt":
@@ -226,7 +236,9 @@ class _Worker:
             return
         for answer in [answer for answer in self._answers if answer.box.left]:
             self._leave(answer)
-        self._admit()
+        if self._waiting:
+            self._ring()
+            self._admit()
         self._look()
         if parts := self._plan():
             self._compute(parts)
@@ -289,9 +301,9 @@ class _Worker:
         self._sequences.give_back(answer.sequence)
 
     def _share_wakes(self) -> None:
-        """All readers together take no more time from the engine than one does."""
+        """Many readers together take hardly more time from the engine than one does."""
         for answer in self._answers:
-            answer.box.pause = PAUSE * len(self._answers)
+            answer.box.pause = min(PAUSE * len(self._answers), _LONGEST_PAUSE)
 
     # --- prompts that begin alike ---
 
@@ -331,7 +343,7 @@ class _Worker:
             self._ring()
             status = self._decode_image(answer, image)
             if status == DONE:
-                answer.sequence.tokens += answer.rest[: image.positions]
+                self._sequences.add(answer.sequence, answer.rest[: image.positions], alone=True)
                 answer.rest = answer.rest[image.positions :]
             elif status != ABORTED:
                 self._fail(answer, status)
@@ -407,6 +419,7 @@ class _Worker:
     def _guess(self, answer: Answer, room: int) -> list[int]:
         if not answer.request.draft or answer.request.images or not self._model.remembers_positions:
             return []
+        self._ring()
         tokens = np.array([*answer.sequence.tokens, *answer.rest], np.intc)
         room = min(room, self._n_ctx - len(tokens))
         guessed = (int(token) for token in answer.request.draft(tokens)[: max(room, 0)])
@@ -435,7 +448,7 @@ class _Worker:
     def _use(self, plan: list[tuple[Answer, Part]]) -> None:
         row = 0
         for answer, part in plan:
-            answer.sequence.tokens += part.tokens
+            self._sequences.add(answer.sequence, part.tokens, alone=len(plan) == 1)
             row += len(part.tokens)
             if answer.reading:
                 answer.rest = answer.rest[len(part.tokens) :]

@@ -1,5 +1,6 @@
 """What earlier requests read and wrote, in ordinary memory: there it slows no batch, unlike in llama.cpp's own cache."""
 
+import contextlib
 from collections.abc import Sequence as ListOf
 from dataclasses import dataclass
 from typing import Final
@@ -15,10 +16,6 @@ _LEAST_SHARE: Final = 1 / 64
 """The part of a saved sequence from which on getting it back takes less time than reading that part again."""
 _MOST: Final = 256
 """Sequences that are kept, at most: each prompt is compared with all."""
-_PATIENCE: Final = 32
-"""Sequences saved in vain one after another, after which others wait for few more."""
-_SELDOM: Final = 16
-"""Of so many, one is saved then, to see whether it is wanted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,28 +43,23 @@ class PromptCache:
         self._context, self._size = context, size
         self._any_beginning = context.model.remembers_positions and not context.model.window
         self._saved: list[Saved] = []
-        self._in_vain = 0
-
-    def hopeful(self) -> bool:
-        """Whether what is saved is likely to be wanted again. Asked where others wait while it is saved."""
-        self._in_vain += 1
-        return self._in_vain <= _PATIENCE or self._in_vain % _SELDOM == 0
 
     def clear(self) -> None:
         """Forget all."""
         self._saved.clear()
 
     def save(self, number: int, tokens: list[int]) -> None:
-        """Save a sequence of the context, unless it is short, was saved already, or takes more than all may."""
-        if not self._size or len(tokens) < WORTH_KEEPING or any(self._in(tokens, saved.tokens) for saved in self._saved):
+        """Save a sequence of the context, unless it is short, was saved already, or there is no memory for it."""
+        if len(tokens) < WORTH_KEEPING or any(self._in(tokens, saved.tokens) for saved in self._saved):
             return
-        state = self._context.save(number)
-        if state.nbytes > self._size:
+        room = self._size - self._context.saved_size(number)
+        if room < 0:
             return
         self._saved = [saved for saved in self._saved if not self._in(saved.tokens, tokens)]
-        self._saved.append(Saved(tokens[:], state))
-        while len(self._saved) > _MOST or sum(saved.state.nbytes for saved in self._saved) > self._size:
+        while len(self._saved) >= _MOST or sum(saved.state.nbytes for saved in self._saved) > room:
             del self._saved[0]
+        with contextlib.suppress(MemoryError):
+            self._saved.append(Saved(tokens[:], self._context.save(number)))
 
     def _in(self, tokens: list[int], other: list[int]) -> bool:
         """Whether who has the other sequence has this one too."""
@@ -80,7 +72,6 @@ class PromptCache:
             if (length := self._usable(saved.tokens, wanted)) > max(least, _LEAST_SHARE * len(saved.tokens)):
                 found, least = saved, length
         if found:
-            self._in_vain = 0
             self._saved.remove(found)
             self._saved.append(found)
         return found

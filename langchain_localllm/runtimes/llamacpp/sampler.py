@@ -88,7 +88,8 @@ class Sampler:
             raise InvalidRequestError(f"`logit_bias` names the token {wrong[0]}, but the vocabulary ends at {size - 1}.")
         penalties = options.repeat_penalty, options.frequency_penalty, options.presence_penalty
         if options.temperature == 0 and options.grammar is None and penalties == _NO_PENALTIES:
-            self._bias = np.array(list(bias), np.intp), np.array(list(bias.values()), np.float32)
+            with np.errstate(over="ignore"):  # it is infinite then
+                self._bias = np.array(list(bias), np.intp), np.array(list(bias.values())).astype(np.float32)
             return
         if bias:
             self._add(lib.llama_sampler_init_logit_bias(size, len(bias), (lib.llama_logit_bias * len(bias))(*bias.items())))

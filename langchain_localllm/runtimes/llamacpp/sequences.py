@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence as ListOf
 from dataclasses import dataclass, field
+from typing import Final
 
 from langchain_localllm.runtimes.llamacpp.context import Context
 from langchain_localllm.runtimes.llamacpp.prompt_cache import WORTH_KEEPING, PromptCache, common_length
+
+_RUNS_IN_HASTE: Final = 8
+"""As `most_runs`, where others wait while it is saved."""
 
 
 @dataclass(slots=True, eq=False)
@@ -14,6 +18,7 @@ class Sequence:
     Attributes:
         number: llama.cpp's id for it.
         tokens: What the cache holds of it, in order.
+        runs: Where in it the tokens begin that were computed in one batch with other sequences'; in between, they lie side by side.
         busy: Whether a request works with it.
         used: When a request last did: a larger number is later.
         saved: Whether all of it was saved, to be put aside.
@@ -21,6 +26,7 @@ class Sequence:
 
     number: int
     tokens: list[int] = field(default_factory=list)
+    runs: list[int] = field(default_factory=list)
     busy: bool = False
     used: int = 0
     saved: bool = False
@@ -36,14 +42,15 @@ class Sequences:
         context: The context.
         count: How many there are.
         aside: Bytes of memory for what is put aside; with 0, it stays in the cache until the room is wanted.
+        most_runs: What lies in more places than that is not saved as it is: it takes llama.cpp too much memory.
     """
 
-    def __init__(self, context: Context, count: int, aside: int) -> None:
+    def __init__(self, context: Context, count: int, aside: int, most_runs: int) -> None:
         self._context = context
         self._all = [Sequence(number) for number in range(count)]
         self._uses = 0
         self._aside = PromptCache(context, aside)
-        self._leaves = aside > 0
+        self._leaves, self._most_runs = aside > 0, most_runs
         self._parts_can_go = context.model.remembers_positions
         self._window = context.model.window
 
@@ -56,6 +63,8 @@ class Sequences:
         self._context.clear()
         for one in self._all:
             one.tokens.clear()
+            one.runs.clear()
+            one.busy = one.saved = False
 
     def take(self, prompt: ListOf[int], *, afresh: bool = False) -> Sequence:
         """A sequence for a prompt, already holding as much of its beginning as is known, but not all of it.
@@ -73,7 +82,14 @@ class Sequences:
         self._put_aside()
         if afresh:
             self._empty_cache()
+            taken.busy = True
         return taken
+
+    def add(self, one: Sequence, tokens: ListOf[int], *, alone: bool) -> None:
+        """Tokens were computed, in a batch of their own or not."""
+        if not alone:
+            one.runs.append(len(one.tokens))
+        one.tokens += tokens
 
     def _best(self, wanted: ListOf[int]) -> tuple[int, Sequence]:
         """The sequence that has most of a prompt's beginning, and how much that is."""
@@ -143,7 +159,8 @@ class Sequences:
             last: Whether it may be the one that was used last.
         """
         idle = self._idle() if self._leaves else []
-        one = next((one for one in (idle if last else idle[:-1]) if not one.saved), None)
+        unsaved = (one for one in (idle if last else idle[:-1]) if not one.saved and len(one.runs) <= self._most_runs)
+        one = next(unsaved, None)
         if one:
             self._aside.save(one.number, one.tokens)
             one.saved = True
@@ -155,9 +172,16 @@ class Sequences:
                 self._drop(one)
 
     def _drop(self, one: Sequence) -> None:
-        if one.tokens and not one.saved and self._aside.hopeful():
+        if self._leaves and not one.saved:
+            self._shorten(one)
             self._aside.save(one.number, one.tokens)
         self.cut(one, 0)
+
+    def _shorten(self, one: Sequence) -> None:
+        """Keep only what can be saved in hardly any time, since others wait."""
+        most = min(_RUNS_IN_HASTE, self._most_runs)
+        if self._parts_can_go and len(one.runs) > most:
+            self.cut(one, self._usable(one, one.runs[most]))
 
     def cut(self, one: Sequence, length: int) -> None:
         """Keep only the beginning of a sequence."""
@@ -167,6 +191,7 @@ class Sequences:
             length = 0
             self._context.remove(one.number, 0)
         del one.tokens[length:]
+        one.runs = [start for start in one.runs if start < length]
 
     def share(self, source: Sequence, target: Sequence, length: int) -> None:
         """Give another sequence as much of this one's beginning, where it has less and the model allows it."""
@@ -175,6 +200,7 @@ class Sequences:
         if self._parts_can_go and length > start:
             self._context.copy(source.number, target.number, start, length)
             target.tokens += source.tokens[start:length]
+            target.runs += [run for run in source.runs if start <= run < length]
 
     def make_room(self) -> bool:
         """Put aside the sequence that was not used for longest; `False` when there is none."""

@@ -61,11 +61,15 @@ class Threads:
     Args:
         alone: Threads for a single token.
         together: Threads for several, or `None` to choose.
+
+    Attributes:
+        most: Threads for several, at most.
     """
 
     def __init__(self, alone: int, together: int | None) -> None:
         self._alone = alone
         self._numbers = {together} if together else {1, physical_cores()}
+        self.most = max(self._numbers)
         self._trials: dict[int, _Trial] = {}
 
     def choose(self, size: int) -> int:
@@ -81,7 +85,7 @@ class Threads:
 
     def limit(self, size: int, number: int) -> float | None:
         """Seconds after which a batch with so many threads is given up; `None` is never."""
-        if len(self._numbers) == 1 or number == 1:
+        if len(self._numbers) == 1 or number == 1 or size == 1:
             return None
         return _TOO_LONG * size * _typical(self._trials[size.bit_length()].spent[1])
 

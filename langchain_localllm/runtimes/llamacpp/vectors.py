@@ -166,8 +166,10 @@ class _Worker:
     def _compute(self, pack: list[list[int]]) -> Vectors:
         self._make_room(sum(map(len, pack)))
         status = ABORTED
-        while status == ABORTED and not self.thread.ended:
+        while status == ABORTED:
             self._context.allow()
+            if self.thread.ended:
+                raise freed()
             self._context.clear()
             status = self._context.decode([Part(number, 0, tokens, len(tokens)) for number, tokens in enumerate(pack)])
         if self.thread.ended:

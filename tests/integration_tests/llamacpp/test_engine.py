@@ -15,10 +15,13 @@ from llama_cpp import Llama
 
 from langchain_localllm import LlamaCpp, LlamaCppEmbeddings
 from langchain_localllm.base.engine import Finish
-from langchain_localllm.base.worker import Mailbox
+from langchain_localllm.base.worker import PAUSE, Mailbox
 from langchain_localllm.errors import ContextLengthError, ServerError
 from langchain_localllm.models import tiny_embedding_model
 from langchain_localllm.runtimes.llamacpp.computing import computing
+from langchain_localllm.runtimes.llamacpp.engine import _LONGEST_PAUSE
+from langchain_localllm.runtimes.llamacpp.library import lib
+from langchain_localllm.runtimes.llamacpp.memory import bytes_per_token
 from langchain_localllm.runtimes.llamacpp.request import Request
 from langchain_localllm.runtimes.llamacpp.sampler import Sampling
 from tests.engines.models import recurrent, with_window
@@ -32,6 +35,10 @@ CLEAR: Final = 0.5
 
 def generation(llm: LlamaCpp, prompt: str, **options: Any) -> Any:
     return llm.generate([prompt], **options).generations[0][0]
+
+
+def sequences(llm: LlamaCpp) -> Any:
+    return llm.engine._worker._sequences
 
 
 def usage(llm: LlamaCpp, prompt: str, **options: Any) -> dict[str, int]:
@@ -121,7 +128,7 @@ def test_what_earlier_prompts_left_slows_nobody_and_is_there_when_it_is_wanted(s
 
 
 def tokens_in_cache(llm: LlamaCpp) -> int:
-    return sum(len(one.tokens) for one in llm.engine._worker._sequences._all)
+    return sum(len(one.tokens) for one in sequences(llm)._all)
 
 
 def test_what_was_put_aside_is_answered_as_before(model_file: Path) -> None:
@@ -138,7 +145,7 @@ def test_no_more_is_put_aside_than_may_be(model_file: Path) -> None:
         prompts = [f"{number}. {LONG}" for number in range(6)]
         for prompt in prompts:
             usage(llm, prompt)
-        aside = llm.engine._worker._sequences._aside
+        aside = sequences(llm)._aside
         aside._size = int(2.5 * aside._saved[0].state.nbytes)
         counts = [usage(llm, prompt) for prompt in prompts[-2:]]
         assert [one["cached_tokens"] for one in counts] == [one["prompt_tokens"] - 1 for one in counts]
@@ -148,6 +155,57 @@ def test_no_more_is_put_aside_than_may_be(model_file: Path) -> None:
         assert usage(llm, f"What is longer than that is not put aside. {LONG}")["cached_tokens"] < 8
 
 
+def test_while_nothing_else_is_to_be_done_all_is_saved(model_file: Path) -> None:
+    with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=20) as llm:
+        answers = llm.generate([f"{number}. {LONG}" for number in range(4)]).generations
+        assert soon(lambda: len(sequences(llm)._aside._saved) == 4)
+        talk = f"0. {LONG}{answers[0][0].text}"
+        assert len(sequences(llm)._all[0].runs) > 8, "the answers lie scattered"
+        assert usage(llm, f"{talk} And then?")["cached_tokens"] > llm.get_num_tokens(talk) - 5
+
+
+def test_while_others_wait_only_what_lies_together_is_saved(model_file: Path) -> None:
+    with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=20) as llm:
+        sequences(llm)._most_runs = 0  # so that nothing is saved before it has to be
+        for most, saved in ((0, 0), (8, 8)):
+            llm.generate([f"{most}{number}. {LONG}" for number in range(3)])
+            sequences(llm)._most_runs = most
+            usage(llm, "Rain is")
+            assert tokens_in_cache(llm) < 40
+            assert len(sequences(llm)._aside._saved) >= min(saved, 3)
+            sequences(llm)._most_runs = 0
+        counts = usage(llm, f"80. {LONG}")
+        assert counts["prompt_tokens"] - counts["cached_tokens"] < 20
+
+
+def test_without_memory_for_it_nothing_is_put_aside(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> Any:
+        raise MemoryError
+
+    with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=4) as llm:
+        monkeypatch.setattr(llm.engine._worker._context, "save", fail)
+        talks = [f"{number}. {LONG}" for number in range(3)]
+        assert [usage(llm, talk)["cached_tokens"] < 8 for talk in talks * 2] == [True] * 6
+        assert not sequences(llm)._aside._saved
+
+
+def test_what_cannot_be_put_back_is_read_again(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=4) as llm:
+        talks = [f"{number}. {LONG}" for number in range(3)]
+        first = [generation(llm, talk, logprobs=2) for talk in talks]
+        monkeypatch.setattr(lib, "llama_state_seq_set_data", lambda *_: 0)
+        again = [generation(llm, talk, logprobs=2) for talk in talks]
+        assert all(one.generation_info["usage"]["cached_tokens"] < 8 for one in again)
+        assert all(map(same_where_clear, first, again))
+
+
+def test_what_is_put_aside_is_counted_with_the_cache(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("langchain_localllm.runtimes.llamacpp.engine.free_memory", lambda: 10_000_000)
+    with LlamaCpp(model_path=model_file, n_ctx=512, n_parallel=1) as llm:
+        cache = 10_000_000 - 8 * sequences(llm)._aside._size
+        assert cache == pytest.approx(llm.engine.cells * bytes_per_token(llm.engine.model, None, None), rel=0.01)
+
+
 def test_a_state_that_cannot_be_cut_is_put_aside_whole(model_file: Path, tmp_path: Path) -> None:
     path = recurrent(model_file, tmp_path / "recurrent.gguf")
     with LlamaCpp(model_path=path, n_ctx=512, n_parallel=1, temperature=0, max_tokens=1) as llm:
@@ -155,7 +213,7 @@ def test_a_state_that_cannot_be_cut_is_put_aside_whole(model_file: Path, tmp_pat
         lengths = [usage(llm, talk)["prompt_tokens"] for talk in talks]
         further = [generation(llm, f"{talk} And then?", logprobs=2) for talk in talks]
         assert [one.generation_info["usage"]["cached_tokens"] for one in further] == lengths
-        llm.engine._worker._sequences.clear()
+        sequences(llm).clear()
         assert same_where_clear(generation(llm, f"{talks[0]} And then?", logprobs=2), further[0])
 
 
@@ -192,7 +250,7 @@ def test_what_a_sliding_window_left_behind_is_read_again(model_file: Path, tmp_p
     ):
         for _ in range(40):
             prompt = chance.choice(talks)[: chance.randrange(20, 240)]
-            fresh.engine._worker._sequences.clear()
+            sequences(fresh).clear()
             answers = [generation(one, prompt, max_tokens=length, logprobs=5) for one, length in ((llm, 12), (fresh, 1))]
             best, expected = (answer.generation_info["logprobs"][0]["top_logprobs"][0]["logprob"] for answer in answers)
             assert abs(best - expected) < CLEAR
@@ -234,7 +292,7 @@ def test_a_state_that_cannot_be_cut_is_right_after_a_request_that_left(
         expected = generation(llm, LONG, logprobs=2)
         batch = generation(llm, LONG[:300], logprobs=2), *llm.generate([LONG[:300], PROMPTS[0]], logprobs=2).generations[0]
         assert same_where_clear(*batch)
-        llm.engine._worker._sequences.clear()
+        sequences(llm).clear()
         context, box, parts = llm.engine._worker._context, Mailbox(), []
         decode = context.decode
 
@@ -250,6 +308,35 @@ def test_a_state_that_cannot_be_cut_is_right_after_a_request_that_left(
         again = generation(llm, LONG, logprobs=2)
         assert again.generation_info["usage"]["cached_tokens"] > 0
         assert same_where_clear(again, expected)
+
+
+# --- readers ---
+
+
+def test_who_waits_for_pieces_gets_them_before_another_prompt_is_read(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PAUSE", "_LONGEST_PAUSE"):
+        monkeypatch.setattr(f"langchain_localllm.runtimes.llamacpp.engine.{name}", 1000.0)
+    with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0) as llm:
+        stream = llm.stream("Once", max_tokens=450)
+        next(stream)
+        other = threading.Timer(0.1, llm.invoke, [LONG], {"max_tokens": 1})
+        other.start()
+        next(stream)
+        assert llm.engine.busy, "it came with the end only"
+        stream.close()
+        other.join()
+
+
+@pytest.mark.parametrize(("count", "pause"), [(1, PAUSE), (4, 4 * PAUSE), (16, _LONGEST_PAUSE)])
+def test_many_readers_are_woken_less_often_but_not_seldom(count: int, pause: float, model_file: Path) -> None:
+    with LlamaCpp(model_path=model_file, n_ctx=128, n_parallel=16) as llm:
+        boxes = [Mailbox() for _ in range(count)]
+        for box in boxes:
+            llm.engine.submit(Request([7], max_tokens=100), box)
+        for box in boxes:
+            box.take(30)
+        assert {box.pause for box in boxes} == {pause}
+        llm.engine.free()
 
 
 # --- one load ---
@@ -315,8 +402,9 @@ class Impatient:
         self.given_up: list[int] = []
 
     def choose(self, size: int) -> int:
-        self.tried.append(2 if size > 1 and self.tried[-1:] != [2] else 1)
-        return self.tried[-1]
+        number = 2 if size > 1 and self.tried[-1:] != [2] else 1
+        self.tried.append(number)
+        return number
 
     def limit(self, _: int, number: int) -> float | None:
         return 1e-9 if number == 2 else None
@@ -329,11 +417,34 @@ class Impatient:
 def test_a_batch_that_is_given_up_is_computed_again(model_file: Path) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=510, temperature=0, max_tokens=8) as llm:
         expected = [generation(llm, prompt, logprobs=2) for prompt in (LONG, *PROMPTS)]
-        llm.engine._worker._sequences.clear()
+        sequences(llm).clear()
         threads = llm.engine._worker._context._threads = Impatient()
         again = [row[0] for row in llm.generate([LONG, *PROMPTS], logprobs=2).generations]
         assert len(threads.given_up) > 3
         assert all(map(same_where_clear, expected, again))
+
+
+def test_a_batch_that_is_held_up_is_computed_with_one_thread(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("langchain_localllm.runtimes.llamacpp.threads.physical_cores", lambda: 2)
+    with LlamaCpp(model_path=model_file, n_ctx=490, temperature=0, max_tokens=8) as llm:
+        expected = llm.invoke(LONG)
+        context = llm.engine._worker._context
+        decode, held_up = context._decode, []
+
+        def with_two_threads_only_after_long() -> Any:
+            if threading.current_thread().name != "llama.cpp computing":
+                return decode()
+            held_up.append(time.monotonic())
+            assert soon(lambda: context._abort.value != b"")
+            held_up.append(time.monotonic())
+            return decode()
+
+        monkeypatch.setattr(context, "_decode", with_two_threads_only_after_long)
+        for _ in range(3):
+            sequences(llm).clear()
+            assert llm.invoke(LONG) == expected
+        assert held_up, "two threads were not tried"
+        assert len(held_up) <= 2 * len(context._threads._trials), "each size is tried once"
 
 
 def test_texts_whose_batch_is_given_up_are_embedded_all_the_same() -> None:

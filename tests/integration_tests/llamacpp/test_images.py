@@ -20,6 +20,7 @@ from llama_cpp.llama_speculative import LlamaPromptLookupDecoding
 from pydantic import BaseModel
 
 from langchain_localllm import ChatLlamaCpp, LlamaCpp
+from langchain_localllm.base.threads import physical_cores
 from langchain_localllm.base.worker import Mailbox
 from langchain_localllm.errors import ContextLengthError, InvalidOptionError, InvalidRequestError, ModelFileError
 from langchain_localllm.models import tiny_chat_model
@@ -270,6 +271,28 @@ def test_one_image_does_not_wait_for_many(chat: ChatLlamaCpp, looked: list[Any])
         while box.take(30).finish is None:
             pass
     assert looked.index(one.images[0]) < len(many.images)
+
+
+def test_an_image_that_was_put_aside_is_not_read_again(chat: ChatLlamaCpp, looked: list[Any]) -> None:
+    pictures = [png(33, number, 33) for number in range(12)]
+    for picture in pictures * 2:
+        chat.invoke(ask(picture))
+    assert len(looked) == 12
+
+
+def test_an_image_is_computed_with_all_cores(chat: ChatLlamaCpp, monkeypatch: pytest.MonkeyPatch) -> None:
+    context, threads = chat.engine._worker._context, []
+    decode = context.decode_image
+
+    def note(*given: Any) -> Any:
+        status = decode(*given)
+        threads.append(lib.llama_n_threads_batch(context.pointer))
+        return status
+
+    monkeypatch.setattr(context, "decode_image", note)
+    chat.invoke("Hello!")
+    chat.invoke(ask(png(44, 44, 44)))
+    assert threads == [physical_cores()]
 
 
 def test_the_prompt_is_measured_with_its_images(llava: Path) -> None:
