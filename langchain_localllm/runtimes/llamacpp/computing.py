@@ -5,7 +5,9 @@ helpers for each thread that ever computed with several cores, and while it keep
 each other asleep instead of awake, which made an answer of a 250 MB model on two cores take 1.75 times as long.
 """
 
+import contextlib
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
@@ -15,15 +17,18 @@ from langchain_localllm.base.engine_thread import WorkThread
 
 T = TypeVar("T")
 
+_LOOK_AGAIN: Final = 0.02
+"""Seconds between two looks at whether a turn has come: being woken for it would take time from the turn."""
+
 
 class _Task(Generic[T]):
     def __init__(self, work: Callable[[], T]) -> None:
         self._work = work
-        self._began = threading.Event()
+        self._began: float | None = None
         self.done: Future[T] = Future()
 
     def run(self) -> None:
-        self._began.set()
+        self._began = time.perf_counter()
         try:
             self.done.set_result(self._work())
         except BaseException as error:  # noqa: BLE001 - it belongs to the one who waits
@@ -31,11 +36,13 @@ class _Task(Generic[T]):
 
     def ends_within(self, seconds: float) -> bool:
         """Waits for that, from when it began."""
-        self._began.wait()
-        try:
-            self.done.exception(timeout=seconds)
-        except TimeoutError:
-            return False
+        wait = seconds
+        while not self.done.done():
+            if self._began is not None and time.perf_counter() - self._began >= seconds:
+                return False
+            with contextlib.suppress(TimeoutError):
+                self.done.exception(timeout=wait)
+            wait = max(seconds, _LOOK_AGAIN)
         return True
 
 

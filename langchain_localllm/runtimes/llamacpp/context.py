@@ -207,9 +207,9 @@ class Context:
         """Bytes of what `save` gives."""
         return int(lib.llama_state_seq_get_size(self.pointer, sequence))
 
-    def save(self, sequence: int) -> npt.NDArray[np.uint8]:
-        """What the cache holds of a sequence; raises `MemoryError` where there is no memory for it."""
-        state = np.empty(self.saved_size(sequence), np.uint8)
+    def save(self, sequence: int, size: int) -> npt.NDArray[np.uint8]:
+        """What the cache holds of a sequence, of this size; raises `MemoryError` where there is no memory for it."""
+        state = np.empty(size, np.uint8)
         if not lib.llama_state_seq_get_data(self.pointer, _bytes(state), state.size, sequence):
             raise MemoryError
         return state

@@ -52,14 +52,15 @@ class PromptCache:
         """Save a sequence of the context, unless it is short, was saved already, or there is no memory for it."""
         if len(tokens) < WORTH_KEEPING or any(self._in(tokens, saved.tokens) for saved in self._saved):
             return
-        room = self._size - self._context.saved_size(number)
+        size = self._context.saved_size(number)
+        room = self._size - size
         if room < 0:
             return
         self._saved = [saved for saved in self._saved if not self._in(saved.tokens, tokens)]
         while len(self._saved) >= _MOST or sum(saved.state.nbytes for saved in self._saved) > room:
             del self._saved[0]
         with contextlib.suppress(MemoryError):
-            self._saved.append(Saved(tokens[:], self._context.save(number)))
+            self._saved.append(Saved(tokens[:], self._context.save(number, size)))
 
     def _in(self, tokens: list[int], other: list[int]) -> bool:
         """Whether who has the other sequence has this one too."""

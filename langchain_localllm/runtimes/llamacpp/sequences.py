@@ -1,14 +1,11 @@
 """The sequences in a context's cache: which is in use, and which holds the beginning of a new prompt."""
 
+import itertools
 from collections.abc import Sequence as ListOf
 from dataclasses import dataclass, field
-from typing import Final
 
 from langchain_localllm.runtimes.llamacpp.context import Context
 from langchain_localllm.runtimes.llamacpp.prompt_cache import WORTH_KEEPING, PromptCache, common_length
-
-_RUNS_IN_HASTE: Final = 8
-"""As `most_runs`, where others wait while it is saved."""
 
 
 @dataclass(slots=True, eq=False)
@@ -178,10 +175,11 @@ class Sequences:
         self.cut(one, 0)
 
     def _shorten(self, one: Sequence) -> None:
-        """Keep only what can be saved in hardly any time, since others wait."""
-        most = min(_RUNS_IN_HASTE, self._most_runs)
-        if self._parts_can_go and len(one.runs) > most:
-            self.cut(one, self._usable(one, one.runs[most]))
+        """Keep only what can be saved in hardly any time, since others wait: not what was answered in company, token by token."""
+        answered = (start for start, after in zip(one.runs, one.runs[2:], strict=False) if after == start + 2)
+        ends = [*itertools.islice(answered, 1), *one.runs[self._most_runs :]]
+        if ends and self._parts_can_go:
+            self.cut(one, self._usable(one, min(ends)))
 
     def cut(self, one: Sequence, length: int) -> None:
         """Keep only the beginning of a sequence."""

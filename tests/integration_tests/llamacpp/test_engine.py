@@ -179,7 +179,7 @@ def test_while_others_wait_only_what_lies_together_is_saved(model_file: Path) ->
 
 
 def test_without_memory_for_it_nothing_is_put_aside(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: int) -> Any:
+    def fail(*_: int) -> Any:
         raise MemoryError
 
     with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=4) as llm:
