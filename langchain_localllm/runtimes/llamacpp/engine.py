@@ -21,7 +21,14 @@ from langchain_localllm.base.worker import PAUSE, Mailbox
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ServerError
 from langchain_localllm.runtimes.llamacpp.context import ABORTED, DONE, NO_ROOM, Context, Part
 from langchain_localllm.runtimes.llamacpp.library import lib
-from langchain_localllm.runtimes.llamacpp.memory import bytes_per_token, cache_length, context_length, free_memory
+from langchain_localllm.runtimes.llamacpp.memory import (
+    bytes_per_token,
+    cache_length,
+    context_length,
+    free_memory,
+    most_runs,
+    room_aside,
+)
 from langchain_localllm.runtimes.llamacpp.model import Model, open_model
 from langchain_localllm.runtimes.llamacpp.prompt_cache import common_length
 from langchain_localllm.runtimes.llamacpp.request import Answer, Request
@@ -35,18 +42,10 @@ PARALLEL: Final = 8
 """Requests that are answered together where nobody says."""
 _SPARE: Final = 24
 """Sequences beside those, which keep the prompts of earlier requests where these are not put aside."""
-_SHARE_ASIDE: Final = 0.125
-"""The part of the free memory that is for what earlier requests left; on a GPU that stays in the cache, since moving it is slow."""
 _SOON: Final = 0.1
 """Seconds in which a conversation may go on, without anybody reading what was said."""
 _LONGEST_PAUSE: Final = 0.05
 """Seconds between two wakes of a reader, at most."""
-_RECORDS: Final = 16
-"""Times the cache's memory for a token, which llama.cpp takes for each of a sequence's runs while it saves them.
-
-Without flash attention, its records of 32 bytes are for each run and each number that a token has as values: a quarter of the bytes
-that it has in the cache. And the list of them doubles as it grows.
-"""
 _OUTPUTS: Final = 128
 """Tokens of a batch whose logits are wanted, at most."""
 _WORTH_WAITING: Final = 32
@@ -109,16 +108,14 @@ class Engine:
         beside = 1 if on_gpu else parallel  # how much a GPU has free is not known
         self.cells = cache_length(self.model, self.n_ctx, beside, per_token, free)
         batch = max(min(context_settings.get("n_batch", 512), self.cells), parallel)
-        left = max(0, free - self.cells * per_token)
-        aside = 0 if on_gpu else int(left * _SHARE_ASIDE)
-        a_run = per_token * (_RECORDS if context_settings.get("flash_attn_type") != 1 else 1)
-        spare = (_SPARE if on_gpu else 1) if self.model.remembers_positions else 0
-        sequences = parallel + spare
+        sequences = parallel + ((_SPARE if on_gpu else 1) if self.model.remembers_positions else 0)
         settings = {"n_ubatch": batch, **context_settings, "n_batch": batch, "n_ctx": self.cells, "n_seq_max": sequences}
         settings["n_outputs_max"] = max(sequences, min(batch, _OUTPUTS))
         context = Context(self.model, {**settings, "kv_unified": True}, lora)
         self._together = int(lib.llama_n_ubatch(context.pointer))
-        self._worker = _Worker(context, Sequences(context, sequences, aside, aside // 4 // a_run), parallel, self.cells, self.n_ctx)
+        aside = 0 if on_gpu else room_aside(self.cells, per_token, free)  # moving it from a GPU is slow
+        runs = most_runs(aside, per_token, flash=context_settings.get("flash_attn_type") == 1)
+        self._worker = _Worker(context, Sequences(context, sequences, aside, runs), parallel, self.cells, self.n_ctx)
         self._end = weakref.finalize(self, self._worker.thread.end)
 
     def read(self, parts: Sequence[str | bytes]) -> "Prompt":

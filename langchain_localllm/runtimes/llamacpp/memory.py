@@ -13,7 +13,7 @@ from langchain_localllm.models.memory import Settings, layer_cache
 from langchain_localllm.runtimes.llamacpp.library import lib
 from langchain_localllm.runtimes.llamacpp.model import Model
 
-__all__ = ["bytes_per_token", "cache_length", "context_length", "free_memory", "gpu_layers"]
+__all__ = ["bytes_per_token", "cache_length", "context_length", "free_memory", "gpu_layers", "most_runs", "room_aside"]
 
 LARGEST_DEFAULT: Final = 8192
 """Tokens of context where nobody asks for another length, unless the model or the memory sets a smaller limit."""
@@ -21,6 +21,8 @@ _SHARE_FOR_ONE: Final = 0.5
 """The part of the free memory that one whole context takes at most, where nobody asks for a length."""
 _SHARE_FOR_MORE: Final = 0.25
 """The part of it that the cache takes at most for requests that run beside each other."""
+_SHARE_ASIDE: Final = 0.125
+"""The part of what the cache leaves free that is for what earlier requests left there."""
 
 
 _TYPES: Final = {0: "f32", 1: "f16", 2: "q4_0", 3: "q4_1", 6: "q5_0", 7: "q5_1", 8: "q8_0", 20: "iq4_nl", 30: "bf16"}
@@ -99,6 +101,20 @@ def cache_length(model: Model, context: int, parallel: int, per_token: int, free
     if _depends_on_length(model):
         return context
     return context * max(1, min(parallel, int(free * _SHARE_FOR_MORE) // (per_token * context)))
+
+
+def room_aside(cells: int, per_token: int, free: int) -> int:
+    """Bytes for what earlier requests left in the cache, and later ones may want: a part of what the cache leaves free."""
+    return int(max(0, free - cells * per_token) * _SHARE_ASIDE)
+
+
+def most_runs(aside: int, per_token: int, *, flash: bool) -> int:
+    """In how many places of the cache a sequence may lie that is put aside, so that this takes no more than another quarter.
+
+    Without flash attention, llama.cpp notes 32 bytes for each place and each number that a token has as values, which are a quarter
+    of its bytes in the cache; and the list of these notes doubles as it grows.
+    """
+    return aside // 4 // (per_token * (1 if flash else 16))
 
 
 def _depends_on_length(model: Model) -> bool:
