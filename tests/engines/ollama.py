@@ -87,12 +87,17 @@ def serve(models: Path, folder: Path = FOLDER) -> Iterator[str]:
             process.wait(10)
 
 
-def end_runners() -> None:
-    """End what computes for the servers that this process started, however stuck it is. They start it anew when they are asked."""
+def load_anew(url: str, model: str) -> None:
+    """End what computes for the servers that this process started, however stuck it is, and have this one start it again."""
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
             if "runner" in process.cmdline()[1:2]:
                 process.kill()
+    body = {"model": model, "prompt": "", "stream": False}  # loads the model; the first time may tell that it was killed
+    deadline = time.monotonic() + _SECONDS
+    while not requests.post(f"{url}/api/generate", json=body, timeout=_SECONDS).ok:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"Ollama at {url} does not load {model} any more.")
 
 
 def create(url: str, name: str, file: Path, **settings: Any) -> None:
