@@ -122,8 +122,7 @@ class Context:
 
         Returns:
             `DONE`, `NO_ROOM`, `ABORTED` (by `abort`, or since other threads held it up: try again), or a negative number for a
-            failure. What was in the cache before stays; what these parts
-            added is there only when it is `DONE`.
+            failure. What was in the cache before stays; what these parts added is there only when it is `DONE`.
         """
         tokens: list[int] = []
         positions: list[int] = []
