@@ -31,7 +31,7 @@ _STEP: Final = 256
 _LEAST: Final = 256
 _SEQUENCES: Final = 32
 _OUTPUTS: Final = 128
-"""Of a context, at most."""
+"""Sequences and outputs of a context, at most."""
 
 
 def bytes_per_token(model: Model, type_k: int | None, type_v: int | None) -> int:

@@ -142,7 +142,7 @@ class ModelOptions(InProcessOptions):
     """Threads. Default: one for a file below 100 MB, since more are slower there; else one per physical core."""
     n_threads_batch: int | None = Field(default=None, ge=1, le=512)
     """Threads for several tokens at once. Default: `n_threads`; where that is not given and the file is below 100 MB, one or one
-    per physical core, whichever is found to be faster."""
+    per physical core, whichever is found to be faster, but for recurrent models."""
     n_gpu_layers: Annotated[int, Field(ge=-1)] | Literal["auto"] | None = None
     """Layers on the GPU, where llama-cpp-python was built for one; -1 is all, and `auto` as many as fit into its free memory.
     Default: none."""

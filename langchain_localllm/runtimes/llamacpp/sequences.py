@@ -104,7 +104,7 @@ class Sequences:
         if not self._context.restore(one.number, saved.state):
             return None
         one.tokens += saved.tokens
-        self.cut(one, common_length(one.tokens, wanted))
+        self.cut(one, self._usable(one, common_length(one.tokens, wanted)))
         return one
 
     def _continued(self, one: Sequence, length: int) -> Sequence | None:
@@ -132,11 +132,9 @@ class Sequences:
         A token that its own sequence's later tokens don't see any more, in layers with a sliding window, gives its place in the
         cache to others. Of a recurrent model's sequence, no part can be used.
         """
-        if not length or length == len(one.tokens):
-            return length
-        if self._window and self._context.first_position(one.number) > max(0, length - self._window):
+        if self._window and length and self._context.first_position(one.number) > max(0, length - self._window):
             return 0
-        return length if self._parts_can_go else 0
+        return length if self._parts_can_go or length == len(one.tokens) else 0
 
     def give_back(self, one: Sequence) -> None:
         """End a request's work with a sequence; its tokens stay in the cache."""

@@ -173,6 +173,7 @@ def test_while_others_wait_only_what_lies_together_is_saved(model_file: Path) ->
             usage(llm, "Rain is")
             assert tokens_in_cache(llm) < 40
             assert len(sequences(llm)._aside._saved) >= min(saved, 3)
+            assert all(len(one.tokens) <= llm.get_num_tokens(f"00. {LONG}") for one in sequences(llm)._aside._saved)
             sequences(llm)._most_runs = 0
         counts = usage(llm, f"80. {LONG}")
         assert counts["prompt_tokens"] - counts["cached_tokens"] < 20
@@ -254,6 +255,18 @@ def test_what_a_sliding_window_left_behind_is_read_again(model_file: Path, tmp_p
             answers = [generation(one, prompt, max_tokens=length, logprobs=5) for one, length in ((llm, 12), (fresh, 1))]
             best, expected = (answer.generation_info["logprobs"][0]["top_logprobs"][0]["logprob"] for answer in answers)
             assert abs(best - expected) < CLEAR
+
+
+def test_a_whole_sequence_that_lost_what_its_window_needs_is_not_continued(
+    model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = with_window(model_file, tmp_path / "window.gguf", 8)
+    with LlamaCpp(model_path=path, n_ctx=500, temperature=0, max_tokens=1) as llm:
+        talk = LONG.strip()
+        length = usage(llm, talk)["prompt_tokens"]
+        assert usage(llm, f"{talk} And then?")["cached_tokens"] == length
+        monkeypatch.setattr(llm.engine._worker._context, "first_position", lambda _: length)
+        assert usage(llm, f"{talk} And then? Why?")["cached_tokens"] == 0
 
 
 # --- leaving ---
