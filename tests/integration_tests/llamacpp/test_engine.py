@@ -82,6 +82,14 @@ def test_a_seed_does_not_depend_on_what_else_runs(model_file: Path) -> None:
         assert hot.invoke(PROMPTS[0], seed=8) != alone
 
 
+def test_log_probabilities_are_the_models_own_whatever_is_biased(llm: LlamaCpp) -> None:
+    free = generation(llm, PROMPTS[0], logprobs=5, max_tokens=1).generation_info["logprobs"][0]
+    biased = generation(llm, PROMPTS[0], logprobs=5, max_tokens=1, logit_bias={free["id"]: -100}).generation_info["logprobs"][0]
+    assert biased["id"] != free["id"]
+    for one, other in zip(free["top_logprobs"], biased["top_logprobs"], strict=True):
+        assert one["logprob"] == pytest.approx(other["logprob"], abs=CLEAR)
+
+
 def finish(box: Mailbox) -> Finish:
     while (piece := box.take(30)).finish is None:
         pass
