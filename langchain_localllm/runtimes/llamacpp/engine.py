@@ -5,7 +5,6 @@ answer, and a part of the prompts that are still being read.
 """
 
 import itertools
-import os
 import time
 import weakref
 from collections import deque
@@ -20,6 +19,7 @@ from langchain_localllm.base.engine_thread import EngineThread, freed
 from langchain_localllm.base.worker import PAUSE, Mailbox
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ServerError
 from langchain_localllm.runtimes.llamacpp.context import ABORTED, DONE, NO_ROOM, Context, Part
+from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
 from langchain_localllm.runtimes.llamacpp.library import lib
 from langchain_localllm.runtimes.llamacpp.memory import (
     bytes_per_token,
@@ -57,9 +57,6 @@ _READING_THE_REST: Final = 0.4
 _LEAST_READ: Final = 16
 _FIRST_READ: Final = 32
 """Tokens of a prompt in a batch, at least, and as long as the speed is not known."""
-
-_process: list[int] = []
-"""The process that loaded the first model."""
 
 
 class Engine:
@@ -102,11 +99,12 @@ class Engine:
         self.projector = _projector(self.model, *projector) if projector else None
         free = free_memory()
         parallel = n_parallel or PARALLEL
-        per_token = bytes_per_token(self.model, context_settings.get("type_k"), context_settings.get("type_v"))
-        self.n_ctx = context_length(self.model, n_ctx, per_token, free, context_settings)
+        per_token = bytes_per_token(self.model.info, context_settings.get("type_k"), context_settings.get("type_v"))
+        weights = int(lib.llama_model_size(self.model.pointer))
+        self.n_ctx = context_length(self.model.info, n_ctx, per_token, free, context_settings, weights=weights)
         on_gpu = bool(model_settings.get("n_gpu_layers"))
         beside = 1 if on_gpu else parallel  # how much a GPU has free is not known
-        self.cells = cache_length(self.model, self.n_ctx, beside, per_token, free)
+        self.cells = cache_length(self.model.info, self.n_ctx, beside, per_token, free)
         batch = max(min(context_settings.get("n_batch", 512), self.cells), parallel)
         sequences = parallel + ((_SPARE if on_gpu else 1) if self.model.remembers_positions else 0)
         settings = {"n_ubatch": batch, **context_settings, "n_batch": batch, "n_ctx": self.cells, "n_seq_max": sequences}
@@ -161,17 +159,6 @@ def _projector(model: Model, path: Path, settings: Mapping[str, Any]) -> "Projec
     from langchain_localllm.runtimes.llamacpp.images import Projector
 
     return Projector(path, model, **settings)
-
-
-def refuse_fork() -> None:
-    """llama.cpp's threads do not come along into a fork, where it would hang or crash."""
-    if not _process:
-        _process.append(os.getpid())
-    if _process[0] != os.getpid():
-        raise ServerError(
-            "This process is a fork of one that loaded a model with llama.cpp, which cannot work here. Start processes by "
-            "`spawn` instead, for example with multiprocessing.get_context('spawn'), and make the object in each of them."
-        )
 
 
 class _Worker:

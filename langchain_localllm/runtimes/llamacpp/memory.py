@@ -6,12 +6,10 @@ from typing import Any, Final, Literal
 
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.models.architecture import Architecture
-from langchain_localllm.models.gguf_check import check_gguf
+from langchain_localllm.models.gguf_check import GGUFInfo, check_gguf
 from langchain_localllm.models.limits import SHARE, largest_context, layers_on_gpu
 from langchain_localllm.models.machine import free_memory, this_machine
 from langchain_localllm.models.memory import Settings, layer_cache
-from langchain_localllm.runtimes.llamacpp.library import lib
-from langchain_localllm.runtimes.llamacpp.model import Model
 
 __all__ = ["bytes_per_token", "cache_length", "context_length", "free_memory", "gpu_layers", "most_runs", "room_aside"]
 
@@ -34,30 +32,37 @@ _OUTPUTS: Final = 128
 """Sequences and outputs of a context, at most."""
 
 
-def bytes_per_token(model: Model, type_k: int | None, type_v: int | None) -> int:
+def bytes_per_token(info: GGUFInfo, type_k: int | None, type_v: int | None) -> int:
     """The cache's memory for a token, in all layers."""
-    architecture = Architecture(model.info)
+    architecture = Architecture(info)
     settings = Settings(_type(type_k), _type(type_v), swa_full=True)
     return max(1, sum(layer_cache(architecture, layer, _STEP, settings) for layer in architecture.layers) // _STEP)
 
 
 def context_length(
-    model: Model, asked: int | Literal["auto"] | None, per_token: int, free: int, settings: Mapping[str, Any] | None = None
+    info: GGUFInfo,
+    asked: int | Literal["auto"] | None,
+    per_token: int,
+    free: int,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    weights: int | None = None,
 ) -> int:
     """Tokens of context: what was asked for, else the smallest of the model's, 8,192 and what fits in memory.
 
     Args:
-        model: The model.
+        info: The model's header.
         asked: Tokens; 0 is the model's own, `auto` as much of that as fits, `None` chooses.
         per_token: Bytes of the cache for a token.
         free: Bytes that are free.
         settings: Fields of `llama_context_params` that were asked for.
+        weights: Bytes of the weights. Default: as the header says, which of a model in several parts knows only the first.
     """
-    trained = model.trained_context or LARGEST_DEFAULT
+    trained = info.context_length or LARGEST_DEFAULT
     if asked == "auto":
         return max(
             _LEAST,
-            largest_context(model.info, _settings(settings or {}), free * SHARE, weights=lib.llama_model_size(model.pointer)),
+            largest_context(info, _settings(settings or {}), free * SHARE, weights=weights),
         )
     if asked is None:
         return max(_LEAST, min(trained, LARGEST_DEFAULT, int(free * _SHARE_FOR_ONE) // per_token))
@@ -65,9 +70,7 @@ def context_length(
 
 
 def gpu_layers(path: Path, context: int | Literal["auto"] | None) -> int:
-    """How many layers of a model fit on the GPU with its context; 0 where llama.cpp was not built for one."""
-    if not lib.llama_supports_gpu_offload():
-        return 0
+    """How many layers of a model fit on the GPU with its context."""
     info = check_gguf(path)
     trained = info.context_length or LARGEST_DEFAULT
     tokens = context if isinstance(context, int) and context else min(trained, LARGEST_DEFAULT)
@@ -91,14 +94,14 @@ def _type(number: int | None) -> str:
     return _TYPES.get(1 if number is None else number, "f16")
 
 
-def cache_length(model: Model, context: int, parallel: int, per_token: int, free: int) -> int:
+def cache_length(info: GGUFInfo, context: int, parallel: int, per_token: int, free: int) -> int:
     """Tokens that the cache holds for all requests together: at least one whole context, at most one for each request."""
     if per_token * context > free:
         raise InvalidOptionError(
             f"A context of {context:,} tokens takes {_gigabytes(per_token * context)}, and {_gigabytes(free)} are free: "
             "use a smaller `n_ctx`, or a smaller type for the cache, such as type_k='q8_0' and type_v='q8_0'."
         )
-    if _depends_on_length(model):
+    if _depends_on_length(info):
         return context
     return context * max(1, min(parallel, int(free * _SHARE_FOR_MORE) // (per_token * context)))
 
@@ -117,10 +120,10 @@ def most_runs(aside: int, per_token: int, *, flash: bool) -> int:
     return aside // 4 // (per_token * (1 if flash else 16))
 
 
-def _depends_on_length(model: Model) -> bool:
+def _depends_on_length(info: GGUFInfo) -> bool:
     """Whether the model computes in another way when its context is longer than it was first trained with (LongRoPE)."""
-    scaling = f"{model.info.architecture}.rope.scaling"
-    values = model.info.metadata
+    scaling = f"{info.architecture}.rope.scaling"
+    values = info.metadata
     return f"{scaling}.original_context_length" in values and values.get(f"{scaling}.type") != "yarn"
 
 

@@ -12,7 +12,7 @@ from langchain_localllm.base.embedding_work import Vectors, shortened
 from langchain_localllm.base.engine_thread import EngineThread, freed
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ModelFileError, ServerError
 from langchain_localllm.runtimes.llamacpp.context import ABORTED, DONE, Context, Part
-from langchain_localllm.runtimes.llamacpp.engine import refuse_fork
+from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
 from langchain_localllm.runtimes.llamacpp.library import lib
 from langchain_localllm.runtimes.llamacpp.memory import LARGEST_DEFAULT
 from langchain_localllm.runtimes.llamacpp.model import Model, open_model

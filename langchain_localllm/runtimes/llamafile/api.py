@@ -15,6 +15,7 @@ from langchain_localllm.errors import (
     ModelCallError,
     ModelLoadingError,
     ModelMissingError,
+    StreamBrokenError,
     WrongServerError,
 )
 from langchain_localllm.transport.client import HttpClient
@@ -208,10 +209,19 @@ class _EventDecoder(AnswerDecoder):
         self._begun = True
         if value.strip() == b"[DONE]":
             return self._done()
-        event = parse_json(value)
+        return self.event(parse_json(value))
+
+    def event(self, event: dict[str, Any]) -> Piece | None:
+        """The piece for an event, if it holds one; raises the error that it reports."""
         if error := event.get("error"):
             raise self._read_error.in_stream(error)
         return self._event(event)
+
+    def last(self) -> Piece:
+        """The piece that ends the answer, when all events have come; raises `StreamBrokenError` when it is not whole."""
+        if (piece := self._done()) is None:
+            raise StreamBrokenError("llama.cpp ended its answer before it was complete.")
+        return piece
 
     def _check(self, field: bytes, value: bytes) -> None:
         """Raise for a line without data that reports an error, or that no stream of events holds."""

@@ -8,13 +8,12 @@ from typing_extensions import override
 from langchain_localllm.base.chat import LocalChatModel
 from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.http import HttpHandle
-from langchain_localllm.base.json_schema import enforceable
 from langchain_localllm.base.reading import ReadHandle, reader
-from langchain_localllm.base.tools import call_schema
 from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.runtimes.llamafile.api import ChatDecoder, ErrorReader, open_stream, tokenize
 from langchain_localllm.runtimes.llamafile.facts import server_facts
 from langchain_localllm.runtimes.llamafile.options import LlamafileOptions
+from langchain_localllm.runtimes.llamafile.payload import chat_payload, with_forced_call
 from langchain_localllm.transport.plan import Plan
 
 
@@ -60,19 +59,7 @@ class ChatLlamafile(LlamafileOptions, LocalChatModel):
 
     @override
     def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
-        payload = {
-            **self.payload(),
-            **request,
-            "messages": messages,
-            "stop": stop,
-            "stream_options": {"include_usage": True},
-        }
-        if "n_predict" in payload:  # old llamafiles and other servers know only OpenAI's name here
-            payload["max_tokens"] = payload.pop("n_predict")
-        if probs := payload.pop("n_probs", None):
-            payload |= {"logprobs": True, "top_logprobs": probs}
-        if "tools" in payload:
-            payload["tools"] = enforceable(payload["tools"])
+        payload = chat_payload(self.payload(), messages, stop, request)
         client = self.client
         read_error = ErrorReader(client.address.url)
         handle = HttpHandle(client, self._opening(payload, read_error), ChatDecoder(read_error))
@@ -87,9 +74,8 @@ class ChatLlamafile(LlamafileOptions, LocalChatModel):
                 raise InvalidRequestError(
                     f"The model at {self.base_url} does not see images. Start the server with its `--mmproj`."
                 )
-            if forced and facts.llama_cpp:  # it lets text come before a call that is required, and text without end is no call
-                form = {"type": "json_schema", "json_schema": {"name": "call", "schema": call_schema(payload["tools"])}}
-                payload = {**payload, "tool_choice": "none", "response_format": form}
+            if forced and facts.llama_cpp:
+                payload = with_forced_call(payload)
         return (yield from open_stream(self, "/v1/chat/completions", payload, read_error))
 
     @override

@@ -12,7 +12,8 @@ from langchain_localllm.base.llm import LocalLLM
 from langchain_localllm.errors import WrongServerError
 from langchain_localllm.runtimes.llamafile.api import CompletionDecoder, ErrorReader, name_if_told, open_stream, tokenize
 from langchain_localllm.runtimes.llamafile.facts import server_facts
-from langchain_localllm.runtimes.llamafile.options import LlamafileOptions, as_openai
+from langchain_localllm.runtimes.llamafile.options import LlamafileOptions
+from langchain_localllm.runtimes.llamafile.payload import as_openai, completion_payload
 from langchain_localllm.transport.plan import Plan
 
 
@@ -45,7 +46,7 @@ class Llamafile(LlamafileOptions, LocalLLM):
     def open_answer(self, prompt: str, stop: list[str]) -> Handle:
         client = self.client
         read_error = ErrorReader(client.address.url)
-        payload = {**self.payload(), "prompt": prompt, "stop": stop}
+        payload = completion_payload(self.payload(), prompt, stop)
         return HttpHandle(client, self._opening(payload, read_error), CompletionDecoder(read_error))
 
     def _opening(self, payload: dict[str, Any], read_error: ErrorReader) -> Plan[Any]:

@@ -124,11 +124,3 @@ class LlamafileOptions(ManyServers, SamplingOptions):
     async def aidentified(self) -> Self:
         """As `identified`, without blocking the event loop."""
         return self if self.model else self.with_options({"model": await self.client.arun(name_if_told(self))})
-
-
-def as_openai(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """A completion's payload under the names of OpenAI's API, with the server's own beside them."""
-    renamed = {{"n_predict": "max_tokens", "n_probs": "logprobs"}.get(name, name): value for name, value in payload.items()}
-    if schema := renamed.pop("json_schema", None):
-        renamed["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
-    return {**renamed, "stream_options": {"include_usage": True}}

@@ -1,0 +1,50 @@
+"""Requests to llama.cpp's server, the same over HTTP and in this process."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_localllm.base.json_schema import enforceable
+from langchain_localllm.base.tools import call_schema
+
+
+def chat_payload(
+    options: Mapping[str, Any], messages: list[dict[str, Any]], stop: list[str], request: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The body of `/v1/chat/completions`.
+
+    Args:
+        options: The options that are set, as `/completion` takes them.
+        messages: The conversation.
+        stop: Stop sequences.
+        request: `tools`, `tool_choice` and `response_format`, where the call has them.
+    """
+    payload = {**options, **request, "messages": messages, "stop": stop, "stream_options": {"include_usage": True}}
+    if "n_predict" in payload:  # old llamafiles and other servers know only OpenAI's name here
+        payload["max_tokens"] = payload.pop("n_predict")
+    if probs := payload.pop("n_probs", None):
+        payload |= {"logprobs": True, "top_logprobs": probs}
+    if "tools" in payload:
+        payload["tools"] = enforceable(payload["tools"])
+    return payload
+
+
+def with_forced_call(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """The payload with a schema of the call that `tool_choice` requires.
+
+    llama.cpp's server lets text come before a call that is required, and text without end is not a call.
+    """
+    form = {"type": "json_schema", "json_schema": {"name": "call", "schema": call_schema(payload["tools"])}}
+    return {**payload, "tool_choice": "none", "response_format": form}
+
+
+def completion_payload(options: Mapping[str, Any], prompt: str, stop: list[str]) -> dict[str, Any]:
+    """The body of `/completion`."""
+    return {**options, "prompt": prompt, "stop": stop}
+
+
+def as_openai(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """A completion's payload under the names of OpenAI's API, with the server's own beside them."""
+    renamed = {{"n_predict": "max_tokens", "n_probs": "logprobs"}.get(name, name): value for name, value in payload.items()}
+    if schema := renamed.pop("json_schema", None):
+        renamed["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+    return {**renamed, "stream_options": {"include_usage": True}}
