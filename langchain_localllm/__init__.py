@@ -34,4 +34,5 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "LocalServer": "langchain_localllm.runtimes.llamafile.server",
         "init_chat_model": "langchain_localllm.factory",
     },
+    ("chat_models", "embeddings", "llms", "prompts"),
 )

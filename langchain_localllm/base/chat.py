@@ -6,7 +6,7 @@ from contextlib import aclosing, closing
 from typing import Any, ClassVar, Final, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun, Callbacks
-from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput
 from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.tool import tool_call_chunk
@@ -21,7 +21,7 @@ from langchain_localllm.base.again import attempts
 from langchain_localllm.base.engine import Handle, Piece
 from langchain_localllm.base.json_schema import enforceable
 from langchain_localllm.base.messages import to_openai
-from langchain_localllm.base.options import SamplingOptions, caching
+from langchain_localllm.base.options import STREAM_SWITCHES, SamplingOptions, caching
 from langchain_localllm.base.results import describe, usage_metadata
 from langchain_localllm.base.structured import METHODS, Method, form_of, instruction, with_raw
 from langchain_localllm.base.tools import chosen_tools, openai_tools
@@ -32,7 +32,7 @@ _AT_ONCE: Final = 32
 _REQUEST_ONLY: Final = frozenset({"tools", "tool_choice", "response_format", "show_schema"})
 """What a call carries beside options."""
 _FOR_LANGCHAIN: Final = frozenset(
-    {"tags", "metadata", "run_name", "run_id", "stream", "ls_structured_output_format", "structured_output_format"}
+    {"tags", "metadata", "run_name", "run_id", "ls_structured_output_format", "structured_output_format"} | STREAM_SWITCHES
 )
 """What LangChain's own methods take beside options."""
 
@@ -41,6 +41,9 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
     """A chat model on a local engine. A runtime adds its options and says how messages are opened."""
 
     NOT_PER_CALL: ClassVar[frozenset[str]] = frozenset(BaseChatModel.model_fields) | {"streaming"}
+
+    LOGPROBS_AS_LIST: ClassVar[bool] = False
+    """Whether a result's `logprobs` are a list, as from `langchain_ollama`, and not OpenAI's `{"content": [...]}`."""
 
     ATTEMPTS: ClassVar[int] = 1
     """How often structured output is asked for, where the engine cannot enforce its form."""
@@ -62,6 +65,10 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
     @override
     def _identifying_params(self) -> dict[str, Any]:
         return self.chosen(self.NOT_IN_KEY)
+
+    @override
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        return self.label_trace(super()._get_ls_params(self.stops(stop) or None, **kwargs), kwargs.get("model"))
 
     def _handle(self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> Handle:
         model, rest = self._for_call(kwargs)
@@ -109,7 +116,7 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
     ) -> Generator[ChatGenerationChunk]:
         with closing(self._handle(messages, stop, kwargs).pieces()) as pieces:
             for piece in pieces:
-                chunk = _chunk(piece)
+                chunk = self._chunk(piece)
                 if run_manager and not piece.finish:
                     run_manager.on_llm_new_token(piece.text, chunk=chunk)
                 yield chunk
@@ -124,10 +131,36 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
     ) -> AsyncGenerator[ChatGenerationChunk]:
         async with aclosing(self._handle(messages, stop, kwargs).apieces()) as pieces:
             async for piece in pieces:
-                chunk = _chunk(piece)
+                chunk = self._chunk(piece)
                 if run_manager and not piece.finish:
                     await run_manager.on_llm_new_token(piece.text, chunk=chunk)
                 yield chunk
+
+    def _chunk(self, piece: Piece) -> ChatGenerationChunk:
+        if piece.finish is not None:
+            self.answered(piece.finish)
+            about = {**describe(piece.finish), "model_provider": self._llm_type.removeprefix("chat-"), **self._logprobs(piece)}
+            message = AIMessageChunk(
+                content=piece.text,
+                usage_metadata=usage_metadata(piece.finish),
+                response_metadata=about,
+                chunk_position="last",
+            )
+            return ChatGenerationChunk(message=message, generation_info=dict(about))
+        if not (piece.tool_calls or piece.reasoning or piece.logprobs is not None):  # most tokens; pydantic is slow per field given
+            return ChatGenerationChunk(message=AIMessageChunk(content=piece.text))
+        message = AIMessageChunk(
+            content=piece.text,
+            tool_call_chunks=[tool_call_chunk(**part) for part in piece.tool_calls or ()],
+            additional_kwargs={"reasoning_content": piece.reasoning} if piece.reasoning else {},
+            response_metadata=self._logprobs(piece),
+        )
+        return ChatGenerationChunk(message=message, generation_info=dict(message.response_metadata) or None)
+
+    def _logprobs(self, piece: Piece) -> dict[str, Any]:
+        if piece.logprobs is None:
+            return {}
+        return {"logprobs": piece.logprobs if self.LOGPROBS_AS_LIST else {"content": piece.logprobs}}
 
     @override
     def _generate(
@@ -284,23 +317,3 @@ def _instructed(messages: list[dict[str, Any]], text: str) -> list[dict[str, Any
     if first["role"] == "system" and isinstance(first["content"], str):
         return [{**first, "content": f"{first['content']}\n\n{text}"}, *messages[1:]]
     return [{"role": "system", "content": text}, *messages]
-
-
-def _chunk(piece: Piece) -> ChatGenerationChunk:
-    if piece.finish is not None:
-        message = AIMessageChunk(
-            content=piece.text,
-            usage_metadata=usage_metadata(piece.finish),
-            response_metadata=describe(piece.finish),
-            chunk_position="last",
-        )
-        return ChatGenerationChunk(message=message)
-    if not (piece.tool_calls or piece.reasoning or piece.logprobs):  # most tokens; pydantic takes its time for each field given
-        return ChatGenerationChunk(message=AIMessageChunk(content=piece.text))
-    message = AIMessageChunk(
-        content=piece.text,
-        tool_call_chunks=[tool_call_chunk(**part) for part in piece.tool_calls or ()],
-        additional_kwargs={"reasoning_content": piece.reasoning} if piece.reasoning else {},
-        response_metadata={"logprobs": {"content": piece.logprobs}} if piece.logprobs else {},
-    )
-    return ChatGenerationChunk(message=message)

@@ -1,6 +1,6 @@
 """The seam between LangChain's side and a runtime: a request is opened, pieces come out."""
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -33,6 +33,7 @@ class Finish:
         timings: How long it took.
         model: The model's name as the engine gives it.
         context: The tokens of prompt and answer, from an engine that goes on from them.
+        native: What the engine reports besides, under its own names, such as Ollama's `eval_count`.
     """
 
     reason: str
@@ -42,6 +43,7 @@ class Finish:
     timings: Timings = field(default_factory=Timings)
     model: str | None = None
     context: list[int] | None = None
+    native: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

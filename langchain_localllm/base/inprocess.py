@@ -5,7 +5,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
 from types import TracebackType
-from typing import Any, ClassVar, Final, Protocol, Self
+from typing import Any, ClassVar, Final, NoReturn, Protocol, Self
 from weakref import WeakValueDictionary
 
 from pydantic import Field, PrivateAttr, SecretStr
@@ -64,6 +64,15 @@ class InProcessOptions(Options, ABC):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         _ = self.engine  # so that a bad file is found here, and the first call does not wait
+
+    @property
+    def client(self) -> NoReturn:
+        """Not there: raises an `AttributeError` that names what to use instead of the binding's own object."""
+        raise AttributeError(
+            f"{type(self).__name__} has no `client`: its engine runs in a thread of its own, beside which the binding's object is "
+            "not safe. Use `get_token_ids` for tokens, a chat model's `profile` for the length of the context, `timings` of a "
+            "result for speed, and `close()` to free the model."
+        )
 
     @abstractmethod
     def load(self) -> Engine:

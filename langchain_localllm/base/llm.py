@@ -11,7 +11,7 @@ from langchain_core.callbacks import (
     CallbackManagerForLLMRun,
     Callbacks,
 )
-from langchain_core.language_models import BaseLLM, LanguageModelInput
+from langchain_core.language_models import BaseLLM, LangSmithParams, LanguageModelInput
 from langchain_core.outputs import GenerationChunk, LLMResult
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ContextThreadPoolExecutor
@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from langchain_localllm.base.again import attempts
 from langchain_localllm.base.engine import Handle, Piece
-from langchain_localllm.base.options import SamplingOptions, caching
+from langchain_localllm.base.options import STREAM_SWITCHES, SamplingOptions, caching
 from langchain_localllm.base.results import combined, joined, text_chunk
 from langchain_localllm.errors import InvalidRequestError, ModelCallError
 
@@ -32,7 +32,10 @@ _RUN_SETTINGS: Final = frozenset({"tags", "metadata", "run_name", "run_id"})
 class LocalLLM(SamplingOptions, BaseLLM):
     """A text LLM on a local engine. A runtime adds its options and says how a prompt is opened."""
 
-    NOT_PER_CALL: ClassVar[frozenset[str]] = frozenset(BaseLLM.model_fields)
+    NOT_PER_CALL: ClassVar[frozenset[str]] = frozenset(BaseLLM.model_fields) | {"streaming"}
+
+    streaming: bool = False
+    """Without effect, since answers always stream to handlers; here so that older code runs."""
 
     @abstractmethod
     def open_answer(self, prompt: str, stop: list[str]) -> Handle:
@@ -49,6 +52,10 @@ class LocalLLM(SamplingOptions, BaseLLM):
     def _identifying_params(self) -> dict[str, Any]:
         return self.chosen(self.NOT_IN_KEY)
 
+    @override
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        return self.label_trace(super()._get_ls_params(self.stops(stop) or None, **kwargs), kwargs.get("model"))
+
     # --- one prompt ---
 
     def _read(
@@ -61,6 +68,8 @@ class LocalLLM(SamplingOptions, BaseLLM):
             for piece in pieces:
                 if listener and piece.text:
                     listener.on_llm_new_token(piece.text, chunk=text_chunk(piece))
+                if piece.finish:
+                    model.answered(piece.finish)
                 yield piece
 
     async def _aread(
@@ -72,6 +81,8 @@ class LocalLLM(SamplingOptions, BaseLLM):
             async for piece in pieces:
                 if listener and piece.text:
                     await listener.on_llm_new_token(piece.text, chunk=text_chunk(piece))
+                if piece.finish:
+                    model.answered(piece.finish)
                 yield piece
 
     @override
@@ -153,7 +164,8 @@ class LocalLLM(SamplingOptions, BaseLLM):
         """A copy with the call's options, since LangChain's cache key holds only the object's; and the rest, for LangChain."""
         _ = self._serialized  # the object's, as LangChain's callbacks get it; copies take it along, else each makes it again
         settings = {name: value for name, value in kwargs.items() if name in _RUN_SETTINGS}
-        model = self.with_options({name: value for name, value in kwargs.items() if name not in settings})
+        options = {name: value for name, value in kwargs.items() if name not in _RUN_SETTINGS | STREAM_SWITCHES}
+        model = self.with_options(options)
         return model, {**settings, "stop": model.stops(stop) or None}
 
     @override

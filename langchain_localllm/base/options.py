@@ -3,14 +3,18 @@
 import difflib
 import functools
 import inspect
+import math
 import warnings
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Final, Self
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from langchain_core.caches import BaseCache
 from langchain_core.globals import get_llm_cache
+from langchain_core.language_models import LangSmithParams
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from langchain_localllm.base.engine import Finish
+from langchain_localllm.base.results import short_name
 from langchain_localllm.errors import InvalidOptionError
 
 _ON_THE_WAY: Final = frozenset({"langchain_core", "langchain_localllm", "pydantic"})
@@ -20,6 +24,11 @@ _ON_THE_WAY: Final = frozenset({"langchain_core", "langchain_localllm", "pydanti
 @functools.cache
 def advise_once(advice: str) -> None:
     """Warn, at the line of the caller's own code; not again for the same words."""
+    advise(advice)
+
+
+def advise(advice: str) -> None:
+    """Warn, at the line of the caller's own code."""
     level, frame = 1, inspect.currentframe()
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _ON_THE_WAY:
         level, frame = level + 1, frame.f_back
@@ -36,6 +45,10 @@ def _some_tokens(number: int | None) -> int | None:
     if number == 0:
         raise InvalidOptionError("No engine can answer with 0 tokens. Give 1 or more, or -1 for no limit.")
     return number
+
+
+STREAM_SWITCHES: Final = frozenset({"stream", "streaming"})
+"""What other classes take at a call to have the answer streamed, which it always is here."""
 
 
 class Options(BaseModel):
@@ -70,7 +83,21 @@ class Options(BaseModel):
 
     @classmethod
     def _canonical(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments under our names; the caller's mapping stays as it is."""
+        """Return the arguments under our names, with those in `model_kwargs`; the caller's mapping stays as it is."""
+        more = given.get("model_kwargs")
+        if "model_kwargs" in cls.RETIRED or "model_kwargs" not in given:
+            return cls._under_our_names(given)
+        if not isinstance(more, Mapping | None):
+            raise InvalidOptionError(f"`model_kwargs` must be a dict of arguments, not {type(more).__name__}.")
+        named = cls._under_our_names({name: value for name, value in given.items() if name != "model_kwargs"})
+        for name, value in cls._under_our_names(more or {}).items():
+            if name in named:
+                raise InvalidOptionError(f"`{name}` was given twice, once in `model_kwargs`. Give it once.")
+            named[name] = value
+        return named
+
+    @classmethod
+    def _under_our_names(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         named: dict[str, Any] = {}
         for spelling, value in given.items():
             if spelling in cls.RETIRED:
@@ -136,6 +163,87 @@ def _refusal(error: ValidationError) -> InvalidOptionError:
     return InvalidOptionError("; ".join(reasons))
 
 
+LogitBias = dict[int | str, float | Literal[False]]
+"""Token ids, or texts whose tokens are meant, to what is added to their logits; `False` bans a token."""
+
+
+def normalize_logit_bias(value: Any) -> Any:
+    """Return a bias as a dict, however it is spelled: as a dict, or as llama.cpp's server's list of pairs.
+
+    A text of digits is a token id, as in JSON. `-inf` means `False`.
+
+    Raises:
+        InvalidOptionError: The value has another shape.
+
+    Example:
+        >>> normalize_logit_bias([[15043, 1.5], ["Hello", False]]), normalize_logit_bias({"15043": -100})
+        ({15043: 1.5, 'Hello': False}, {15043: -100})
+    """
+    if value is None:
+        return None
+    pairs = list(value.items()) if isinstance(value, Mapping) else value
+    try:
+        return {_token(token): _bias(bias) for token, bias in pairs}
+    except (TypeError, ValueError):
+        raise InvalidOptionError(
+            "`logit_bias` must be a dict of token ids or texts to numbers, such as {15043: -1.5, 'Hello': False}, or a list of "
+            f"such pairs, not {value!r}."
+        ) from None
+
+
+def _token(token: Any) -> int | str:
+    if isinstance(token, bool) or not isinstance(token, int | str) or token == "":
+        raise ValueError
+    return int(token) if isinstance(token, str) and token.isdecimal() and token.isascii() else token
+
+
+def _bias(bias: Any) -> float | Literal[False]:
+    if bias is False or bias == -math.inf:
+        return False
+    if isinstance(bias, bool) or not isinstance(bias, int | float) or not math.isfinite(bias):
+        raise ValueError
+    return bias
+
+
+def enable_logprobs(named: dict[str, Any], option: str, *, least: int = 0) -> dict[str, Any]:
+    """Return the options with `logprobs` and `top_logprobs`, as OpenAI's API has them, as the runtime's one number.
+
+    Args:
+        named: The options of an object or a call.
+        option: The runtime's name for the number of alternatives, which also switches log probabilities on.
+        least: What the runtime needs there to report the chosen tokens alone.
+
+    Raises:
+        InvalidOptionError: `top_logprobs` is not positive, or contradicts another option.
+    """
+    logprobs, top = named.get("logprobs"), named.get("top_logprobs")
+    check_top_logprobs(top, logprobs)
+    rest = {name: value for name, value in named.items() if name not in {"logprobs", "top_logprobs"}}
+    if not isinstance(logprobs, int) and top is None:
+        return {**rest, option: named[option]} if option in named else rest
+    numbers = {value for value in (logprobs, named.get(option), top) if value is not None and not isinstance(value, bool)}
+    if len(numbers) > 1:
+        raise InvalidOptionError(f"The number of log probabilities is given twice, as {' and '.join(map(str, numbers))}.")
+    return {**rest, option: None if logprobs is False else max([least, *numbers])}
+
+
+def check_top_logprobs(top: Any, logprobs: Any) -> None:
+    """Raise `InvalidOptionError` where `top_logprobs` is not a positive number, or contradicts `logprobs`."""
+    if top is None:
+        return
+    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
+        raise InvalidOptionError(
+            f"`top_logprobs` must be a positive integer, not {top!r}. For the chosen tokens alone, set `logprobs=True`."
+        )
+    if logprobs is False:
+        raise InvalidOptionError(
+            f"`top_logprobs` is {top}, but `logprobs` is explicitly `False`. Set `logprobs=True`, or leave out `top_logprobs`."
+        )
+
+
+MaxTokens = Annotated[int | None, Field(ge=-1), AfterValidator(_some_tokens)]
+
+
 class SamplingOptions(Options):
     """The options of generation that mean the same on every runtime. `None` leaves the engine's own default."""
 
@@ -149,7 +257,7 @@ class SamplingOptions(Options):
 
     temperature: float | None = Field(default=None, ge=0)
     """Randomness; 0 always takes the most probable token."""
-    max_tokens: Annotated[int | None, Field(ge=-1), AfterValidator(_some_tokens)] = None
+    max_tokens: MaxTokens = None
     """Tokens to generate at most, at least 1; -1 means until the model ends or its context is full."""
     seed: int | None = None
     """Makes random choices repeat; -1 draws a new seed for each call."""
@@ -165,6 +273,36 @@ class SamplingOptions(Options):
         if isinstance(stop, str):
             raise InvalidOptionError(f"`stop` is a list of texts: stop=[{stop!r}].")
         return list(dict.fromkeys([*(self.stop or ()), *(_no_empty_stop(stop) or ())]))
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """Return the text's token ids, by `custom_get_token_ids` where it is set, else by the model's own tokenizer.
+
+        Args:
+            text: The text, without a chat template.
+
+        Raises:
+            InvalidRequestError: The engine offers no tokenizer.
+        """
+        custom: Callable[[str], list[int]] | None = getattr(self, "custom_get_token_ids", None)  # LangChain's field
+        return custom(text) if custom else self.token_ids(text)
+
+    def token_ids(self, text: str) -> list[int]:
+        """Return the text's token ids, by the model's own tokenizer."""
+        raise NotImplementedError
+
+    @property
+    def model_label(self) -> str | None:
+        """The model's name for traces, which is never a path; `None` where it is not known yet."""
+        model = getattr(self, "model", None)
+        return short_name(str(model)) if model else None
+
+    def answered(self, finish: Finish) -> None:
+        """Learn from how an answer ended, such as the name of a server's model."""
+
+    def label_trace(self, params: LangSmithParams, model: Any = None) -> LangSmithParams:
+        """Return what LangChain reports to tracers, with the name of the model, or of the one that a call asks for."""
+        label = short_name(model) if isinstance(model, str) else self.model_label
+        return {**params, "ls_model_name": label} if label else params
 
     @property
     def other_servers(self) -> int:

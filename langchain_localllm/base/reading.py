@@ -39,9 +39,14 @@ class AnswerReader:
     def _told(self, piece: Piece) -> Iterator[Piece]:
         if piece.tool_calls:
             yield replace(piece, text="", finish=None, tool_calls=[self._named(call) for call in piece.tool_calls])
-        elif piece.reasoning or piece.logprobs:
+        elif piece.reasoning:
             yield replace(piece, text="", finish=None)
-        yield from self._texts(piece.text, last=piece.finish is not None)
+        logprobs = None if piece.tool_calls or piece.reasoning else piece.logprobs
+        for part in self._texts(piece.text, last=piece.finish is not None):
+            part.logprobs, logprobs = logprobs, None
+            yield part
+        if logprobs is not None:  # of a token whose text is held back
+            yield Piece("", logprobs=logprobs)
         if piece.finish:
             yield from self._cut_calls()
             called = bool(self._args) and piece.finish.reason == "stop"

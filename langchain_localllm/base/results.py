@@ -1,8 +1,9 @@
 """From an engine's finish to what LangChain reports."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from langchain_core.callbacks import BaseRunManager
 from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
@@ -10,21 +11,45 @@ from langchain_core.outputs import Generation, GenerationChunk, LLMResult, RunIn
 
 from langchain_localllm.base.engine import Finish, Piece
 
+_NORMALIZED: Final = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_call",
+    "function_call": "tool_call",
+    "content_filter": "content_filter",
+}
+"""Finish reasons under the names of langchain-core 1.8.4 and later, which reads `normalized_finish_reason`."""
+_PATH: Final = re.compile(r"^([/~\\]|\.{1,2}[/\\]|[A-Za-z]:[/\\])|\.(gguf|llamafile)$")
+"""A model's name that is the path of its file; `meta-llama/Llama-3.1-8B` is not one."""
+
+
+def short_name(model: str) -> str:
+    """Return a model's name without the folders of its file, since traces may be read elsewhere.
+
+    Example:
+        >>> short_name("/home/me/models/llama.gguf"), short_name("meta-llama/Llama-3.1-8B")
+        ('llama.gguf', 'meta-llama/Llama-3.1-8B')
+    """
+    return re.split(r"[/\\]", model)[-1] if _PATH.search(model) else model
+
 
 def describe(finish: Finish) -> dict[str, Any]:
-    """What a result says of how it was made; unknown values are left out.
+    """Return what a result says about how it was made; unknown values are left out.
 
-    The keys are `finish_reason`, `model_name`, `usage` (`prompt_tokens`, `completion_tokens`, `total_tokens`, `cached_tokens`)
-    and `timings` (`load`, `prompt` and `generation` in seconds, `tokens_per_second`), and `context` where it was asked for.
+    The keys are `finish_reason`, `normalized_finish_reason`, `model_name`, `usage` (`prompt_tokens`, `completion_tokens`,
+    `total_tokens`, `cached_tokens`), `timings` (`load`, `prompt` and `generation` in seconds, `tokens_per_second`), `context` where
+    it was asked for, and what the engine reports under its own names.
     """
     about = {
+        **finish.native,
         "finish_reason": finish.reason,
-        "model_name": finish.model,
+        "normalized_finish_reason": _NORMALIZED.get(finish.reason),
+        "model_name": finish.model and short_name(finish.model),
         "usage": _usage(finish),
         "timings": _timings(finish),
         "context": finish.context,
     }
-    return {key: value for key, value in about.items() if value}
+    return {key: value for key, value in about.items() if value or key in finish.native}
 
 
 def _usage(finish: Finish) -> dict[str, int]:
@@ -65,27 +90,35 @@ def usage_metadata(finish: Finish) -> UsageMetadata | None:
 
 
 def text_chunk(piece: Piece) -> GenerationChunk | None:
-    """The chunk for a piece, or `None` for one without content."""
-    if piece.finish is None and piece.logprobs is None:
+    """Return the chunk for a piece, or `None` for one without content."""
+    if piece.finish is None and piece.logprobs is None and not piece.reasoning:
         return GenerationChunk(text=piece.text) if piece.text else None
-    return GenerationChunk(text=piece.text, generation_info=_info(piece.finish, piece.logprobs))
+    return GenerationChunk(text=piece.text, generation_info=_info(piece.finish, piece.logprobs, piece.reasoning))
 
 
 def joined(pieces: Iterable[Piece]) -> LLMResult:
     """The result of one prompt."""
     texts: list[str] = []
+    thoughts: list[str] = []
     logprobs: list[dict[str, Any]] = []
     finish: Finish | None = None
     for piece in pieces:
         texts.append(piece.text)
+        if piece.reasoning:
+            thoughts.append(piece.reasoning)
         logprobs += piece.logprobs or ()
         finish = piece.finish
-    info = _info(finish, logprobs or None)
+    info = _info(finish, logprobs or None, "".join(thoughts))
     return LLMResult(generations=[[Generation(text="".join(texts), generation_info=info)]], llm_output=_output([info]))
 
 
-def _info(finish: Finish | None, logprobs: list[dict[str, Any]] | None) -> dict[str, Any]:
-    return {**(describe(finish) if finish else {}), **({} if logprobs is None else {"logprobs": logprobs})}
+def _info(finish: Finish | None, logprobs: list[dict[str, Any]] | None, reasoning: str) -> dict[str, Any]:
+    """Return the `generation_info`; thoughts have the two names that `langchain_ollama` gives them."""
+    return {
+        **(describe(finish) if finish else {}),
+        **({} if logprobs is None else {"logprobs": logprobs}),
+        **({"reasoning_content": reasoning, "thinking": reasoning} if reasoning else {}),
+    }
 
 
 def combined(results: Iterable[LLMResult], runs: Sequence[BaseRunManager]) -> LLMResult:

@@ -158,11 +158,12 @@ class TemplatedChatModel(LocalChatModel):
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
         """Tokens of the prompt that the model's template makes of the messages and tools."""
         request = {"tools": openai_tools(tools)} if tools else {}
-        return self.count(self.prepare(to_openai(messages), [], request))
+        prepared = self.prepare(to_openai(messages), [], request)
+        return len(self.get_token_ids(prepared.prompt)) if self.custom_get_token_ids else self.count(prepared)
 
     def count(self, prepared: Prepared) -> int:
         """Tokens of a prompt."""
-        return len(self.get_token_ids(prepared.prompt))
+        return len(self.token_ids(prepared.prompt))
 
     @override
     def _resolve_model_profile(self) -> ModelProfile:

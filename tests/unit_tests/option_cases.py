@@ -114,7 +114,7 @@ LLAMAFILE: Final = {
     "min_keep": Case(1),
     "grammar": Case('root ::= "a"'),
     "json_schema": Case({"type": "object"}),
-    "logit_bias": Case({"5": False, "a": 1.5}),
+    "logit_bias": Case({5: False, "a": 1.5}, {"logit_bias": [[5, False], ["a", 1.5]]}),
     "ignore_eos": Case(value=True),
     "n_keep": Case(-1),
     "n_probs": Case(2),
@@ -125,6 +125,7 @@ LLAMAFILE: Final = {
 }
 CHAT_LLAMAFILE: Final = LLAMAFILE | {
     "max_tokens": Case(7, {"max_tokens": 7}),
+    "logit_bias": Case({5: False, "a": 1.5}, {"logit_bias": {"5": -100, "a": 1.5}}),
     "n_probs": Case(2, {"logprobs": True, "top_logprobs": 2}),
     "validate_model_on_init": Case(value=True, sent={}, changes=False),
 }
@@ -149,7 +150,8 @@ OLLAMA: Final = {
     "format": Case({"type": "object"}, {"format": {"type": "object"}}),
     "think": Case("low", {"think": "low"}),
     "logprobs": Case(value=True, sent={"logprobs": True}),
-    "top_logprobs": Case(2, {"top_logprobs": 2}),
+    "top_logprobs": Case(2, {"top_logprobs": 2, "logprobs": True}),
+    "options": Case({"new_option": 1}, {"options": {"new_option": 1}}),
     "keep_alive": Case("10m", {"keep_alive": "10m"}, changes=False),
     "auth": Case(("me", "word"), {}, changes=False),
     "allow_remote": Case(value=True, sent={}, changes=False),
@@ -177,7 +179,7 @@ SUBJECTS: Final = {
         {
             "model": "llama2",
             "prompt": "Hi",
-            "options": {"stop": [], "num_ctx": 512},
+            "options": {"num_ctx": 512},
             "shift": False,
             "truncate": False,
             "stream": True,
@@ -191,7 +193,7 @@ SUBJECTS: Final = {
         {
             "model": "llama2",
             "messages": [{"role": "user", "content": "Hi"}],
-            "options": {"stop": [], "num_ctx": 512},
+            "options": {"num_ctx": 512},
             "shift": False,
             "truncate": False,
             "stream": True,

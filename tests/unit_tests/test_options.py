@@ -119,7 +119,7 @@ def test_an_option_given_twice_is_refused(make: Callable[..., Any]) -> None:
         ("temprature", "Did you mean `temperature`?"),
         ("num_predicts", "Did you mean `num_predict`?"),
         ("zzzzzz", "See the parameters of"),
-        ("model_kwargs", "has no option `model_kwargs`"),
+        ("no_such_option", "has no option `no_such_option`"),
     ],
 )
 def test_an_unknown_option_is_refused_with_the_nearest_name(name: str, words: str, make: Callable[..., Any], path: Path) -> None:

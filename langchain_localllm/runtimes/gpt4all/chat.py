@@ -1,6 +1,5 @@
 """The chat model on GPT4All; the template comes from the model file, and answers of a given form are begun by us."""
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Any, ClassVar, Final
 
@@ -33,7 +32,6 @@ class ChatGPT4All(GPT4AllOptions, TemplatedChatModel):
     """
 
     ATTEMPTS: ClassVar[int] = 3
-    RETIRED: ClassVar[Mapping[str, str]] = {name: advice for name, advice in GPT4AllOptions.RETIRED.items() if name != "streaming"}
 
     @property
     @override

@@ -108,11 +108,11 @@ class GPT4AllOptions(ModelOptions, SamplingOptions):
         "f16_kv": _NEVER,
         "logits_all": _NEVER,
         "n_parts": _NEVER,
-        "streaming": "answers always come as a stream. Use `.stream()`, or a callback, to see tokens as they come.",
         "use_mlock": _NEVER,
         "vocab_only": f"{_NEVER} `get_token_ids` counts tokens.",
     }
     _FREE: ClassVar[str] = "its engine cannot bind an answer to a form. LlamaCpp and Llamafile can, with the same file."
+    _NO_LOGPROBS: ClassVar[str] = "its engine does not report them. LlamaCpp and Llamafile do, with the same file."
     UNABLE: ClassVar[Mapping[str, str]] = {
         "format": _FREE,
         "grammar": _FREE,
@@ -120,7 +120,9 @@ class GPT4AllOptions(ModelOptions, SamplingOptions):
         "json_schema": _FREE,
         "response_format": _FREE,
         "logit_bias": "its engine has no such setting. LlamaCpp and Llamafile have, with the same file.",
-        "logprobs": "its engine does not tell. LlamaCpp and Llamafile do, with the same file.",
+        "logprobs": _NO_LOGPROBS,
+        "n_probs": _NO_LOGPROBS,
+        "top_logprobs": _NO_LOGPROBS,
     }
 
     n_batch: int | None = Field(default=None, ge=1)
@@ -145,8 +147,14 @@ class GPT4AllOptions(ModelOptions, SamplingOptions):
             sampling={"temp": chosen["temperature"], **{name: chosen[name] for name in _DEFAULTS.keys() - _NOT_SAMPLING}},
         )
 
-    def get_token_ids(self, text: str) -> list[int]:
-        """The text's token ids, by the model's own tokenizer, with the token for the beginning where the model has one.
+    @property
+    @override
+    def model_label(self) -> str:
+        return self.path.name
+
+    @override
+    def token_ids(self, text: str) -> list[int]:
+        """Return the text's token ids, by the model's own tokenizer, with the token for the beginning where the model has one.
 
         Raises:
             InvalidRequestError: The package's library for this platform offers no tokenizer.

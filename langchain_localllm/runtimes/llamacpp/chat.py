@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from langchain_core.language_models import LangSmithParams
 from pydantic import BeforeValidator, Field
 from typing_extensions import override
 
@@ -54,7 +53,9 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
         "mmproj": "mmproj_path",
     }
     RETIRED: ClassVar[Mapping[str, str]] = {
-        name: advice for name, advice in LlamaCppOptions.RETIRED.items() if name not in {"chat_format", "chat_handler", "streaming"}
+        **{name: advice for name, advice in LlamaCppOptions.RETIRED.items() if name not in {"chat_format", "chat_handler"}},
+        "echo": "a chat model's answer never begins with the prompt. LlamaCpp has `echo`.",
+        "suffix": "a chat model does not fill gaps in a text. LlamaCpp has `suffix`.",
     }
 
     WITHOUT_EYES: ClassVar[str] = "this model, where no projector is named by `mmproj_path`,"
@@ -94,10 +95,6 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
     @override
     def _llm_type(self) -> str:
         return "chat-llamacpp"
-
-    @override
-    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        return {**super()._get_ls_params(stop, **kwargs), "ls_model_name": str(kwargs.get("model") or self._path.name)}
 
     @override
     def about_model(self) -> About:
@@ -142,8 +139,7 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
         return Request(tokens, images=images).tokens()
 
     @override
-    def get_token_ids(self, text: str) -> list[int]:
-        """The text's token ids, by the model's own tokenizer."""
+    def token_ids(self, text: str) -> list[int]:
         ids: list[int] = self.engine.model.tokenize(text)
         return ids
 

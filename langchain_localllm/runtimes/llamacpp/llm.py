@@ -87,8 +87,7 @@ class LlamaCpp(LlamaCppOptions, LocalLLM):
         return [*model.tokenize(""), *gap, middle]
 
     @override
-    def get_token_ids(self, text: str) -> list[int]:
-        """The text's token ids, by the model's own tokenizer."""
+    def token_ids(self, text: str) -> list[int]:
         ids: list[int] = self.engine.model.tokenize(text)
         return ids
 

@@ -4,6 +4,7 @@ Source: https://llama-cpp-python.readthedocs.io/en/latest/api-reference/ (`Llama
 """
 
 import json
+import math
 import os
 from collections.abc import Hashable, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from pydantic import BeforeValidator, Field
 from typing_extensions import override
 
 from langchain_localllm.base.inprocess import InProcessOptions
-from langchain_localllm.base.options import SamplingOptions
+from langchain_localllm.base.options import LogitBias, MaxTokens, SamplingOptions, enable_logprobs, normalize_logit_bias
 from langchain_localllm.base.threads import default_threads
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 
@@ -195,20 +196,6 @@ class ModelOptions(InProcessOptions):
     yarn_orig_ctx: int | None = None
     """The context that YaRN extends."""
 
-    @classmethod
-    @override
-    def _canonical(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        """With `model_kwargs`, whose entries are arguments like all others."""
-        more = given.get("model_kwargs") or {}
-        if not isinstance(more, Mapping):
-            raise InvalidOptionError("`model_kwargs` is a dict of arguments.")
-        named = super()._canonical({name: value for name, value in given.items() if name != "model_kwargs"})
-        for name, value in super()._canonical(more).items():
-            if name in named:
-                raise InvalidOptionError(f"`{name}` was given twice, once in `model_kwargs`. Give it once.")
-            named[name] = value
-        return named
-
     @override
     def loading_key(self) -> Hashable:
         return (str(self._path), super().loading_key())
@@ -272,7 +259,6 @@ class LlamaCppOptions(ModelOptions, SamplingOptions):
         "no_perf": "timings are always in the result.",
         "penalize_nl": "llama.cpp took it out. Use `logit_bias` to discourage a token.",
         "pooling_type": "LlamaCppEmbeddings makes vectors.",
-        "streaming": "answers always come as a stream. Use `.stream()`, or a callback, to see tokens as they come.",
         "tfs_z": "llama.cpp took tail-free sampling out. Use `min_p` or `typical_p`.",
         "tokenizer": "the model's own tokenizer is used.",
         "vocab_only": "a model without weights cannot answer.",
@@ -283,6 +269,8 @@ class LlamaCppOptions(ModelOptions, SamplingOptions):
     n_parallel: int | None = Field(default=None, ge=1, le=128)
     """Requests that are answered together. Default: 8. The cache has room for that many whole contexts, or for as many as fit into
     a quarter of the free memory, at least one; requests that do not fit wait."""
+    max_tokens: MaxTokens = 256
+    """Tokens to generate at most, at least 1; -1 and `None` mean until the model ends or its context is full."""
     temperature: float | None = Field(default=0.8, ge=0)
     """Randomness; 0 always takes the most probable token."""
     min_p: float | None = Field(default=None, ge=0, le=1)
@@ -303,8 +291,9 @@ class LlamaCppOptions(ModelOptions, SamplingOptions):
     """Mirostat's target entropy. Default: 5."""
     mirostat_eta: float | None = None
     """Mirostat's learning rate. Default: 0.1."""
-    logit_bias: dict[int, float | Literal[False]] | None = None
-    """Added to the logits of tokens, by their ids; `False` bans a token."""
+    logit_bias: Annotated[LogitBias | None, BeforeValidator(normalize_logit_bias)] = None
+    """Added to the logits of tokens, by their ids, or by a text for all of its tokens; `False` bans a token. A list of such pairs,
+    as llama.cpp's server takes, works too."""
     ignore_eos: bool | None = None
     """Go on when the model wants to end."""
     grammar: Annotated[str | None, BeforeValidator(_grammar_text)] = None
@@ -314,9 +303,20 @@ class LlamaCppOptions(ModelOptions, SamplingOptions):
     json_schema: dict[str, Any] | None = None
     """A JSON schema that the answer follows."""
     logprobs: int | None = Field(default=None, ge=0)
-    """Report each token's log probability, and those of so many most probable tokens."""
+    """Report each token's log probability, and those of so many most probable tokens. `logprobs=True` with `top_logprobs`, as in
+    OpenAI's API, works too."""
     draft_model: Any = Field(default=None, repr=False)
     """Guesses the next tokens, which are then computed together: a `llama_cpp.llama_speculative.LlamaDraftModel`."""
+
+    @classmethod
+    @override
+    def _canonical(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        return enable_logprobs(super()._canonical(given), "logprobs")
+
+    @property
+    @override
+    def model_label(self) -> str:
+        return self._path.name
 
     @override
     def load(self) -> Any:
@@ -344,8 +344,15 @@ class LlamaCppOptions(ModelOptions, SamplingOptions):
         chosen = {name: value for name in _SAMPLING if (value := getattr(self, name)) is not None}
         if self.last_n_tokens_size is not None:
             chosen["repeat_last_n"] = self.last_n_tokens_size
-        bias = {token: -float("inf") if value is False else value for token, value in (self.logit_bias or {}).items()}
-        return Sampling(**chosen, logit_bias=bias, grammar=self.grammar_text())
+        return Sampling(**chosen, logit_bias=self._token_bias(), grammar=self.grammar_text())
+
+    def _token_bias(self) -> dict[int, float]:
+        """Return the bias by token id; that of a text holds for each of its tokens."""
+        bias: dict[int, float] = {}
+        for token, value in (self.logit_bias or {}).items():
+            tokens = self.engine.model.tokenize(token, begin=False) if isinstance(token, str) else [token]
+            bias |= dict.fromkeys(tokens, -math.inf if value is False else value)
+        return bias
 
     def grammar_text(self) -> str | None:
         """The grammar that the answer follows: as given, from its file, or from the JSON schema.

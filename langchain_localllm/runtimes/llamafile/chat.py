@@ -79,8 +79,7 @@ class ChatLlamafile(LlamafileOptions, LocalChatModel):
         return (yield from open_stream(self, "/v1/chat/completions", payload, read_error))
 
     @override
-    def get_token_ids(self, text: str) -> list[int]:
-        """The text's token ids, by the model's own tokenizer."""
+    def token_ids(self, text: str) -> list[int]:
         return self.client.run(tokenize(self, text))
 
 

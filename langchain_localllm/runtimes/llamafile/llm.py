@@ -1,8 +1,7 @@
 """The text LLM on llama.cpp's server."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 from typing_extensions import override
 
@@ -31,11 +30,6 @@ class Llamafile(LlamafileOptions, LocalLLM):
         >>> "".join(pieces) != ""
         True
     """
-
-    RETIRED: ClassVar[Mapping[str, str]] = {
-        **LlamafileOptions.RETIRED,
-        "streaming": "answers always come as a stream. Use `.stream()`, or a callback, to see tokens as they come.",
-    }
 
     @property
     @override
@@ -67,6 +61,5 @@ class Llamafile(LlamafileOptions, LocalLLM):
         return (yield from open_stream(self, "/v1/completions", as_openai(named), read_error))
 
     @override
-    def get_token_ids(self, text: str) -> list[int]:
-        """The text's token ids, by the model's own tokenizer."""
+    def token_ids(self, text: str) -> list[int]:
         return self.client.run(tokenize(self, text))

@@ -4,13 +4,15 @@ Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server ("POST /c
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import Field, PrivateAttr
+from pydantic import BeforeValidator, Field, PrivateAttr
 from typing_extensions import override
 
+from langchain_localllm.base.engine import Finish
 from langchain_localllm.base.http import CONNECTION_OPTIONS, ServerOptions
-from langchain_localllm.base.options import SamplingOptions
+from langchain_localllm.base.options import LogitBias, SamplingOptions, enable_logprobs, normalize_logit_bias
+from langchain_localllm.base.results import short_name
 from langchain_localllm.runtimes.llamafile.api import model_at, name_if_told
 from langchain_localllm.runtimes.llamafile.facts import Known
 from langchain_localllm.transport.client import HttpClient
@@ -93,14 +95,15 @@ class LlamafileOptions(ManyServers, SamplingOptions):
     """A GBNF grammar that the answer follows."""
     json_schema: dict[str, Any] | None = None
     """A JSON schema that the answer follows."""
-    logit_bias: dict[str, float | Literal[False]] | list[list[Any]] | None = None
-    """Adds to a token's logit, by token id or text; `False` bans the token."""
+    logit_bias: Annotated[LogitBias | None, BeforeValidator(normalize_logit_bias)] = None
+    """Added to the logits of tokens, by their ids, or by a text for all of its tokens; `False` bans a token. A list of such pairs
+    works too."""
     ignore_eos: bool | None = None
     """Go on when the model wants to end."""
     n_keep: int | None = Field(default=None, ge=-1)
     """Tokens of the prompt kept when a server shifts its context; such an answer raises here."""
     n_probs: int | None = Field(default=None, ge=0)
-    """Report the probabilities of this many top tokens."""
+    """Report the probabilities of this many top tokens. `logprobs=True` with `top_logprobs`, as in OpenAI's API, works too."""
     cache_prompt: bool | None = None
     """Keep the prompt in the server's cache and read only what is new; the server does so by default."""
     id_slot: int | None = Field(default=None, ge=-1)
@@ -109,13 +112,32 @@ class LlamafileOptions(ManyServers, SamplingOptions):
     """LoRA adapters of the server and their scales: `[{"id": 0, "scale": 0.5}]`."""
 
     _facts: Known = PrivateAttr(default_factory=dict)  # copies share it
+    _served: dict[Any, str] = PrivateAttr(default_factory=dict)  # by address, the model that answered; likewise
+
+    @property
+    @override
+    def model_label(self) -> str:
+        """The model's name for traces: as given, else as the last answer named it, else the server's host and port."""
+        return short_name(self.model or self._served.get(self.base_url) or self.client.address.url.partition("://")[2])
+
+    @override
+    def answered(self, finish: Finish) -> None:
+        if finish.model:
+            self._served[self.base_url] = finish.model
 
     def payload(self) -> dict[str, Any]:
         """The options that are set, as the server wants them."""
         chosen = self.chosen(_NOT_SENT)
         if "max_tokens" in chosen:
             chosen["n_predict"] = chosen.pop("max_tokens")
+        if "logit_bias" in chosen:
+            chosen["logit_bias"] = [[token, bias] for token, bias in chosen["logit_bias"].items()]
         return chosen
+
+    @classmethod
+    @override
+    def _canonical(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        return enable_logprobs(super()._canonical(given), "n_probs", least=1)
 
     def identified(self) -> Self:
         """This object with the name of the model that the server runs."""

@@ -23,6 +23,8 @@ def chat_payload(
         payload["max_tokens"] = payload.pop("n_predict")
     if probs := payload.pop("n_probs", None):
         payload |= {"logprobs": True, "top_logprobs": probs}
+    if bias := payload.pop("logit_bias", None):
+        payload["logit_bias"] = _openai_logit_bias(bias)
     if "tools" in payload:
         payload["tools"] = enforceable(payload["tools"])
     return payload
@@ -47,4 +49,11 @@ def as_openai(payload: Mapping[str, Any]) -> dict[str, Any]:
     renamed = {{"n_predict": "max_tokens", "n_probs": "logprobs"}.get(name, name): value for name, value in payload.items()}
     if schema := renamed.pop("json_schema", None):
         renamed["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+    if bias := renamed.pop("logit_bias", None):
+        renamed["logit_bias"] = _openai_logit_bias(bias)
     return {**renamed, "stream_options": {"include_usage": True}}
+
+
+def _openai_logit_bias(pairs: list[list[Any]]) -> dict[str, float]:
+    """Return a bias in the form of OpenAI's API, which bans a token by -100."""
+    return {str(token): -100 if bias is False else bias for token, bias in pairs}

@@ -35,6 +35,8 @@ _TOO_LONG: Final = re.compile(r"context length|too long|exceeds the (available )
 _REFUSED: Final = re.compile(r'option "\w+" must be|^invalid (format|JSON schema)|^template: ')
 """Words about a wrong request, which Ollama answers with the status of a failure of its own, or in the middle of a stream."""
 _NANOSECONDS: Final = 1e9
+_NOT_METADATA: Final = frozenset({"context", "logprobs", "message", "response", "thinking"})
+"""Fields of the last line that are part of the answer, or reported elsewhere."""
 
 
 class ErrorReader:
@@ -231,6 +233,7 @@ def _finish(event: dict[str, Any], context: list[int] | None = None) -> Finish:
         ),
         model=event.get("model"),
         context=context,
+        native={name: value for name, value in event.items() if name not in _NOT_METADATA},
     )
 
 

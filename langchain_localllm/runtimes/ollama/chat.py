@@ -1,6 +1,6 @@
 """The chat model on Ollama; Ollama applies the model's own template and reads its tool calls."""
 
-from typing import Any, Final, NoReturn
+from typing import Any, ClassVar, Final
 
 from langchain_core.language_models import ModelProfile
 from typing_extensions import override
@@ -11,7 +11,6 @@ from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.messages import image_data, with_parsed_arguments
 from langchain_localllm.base.reading import ReadHandle, reader
 from langchain_localllm.base.tools import call_schema
-from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.runtimes.ollama.api import ChatDecoder, open_stream
 from langchain_localllm.runtimes.ollama.manage import OllamaModels
 from langchain_localllm.runtimes.ollama.options import OllamaOptions
@@ -31,6 +30,8 @@ class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
         'llama3.2'
     """
 
+    LOGPROBS_AS_LIST: ClassVar[bool] = True
+
     @property
     @override
     def _llm_type(self) -> str:
@@ -39,7 +40,8 @@ class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
     @override
     def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
         payload = self.payload()
-        payload["options"]["stop"] = stop
+        if stop:  # an empty list would replace those of the Modelfile
+            payload["options"]["stop"] = stop
         payload["messages"] = [_as_ollama(message) for message in with_parsed_arguments(messages)]
         tools, choice = request.get("tools", []), request.get("tool_choice")
         if tools and choice != "none":
@@ -50,14 +52,6 @@ class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
             payload["format"] = wanted["json_schema"]["schema"] if wanted["type"] == "json_schema" else "json"
         handle = HttpHandle(self.client, open_stream(self, "/api/chat", payload), ChatDecoder(self))
         return ReadHandle(handle, reader(tools, choice))
-
-    @override
-    def get_token_ids(self, text: str) -> NoReturn:
-        """Ollama offers no tokenizer, so this raises; a result's `usage_metadata` holds the count of its prompt."""
-        raise InvalidRequestError(
-            "Ollama offers no tokenizer, so tokens cannot be counted before a call. A result counts them in its `usage_metadata`; "
-            "a llama.cpp server with the same file counts them beforehand."
-        )
 
     @override
     def _resolve_model_profile(self) -> ModelProfile | None:

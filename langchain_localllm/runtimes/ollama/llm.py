@@ -1,13 +1,10 @@
 """The text LLM on Ollama."""
 
-from typing import NoReturn
-
 from typing_extensions import override
 
 from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.llm import LocalLLM
-from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.runtimes.ollama.api import GenerateDecoder, open_stream
 from langchain_localllm.runtimes.ollama.manage import OllamaModels
 from langchain_localllm.runtimes.ollama.options import OllamaOptions
@@ -46,17 +43,10 @@ class Ollama(OllamaModels, OllamaOptions, LocalLLM):
     @override
     def open_answer(self, prompt: str, stop: list[str]) -> Handle:
         payload = self.payload()
-        payload["options"]["stop"] = stop
+        if stop:  # an empty list would replace those of the Modelfile
+            payload["options"]["stop"] = stop
         opening = open_stream(self, "/api/generate", {**payload, "prompt": prompt})
         return HttpHandle(self.client, opening, GenerateDecoder(self, keeps_context=self.context is not None))
-
-    @override
-    def get_token_ids(self, text: str) -> NoReturn:
-        """Ollama offers no tokenizer, so this raises; a result's `usage` holds the count of its prompt."""
-        raise InvalidRequestError(
-            "Ollama offers no tokenizer, so tokens cannot be counted before a call. A result counts them in the `usage` of its "
-            "`generation_info`; a llama.cpp server with the same file counts them beforehand."
-        )
 
 
 OllamaLLM = Ollama

@@ -7,15 +7,15 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal, NoReturn
 
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, field_validator
 from typing_extensions import override
 
 from langchain_localllm.base.http import CONNECTION_OPTIONS, ServerOptions
-from langchain_localllm.base.options import SamplingOptions
-from langchain_localllm.errors import InvalidOptionError
-from langchain_localllm.transport.address import basic_auth
+from langchain_localllm.base.options import SamplingOptions, advise, check_top_logprobs
+from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
+from langchain_localllm.transport.address import Address, basic_auth
 
 _PORT: Final = 11434
 _PORTS: Final = {"http": 80, "https": 443}
@@ -137,6 +137,16 @@ class OllamaServer(ServerOptions):
     def model_post_init(self, context: Any, /) -> None:
         super().model_post_init(context)
         self.refuse_remote()
+        if (
+            self.api_key is None
+            and self.auth is None
+            and "Authorization" not in dict(Address.parse(self.base_url, self.headers).headers)
+        ):
+            key = os.environ.get("OLLAMA_API_KEY", "").strip()
+            self.__dict__["api_key"] = SecretStr(key) if key else None
+
+    def _has_credentials(self) -> bool:
+        return self.auth is not None or "Authorization" in dict(Address.parse(self.base_url, self.headers).headers)
 
     @override
     def sent_headers(self) -> dict[str, str]:
@@ -193,6 +203,10 @@ class OllamaOptions(OllamaServer, SamplingOptions):
     """What the text and the chat class share."""
 
     ALIASES: ClassVar[Mapping[str, str]] = {**SamplingOptions.ALIASES, "reasoning": "think"}
+    UNABLE: ClassVar[Mapping[str, str]] = {
+        "logit_bias": "Ollama has no such option. LlamaCpp and Llamafile have it, with the same file.",
+        "n_probs": "use `logprobs=True`, with `top_logprobs` for alternatives.",
+    }
 
     num_keep: int | None = None
     """Tokens of the prompt that Ollama keeps when it shifts the context."""
@@ -217,5 +231,50 @@ class OllamaOptions(OllamaServer, SamplingOptions):
     """Whether a reasoning model thinks first; some models take a level such as `low`."""
     logprobs: bool | None = None
     """Report each token's probability (newer Ollamas)."""
-    top_logprobs: int | None = Field(default=None, ge=0, le=20)
-    """Report so many likely alternatives to each token as well."""
+    top_logprobs: int | None = Field(default=None, ge=1, le=20)
+    """Report so many likely alternatives to each token as well, which switches `logprobs` on."""
+
+    options: dict[str, Any] | None = None
+    """Ollama's options in a dict, as `langchain_ollama` takes them at a call. Names that are not known here are sent as they are,
+    for newer Ollamas."""
+
+    @classmethod
+    @override
+    def _canonical(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments under our names, with those in `options`; `top_logprobs` switches `logprobs` on."""
+        own = given.get("options")
+        if not isinstance(own, Mapping | None):
+            raise InvalidOptionError(f"`options` must be a dict of Ollama's options, not {type(own).__name__}.")
+        named = super()._canonical({name: value for name, value in given.items() if name != "options"})
+        ours = {name: value for name, value in (own or {}).items() if name in {*cls.model_fields, *cls.ALIASES, *cls.RETIRED}}
+        for name, value in super()._canonical(ours).items():
+            if name in named:
+                raise InvalidOptionError(f"`{name}` was given twice, once in `options`. Give it once.")
+            named[name] = value
+        if "options" in given:
+            named["options"] = {name: value for name, value in (own or {}).items() if name not in ours} or None
+        top, logprobs = named.get("top_logprobs"), named.get("logprobs")
+        check_top_logprobs(top, logprobs)
+        if logprobs is False:
+            return {"top_logprobs": None, **named}  # first, since options of a call are checked one after the other
+        if top is None:
+            return named
+        if not logprobs:
+            advise("`top_logprobs` is set, but `logprobs` is not. Setting `logprobs=True` automatically.")
+        return {"logprobs": True, **named} | {"logprobs": True}
+
+    @override
+    def token_ids(self, text: str) -> NoReturn:
+        """Raise, since Ollama offers no tokenizer; a result counts its prompt's tokens."""
+        raise InvalidRequestError(
+            "Ollama offers no tokenizer, so tokens cannot be counted before a call. Give the model's own as "
+            "`custom_get_token_ids`, such as `AutoTokenizer.from_pretrained(...).encode`, or give `trim_messages` the "
+            "`token_counter='approximate'`. A result reports the count of its prompt; `LlamaCpp` and `Llamafile` count beforehand, "
+            "with the same file."
+        )
+
+    @override
+    def payload(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
+        body = super().payload(ignored)
+        body["options"] |= body["options"].pop("options", {})
+        return body

@@ -1,0 +1,419 @@
+"""What LangChain itself, and code written for other packages, uses of every class: token counts, traces, switches, result keys."""
+
+import json
+import math
+import warnings
+from collections.abc import AsyncGenerator, Generator, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import pytest
+from langchain_core.messages import AIMessageChunk, HumanMessage
+
+import langchain_localllm
+from langchain_localllm import ChatOllama, Ollama, OllamaEmbeddings, chat_models, embeddings, llms
+from langchain_localllm.base.engine import Finish, Handle, Piece
+from langchain_localllm.base.http import HttpHandle
+from langchain_localllm.base.options import normalize_logit_bias
+from langchain_localllm.base.reading import ReadHandle
+from langchain_localllm.base.results import describe, short_name
+from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
+from langchain_localllm.models import tiny_chat_model
+from langchain_localllm.runtimes import RUNTIMES
+from langchain_localllm.runtimes.ollama.options import ModelFacts
+
+from .option_cases import SUBJECTS
+
+TINY: Final = str(tiny_chat_model())
+MADE_WITH: Final[dict[str, dict[str, Any]]] = {
+    "gpt4all": {"model": TINY},
+    "llamacpp": {"model_path": TINY},
+    "llamafile": {},
+    "ollama": {"model": "tiny"},
+}
+EACH: Final = [(runtime, kind) for runtime in sorted(RUNTIMES) for kind in ("text", "chat")]
+
+
+def make(runtime: str, kind: str, **options: Any) -> Any:
+    return getattr(langchain_localllm, RUNTIMES[runtime][kind])(**MADE_WITH[runtime], **options)
+
+
+# --- token counts ---
+
+
+@pytest.mark.parametrize(("runtime", "kind"), EACH)
+def test_custom_get_token_ids_is_used_for_every_count(runtime: str, kind: str) -> None:
+    model = make(runtime, kind, custom_get_token_ids=lambda text: [7] * len(text.split()))
+    assert model.get_token_ids("one two three") == [7, 7, 7]
+    assert model.get_num_tokens("one two") == 2
+    assert model.get_num_tokens_from_messages([HumanMessage("one two three")]) >= 3
+    assert model.with_options({"temperature": 0}).get_num_tokens("one two") == 2
+
+
+@pytest.mark.parametrize("kind", ["text", "chat"])
+def test_counting_tokens_without_a_tokenizer_names_the_ways_out(kind: str) -> None:
+    with pytest.raises(InvalidRequestError, match=r"custom_get_token_ids.*approximate"):
+        make("ollama", kind).get_num_tokens("hello")
+
+
+# --- traces ---
+
+
+@pytest.mark.parametrize(("runtime", "kind"), EACH)
+def test_traces_name_the_model_and_never_a_path(runtime: str, kind: str) -> None:
+    params = make(runtime, kind, max_tokens=5, temperature=0.5, stop=["END"])._get_ls_params(["X"])
+    names = {"gpt4all": "tiny-chat.gguf", "llamacpp": "tiny-chat.gguf", "llamafile": "localhost:8080", "ollama": "tiny"}
+    assert params["ls_model_name"] == names[runtime]
+    assert params["ls_provider"] == runtime
+    assert (params["ls_max_tokens"], params["ls_temperature"], params["ls_stop"]) == (5, 0.5, ["END", "X"])
+
+
+@pytest.mark.parametrize("name", ["Llamafile", "ChatLlamafile"])
+def test_traces_name_the_model_that_a_server_named_in_its_last_answer(name: str) -> None:
+    model = SUBJECTS[name].make()
+    model.invoke("Hi")
+    assert model._get_ls_params()["ls_model_name"] == "tiny"
+    assert model._get_ls_params(model="/models/other.gguf")["ls_model_name"] == "other.gguf"
+
+
+@pytest.mark.parametrize(
+    ("model", "short"),
+    [
+        ("/home/me/models/a.gguf", "a.gguf"),
+        (r"C:\Users\me\a.gguf", "a.gguf"),
+        ("models/a.gguf", "a.gguf"),
+        ("~/a-model", "a-model"),
+        ("./a", "a"),
+        ("/opt/mixtral.llamafile", "mixtral.llamafile"),
+        ("meta-llama/Llama-3.1-8B", "meta-llama/Llama-3.1-8B"),
+        ("hf.co/bartowski/Llama-3.2-1B-GGUF:Q4_K_M", "hf.co/bartowski/Llama-3.2-1B-GGUF:Q4_K_M"),
+        ("llama3.2:1b", "llama3.2:1b"),
+    ],
+)
+def test_a_models_name_loses_its_folders_and_nothing_else(model: str, short: str) -> None:
+    assert short_name(model) == short
+    assert describe(Finish("stop", model=model))["model_name"] == short
+
+
+@pytest.mark.parametrize(("reason", "normalized"), [("stop", "stop"), ("length", "length"), ("tool_calls", "tool_call")])
+def test_finish_reasons_are_normalized_as_langchain_core_reads_them(reason: str, normalized: str) -> None:
+    assert describe(Finish(reason))["normalized_finish_reason"] == normalized
+
+
+def test_an_unknown_finish_reason_is_not_normalized() -> None:
+    assert describe(Finish("abort")) == {"finish_reason": "abort"}
+
+
+# --- switches of other packages ---
+
+
+@pytest.mark.parametrize(("runtime", "kind"), EACH)
+def test_streaming_is_accepted_without_a_warning(runtime: str, kind: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert make(runtime, kind, streaming=True).streaming is True
+        assert make(runtime, kind, streaming=False).streaming is False
+
+
+@pytest.mark.parametrize("name", sorted(SUBJECTS))
+@pytest.mark.parametrize("switch", ["stream", "streaming"])
+def test_a_call_may_ask_for_streaming(name: str, switch: str) -> None:
+    model = SUBJECTS[name].make()
+    assert model.invoke("Hi", **{switch: True})
+    assert list(model.stream("Hi", **{switch: True}))
+    assert [send.body for send in model.asked] == [SUBJECTS[name].empty] * 2
+
+
+@pytest.mark.parametrize(("runtime", "kind"), EACH)
+def test_model_kwargs_are_options_like_all_others(runtime: str, kind: str) -> None:
+    model = make(runtime, kind, model_kwargs={"top_k": 5, "temp": 0.5}, top_p=0.5)
+    assert (model.top_k, model.temperature, model.top_p) == (5, 0.5, 0.5)
+    assert make(runtime, kind, model_kwargs=None).top_k is None
+    with pytest.raises(InvalidOptionError, match=r"`top_k` was given twice, once in `model_kwargs`"):
+        make(runtime, kind, model_kwargs={"top_k": 5}, top_k=6)
+    with pytest.raises(InvalidOptionError, match="has no option `no_such_option`"):
+        make(runtime, kind, model_kwargs={"no_such_option": 5})
+    with pytest.raises(InvalidOptionError, match="must be a dict of arguments, not list"):
+        make(runtime, kind, model_kwargs=[1])
+
+
+@pytest.mark.parametrize("runtime", ["gpt4all", "llamacpp"])
+@pytest.mark.parametrize("kind", ["text", "chat"])
+def test_the_bindings_object_is_refused_with_what_to_use(runtime: str, kind: str) -> None:
+    model = make(runtime, kind)
+    assert not hasattr(model, "client")
+    with pytest.raises(AttributeError, match=r"has no `client`.*get_token_ids"):
+        _ = model.client
+
+
+def test_submodules_are_attributes_without_being_imported() -> None:
+    assert embeddings.ollama.OllamaEmbeddings is OllamaEmbeddings
+    assert llms.ollama.Ollama is Ollama
+    assert chat_models.ollama.ChatOllama is ChatOllama
+    assert langchain_localllm.llms.llamacpp.LlamaCpp is langchain_localllm.LlamaCpp
+
+
+# --- logprobs ---
+
+TOP_LOGPROBS: Final = [
+    ({"top_logprobs": 2}, True, 2),
+    ({"logprobs": True, "top_logprobs": 2}, True, 2),
+    ({"logprobs": True}, True, None),
+    ({"logprobs": False}, False, None),
+    ({"logprobs": None, "top_logprobs": None}, False, None),
+]
+CONTRADICTIONS: Final = [
+    ({"top_logprobs": 0}, "`top_logprobs` must be a positive integer, not 0"),
+    ({"top_logprobs": -1}, "`top_logprobs` must be a positive integer, not -1"),
+    ({"top_logprobs": True}, "`top_logprobs` must be a positive integer, not True"),
+    ({"top_logprobs": 5, "logprobs": False}, "`logprobs` is explicitly `False`"),
+]
+
+
+@pytest.mark.filterwarnings("ignore:`top_logprobs` is set")
+@pytest.mark.parametrize("name", sorted(SUBJECTS))
+@pytest.mark.parametrize(("options", "on", "top"), TOP_LOGPROBS)
+def test_top_logprobs_switches_log_probabilities_on(name: str, options: dict[str, Any], *, on: bool, top: int | None) -> None:
+    model = SUBJECTS[name].make()
+    model.invoke("Hi", **options)
+    SUBJECTS[name].make(**options)
+    body = model.asked[0].body
+    if name == "Llamafile":
+        assert body.get("n_probs") == ((top or 1) if on else None)
+    else:
+        assert bool(body.get("logprobs")) is on
+        assert body.get("top_logprobs") == (top or 1 if on and name == "ChatLlamafile" else top)
+
+
+@pytest.mark.filterwarnings("ignore:`top_logprobs` is set")
+@pytest.mark.parametrize("name", ["Ollama", "ChatOllama"])
+def test_a_call_switches_the_objects_log_probabilities_off(name: str) -> None:
+    model = SUBJECTS[name].make(top_logprobs=3)
+    model.invoke("Hi", logprobs=False)
+    assert "top_logprobs" not in model.asked[0].body
+
+
+@pytest.mark.parametrize("runtime", ["llamacpp", "llamafile", "ollama"])
+@pytest.mark.parametrize("kind", ["text", "chat"])
+@pytest.mark.parametrize(("options", "words"), CONTRADICTIONS)
+def test_contradicting_log_probabilities_are_refused(runtime: str, kind: str, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidOptionError, match=words):
+        make(runtime, kind, **options)
+    with pytest.raises(InvalidOptionError, match=words):
+        make(runtime, kind).with_options(options)
+
+
+@pytest.mark.parametrize("runtime", ["llamacpp", "llamafile"])
+def test_log_probabilities_in_two_spellings_must_agree(runtime: str) -> None:
+    assert make(runtime, "text", n_probs=2, top_logprobs=2)
+    with pytest.raises(InvalidOptionError, match="given twice, as 2 and 3"):
+        make(runtime, "text", n_probs=2, top_logprobs=3)
+
+
+# --- logit_bias ---
+
+
+@pytest.mark.parametrize(
+    ("given", "normalized"),
+    [
+        ({5: -1.5}, {5: -1.5}),
+        ({"5": -100}, {5: -100}),
+        ({"Hello": 2}, {"Hello": 2}),
+        ({5: False}, {5: False}),
+        ({5: -math.inf}, {5: False}),
+        ([[5, -1], ["Hello", False]], {5: -1, "Hello": False}),
+        ([("5", 1.0)], {5: 1.0}),
+        ({"-5": 1}, {"-5": 1}),
+        ({"\u0665": 1}, {"\u0665": 1}),  # a digit elsewhere
+        ({}, {}),
+        ([], {}),
+        (None, None),
+    ],
+)
+def test_a_bias_is_read_in_every_spelling(given: Any, normalized: Any) -> None:
+    assert normalize_logit_bias(given) == normalized
+    assert make("llamacpp", "text", logit_bias=given).logit_bias == normalized
+    assert make("llamafile", "chat", logit_bias=given).logit_bias == normalized
+
+
+@pytest.mark.parametrize(
+    "given", [5, "Hello", [1, 2], [[5]], {"": 1}, {1.5: 1}, {5: True}, {5: "a"}, {5: math.nan}, {5: math.inf}, {5: None}]
+)
+def test_a_bias_of_another_shape_is_refused(given: Any) -> None:
+    with pytest.raises(InvalidOptionError, match="`logit_bias` must be a dict of token ids or texts to numbers"):
+        make("llamacpp", "chat", logit_bias=given)
+
+
+@pytest.mark.parametrize("runtime", ["gpt4all", "ollama"])
+@pytest.mark.parametrize("kind", ["text", "chat"])
+def test_an_engine_without_a_bias_says_so(runtime: str, kind: str) -> None:
+    with pytest.raises(InvalidOptionError, match=r"cannot take `logit_bias`: .* LlamaCpp and Llamafile have"):
+        make(runtime, kind, logit_bias={1: 1})
+
+
+# --- Ollama ---
+
+
+@pytest.mark.parametrize("name", ["Ollama", "ChatOllama"])
+@pytest.mark.parametrize(
+    ("options", "sent"),
+    [
+        ({"temperature": 0.5}, {"temperature": 0.5}),
+        ({"num_predict": 7, "stop": ["END"]}, {"num_predict": 7, "stop": ["END"]}),
+        ({"new_option": 1, "num_ctx": 64}, {"new_option": 1, "num_ctx": 64}),
+        ({"new_option": None}, {"new_option": None}),
+        ({}, {}),
+        (None, {}),
+    ],
+)
+def test_options_of_a_call_are_those_of_ollama(name: str, options: Any, sent: dict[str, Any]) -> None:
+    model = SUBJECTS[name].make(top_k=3)
+    model.invoke("Hi", options=options)
+    model.invoke("Hi")
+    list(model.stream("Hi", options=options))
+    expected = {"num_ctx": 512, "top_k": 3}
+    assert [send.body["options"] for send in model.asked] == [{**expected, **sent}, expected, {**expected, **sent}]
+
+
+def test_options_of_a_call_are_checked() -> None:
+    chat = ChatOllama(model="m")
+    with pytest.raises(InvalidOptionError, match="`options` must be a dict of Ollama's options, not list"):
+        chat.with_options({"options": ["temperature"]})
+    with pytest.raises(InvalidOptionError, match="`temperature` was given twice, once in `options`"):
+        chat.with_options({"temperature": 1, "options": {"temp": 0}})
+    with pytest.raises(InvalidOptionError, match="`temperature`: Input should be a valid number"):
+        chat.with_options({"options": {"temperature": "warm"}})
+
+
+KEY: Final = {"Authorization": "Bearer a-key"}
+
+
+@pytest.mark.parametrize(
+    ("options", "sent"),
+    [
+        ({}, KEY),
+        ({"base_url": "https://ollama.example"}, KEY),
+        ({"api_key": "mine"}, {"Authorization": "Bearer mine"}),
+        ({"auth": ("me", "word")}, {"Authorization": "Basic bWU6d29yZA=="}),
+        ({"base_url": "http://me:word@host"}, {"Authorization": "Basic bWU6d29yZA=="}),
+        ({"headers": {"authorization": "Custom"}}, {"Authorization": "Custom"}),
+        ({"headers": {"X-Tenant": "a"}}, {**KEY, "X-Tenant": "a"}),
+    ],
+)
+@pytest.mark.parametrize("cls", [Ollama, ChatOllama, OllamaEmbeddings])
+def test_the_key_in_the_environment_is_sent_unless_another_is_given(
+    cls: Any, options: dict[str, Any], sent: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLLAMA_API_KEY", " a-key\n")
+    model = cls(model="m", **options)
+    assert dict(model.client.address.headers) == sent
+    assert "a-key" not in repr(model)
+
+
+def test_the_key_in_the_environment_is_not_sent_to_the_server_of_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLLAMA_API_KEY", "a-key")
+    elsewhere = ChatOllama(model="m").with_options({"base_url": "http://elsewhere:1"})
+    assert dict(elsewhere.client.address.headers) == {}
+
+
+LAST: Final = {
+    "created_at": "2025-01-01T00:00:00Z",
+    "done": True,
+    "done_reason": "stop",
+    "eval_count": 6,
+    "eval_duration": 3,
+    "load_duration": 1,
+    "model": "m",
+    "prompt_eval_count": 5,
+    "prompt_eval_duration": 2,
+    "total_duration": 9,
+}
+BYTES: Final = {"token": "Hi", "logprob": -0.3, "bytes": [72, 105]}
+LINES: Final = [
+    {"model": "m", "message": {"content": "", "thinking": "Hm, "}, "response": "", "thinking": "Hm, ", "done": False},
+    {"model": "m", "message": {"content": "", "thinking": "hi."}, "response": "", "thinking": "hi.", "done": False},
+    {"model": "m", "message": {"content": "Hi"}, "response": "Hi", "done": False, "logprobs": [BYTES]},
+    {"model": "m", "message": {"content": "!"}, "response": "!", "done": False, "logprobs": []},
+    {**LAST, "message": {"role": "assistant", "content": ""}, "response": "", "context": [1, 2]},
+]
+
+
+class Recorded:
+    """Ollama's lines as they come."""
+
+    def __init__(self, asked: Handle) -> None:
+        assert isinstance(asked, HttpHandle)
+        self._decoder = asked.decoder
+
+    def pieces(self) -> Generator[Piece]:
+        for line in LINES:
+            yield from self._decoder.feed(json.dumps(line).encode() + b"\n")
+
+    async def apieces(self) -> AsyncGenerator[Piece]:
+        for piece in self.pieces():
+            yield piece
+
+
+class RecordedOllama(Ollama):
+    """A text class that reads them."""
+
+    @property
+    def facts(self) -> ModelFacts:
+        return ModelFacts(512)
+
+    def open_answer(self, prompt: str, stop: list[str]) -> Handle:
+        return Recorded(super().open_answer(prompt, stop))
+
+
+class RecordedChatOllama(ChatOllama):
+    """A chat class that reads them."""
+
+    @property
+    def facts(self) -> ModelFacts:
+        return ModelFacts(512)
+
+    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
+        asked = super().open_answer(messages, stop, request)
+        assert isinstance(asked, ReadHandle)
+        return replace(asked, handle=Recorded(asked.handle))
+
+
+def holds_ollamas_keys(info: Mapping[str, Any] | None) -> bool:
+    assert info is not None
+    return {name: info[name] for name in LAST} == LAST and info["finish_reason"] == "stop" and info["model_name"] == "m"
+
+
+async def test_text_results_hold_ollamas_own_keys_and_the_thoughts_on_every_path() -> None:
+    llm = RecordedOllama(model="m")
+    streamed = sum(list(llm._stream("x"))[1:], start=next(iter(llm._stream("x"))))
+    astreamed = [chunk async for chunk in llm._astream("x")]
+    results = [llm.generate(["x"]).generations[0][0], (await llm.agenerate(["x"])).generations[0][0], streamed]
+    for result in (*results, sum(astreamed[1:], start=astreamed[0])):
+        assert result.text == "Hi!"
+        assert holds_ollamas_keys(result.generation_info)
+        assert result.generation_info
+        assert result.generation_info["reasoning_content"] == result.generation_info["thinking"] == "Hm, hi."
+        assert result.generation_info["logprobs"] == [BYTES]
+        assert "context" not in result.generation_info
+    assert [chunk.generation_info.get("reasoning_content") for chunk in astreamed if chunk.generation_info][:2] == ["Hm, ", "hi."]
+    assert list(llm.stream("x")) == ["Hi", "!"]
+
+
+async def test_chat_results_hold_ollamas_own_keys_on_every_path() -> None:
+    chat = RecordedChatOllama(model="m")
+    chunks = list(chat.stream("x"))
+    messages = [chat.invoke("x"), await chat.ainvoke("x"), sum(chunks[1:], start=chunks[0])]
+    for message in messages:
+        assert message.content == "Hi!"
+        assert holds_ollamas_keys(message.response_metadata)
+        assert message.response_metadata["model_provider"] == "ollama"
+        assert message.response_metadata["logprobs"] == [BYTES]
+        assert message.additional_kwargs["reasoning_content"] == "Hm, hi."
+    assert holds_ollamas_keys(chat.generate([[HumanMessage("x")]]).generations[0][0].generation_info)
+
+
+def test_each_chunk_holds_the_log_probabilities_of_its_text() -> None:
+    chunks: list[AIMessageChunk] = list(RecordedChatOllama(model="m").stream("x"))
+    found = [(chunk.content, chunk.response_metadata.get("logprobs")) for chunk in chunks if not chunk.additional_kwargs]
+    assert found[:2] == [("Hi", [BYTES]), ("!", [])]
+    assert "logprobs" not in chunks[-1].response_metadata
