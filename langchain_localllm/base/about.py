@@ -1,6 +1,7 @@
 """What can be known of a model without running it: from the header of its file, or by asking its server once."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,10 @@ _BEGIN_BY_ITSELF: Final = frozenset(
     "falcon-h1 falcon3 jina-v5-nano lfm2 llama-bpe llama-v3 llama3 midm-2.0 pixtral tekken".split()  # noqa: SIM905 - a list of words
 )
 """Tokenizers with which llama.cpp begins a prompt with the beginning token, where the file does not tell (`llama-vocab.cpp`)."""
+
+TOOL_TEMPLATE: Final = "tool_use"
+"""The name of a file's template for conversations with tools, as transformers and llama.cpp have it."""
+_TEMPLATE: Final = "tokenizer.chat_template"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,7 @@ class About:
         name: The model's name, as far as it is told; several names stand side by side.
         architecture: Such as `llama` or `qwen2`; empty where nobody tells, likewise below.
         template: The chat template.
+        templates: Other templates of the file by name, such as `tool_use`.
         dialect: Its language: `jinja`, or `go` in Ollama.
         bos_token: The text of the token that begins a prompt.
         eos_token: The text of the token that ends an answer.
@@ -41,6 +47,7 @@ class About:
     context: int | None = None
     tools: bool | None = None
     problem: str = ""
+    templates: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 def about_file(path: str | Path, context: int | None = None) -> About:
@@ -60,7 +67,9 @@ def about_file(path: str | Path, context: int | None = None) -> About:
     """
     path = Path(path).expanduser()
     info = check_gguf(path)
-    template = str(info.metadata.get("tokenizer.chat_template", ""))
+    template = str(info.metadata.get(_TEMPLATE, ""))
+    names = [name.removeprefix(f"{_TEMPLATE}.") for name in info.metadata if name.startswith(f"{_TEMPLATE}.")]
+    templates = {name: str(info.metadata[f"{_TEMPLATE}.{name}"]) for name in names}
     return About(
         source=f"the file {path.name}",
         name=f"{path.stem} {info.metadata.get('general.name', '')}".strip(),
@@ -70,7 +79,8 @@ def about_file(path: str | Path, context: int | None = None) -> About:
         eos_token=info.special_tokens.get("eos", ""),
         adds_bos=_adds_bos(info),
         context=context or info.context_length,
-        tools=takes_tools(template),
+        tools=takes_tools(templates.get(TOOL_TEMPLATE, template)),
+        templates=templates,
     )
 
 

@@ -51,6 +51,10 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
     streaming: bool = False
     """Whether `invoke` reports tokens to handlers that ask for streaming, such as `astream_events`; `False` turns that off."""
 
+    continue_final_message: bool | None = None
+    """Whether to continue the last message, an AI message, instead of answering after it; the result holds what comes new. Ollama
+    cannot do so."""
+
     @abstractmethod
     def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
         """Begin an answer.
@@ -73,7 +77,7 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
     def _handle(self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> Handle:
         model, rest = self._for_call(kwargs)
         request = {name: value for name, value in rest.items() if name in _REQUEST_ONLY and value}
-        conversation = to_openai(messages)
+        conversation = to_openai(messages, continue_final=bool(model.continue_final_message))
         if shown := request.pop("show_schema", None):
             conversation = _instructed(conversation, instruction(shown))
         if "tools" not in request:

@@ -1,97 +1,260 @@
 """LangChain's messages as engines take them: OpenAI's form, checked before anything is sent."""
 
-import base64
 import json
 import secrets
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, count
 from typing import Any, Final
 
-from langchain_core.messages import AIMessage, BaseMessage, convert_to_openai_messages
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    FunctionMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
 
+from langchain_localllm.base.content import (
+    THOUGHTS,
+    check_parts,
+    image_bytes,
+    join_with_markers,
+    joined,
+    thought_of,
+    to_parts,
+    unwrapped,
+)
 from langchain_localllm.errors import InvalidRequestError
 
-_ROLES: Final = ("system", "developer", "user", "assistant", "tool", "function")
-_NOT_SENT: Final = frozenset(
-    {"reasoning", "thinking", "redacted_thinking", "tool_call", "tool_call_chunk", "invalid_tool_call", "tool_use", "non_standard"}
-)
-"""Parts of an answer's content that stand elsewhere in the message, or that a model does not read again."""
-_DATA: Final = "data:"
+STANDARD_ROLES: Final = frozenset({"system", "user", "assistant", "tool"})
+"""Roles that every chat model knows. Others are up to a model's template."""
+_ROLES: Final = {"developer": "system", "human": "user", "ai": "assistant"}
+"""Other names of these roles."""
+_CALLS: Final = frozenset({"tool_call", "tool_call_chunk", "invalid_tool_call", "tool_use", "function_call"})
+"""Types of blocks that hold a tool call."""
+_UNREADABLE: Final = "unreadable_arguments"
+"""Key of the arguments of a call that are not valid JSON. Servers and templates accept objects only."""
+
+Entry = dict[str, Any]
+"""A message in OpenAI's form."""
 
 
-def to_openai(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
-    """The conversation as dicts with `role` and `content`; content is a text, or a list of texts and images.
+def to_openai(messages: Sequence[BaseMessage], *, continue_final: bool = False) -> list[Entry]:
+    """Convert a conversation to dicts with `role` and `content`, which is a text or a list of parts.
+
+    The results of tools are put in the order of their calls, and get the names of the tools. A conversation that ends with an AI
+    message gets an empty user message, so that every engine answers after it; some would continue it otherwise.
+
+    Args:
+        messages: The conversation.
+        continue_final: Whether the last message, an AI message, is to be continued.
 
     Raises:
-        InvalidRequestError: There is none, or a message has an unknown role, answers a call that nobody made, or holds what
-            no engine takes.
+        InvalidRequestError: There is no message, a message answers a call that no AI message made or holds what no engine takes, or
+            `continue_final` is set and the last message is not an AI message with text.
     """
     if not messages:
         raise InvalidRequestError("There are no messages. Give at least one.")
-    calls: set[str] = set()
-    converted: list[dict[str, Any]] = []
-    for message in messages:
-        if isinstance(message, AIMessage):
-            calls.update(call["id"] or "" for call in message.invalid_tool_calls)
-        for entry in _convert(message):
-            _check_role(entry["role"])
-            if "content" in entry:
-                entry["content"] = _content(entry["content"])
-            calls.update(call["id"] for call in entry.get("tool_calls", ()))
-            if entry["role"] == "tool" and entry["tool_call_id"] not in calls:
-                raise InvalidRequestError(
-                    f"A tool message answers the call {entry['tool_call_id']!r}, but no earlier message made it. "
-                    "Keep the AI message with that call before it."
-                )
-            converted.append(entry)
-    return converted
-
-
-def _convert(message: BaseMessage) -> list[dict[str, Any]]:
-    try:
-        entries = convert_to_openai_messages([message])
-    except (ValueError, KeyError) as error:
-        raise InvalidRequestError(f"A message cannot be read: {_first_line(error)}") from error
-    if isinstance(message, AIMessage) and (thought := reasoning_of(message)):
-        entries[0]["reasoning_content"] = thought
+    calls = _Calls()
+    entries = list(chain.from_iterable(_convert(message, calls) for message in messages))
+    entries = list(_with_ordered_results(entries))
+    last = entries[-1]
+    if continue_final:
+        if last["role"] != "assistant" or last.get("tool_calls") or not isinstance(last["content"], str) or not last["content"]:
+            raise InvalidRequestError("`continue_final_message` needs a conversation that ends with an AI message with text.")
+    elif last["role"] == "assistant":
+        entries.append({"role": "user", "content": ""})
     return entries
 
 
-def _check_role(role: str) -> None:
-    if role not in _ROLES:
-        raise InvalidRequestError(f"A message has the role {role!r}, which models do not know. Use one of: {', '.join(_ROLES)}.")
+class _Calls:
+    """The tool calls of a conversation so far."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+        self._numbers = count()
+        self._answered = False  # whether an AI message came
+
+    def add(self, entry: Entry) -> None:
+        """Note the calls of an AI message."""
+        self._answered = True
+        self._names.update((call["id"], call["function"]["name"]) for call in entry.get("tool_calls", ()))
+
+    def new_id(self) -> str:
+        """Return an id for a call without one: nine letters and digits, as Mistral's templates require."""
+        return f"call{next(self._numbers):05d}"
+
+    def last_id(self, name: str) -> str | None:
+        """Return the id of the last call of a tool."""
+        return next((call_id for call_id, called in reversed(self._names.items()) if called == name), None)
+
+    def name_of(self, call_id: str) -> str | None:
+        """Return the name of the tool that was called.
+
+        A history that was trimmed may begin with results, before any AI message; their calls are unknown.
+
+        Raises:
+            InvalidRequestError: AI messages came, and none of them made the call.
+        """
+        if self._answered and call_id not in self._names:
+            raise InvalidRequestError(
+                f"A tool message answers the call {call_id!r}, but no earlier message made it. "
+                "Keep the AI message with that call before it."
+            )
+        return self._names.get(call_id)
 
 
-def _content(content: str | list[Any] | None) -> str | list[dict[str, Any]]:
-    if isinstance(content, str) or not content:
-        return content or ""
-    parts = [{"type": "text", "text": part} if isinstance(part, str) else part for part in content]
-    parts = [part for part in parts if part.get("type") not in _NOT_SENT]
-    for part in parts:
-        _check_part(part)
-    if all(part["type"] == "text" for part in parts):
-        return "\n".join(part["text"] for part in parts)  # as LangChain joins them
-    return parts
+def _convert(message: BaseMessage, calls: _Calls) -> Iterator[Entry]:
+    convert = next((convert for kind, convert in _CONVERTERS.items() if isinstance(message, kind)), None)
+    if convert is None:
+        raise InvalidRequestError(f"A {type(message).__name__} is not part of a conversation. Remove it.")
+    for entry in convert(message, calls):
+        if entry["role"] == "assistant":
+            calls.add(entry)
+        yield entry
 
 
-def _check_part(part: dict[str, Any]) -> None:
-    kind = part.get("type")
-    if kind == "image_url":
-        if not part["image_url"]["url"].startswith(_DATA):
-            raise InvalidRequestError("An image is given as an address. Give the image itself, as base64: nothing is downloaded.")
-    elif kind not in {"text", "input_audio"}:
-        raise InvalidRequestError(f"A message holds a part of the type {kind!r}. Give texts and images.")
+def _plain(message: BaseMessage, role: str, content: str | list[Any] | None = None) -> Entry:
+    name = {"name": message.name} if message.name else {}
+    return {"role": role, **name, "content": joined(to_parts(message.content if content is None else content))}
+
+
+def _system(message: BaseMessage, _: _Calls) -> Iterator[Entry]:
+    yield _plain(message, "system")
+
+
+def _human(message: BaseMessage, calls: _Calls) -> Iterator[Entry]:
+    """A message of the user; Anthropic's form of tool results in it become messages of their own."""
+    blocks = _blocks(message)
+    results = [block for block in blocks if _is(block, "tool_result")]
+    for block in results:
+        yield _result(str(block.get("tool_use_id")), block.get("content"), None, calls)
+    rest = [block for block in blocks if block not in results]
+    if rest or not results:
+        yield _plain(message, "user", rest)
+
+
+def _blocks(message: BaseMessage) -> list[Any]:
+    return [unwrapped(block) for block in message.content] if isinstance(message.content, list) else [message.content]
+
+
+def _is(block: Any, *kinds: str) -> bool:
+    return isinstance(block, dict) and block.get("type") in kinds
+
+
+def _custom(message: BaseMessage, calls: _Calls) -> Iterator[Entry]:
+    role = getattr(message, "role", "")
+    role = _ROLES.get(role, role)
+    if not role:
+        raise InvalidRequestError("A message has an empty role. Use one of: system, user, assistant, tool.")
+    if role in {"tool", "function"}:
+        yield _named_result(message, calls)
+    else:
+        yield _plain(message, role)
+
+
+def _named_result(message: BaseMessage, calls: _Calls) -> Entry:
+    """The result of a function that was called by name, as OpenAI's API had it before tools."""
+    name = message.name or ""
+    call_id = message.additional_kwargs.get("tool_call_id") or calls.last_id(name)
+    return _result(call_id or calls.new_id(), message.content, name or None, calls)
+
+
+def _function(message: BaseMessage, calls: _Calls) -> Iterator[Entry]:
+    yield _named_result(message, calls)
+
+
+def _tool(message: BaseMessage, calls: _Calls) -> Iterator[Entry]:
+    yield _result(getattr(message, "tool_call_id", ""), message.content, message.name, calls)
+
+
+def _result(call_id: str, content: Any, name: str | None, calls: _Calls) -> Entry:
+    called = calls.name_of(call_id)
+    named = {"name": name or called} if name or called else {}
+    return {"role": "tool", "tool_call_id": call_id, **named, "content": joined(to_parts(content))}
+
+
+def _ai(message: BaseMessage, calls: _Calls) -> Iterator[Entry]:
+    assert isinstance(message, AIMessage)  # noqa: S101 - for mypy
+    blocks = _blocks(message)
+    rest = [block for block in blocks if block and not _is(block, *THOUGHTS, *_CALLS)]
+    refusal = message.additional_kwargs.get("refusal")
+    entry = _plain(message, "assistant", rest or ([refusal] if refusal else []))
+    if made := list(_calls_of(message, [block for block in blocks if _is(block, *_CALLS)], calls)):
+        entry["tool_calls"] = made
+    if thought := reasoning_of(message):
+        entry["reasoning_content"] = thought
+    yield entry
+
+
+def _calls_of(message: AIMessage, blocks: list[Any], calls: _Calls) -> Iterator[dict[str, Any]]:
+    """The calls of an AI message. Those in its fields are usually among its content blocks too, and are made once."""
+    given = [_call_fields(call) for call in (*message.tool_calls, *message.invalid_tool_calls)]
+    known = {call_id for call_id, _, _ in given}
+    given += [call for call in map(_call_fields, blocks) if call[0] not in known]
+    if isinstance(old := message.additional_kwargs.get("function_call"), dict) and not given:
+        given.append(_call_fields(old))
+    for call_id, name, args in given:
+        function = {"name": str(name or "unknown"), "arguments": _arguments(args)}
+        yield {"type": "function", "id": call_id or calls.new_id(), "function": function}
+
+
+def _call_fields(call: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    """Id, name and arguments of a call, in any provider's form."""
+    args = next((call[key] for key in ("args", "input", "arguments") if key in call), None)
+    return call.get("call_id") or call.get("id"), call.get("name"), args
+
+
+def _arguments(args: Any) -> str:
+    """Arguments as the JSON text of an object; text that is not one is put into one."""
+    if isinstance(args, str):
+        try:
+            if isinstance(json.loads(args or "{}"), dict):
+                return args or "{}"
+        except ValueError:
+            pass
+        args = {_UNREADABLE: args}
+    return json.dumps(args or {}, ensure_ascii=False, default=str)
+
+
+_CONVERTERS: Final[Mapping[type[BaseMessage], Callable[[BaseMessage, _Calls], Iterator[Entry]]]] = {
+    AIMessage: _ai,
+    HumanMessage: _human,
+    SystemMessage: _system,
+    ToolMessage: _tool,
+    FunctionMessage: _function,
+    ChatMessage: _custom,
+}
+
+
+def _with_ordered_results(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The same with the results that follow an AI message in the order of its calls: many templates write no ids."""
+    order: dict[str, int] = {}
+    results: list[Entry] = []
+    for entry in entries:
+        if entry["role"] == "tool":
+            results.append(entry)
+            continue
+        yield from sorted(results, key=lambda result: order.get(result["tool_call_id"], len(order)))
+        results = []
+        if entry["role"] == "assistant":
+            order = {call["id"]: number for number, call in enumerate(entry.get("tool_calls", ()))}
+        yield entry
+    yield from sorted(results, key=lambda result: order.get(result["tool_call_id"], len(order)))
 
 
 def reasoning_of(message: AIMessage) -> str:
-    """What a reasoning model thought before this answer."""
+    """Return what a reasoning model thought before this answer."""
     if kept := message.additional_kwargs.get("reasoning_content"):
         return str(kept)
     blocks = message.content if isinstance(message.content, list) else []
-    return "".join(block.get("reasoning", "") for block in blocks if isinstance(block, dict) and block.get("type") == "reasoning")
+    return "".join(thought_of(block) for block in blocks if isinstance(block, dict) and block.get("type") in THOUGHTS)
 
 
-def with_parsed_arguments(messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same with the arguments of calls as objects, as templates and Ollama want them."""
+def with_parsed_arguments(messages: Iterable[Entry]) -> list[Entry]:
+    """Return the same with the arguments of calls as objects, as most templates and Ollama take them."""
     return [
         {**message, "tool_calls": [_with_parsed(call) for call in message["tool_calls"]]} if message.get("tool_calls") else message
         for message in messages
@@ -103,61 +266,32 @@ def _with_parsed(call: dict[str, Any]) -> dict[str, Any]:
     return {**call, "function": {**function, "arguments": json.loads(function["arguments"] or "{}")}}
 
 
-def without_images(messages: Iterable[dict[str, Any]], who: str) -> list[dict[str, Any]]:
-    """The same, for a model without eyes; raises `InvalidRequestError` where a message holds an image."""
-    checked = list(messages)
-    if any(isinstance(message.get("content"), list) for message in checked):
-        raise InvalidRequestError(f"A message holds an image or a sound, and {who} takes only text. Use a model that sees images.")
-    return checked
+def with_markers(messages: Iterable[Entry], engine: str) -> tuple[list[Entry], dict[str, bytes]]:
+    """Return the same with a unique text in the place of each image, for templates; and the images by these texts.
 
-
-def with_markers(messages: Iterable[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
-    """The same with a text in each image's place that nobody else writes, for templates; and the images by these texts.
+    Args:
+        messages: The conversation.
+        engine: What the engine is called in an error.
 
     Raises:
-        InvalidRequestError: A message holds a sound, or an image that is not base64.
+        InvalidRequestError: A message holds audio, video or a file, or an image that is not base64.
     """
     images: dict[str, bytes] = {}
     secret = secrets.token_hex(8)
+    messages = list(messages)
+    check_parts(messages, ("text", "image_url"), engine)
 
     def text_of(part: dict[str, Any]) -> str:
         if part["type"] == "text":
             return str(part["text"])
-        if part["type"] != "image_url":
-            raise InvalidRequestError("A message holds a sound, and this model takes only texts and images.")
         marker = f"<image-{len(images)}-{secret}>"
-        images[marker] = _image_bytes(part)
+        images[marker] = image_bytes(part)
         return marker
 
     marked = [
-        {**message, "content": _joined([text_of(part) for part in content], images)}
+        {**message, "content": join_with_markers([text_of(part) for part in content], images)}
         if isinstance(content := message.get("content"), list)
         else message
         for message in messages
     ]
     return marked, images
-
-
-def _joined(texts: list[str], markers: Container[str]) -> str:
-    """Lines, but an image stands directly beside its neighbours, as in llama.cpp's server."""
-    joined = ""
-    for before, text in zip(["", *texts], texts, strict=False):
-        between = "\n" if joined and before not in markers and text not in markers else ""
-        joined += between + text
-    return joined
-
-
-def _image_bytes(part: dict[str, Any]) -> bytes:
-    try:
-        return base64.b64decode("".join(image_data(part).split()), validate=True)
-    except ValueError:
-        raise InvalidRequestError("An image's base64 text is damaged. Give the image's bytes, encoded as base64.") from None
-
-
-def image_data(part: dict[str, Any]) -> str:
-    """The base64 text of an image."""
-    return str(part["image_url"]["url"]).partition(",")[2]
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]

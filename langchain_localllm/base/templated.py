@@ -1,26 +1,34 @@
 """Chat models whose engine takes text: the model's own template makes the prompt, and the answer's text is read for calls."""
 
+import re
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from itertools import chain
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final
 
 from langchain_core.language_models import ModelProfile
 from langchain_core.messages import BaseMessage
-from pydantic import PrivateAttr
+from pydantic import BeforeValidator, PrivateAttr
 from typing_extensions import override
 
-from langchain_localllm.base.about import About
+from langchain_localllm.base.about import TOOL_TEMPLATE, About
 from langchain_localllm.base.chat import LocalChatModel
-from langchain_localllm.base.messages import to_openai, with_markers, with_parsed_arguments, without_images
+from langchain_localllm.base.content import check_parts
+from langchain_localllm.base.literals import LiteralText, Placeholders
+from langchain_localllm.base.messages import to_openai, with_markers, with_parsed_arguments
 from langchain_localllm.base.reading import AnswerReader
 from langchain_localllm.base.tools import call_schema, openai_tools
-from langchain_localllm.errors import ChatTemplateError, InvalidRequestError, ModelFileError
+from langchain_localllm.errors import ChatTemplateError, InvalidOptionError, InvalidRequestError, ModelFileError
 from langchain_localllm.templates.chat_template import ChatTemplate
-from langchain_localllm.templates.instructions import render_with_instructions
-from langchain_localllm.templates.named import named_template
-from langchain_localllm.templates.thinking import ThinkSplitter, thinking_markers
+from langchain_localllm.templates.instructions import render_to_continue, render_with_instructions
+from langchain_localllm.templates.named import given_template, is_template, named_template
+from langchain_localllm.templates.thinking import MARKERS, ThinkSplitter, thinking_markers
 from langchain_localllm.templates.tool_calls import ToolCallParser, ToolFormat, tool_format
+
+_THINKING: Final = frozenset({*chain.from_iterable(MARKERS), "<|think|>"})
+"""Special tokens that models and people write on purpose, in answers and instructions: what marks thoughts or switches them on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +36,14 @@ class Prepared:
     """What the engine is asked, and what reads its answer.
 
     Attributes:
-        prompt: The conversation as text.
+        prompt: The conversation as text, with placeholders for what `images` and `literals` hold.
         stops: Texts at which the answer ends.
         reader: Tells thoughts and calls in the answer.
         schema: A JSON schema of the answer, or of the JSON in a forced call.
         form: How a forced call is written; `None` where none is forced.
         images: The images by the texts that stand in their places in the prompt.
         markers: What the reader looks for, which the engine has to hand out also where it is a token that is no text.
+        literals: Texts of special tokens in the conversation, by the placeholders that stand for them in the prompt.
     """
 
     prompt: str
@@ -44,16 +53,37 @@ class Prepared:
     form: ToolFormat | None = None
     images: dict[str, bytes] = field(default_factory=dict)
     markers: tuple[str, ...] = ()
+    literals: dict[str, LiteralText] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The prompt without placeholders for literals."""
+        return "".join(part if isinstance(part, str) else "<image>" for part in self.parts())
+
+    def parts(self) -> list[str | LiteralText | bytes]:
+        """Return the prompt in parts: texts, texts in which special tokens are not read, and images."""
+        places: dict[str, str | bytes] = {**self.images, **self.literals}
+        if not places:
+            return [self.prompt]
+        found = re.split(f"({'|'.join(map(re.escape, places))})", self.prompt)
+        return [places.get(part, part) for part in found if part]
+
+
+def _template_text(value: Any) -> Any:
+    return given_template(value) if isinstance(value, str | Path) else value
 
 
 class TemplatedChatModel(LocalChatModel):
     """A chat model on an engine that takes text."""
 
-    WITHOUT_EYES: ClassVar[str] = "this model"
-    """Who takes only text, in the error about images."""
+    TEXT_ONLY: ClassVar[str] = "this class"
+    """What accepts only text, in the error about images."""
 
     chat_format: str | None = None
-    """A template's name, `chatml`, for a file that has none. Default: the file's own."""
+    """The name of a template: one of the file's, such as `tool_use`, or one of llama-cpp-python's formats, such as `chatml`.
+    Default: the file's own; `tool_use`, if the file has it, where there are tools."""
+    chat_template: Annotated[str | Path | None, BeforeValidator(_template_text)] = None
+    """A Jinja template, as text or as the path of a file, to use instead of the file's own."""
     chat_template_kwargs: dict[str, Any] | None = None
     """What the template reads beside messages and tools, such as `{"enable_thinking": False}`."""
 
@@ -95,15 +125,35 @@ class TemplatedChatModel(LocalChatModel):
             ModelFileError: The file has none, and none is named.
             InvalidOptionError: There is no template of that name.
         """
-        if self.chat_format is not None:
-            return named_template(self.chat_format)
         about = self.about()
-        if not about.template:
-            raise ModelFileError(
-                f"{about.source} has no chat template, so it is not known how this model is talked to. "
-                "If it was made for ChatML, say so with chat_format='chatml'; if it was not made for chats, use the text class."
-            )
-        return ChatTemplate(about.template, about.bos_token, about.eos_token)
+        if self.chat_template is not None:
+            if self.chat_format is not None:
+                raise InvalidOptionError("`chat_format` and `chat_template` cannot be used together. Give one of them.")
+            return ChatTemplate(str(self.chat_template), about.bos_token, about.eos_token)
+        name = self.chat_format or "default"
+        source = about.templates.get(name) or (about.template if name == "default" else name if is_template(name) else "")
+        if source:
+            return ChatTemplate(source, about.bos_token, about.eos_token)
+        if self.chat_format:
+            return named_template(self.chat_format, own=about.templates)
+        named = f"It has these by name, for `chat_format`: {', '.join(about.templates)}. " if about.templates else ""
+        raise ModelFileError(
+            f"{about.source} has no chat template, so its chat format is unknown. {named}If it was made for ChatML, pass "
+            "chat_format='chatml'; if you have its template, pass it as `chat_template`; if it was not made for chats, use the "
+            "text class."
+        )
+
+    def _template_for(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> ChatTemplate:
+        """The template for a conversation: where there are tools, the file's own for them."""
+        template = self.template()
+        if (self.chat_template or self.chat_format) or not (tools or any(message["role"] == "tool" for message in messages)):
+            return template
+        source = self.about().templates.get(TOOL_TEMPLATE)
+        return ChatTemplate(source, template.bos_token, template.eos_token) if source else template
+
+    def reads_special_token(self, text: str) -> bool:  # noqa: ARG002 - for engines that can be asked
+        """Whether the tokenizer reads a token in a text that controls the model, such as `<|im_end|>`."""
+        return False
 
     def prepare(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Prepared:
         """The prompt and what belongs to it.
@@ -112,17 +162,21 @@ class TemplatedChatModel(LocalChatModel):
             ChatTemplateError: The template does not take the conversation.
             InvalidRequestError: There are images or tools for a model that takes none, or an image is damaged.
         """
-        template = self.template()
         choice = request.get("tool_choice")
         tools = [] if choice == "none" else request.get("tools", [])
+        template = self._template_for(messages, tools)
         if tools and "tools" not in template.source:
             raise InvalidRequestError(
                 "The chat template of this model takes no tools. Use a model that was made for them, or try chat_format='chatml'."
             )
         form = tool_format(template.source)
         schema = call_schema(tools, form.arguments) if choice == "required" else _wanted_schema(request.get("response_format"))
-        messages, images = self._without_images(messages)
-        prompt, thoughts = self._prompt(template, messages, tools, constrained=self.constrained or schema is not None)
+        placeholders = Placeholders(self.reads_special_token)
+        messages, images = self._with_markers(
+            [placeholders.put(message, () if message["role"] in {"user", "tool"} else _THINKING) for message in messages]
+        )
+        constrained = self.constrained or schema is not None
+        prompt, thoughts = self._prompt(template, messages, placeholders.put(tools), constrained=constrained)
         if not all(marker in prompt for marker in images):
             raise ChatTemplateError("The chat template of this model leaves out an image. Put images into messages of the user.")
         names = [tool["function"]["name"] for tool in tools]
@@ -133,23 +187,29 @@ class TemplatedChatModel(LocalChatModel):
             schema=schema,
             form=form if choice == "required" else None,
             images=images,
-            markers=(*(thoughts.markers if thoughts else ()), *(form.markers if tools else ())),
+            markers=(*(thoughts.markers if thoughts else ()), *form.markers),
+            literals=placeholders.texts,
         )
 
-    def _without_images(self, messages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
-        return with_markers(messages) if self.takes_images else (without_images(messages, self.WITHOUT_EYES), {})
+    def _with_markers(self, messages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
+        if not self.takes_images:
+            check_parts(messages, ("text",), self.TEXT_ONLY)
+        return with_markers(messages, "a model in this process")
 
     def _prompt(
         self, template: ChatTemplate, messages: list[dict[str, Any]], tools: list[dict[str, Any]], *, constrained: bool
     ) -> tuple[str, ThinkSplitter | None]:
         conversation = with_parsed_arguments(map(_known_role, messages))
-        prompt = render_with_instructions(template, conversation, tools=tools, **(self.chat_template_kwargs or {}))
+        render = render_to_continue if self.continue_final_message else render_with_instructions
+        prompt = render(template, conversation, tools=tools, **(self.chat_template_kwargs or {}))
         if template.bos_token and self.about().adds_bos:
             prompt = prompt.removeprefix(template.bos_token)  # the engine puts it there
         markers = thinking_markers(template.source)
         if markers is None:
             return prompt, None
         inside = prompt.rstrip().endswith(markers[0])
+        if self.continue_final_message:
+            inside = prompt.rfind(markers[0]) > prompt.rfind(markers[1])
         if inside and constrained:  # an answer of a given form leaves no room for thoughts
             prompt, inside = f"{prompt.rstrip()}\n\n{markers[1]}\n\n", False
         return prompt, ThinkSplitter(markers, inside=inside)
@@ -158,12 +218,12 @@ class TemplatedChatModel(LocalChatModel):
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
         """Tokens of the prompt that the model's template makes of the messages and tools."""
         request = {"tools": openai_tools(tools)} if tools else {}
-        prepared = self.prepare(to_openai(messages), [], request)
-        return len(self.get_token_ids(prepared.prompt)) if self.custom_get_token_ids else self.count(prepared)
+        prepared = self.prepare(to_openai(messages, continue_final=bool(self.continue_final_message)), [], request)
+        return len(self.get_token_ids(prepared.text)) if self.custom_get_token_ids else self.count(prepared)
 
     def count(self, prepared: Prepared) -> int:
         """Tokens of a prompt."""
-        return len(self.token_ids(prepared.prompt))
+        return len(self.token_ids(prepared.text))
 
     @override
     def _resolve_model_profile(self) -> ModelProfile:

@@ -48,7 +48,7 @@ def _text(llm: "LocalChatModel", messages: list[tuple[str, str]]) -> str:
 
     conversation = to_openai(convert_to_messages(messages))
     if isinstance(llm, TemplatedChatModel):
-        return llm.prepare(conversation, [], {}).prompt
+        return llm.prepare(conversation, [], {}).text
     if isinstance(llm, ChatOllama):
         return llm.show().template
     if isinstance(llm, ChatLlamafile):

@@ -12,7 +12,8 @@ from pydantic import ConfigDict, Field, SkipValidation
 from typing_extensions import override
 
 from langchain_localllm.base.about import About
-from langchain_localllm.base.messages import to_openai, with_parsed_arguments, without_images
+from langchain_localllm.base.content import check_parts
+from langchain_localllm.base.messages import to_openai, with_parsed_arguments
 from langchain_localllm.errors import ChatTemplateError, InvalidOptionError
 from langchain_localllm.prompts.families import FAMILIES
 from langchain_localllm.prompts.family import family_in, family_of
@@ -114,7 +115,9 @@ class ModelPrompt(StringPromptTemplate):
         messages = self.inner.format_prompt(**values).to_messages()
         if self.about is None:
             return _plain_text(messages)
-        return _written(with_parsed_arguments(without_images(to_openai(messages), "a text LLM")), self.about)
+        conversation = to_openai(messages)
+        check_parts(conversation, ("text",), "a text LLM")
+        return _written(with_parsed_arguments(conversation), self.about)
 
 
 def around(inner: Prompt, about: About | None) -> ModelPrompt:

@@ -52,7 +52,8 @@ class ChatTemplate:
         """The prompt for a conversation.
 
         Args:
-            messages: The conversation: dicts with `role`, `content` and, where there are any, `tool_calls`.
+            messages: The conversation: dicts with `role`, `content` and, where there are any, `tool_calls` and `reasoning_content`,
+                which templates find under `thinking` too.
             tools: Tools in OpenAI's form, for templates that tell the model of them.
             documents: Documents with `title` and `text`, for templates that take them.
             add_generation_prompt: Whether the prompt ends where the answer begins.
@@ -63,7 +64,7 @@ class ChatTemplate:
             MissingDependencyError: jinja2 is not installed.
         """
         given = {
-            "messages": messages,
+            "messages": [_with_thinking(message) for message in messages],
             "tools": tools or None,
             "documents": documents or None,
             "add_generation_prompt": add_generation_prompt,
@@ -74,6 +75,12 @@ class ChatTemplate:
         from langchain_localllm.templates import sandbox
 
         return sandbox.render(_compiled(self.source), given)
+
+
+def _with_thinking(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same with thoughts under both names that templates read."""
+    thought = message.get("reasoning_content")
+    return {"thinking": thought, **message} if thought else message
 
 
 @functools.lru_cache(_KEPT)

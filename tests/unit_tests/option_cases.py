@@ -124,6 +124,7 @@ LLAMAFILE: Final = {
     **_CONNECTION,
 }
 CHAT_LLAMAFILE: Final = LLAMAFILE | {
+    "continue_final_message": Case(value=False, sent={}),
     "max_tokens": Case(7, {"max_tokens": 7}),
     "logit_bias": Case({5: False, "a": 1.5}, {"logit_bias": {"5": -100, "a": 1.5}}),
     "n_probs": Case(2, {"logprobs": True, "top_logprobs": 2}),
@@ -159,7 +160,9 @@ OLLAMA: Final = {
     **_CONNECTION,
 }
 _GENERATE_ONLY: Final = frozenset({"system", "template", "suffix", "images", "raw", "context"})
-CHAT_OLLAMA: Final = {name: case for name, case in OLLAMA.items() if name not in _GENERATE_ONLY}
+CHAT_OLLAMA: Final = {name: case for name, case in OLLAMA.items() if name not in _GENERATE_ONLY} | {
+    "continue_final_message": Case(value=False, sent={}),
+}
 SUBJECTS: Final = {
     "Llamafile": Subject(FakeText, LLAMAFILE, {"prompt": "Hi", "stop": [], "stream": True}, _ALIASES),
     "ChatLlamafile": Subject(

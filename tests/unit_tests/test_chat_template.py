@@ -180,4 +180,4 @@ def test_chatml_is_what_the_tiny_model_was_trained_on() -> None:
 
 def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(InvalidOptionError, match="Use one of: chatml"):
-        named_template("llama-2")
+        named_template("llama-9")

@@ -1,40 +1,197 @@
 """Messages and tools as engines take them; what cannot be sent is refused before anything is."""
 
+import base64
+import json
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    FunctionMessage,
+    HumanMessage,
+    RemoveMessage,
+    SystemMessage,
+    ToolMessage,
+    convert_to_openai_messages,
+)
 
-from langchain_localllm.base.messages import to_openai, with_parsed_arguments, without_images
+from langchain_localllm.base.content import check_parts
+from langchain_localllm.base.messages import to_openai, with_markers, with_parsed_arguments
 from langchain_localllm.base.tools import call_schema, chosen_tools, openai_tools
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 
-from .fakes import FakeChat
+from .fakes import FakeChat, FakeChatOllama
 
 CALL = {"name": "add", "args": {"a": 1}, "id": "1", "type": "tool_call"}
-PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+BAD = {"name": "add", "args": '{"a": 1', "id": "2", "error": None, "type": "invalid_tool_call"}
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n0000").decode()
+JPEG = base64.b64encode(b"\xff\xd8\xff\xe0000000000").decode()
+WAV = base64.b64encode(b"RIFF0000WAVEfmt ").decode()
+PICTURE: dict[str, Any] = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}
+SOUND = {"type": "input_audio", "input_audio": {"data": WAV, "format": "wav"}}
+FILM = {"type": "video_url", "video_url": {"url": "data:video/mp4;base64,AAAA"}}
+PDF = {"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA", "filename": "a.pdf"}}
+NOTE = base64.b64encode("Grüezi".encode()).decode()
+
+
+def text(words: str) -> dict[str, str]:
+    return {"type": "text", "text": words}
+
+
+BLOCKS: list[tuple[Any, dict[str, Any]]] = [
+    ("a", text("a")),
+    ({"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}, text("a")),
+    ({"type": "text", "source_type": "text", "text": "a"}, text("a")),
+    ({"text": "a"}, text("a")),
+    ({"type": "input_text", "text": "a"}, text("a")),
+    ({"type": "refusal", "refusal": "No."}, text("No.")),
+    ({"type": "text-plain", "text": "a", "title": "T", "mime_type": "text/plain"}, text("T\na")),
+    ({"type": "text-plain", "base64": NOTE, "mime_type": "text/plain"}, text("Grüezi")),
+    ({"type": "json", "json": {"a": 1}}, text('{"a": 1}')),
+    ({"type": "guard_content", "guard_content": {"text": "a"}}, text("a")),
+    ({"type": "guard_content", "guard_content": {"text": {"text": "a"}}}, text("a")),
+    ({"type": "reasoning", "reasoning": "Hm."}, text("Hm.")),
+    ({"type": "non_standard", "value": {"odd": 1}}, text('{"odd": 1}')),
+    ({"type": "non_standard", "value": PICTURE}, PICTURE),
+    (PICTURE, PICTURE),
+    ({"type": "image_url", "image_url": PICTURE["image_url"]["url"]}, PICTURE),
+    ({"type": "image_url", "image_url": PNG}, PICTURE),
+    (
+        {"type": "image_url", "image_url": {"url": PNG, "detail": "low"}},
+        {"type": "image_url", "image_url": {**PICTURE["image_url"], "detail": "low"}},
+    ),
+    ({"type": "input_image", "image_url": PICTURE["image_url"]["url"]}, PICTURE),
+    ({"type": "image", "base64": PNG, "mime_type": "image/png"}, PICTURE),
+    ({"type": "image", "base64": PNG}, PICTURE),
+    ({"type": "image", "url": PICTURE["image_url"]["url"]}, PICTURE),
+    ({"type": "image", "base64": JPEG}, {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{JPEG}"}}),
+    ({"type": "image", "source_type": "base64", "data": PNG, "mime_type": "image/png"}, PICTURE),
+    ({"type": "image", "source_type": "url", "url": PICTURE["image_url"]["url"]}, PICTURE),
+    ({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}}, PICTURE),
+    ({"image": {"format": "png", "source": {"bytes": base64.b64decode(PNG)}}}, PICTURE),
+    ({"type": "media", "mime_type": "image/png", "data": PNG}, PICTURE),
+    ({"type": "media", "mime_type": "audio/wav", "data": WAV}, SOUND),
+    (SOUND, SOUND),
+    ({"type": "audio", "base64": WAV, "mime_type": "audio/x-wav"}, SOUND),
+    ({"type": "audio", "base64": WAV}, SOUND),
+    ({"type": "audio", "source_type": "base64", "data": WAV, "mime_type": "audio/wav"}, SOUND),
+    (
+        {"type": "audio", "base64": "AAAA", "mime_type": "audio/mpeg"},
+        {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "mp3"}},
+    ),
+    ({"type": "audio_url", "audio_url": {"url": f"data:audio/wav;base64,{WAV}"}}, SOUND),
+    ({"type": "video", "base64": "AAAA", "mime_type": "video/mp4"}, FILM),
+    (FILM, FILM),
+    (PDF, PDF),
+    ({"type": "file", "base64": "AAAA", "mime_type": "application/pdf", "filename": "a.pdf"}, PDF),
+    ({"type": "file", "base64": "AAAA", "mime_type": "application/pdf", "extras": {"filename": "a.pdf"}}, PDF),
+    (
+        {
+            "type": "file",
+            "source_type": "base64",
+            "data": "AAAA",
+            "mime_type": "application/pdf",
+            "metadata": {"filename": "a.pdf"},
+        },
+        PDF,
+    ),
+    ({"type": "file", "source_type": "text", "text": "a", "mime_type": "text/plain"}, text("a")),
+    ({"type": "file", "base64": NOTE, "mime_type": "text/markdown"}, text("Grüezi")),
+    ({"type": "document", "source": {"type": "text", "data": "a", "media_type": "text/plain"}}, text("a")),
+    (
+        {
+            "type": "document",
+            "source": {"type": "base64", "data": "AAAA", "media_type": "application/pdf"},
+            "title": "x",
+            "filename": "a.pdf",
+        },
+        PDF,
+    ),
+]
+"""Content blocks that people have, and the parts that engines are given."""
+
+
+@pytest.mark.parametrize(("block", "part"), BLOCKS, ids=[json.dumps(block, default=str)[:70] for block, _ in BLOCKS])
+@pytest.mark.parametrize("kind", [HumanMessage, SystemMessage, AIMessage, "tool", "custom"])
+def test_a_content_block_of_any_provider_in_any_role_becomes_a_part(block: Any, part: dict[str, Any], kind: Any) -> None:
+    if kind == "tool":
+        message: BaseMessage = ToolMessage([block], tool_call_id="1")
+    elif kind == "custom":
+        message = ChatMessage(role="critic", content=[block])
+    else:
+        message = kind([block])
+    if kind is AIMessage and isinstance(block, dict) and block.get("type") == "reasoning":
+        assert to_openai([message])[0]["reasoning_content"] == part["text"]
+        return
+    assert to_openai([message])[0]["content"] == (part["text"] if part["type"] == "text" else [part])
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        ({"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}, "nothing is downloaded"),
+        ({"type": "image_url", "image_url": "https://example.org/a.png"}, "nothing is downloaded"),
+        ({"type": "image_url", "image_url": "/home/me/a.png"}, "An image is given as an address or a path"),
+        ({"type": "image_url", "image_url": {}}, "An image has no data"),
+        ({"type": "image_url"}, "An image has no data"),
+        ({"type": "image_url", "image_url": "data:image/svg+xml,<svg/>"}, "not base64"),
+        ({"type": "image", "url": "https://example.org/a.png"}, "nothing is downloaded"),
+        ({"type": "image", "file_id": "file-1"}, "id of a file on a provider"),
+        ({"type": "image", "source_type": "id", "id": "file-1"}, "id of a file on a provider"),
+        ({"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}}, "nothing is downloaded"),
+        ({"type": "audio", "url": "https://example.org/a.wav"}, "Audio is given as an address"),
+        ({"type": "video", "url": "https://example.org/a.mp4"}, "A video is given as an address"),
+        ({"type": "file", "url": "https://example.org/a.pdf"}, "A file is given as an address"),
+        ({"type": "file", "file": {"file_id": "file-1"}}, "id of a file on a provider"),
+        ({"type": "text"}, "no text under 'text'"),
+        ({"type": "text", "text": None}, "no text under 'text'"),
+        ({"type": "server_tool_result", "output": 1}, "block of the type 'server_tool_result'"),
+        ({"colour": "red"}, "block of the type None"),
+    ],
+)
+def test_a_block_without_its_data_is_refused_with_the_reason(block: Any, words: str) -> None:
+    with pytest.raises(InvalidRequestError, match=words):
+        to_openai([HumanMessage(["See", block])])
 
 
 def test_texts_of_content_blocks_become_one_text() -> None:
-    parts: list[Any] = ["a", {"type": "text", "text": "b"}]
+    parts: list[Any] = ["a", text("b")]
     assert to_openai([HumanMessage(parts)]) == [{"role": "user", "content": "a\nb"}]
 
 
 def test_images_keep_their_place() -> None:
-    picture = {"type": "image", "base64": "AAAA", "mime_type": "image/png"}
-    (message,) = to_openai([HumanMessage([{"type": "text", "text": "See"}, picture])])
-    assert message["content"] == [{"type": "text", "text": "See"}, PICTURE]
+    picture = {"type": "image", "base64": PNG, "mime_type": "image/png"}
+    (message,) = to_openai([HumanMessage([text("See"), picture])])
+    assert message["content"] == [text("See"), PICTURE]
+    (marked,), images = with_markers([message], "the engine")
+    assert marked["content"] == f"See{next(iter(images))}"
+
+
+def test_what_langchain_converts_gives_the_same() -> None:
+    history: list[BaseMessage] = [
+        SystemMessage("Be brief."),
+        HumanMessage([text("See"), {"type": "image", "base64": PNG, "mime_type": "image/png"}], name="ada"),
+        AIMessage("", tool_calls=[CALL]),
+        ToolMessage("2", tool_call_id="1", name="add", status="error", artifact={"kept": "here"}),
+        AIMessage([text("It is"), text("2.")]),
+        HumanMessage(""),
+    ]
+    ours = to_openai(history)
+    assert ours == convert_to_openai_messages(history)
 
 
 def test_calls_thoughts_and_results_of_a_history_are_sent() -> None:
-    blocks: list[Any] = [{"type": "reasoning", "reasoning": "Hm."}, {"type": "text", "text": "x"}, {**CALL}]
+    blocks: list[Any] = [{"type": "reasoning", "reasoning": "Hm."}, text("x"), {**CALL}]
     history: list[BaseMessage] = [
         SystemMessage("Be brief."),
         AIMessage(blocks, tool_calls=[CALL]),
-        ToolMessage([{"type": "text", "text": "2"}], tool_call_id="1", name="add"),
+        ToolMessage([text("2")], tool_call_id="1", name="add"),
         AIMessage("y", additional_kwargs={"reasoning_content": "So."}),
+        HumanMessage("z"),
     ]
-    _, asked, result, last = to_openai(history)
+    _, asked, result, last, _ = to_openai(history)
     assert (asked["content"], asked["reasoning_content"]) == ("x", "Hm.")
     assert asked["tool_calls"][0]["function"] == {"name": "add", "arguments": '{"a": 1}'}
     assert with_parsed_arguments([asked])[0]["tool_calls"][0]["function"]["arguments"] == {"a": 1}
@@ -43,13 +200,100 @@ def test_calls_thoughts_and_results_of_a_history_are_sent() -> None:
 
 
 @pytest.mark.parametrize(
+    ("message", "thought"),
+    [
+        (AIMessage([{"type": "thinking", "thinking": "Hm.", "signature": "x"}, text("y")]), "Hm."),
+        (AIMessage([{"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]}, text("y")]), "Hm."),
+        (AIMessage([{"type": "redacted_thinking", "data": "encrypted"}, text("y")]), None),
+        (AIMessage("y", additional_kwargs={"reasoning_content": "Hm."}), "Hm."),
+    ],
+)
+def test_thoughts_of_any_provider_are_given_back(message: AIMessage, thought: str | None) -> None:
+    entry = to_openai([message])[0]
+    assert (entry["content"], entry.get("reasoning_content")) == ("y", thought)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        AIMessage("", tool_calls=[CALL]),
+        AIMessage([{**CALL}]),
+        AIMessage([{**CALL}], tool_calls=[CALL]),
+        AIMessage([{"type": "tool_use", "id": "1", "name": "add", "input": {"a": 1}}]),
+        AIMessage([{"type": "function_call", "call_id": "1", "name": "add", "arguments": '{"a": 1}'}]),
+        AIMessage([{"type": "tool_call_chunk", "id": "1", "name": "add", "args": '{"a": 1}', "index": 0}]),
+        AIMessage([{"type": "non_standard", "value": {"type": "text", "text": ""}}], tool_calls=[CALL]),
+        AIMessage(
+            "",
+            additional_kwargs={
+                "tool_calls": [{"id": "1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}]
+            },
+        ),
+    ],
+)
+def test_a_call_in_any_form_is_sent_once(message: AIMessage) -> None:
+    entries = to_openai([message, ToolMessage("2", tool_call_id="1")])
+    assert entries[0]["tool_calls"] == [{"type": "function", "id": "1", "function": {"name": "add", "arguments": '{"a": 1}'}}]
+    assert entries[0]["content"] == ""
+    assert entries[1] == {"role": "tool", "tool_call_id": "1", "name": "add", "content": "2"}
+
+
+def test_an_unreadable_call_is_sent_with_its_result() -> None:
+    history = [AIMessage("", tool_calls=[CALL], invalid_tool_calls=[BAD]), ToolMessage("malformed", tool_call_id="2")]
+    asked, result = with_parsed_arguments(to_openai(history))
+    assert asked["tool_calls"][1]["id"] == result["tool_call_id"] == "2"
+    assert asked["tool_calls"][1]["function"] == {"name": "add", "arguments": {"unreadable_arguments": '{"a": 1'}}
+
+
+def test_results_come_in_the_order_of_their_calls_with_their_names() -> None:
+    calls = [{**CALL, "id": each, "name": f"tool{each}"} for each in ("a", "b", "c")]
+    results = [ToolMessage(f"of {each}", tool_call_id=each) for each in ("c", "a", "b")]
+    _, *sent = to_openai([AIMessage("", tool_calls=calls), *results])
+    assert [(each["content"], each["name"]) for each in sent] == [("of a", "toola"), ("of b", "toolb"), ("of c", "toolc")]
+
+
+def test_a_result_in_the_users_message_becomes_one_of_its_own() -> None:
+    block = {"type": "tool_result", "tool_use_id": "1", "content": [text("2")]}
+    _, result, human = to_openai([AIMessage("", tool_calls=[CALL]), HumanMessage([block, text("And now?")])])
+    assert (result["role"], result["content"], human["content"]) == ("tool", "2", "And now?")
+
+
+def test_a_function_message_answers_the_call_of_its_name() -> None:
+    called = AIMessage("", additional_kwargs={"function_call": {"name": "add", "arguments": '{"a": 1}'}})
+    asked, result = to_openai([called, FunctionMessage(content="2", name="add")])
+    assert result == {"role": "tool", "tool_call_id": asked["tool_calls"][0]["id"], "name": "add", "content": "2"}
+    assert len(result["tool_call_id"]) == 9
+
+
+def test_a_history_that_was_trimmed_may_begin_with_a_result() -> None:
+    system, result, human = to_openai([SystemMessage("x"), ToolMessage("2", tool_call_id="9"), HumanMessage("Hi")])
+    assert (system["role"], result["role"], human["role"]) == ("system", "tool", "user")
+
+
+@pytest.mark.parametrize("last", [AIMessage("x"), AIMessage("", tool_calls=[CALL]), AIMessage("")])
+def test_a_conversation_that_ends_with_an_answer_asks_for_another(last: AIMessage) -> None:
+    assert to_openai([HumanMessage("Hi"), last])[-1] == {"role": "user", "content": ""}
+
+
+@pytest.mark.parametrize("last", [HumanMessage("x"), AIMessage(""), AIMessage("x", tool_calls=[CALL]), AIMessage([PICTURE])])
+def test_only_the_text_of_an_answer_can_be_continued(last: BaseMessage) -> None:
+    assert to_openai([HumanMessage("Hi"), AIMessage("x")], continue_final=True)[-1] == {"role": "assistant", "content": "x"}
+    with pytest.raises(InvalidRequestError, match="ends with an AI message with text"):
+        to_openai([HumanMessage("Hi"), last], continue_final=True)
+
+
+@pytest.mark.parametrize(("role", "sent"), [("human", "user"), ("ai", "assistant"), ("developer", "system"), ("critic", "critic")])
+def test_a_role_is_sent_under_the_name_that_engines_know(role: str, sent: str) -> None:
+    assert to_openai([ChatMessage(role=role, content="x")])[0]["role"] == sent
+
+
+@pytest.mark.parametrize(
     ("messages", "words"),
     [
         ([], "no messages"),
-        ([ChatMessage(role="wizard", content="x")], "'wizard'"),
-        ([ToolMessage("2", tool_call_id="9")], "no earlier message made it"),
-        ([HumanMessage([{"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}])], "nothing is downloaded"),
-        ([HumanMessage([{"type": "video", "url": "x"}])], "part of the type 'video'|cannot be read"),
+        ([ChatMessage(role="", content="x")], "empty role"),
+        ([RemoveMessage(id="1")], "RemoveMessage is not part of a conversation"),
+        ([AIMessage("", tool_calls=[CALL]), ToolMessage("2", tool_call_id="9")], "no earlier message made it"),
     ],
 )
 def test_what_no_model_takes_is_refused(messages: list[BaseMessage], words: str) -> None:
@@ -65,9 +309,40 @@ def test_input_that_is_no_message_is_refused_on_every_path(given: Any) -> None:
             call(given)
 
 
-def test_a_model_without_eyes_refuses_images() -> None:
-    with pytest.raises(InvalidRequestError, match="the tiny model takes only text"):
-        without_images([{"role": "user", "content": [PICTURE]}], "the tiny model")
+@pytest.mark.parametrize(("part", "words"), [(PICTURE, "an image"), (SOUND, "audio"), (FILM, "a video"), (PDF, "a file")])
+def test_an_engine_that_accepts_only_text_says_what_it_lacks(part: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidRequestError, match=f"holds {words}, which the tiny model does not accept. It accepts only text"):
+        check_parts([{"role": "user", "content": [part]}], ("text",), "the tiny model")
+
+
+@pytest.mark.parametrize(("part", "words"), [(SOUND, "audio"), (FILM, "a video"), (PDF, "a file")])
+def test_ollama_accepts_only_text_and_images(part: dict[str, Any], words: str) -> None:
+    chat = FakeChatOllama(model="m")
+    with pytest.raises(InvalidRequestError, match=f"{words}, which Ollama does not accept. It accepts only text and images"):
+        chat.invoke([HumanMessage([part])])
+
+
+@pytest.mark.parametrize("part", [PICTURE, SOUND, FILM, PDF])
+def test_a_server_is_sent_parts_of_all_types(part: dict[str, Any]) -> None:
+    chat = FakeChat()
+    chat.invoke([HumanMessage(["See", part])])
+    assert (chat.asked[0].body or {})["messages"][0]["content"] == [text("See"), part]
+
+
+def test_ollama_cannot_continue_a_message_and_says_so() -> None:
+    with pytest.raises(InvalidRequestError, match="Ollama cannot be asked to continue"):
+        FakeChatOllama(model="m", continue_final_message=True).invoke([("user", "Hi"), ("ai", "He")])
+
+
+def test_a_server_is_asked_to_continue_by_name() -> None:
+    chat = FakeChat()
+    chat.invoke([("user", "Hi"), ("ai", "He")], continue_final_message=True)
+    chat.invoke([("user", "Hi"), ("ai", "He")], continue_final_message=False)
+    continued, answered = (sent.body or {} for sent in chat.asked)
+    assert (continued["continue_final_message"], continued["add_generation_prompt"]) == (True, False)
+    assert continued["messages"][-1]["role"] == "assistant"
+    assert answered["messages"][-1]["role"] == "user"
+    assert "continue_final_message" not in answered
 
 
 # --- tools ---

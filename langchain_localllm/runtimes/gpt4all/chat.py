@@ -7,6 +7,7 @@ from typing_extensions import override
 
 from langchain_localllm.base.about import About, about_file
 from langchain_localllm.base.engine import Handle
+from langchain_localllm.base.literals import LiteralText
 from langchain_localllm.base.reading import ReadHandle
 from langchain_localllm.base.templated import Prepared, TemplatedChatModel
 from langchain_localllm.base.worker import WorkerHandle
@@ -14,6 +15,8 @@ from langchain_localllm.runtimes.gpt4all.answers import answer
 from langchain_localllm.runtimes.gpt4all.options import GPT4AllOptions
 
 _EMPTY: Final = "{}"
+_NO_WIDTH: Final = "\u2060"
+"""The word joiner."""
 
 
 class ChatGPT4All(GPT4AllOptions, TemplatedChatModel):
@@ -50,9 +53,26 @@ class ChatGPT4All(GPT4AllOptions, TemplatedChatModel):
     def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
         engine, prepared = self.engine, self.prepare(messages, stop, request)
         begun = _beginning(prepared)
-        asked = self.request(prepared.prompt + begun, prepared.stops)
+        asked = self.request(_without_special_tokens(prepared) + begun, prepared.stops)
         handle = WorkerHandle(lambda box: engine.submit(partial(answer, asked, box)), self.timeout)
         return ReadHandle(handle, prepared.reader, begun)
+
+    @override
+    def reads_special_token(self, text: str) -> bool:
+        vocabulary = self.engine.loaded.vocabulary
+        if vocabulary is None:
+            return False
+        tokens = vocabulary.tokens(text)[len(vocabulary.tokens("")) :]
+        return any(vocabulary.hides(token) for token in tokens)
+
+    @override
+    def count(self, prepared: Prepared) -> int:
+        return len(self.token_ids(_without_special_tokens(prepared)))
+
+
+def _without_special_tokens(prepared: Prepared) -> str:
+    """The prompt, with a character of no width in special tokens of its texts: the engine reads them in any text."""
+    return "".join(f"{part[:1]}{_NO_WIDTH}{part[1:]}" if isinstance(part, LiteralText) else str(part) for part in prepared.parts())
 
 
 def _beginning(prepared: Prepared) -> str:

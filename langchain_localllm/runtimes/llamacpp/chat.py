@@ -58,7 +58,7 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
         "suffix": "a chat model does not fill gaps in a text. LlamaCpp has `suffix`.",
     }
 
-    WITHOUT_EYES: ClassVar[str] = "this model, where no projector is named by `mmproj_path`,"
+    TEXT_ONLY: ClassVar[str] = "this model without a projector (`mmproj_path`)"
 
     mmproj_path: Annotated[PathText | None, BeforeValidator(_projector_of)] = None
     """The projector of a model that sees images, as a GGUF file; it often has `mmproj` in its name."""
@@ -139,6 +139,11 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
         return Request(tokens, images=images).tokens()
 
     @override
+    def reads_special_token(self, text: str) -> bool:
+        special: bool = self.engine.model.reads_special_token(text)
+        return special
+
+    @override
     def token_ids(self, text: str) -> list[int]:
         ids: list[int] = self.engine.model.tokenize(text)
         return ids
@@ -147,9 +152,8 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
 def _read(engine: Any, prepared: Prepared) -> tuple[list[int], Sequence[Any]]:
     """The tokens and the images of a prompt."""
     if not prepared.images:
-        return engine.model.tokenize(prepared.prompt), ()
-    parts = re.split(f"({'|'.join(map(re.escape, prepared.images))})", prepared.prompt)
-    prompt = engine.read([prepared.images.get(part, part) for part in parts if part])
+        return engine.model.tokenize_parts(prepared.parts()), ()
+    prompt = engine.read(prepared.parts())
     return prompt.tokens, prompt.images
 
 

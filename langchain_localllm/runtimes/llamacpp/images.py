@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from langchain_localllm.base.literals import LiteralText
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, MissingDependencyError, ModelFileError
 from langchain_localllm.models.gguf_check import check_projector
 from langchain_localllm.runtimes.llamacpp.library import LOG, hear, lib
@@ -191,7 +192,8 @@ def _reason() -> str:
 
 def _text(text: str) -> Any:
     data = utf8(text)
-    return _mtmd.mtmd_input_text(data, len(data), False, True)  # noqa: FBT003 - special tokens are read, none is added
+    special = not isinstance(text, LiteralText)
+    return _mtmd.mtmd_input_text(data, len(data), False, special)  # noqa: FBT003 - no special token is added
 
 
 def _free(pointer: Any, process: int) -> None:

@@ -5,11 +5,12 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+from langchain_localllm.base.literals import LiteralText
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, ModelFileError
 from langchain_localllm.models.gguf_check import check_gguf
 from langchain_localllm.models.load_errors import load_error
@@ -73,6 +74,29 @@ class Model:
             if count >= 0:
                 return tokens[:count]
             room = -count
+
+    def tokenize_parts(self, parts: Sequence[str]) -> list[int]:
+        """Return the token ids of a text in parts; in a `LiteralText` special tokens are not read.
+
+        Raises:
+            InvalidRequestError: The text cannot be written as UTF-8.
+        """
+        first, rest = (parts[0], parts[1:]) if parts and not isinstance(parts[0], LiteralText) else ("", parts)
+        return [*self.tokenize(first), *(token for part in rest for token in self._tokenize_inner(part))]
+
+    def _tokenize_inner(self, text: str) -> list[int]:
+        """Return the tokens of a text that follows another, without the space that SentencePiece puts before a text."""
+        special = not isinstance(text, LiteralText)
+        for before in ("\n", "a"):
+            head = self.tokenize(before, begin=False, special=False)
+            tokens = self.tokenize(before + text, begin=False, special=special)
+            if tokens[: len(head)] == head:
+                return tokens[len(head) :]
+        return self.tokenize(text, begin=False, special=special)
+
+    def reads_special_token(self, text: str) -> bool:
+        """Whether a control token, such as `<|im_end|>`, is read in a text."""
+        return any(lib.llama_vocab_is_control(self.vocabulary, token) for token in self.tokenize(text, begin=False))
 
     def piece(self, token: int, *, special: bool = False) -> bytes:
         """The token's text, which may be a part of a character. A control token has none, unless `special`."""

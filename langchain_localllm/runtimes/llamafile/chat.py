@@ -6,11 +6,13 @@ from langchain_core.language_models import ModelProfile
 from typing_extensions import override
 
 from langchain_localllm.base.chat import LocalChatModel
+from langchain_localllm.base.content import PARTS, check_parts, hold_parts
 from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.http import HttpHandle
+from langchain_localllm.base.messages import STANDARD_ROLES
 from langchain_localllm.base.reading import ReadHandle, reader
 from langchain_localllm.errors import InvalidRequestError
-from langchain_localllm.runtimes.llamafile.api import ChatDecoder, ErrorReader, open_stream, tokenize
+from langchain_localllm.runtimes.llamafile.api import ChatDecoder, ErrorReader, ask, open_stream, tokenize
 from langchain_localllm.runtimes.llamafile.facts import server_facts
 from langchain_localllm.runtimes.llamafile.options import LlamafileOptions
 from langchain_localllm.runtimes.llamafile.payload import chat_payload, with_forced_call
@@ -67,9 +69,15 @@ class ChatLlamafile(LlamafileOptions, LocalChatModel):
 
     def _opening(self, payload: dict[str, Any], read_error: ErrorReader) -> Plan[Any]:
         """Send the request, in the way of the server where that matters: which server it is, is asked only then."""
-        forced, images = payload.get("tool_choice") == "required", _hold_images(payload["messages"])
-        if forced or images:
+        forced, images = payload.get("tool_choice") == "required", hold_parts(payload["messages"], "image_url")
+        roles = {message["role"] for message in payload["messages"]} - STANDARD_ROLES
+        files = hold_parts(payload["messages"], "file")
+        if forced or images or roles or files:
             facts = yield from server_facts(self, self._facts)
+            if files and facts.llama_cpp:
+                check_parts(payload["messages"], PARTS.keys() - {"file"}, "llama.cpp's server")
+            if roles and facts.llama_cpp:
+                yield from self._check_roles(payload["messages"], roles)
             if images and facts.sees is False:
                 raise InvalidRequestError(
                     f"The model at {self.base_url} does not see images. Start the server with its `--mmproj`."
@@ -78,11 +86,17 @@ class ChatLlamafile(LlamafileOptions, LocalChatModel):
                 payload = with_forced_call(payload)
         return (yield from open_stream(self, "/v1/chat/completions", payload, read_error))
 
+    def _check_roles(self, messages: list[dict[str, Any]], roles: set[str]) -> Plan[None]:
+        """Raise for a role that the model's template leaves out; llama.cpp's server would do so without an error."""
+        probes = {role: f"probe{number}" for number, role in enumerate(sorted(roles))}
+        probed = [{**message, "content": probes.get(message["role"], message["content"])} for message in messages]
+        prompt = str((yield from ask(self, "POST", "/apply-template", {"messages": probed})).get("prompt", ""))
+        if left_out := [role for role, probe in probes.items() if probe not in prompt]:
+            raise InvalidRequestError(
+                f"A message has the role {left_out[0]!r}, which the chat template at {self.base_url} leaves out. "
+                f"Use one of: {', '.join(sorted(STANDARD_ROLES))}."
+            )
+
     @override
     def token_ids(self, text: str) -> list[int]:
         return self.client.run(tokenize(self, text))
-
-
-def _hold_images(messages: list[dict[str, Any]]) -> bool:
-    contents = (message.get("content") for message in messages)
-    return any(part["type"] == "image_url" for content in contents if isinstance(content, list) for part in content)

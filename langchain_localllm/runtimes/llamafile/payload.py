@@ -25,6 +25,8 @@ def chat_payload(
         payload |= {"logprobs": True, "top_logprobs": probs}
     if bias := payload.pop("logit_bias", None):
         payload["logit_bias"] = _openai_logit_bias(bias)
+    if payload.pop("continue_final_message", None):
+        payload |= {"continue_final_message": True, "add_generation_prompt": False}
     if "tools" in payload:
         payload["tools"] = enforceable(payload["tools"])
     return payload

@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from langchain_localllm.base.engine import Finish, Piece, Timings
 from langchain_localllm.base.http import UNREADABLE, AnswerDecoder
+from langchain_localllm.base.messages import STANDARD_ROLES
 from langchain_localllm.errors import (
     ContextLengthError,
     InvalidRequestError,
@@ -34,6 +35,8 @@ _UNAVAILABLE: Final = 503
 _TOO_LONG: Final = re.compile(r"context length|too long|exceeds the (available )?context")
 _REFUSED: Final = re.compile(r'option "\w+" must be|^invalid (format|JSON schema)|^template: ')
 """Words about a wrong request, which Ollama answers with the status of a failure of its own, or in the middle of a stream."""
+_ANY_ROLE: Final = re.compile(r"\{\{-?\s*\.Role\s*-?\}\}")
+"""Where a template writes a role, whatever it is."""
 _NANOSECONDS: Final = 1e9
 _NOT_METADATA: Final = frozenset({"context", "logprobs", "message", "response", "thinking"})
 """Fields of the last line that are part of the answer, or reported elsewhere."""
@@ -98,6 +101,7 @@ def open_stream(options: OllamaServer, path: str, payload: dict[str, Any]) -> Pl
     facts = yield from model_facts(options)
     if _holds_images(payload) and facts.capabilities is not None and "vision" not in facts.capabilities:
         raise InvalidRequestError(f"The model '{options.model}' does not see images; Ollama would write `[img-0]` in their place.")
+    _check_roles(payload, facts.template, options.model)
     body = {
         **payload,
         "options": {**payload.get("options", {}), "num_ctx": options.num_ctx or facts.context},
@@ -110,6 +114,18 @@ def open_stream(options: OllamaServer, path: str, payload: dict[str, Any]) -> Pl
 
 def _holds_images(payload: dict[str, Any]) -> bool:
     return bool(payload.get("images")) or any(message.get("images") for message in payload.get("messages", ()))
+
+
+def _check_roles(payload: dict[str, Any], template: str, model: str) -> None:
+    """Raise for a role that the model's template leaves out; Ollama would do so without an error."""
+    if not template or _ANY_ROLE.search(template):
+        return
+    for role in (message["role"] for message in payload.get("messages", ())):
+        if role not in STANDARD_ROLES and f'"{role}"' not in template:
+            raise InvalidRequestError(
+                f"A message has the role {role!r}, which the template of the model '{model}' leaves out. "
+                f"Use one of: {', '.join(sorted(STANDARD_ROLES))}."
+            )
 
 
 def model_facts(options: OllamaServer) -> Plan[ModelFacts]:
@@ -127,7 +143,7 @@ def model_facts(options: OllamaServer) -> Plan[ModelFacts]:
 
 def facts_of(shown: dict[str, Any]) -> ModelFacts:
     """What an answer of `/api/show` says."""
-    return ModelFacts(_context_of(shown), _capabilities_of(shown))
+    return ModelFacts(_context_of(shown), _capabilities_of(shown), shown.get("template") or "")
 
 
 def _context_of(shown: dict[str, Any]) -> int:

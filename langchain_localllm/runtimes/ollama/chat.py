@@ -6,16 +6,19 @@ from langchain_core.language_models import ModelProfile
 from typing_extensions import override
 
 from langchain_localllm.base.chat import LocalChatModel
+from langchain_localllm.base.content import check_parts, image_data
 from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.http import HttpHandle
-from langchain_localllm.base.messages import image_data, with_parsed_arguments
+from langchain_localllm.base.messages import with_parsed_arguments
 from langchain_localllm.base.reading import ReadHandle, reader
 from langchain_localllm.base.tools import call_schema
+from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.runtimes.ollama.api import ChatDecoder, open_stream
 from langchain_localllm.runtimes.ollama.manage import OllamaModels
 from langchain_localllm.runtimes.ollama.options import OllamaOptions
 
 _FORCED: Final = "required"
+_NOT_SENT: Final = frozenset({"continue_final_message"})
 
 
 class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
@@ -39,7 +42,13 @@ class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
 
     @override
     def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
-        payload = self.payload()
+        if self.continue_final_message:
+            raise InvalidRequestError(
+                "Ollama cannot be asked to continue the last message. Leave out `continue_final_message`, or use the text class "
+                "with raw=True and the model's own format."
+            )
+        check_parts(messages, ("text", "image_url"), "Ollama")
+        payload = self.payload(_NOT_SENT)
         if stop:  # an empty list would replace those of the Modelfile
             payload["options"]["stop"] = stop
         payload["messages"] = [_as_ollama(message) for message in with_parsed_arguments(messages)]

@@ -62,10 +62,12 @@ class ModelFacts:
     Attributes:
         context: Tokens of context to use when the object names none.
         capabilities: What the model can do, such as `completion` or `vision`; `None` from an Ollama that does not tell.
+        template: The model's template, in Go's language; empty where it is not known.
     """
 
     context: int
     capabilities: frozenset[str] | None = None
+    template: str = ""
 
 
 class OllamaServer(ServerOptions):

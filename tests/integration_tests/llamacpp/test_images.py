@@ -394,7 +394,7 @@ def test_bad_images_fail_their_request_only(chat: ChatLlamaCpp, data: bytes, say
         ({"type": "image", "base64": "no base64!", "mime_type": "image/png"}, "base64 text is damaged"),
         ({"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}}, "nothing is downloaded"),
         ({"type": "image_url", "image_url": {"url": "file:///etc/passwd"}}, "as base64"),
-        ({"type": "audio", "base64": "AAAA", "mime_type": "audio/wav"}, "holds a sound"),
+        ({"type": "audio", "base64": "AAAA", "mime_type": "audio/wav"}, "holds audio"),
     ],
 )
 def test_what_is_no_image_is_refused(chat: ChatLlamaCpp, part: dict[str, Any], says: str) -> None:
@@ -404,7 +404,7 @@ def test_what_is_no_image_is_refused(chat: ChatLlamaCpp, part: dict[str, Any], s
 
 def test_a_template_has_to_show_each_image(chat: ChatLlamaCpp) -> None:
     template = "{{ messages[-1].content }} answer:"
-    with pytest.raises(InvalidRequestError, match="leaves out an image"):
+    with pytest.raises(InvalidRequestError, match="leaves out"):
         _with_template(chat, template).invoke([*ask(RED), HumanMessage("And?")])
     with pytest.raises(InvalidRequestError, match="ends with an image"):
         _with_template(chat, "{{ messages[-1].content }}").invoke([HumanMessage([block(RED)])])
@@ -472,5 +472,5 @@ def test_without_a_projector_nothing_is_loaded_twice(chat: ChatLlamaCpp) -> None
     assert blind.engine is LlamaCpp(model_path=tiny_chat_model(), n_ctx=512).engine
     assert blind.engine is not chat.engine
     assert blind.engine.model is chat.engine.model
-    with pytest.raises(InvalidRequestError, match="`mmproj_path`, takes only text"):
+    with pytest.raises(InvalidRequestError, match="`mmproj_path`.* does not accept. It accepts only text"):
         blind.invoke(ask(RED))

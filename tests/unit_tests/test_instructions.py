@@ -1,0 +1,224 @@
+"""Conversations are rendered whole: what a template does not take is passed in another way, or refused with the reason."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from langchain_localllm.base.literals import Placeholders
+from langchain_localllm.base.messages import with_parsed_arguments
+from langchain_localllm.errors import ChatTemplateError, InvalidOptionError
+from langchain_localllm.templates.chat_template import ChatTemplate
+from langchain_localllm.templates.instructions import render_to_continue, render_with_instructions
+from langchain_localllm.templates.named import NAMED, given_template, named_template
+
+USER = {"role": "user", "content": "2 + 2?"}
+SYSTEM = {"role": "system", "content": "Answer in French. /no_think"}
+ARGUMENTS = {"city": "Bern", "days": [1, {"deep": True}]}
+CALLED = {
+    "role": "assistant",
+    "content": "",
+    "tool_calls": [{"type": "function", "id": "call00000", "function": {"name": "weather", "arguments": ARGUMENTS}}],
+}
+RESULT = {"role": "tool", "content": "sunny", "tool_call_id": "call00000", "name": "weather"}
+TURNS = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}\n{% endfor %}"
+
+
+def with_calls(written: str) -> ChatTemplate:
+    turns = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% for call in m.tool_calls or [] %}[{{ call.function.name }} "
+    return ChatTemplate(turns + written + "]{% endfor %};{% endfor %}")
+
+
+# --- instructions ---
+
+EDITS = [
+    "{{ messages[0].content.replace('/no_think', '').strip() }}",
+    "{{ messages[0].content | upper }}",
+    "{{ messages[0].content[:6] }}{{ messages[0].content[6:] | trim }}",
+    "{{ messages[0].content | tojson }}",
+    "{{ messages[0].content.split('/no_think')[0] }}thinking={{ '/no_think' not in messages[0].content }}",
+]
+
+
+@pytest.mark.parametrize("edited", EDITS)
+def test_instructions_that_a_template_edits_stay_where_they_are(edited: str) -> None:
+    template = ChatTemplate(f"<|system|>{edited}\n<|user|>{{{{ messages[1].content }}}}")
+    assert render_with_instructions(template, [SYSTEM, USER]) == template.render([SYSTEM, USER])
+
+
+def test_instructions_that_a_template_leaves_out_go_into_the_first_question() -> None:
+    template = ChatTemplate("{% for m in messages if m.role == 'user' %}<|user|>{{ m.content }}\n{% endfor %}")
+    assert render_with_instructions(template, [SYSTEM, USER]) == f"<|user|>{SYSTEM['content']}\n\n2 + 2?\n"
+
+
+# --- what is left out ---
+
+
+@pytest.mark.parametrize("role", ["tool", "critic", "user"])
+def test_a_role_that_a_template_leaves_out_is_refused(role: str) -> None:
+    template = ChatTemplate("{% for m in messages if m.role == 'assistant' %}{{ m.content }}{% endfor %}")
+    with pytest.raises(ChatTemplateError, match=f"leaves out messages of the role '{role}'"):
+        render_with_instructions(template, [{"role": role, "content": "x"}, {"role": "assistant", "content": "y"}])
+
+
+def test_a_call_that_a_template_leaves_out_is_refused() -> None:
+    with pytest.raises(ChatTemplateError, match="leaves out the call of 'weather'"):
+        render_with_instructions(ChatTemplate(TURNS), [USER, CALLED, RESULT])
+
+
+# --- arguments ---
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("{{ call.function.arguments | tojson }}", '{"city": "Bern", "days": [1, {"deep": true}]}'),
+        ("{{ call.function.arguments.city }}", "Bern"),
+        (
+            "{% for key, value in call.function.arguments | items %}{{ key }}={{ value | string }};{% endfor %}",
+            "city=Bern;days=[1, {'deep': True}];",
+        ),
+        (
+            "{{ call.function.arguments if call.function.arguments is string else call.function.arguments | tojson }}",
+            '{"city": "Bern", "days": [1, {"deep": true}]}',
+        ),
+        ("{{ 'with ' + call.function.arguments }}", 'with {"city": "Bern", "days": [1, {"deep": true}]}'),
+        ("{{ call.function.arguments }}", '{"city": "Bern", "days": [1, {"deep": true}]}'),
+        ("{{ 'with ' ~ call.function.arguments }}", 'with {"city": "Bern", "days": [1, {"deep": true}]}'),
+    ],
+)
+def test_arguments_are_passed_as_the_template_takes_them(written: str, expected: str) -> None:
+    text = render_with_instructions(with_calls(written), [USER, CALLED, RESULT])
+    assert text == f"<|user|>2 + 2?;<|assistant|>[weather {expected}];<|tool|>sunny;"
+
+
+def test_a_template_that_refuses_text_and_thoughts_before_a_call_gets_both_as_thoughts() -> None:
+    source = (
+        "{% for m in messages %}"
+        "{% if m.tool_calls and m.content and m.thinking %}{{ raise_exception('not both') }}{% endif %}"
+        "{{ m.role }}:{{ m.thinking }}|{{ m.content }}"
+        "{% for c in m.tool_calls or [] %}{{ c.function.name }}{% endfor %}\n{% endfor %}"
+    )
+    called = {**CALLED, "content": "I look.", "reasoning_content": "Hm."}
+    assert "assistant:Hm.\n\nI look.|weather" in render_with_instructions(ChatTemplate(source), [USER, called, RESULT])
+
+
+@pytest.mark.parametrize("name", ["thinking", "reasoning_content"])
+def test_thoughts_are_found_under_both_names(name: str) -> None:
+    template = ChatTemplate(f"{{{{ messages[0].{name} }}}}")
+    assert template.render([{"role": "assistant", "content": "4", "reasoning_content": "Hm."}]) == "Hm."
+
+
+# --- continuing ---
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (TURNS + "{% if add_generation_prompt %}<|assistant|>{% endif %}", "<|user|>2 + 2?\n<|assistant|>It is "),
+        ("{% for m in messages %}{{ m.content | trim }}</s>{% endfor %}", "2 + 2?</s>It is "),
+        ("{% for m in messages %}{{ m.content.split('</think>')[-1] }}</s>{% endfor %}", "2 + 2?</s>It is "),
+    ],
+)
+def test_the_last_message_is_left_open(source: str, expected: str) -> None:
+    assert render_to_continue(ChatTemplate(source), [USER, {"role": "assistant", "content": "It is "}]) == expected
+
+
+def test_a_template_that_leaves_out_the_last_message_cannot_continue_it() -> None:
+    with pytest.raises(ChatTemplateError, match="cannot be continued"):
+        render_to_continue(ChatTemplate("{{ messages[0].content }}"), [USER, {"role": "assistant", "content": "It is "}])
+
+
+# --- templates by name, as text, as a file ---
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_named_format_holds_all_messages_and_ends_where_the_answer_begins(name: str) -> None:
+    talk = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "One?"},
+        {"role": "assistant", "content": "Two."},
+        {"role": "user", "content": "Three?"},
+    ]
+    text = render_with_instructions(named_template(name), talk)
+    places = [text.index(message["content"]) for message in talk]
+    assert places == sorted(places)
+    answered = render_with_instructions(
+        named_template(name), [*talk, {"role": "assistant", "content": "Four."}], add_generation_prompt=False
+    )
+    assert answered.startswith(text.rstrip())
+    assert answered.removeprefix(text.rstrip()).lstrip(" \n").startswith("Four.")
+
+
+FORMATS = {
+    "llama-2": "[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nOne? [/INST] Two. </s><s>[INST] Three? [/INST]",
+    "vicuna": "Be brief. USER: One? ASSISTANT: Two.</s>USER: Three? ASSISTANT:",
+    "zephyr": "<|system|>\nBe brief.</s>\n<|user|>\nOne?</s>\n<|assistant|>\nTwo.</s>\n<|user|>\nThree?</s>\n<|assistant|>\n",
+    "mistral-instruct": "[INST] Be brief. [/INST][INST] One? [/INST] Two.</s>[INST] Three? [/INST]",
+    "alpaca": "Be brief.\n\n### Instruction:\nOne?\n\n### Response:\nTwo.</s>\n\n### Instruction:\nThree?\n\n### Response:\n",
+    "openchat": (
+        "Be brief.<|end_of_turn|>GPT4 Correct User: One?<|end_of_turn|>GPT4 Correct Assistant: Two.<|end_of_turn|>"
+        "GPT4 Correct User: Three?<|end_of_turn|>GPT4 Correct Assistant:"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_named_format_is_what_its_models_know(name: str) -> None:
+    talk = [("system", "Be brief."), ("user", "One?"), ("assistant", "Two."), ("user", "Three?")]
+    assert named_template(name).render([{"role": role, "content": content} for role, content in talk]) == FORMATS[name]
+
+
+def test_a_template_is_given_as_text_or_as_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "chat.jinja"
+    file.write_text(TURNS)
+    assert given_template(TURNS) == given_template(file) == given_template(str(file)) == TURNS
+
+
+@pytest.mark.parametrize("given", ["no/such/file.jinja", "chatml"])
+def test_what_is_neither_a_template_nor_a_file_is_refused(given: str) -> None:
+    with pytest.raises(InvalidOptionError, match="neither a Jinja template nor a file"):
+        given_template(given)
+
+
+def test_a_file_that_is_not_a_template_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Hello")
+    with pytest.raises(InvalidOptionError, match="is not a Jinja template"):
+        given_template(tmp_path / "a.txt")
+
+
+# --- special tokens in texts ---
+
+SPECIAL = {"<|im_end|>", "</s>", "[INST]", "<think>"}
+
+
+@pytest.mark.parametrize(
+    "written", ["{{ m.content }}", "{{ m.content | trim }}", "{{ m.content | tojson }}", "{{ m.content.strip() }}"]
+)
+def test_special_tokens_are_replaced_and_found_again(written: str) -> None:
+    placeholders = Placeholders(SPECIAL.__contains__)
+    content = "What is <|im_end|>, </s> or [INST]? And <b>[1]</b>, <|im_end|>?"
+    template = ChatTemplate(f"{{% for m in messages %}}{written}<|im_end|>{{% endfor %}}")
+    text = template.render([placeholders.put({"role": "user", "content": content})])
+    assert text.count("<|im_end|>") == 1
+    for placeholder, literal in placeholders.texts.items():
+        text = text.replace(placeholder, literal)
+    assert content in text
+
+
+def test_only_texts_get_placeholders_and_the_message_stays_as_it_was() -> None:
+    placeholders = Placeholders(SPECIAL.__contains__)
+    message: dict[str, Any] = {
+        "role": "</s>",
+        "content": "</s> <think>",
+        "tool_calls": with_parsed_arguments([CALLED_WITH])[0]["tool_calls"],
+    }
+    put = placeholders.put(message, {"<think>"})
+    assert put["role"] == "</s>"
+    assert put["content"].endswith(" <think>")
+    assert "</s>" not in put["content"] + put["tool_calls"][0]["function"]["arguments"]["text"]
+    assert put["tool_calls"][0]["id"] == "</s>"
+    assert message["content"] == "</s> <think>"
+
+
+CALLED_WITH = {"tool_calls": [{"type": "function", "id": "</s>", "function": {"name": "say", "arguments": '{"text": "</s>"}'}}]}
