@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self
 
-from pydantic import Field, PrivateAttr, SecretStr, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 from typing_extensions import override
 
 from langchain_localllm.base.engine import Piece
@@ -17,8 +17,9 @@ from langchain_localllm.transport.balance import Ask, Servers, T, on_any
 from langchain_localllm.transport.client import Decoder, HttpClient
 from langchain_localllm.transport.lines import LineBuffer
 from langchain_localllm.transport.plan import Patience, Plan
+from langchain_localllm.transport.tls import trusted
 
-CONNECTION_OPTIONS: Final = frozenset({"api_key", "headers", "max_retries", "timeout", "wait_until_ready"})
+CONNECTION_OPTIONS: Final = frozenset({"api_key", "headers", "max_retries", "timeout", "verify", "wait_until_ready"})
 """Options that change how the server is reached, but not what it answers."""
 
 UNREADABLE: Final = (AttributeError, IndexError, KeyError, TypeError)
@@ -43,6 +44,10 @@ class ServerOptions(Options):
     """Sent as a bearer token."""
     headers: dict[str, str] | None = Field(default=None, repr=False)
     """Headers to send with each request."""
+    verify: bool | str | None = None
+    """Which certificates of an `https` server are trusted: `True` for those of public authorities, a path for those in a PEM file
+    or in a folder, `False` for any, which does not keep others from reading along. Default: what `REQUESTS_CA_BUNDLE`,
+    `CURL_CA_BUNDLE`, `SSL_CERT_FILE` or `SSL_CERT_DIR` names, else `True`."""
     timeout: float | None = Field(default=None, gt=0)
     """Seconds of silence from the server after which a call fails. The default waits, since a prompt may take long to read."""
     max_retries: int = Field(default=1, ge=0)
@@ -52,6 +57,11 @@ class ServerOptions(Options):
 
     _clients: dict[Address, HttpClient] = PrivateAttr(default_factory=dict)  # copies share it, and so the connections
     _fleets: dict[tuple[HttpClient, ...], Servers] = PrivateAttr(default_factory=dict)  # likewise
+
+    @field_validator("verify")
+    @classmethod
+    def _existing_certificates(cls, verify: bool | str | None) -> bool | str | None:
+        return None if verify is None else trusted(verify)
 
     @model_validator(mode="after")
     def _hide_credentials(self) -> Self:
@@ -75,13 +85,13 @@ class ServerOptions(Options):
     def sent_headers(self) -> dict[str, str]:
         """The headers that every request carries; they may hold secrets."""
         headers = dict(self.headers or {})
-        if self.api_key is not None:
+        if self.api_key is not None and self.api_key.get_secret_value().strip():  # an empty key is how other clients say "none"
             headers["Authorization"] = f"Bearer {self.api_key.get_secret_value()}"
         return headers
 
     def _addresses(self) -> list[Address]:
         headers = self.sent_headers()
-        return [Address.parse(url, headers) for url in _each(self.base_url)]
+        return [Address.parse(url, headers, self.verify) for url in _each(self.base_url)]
 
     @property
     def client(self) -> HttpClient:

@@ -20,13 +20,15 @@ class Address:
     Attributes:
         url: `http://host:port` or `https://...`, with a path when the server is behind one.
         headers: Pairs of name and value; kept out of `repr` because they may hold keys.
+        verify: Which certificates are trusted, as the option `verify` says; `None` leaves it to the environment.
     """
 
     url: str
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    verify: bool | str | None = None
 
     @classmethod
-    def parse(cls, base_url: str, headers: dict[str, str] | None = None) -> "Address":
+    def parse(cls, base_url: str, headers: dict[str, str] | None = None, verify: bool | str | None = None) -> "Address":
         """Read a base URL as people write it: `localhost:8080`, `http://host:8080/v1/`, `https://user:password@host/llm`.
 
         A `/v1` at its end is dropped, since OpenAI's clients want it there and the paths here begin with it where they need it.
@@ -43,7 +45,12 @@ class Address:
             _check_header(name, value)
         location = parts.netloc.rpartition("@")[2]
         path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
-        return cls(urlunsplit((parts.scheme, location, path, "", "")), tuple(sorted(sent.items())))
+        return cls(urlunsplit((parts.scheme, location, path, "", "")), tuple(sorted(sent.items())), verify)
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the server is reached by `https`."""
+        return self.url.startswith("https:")
 
     @property
     def is_loopback(self) -> bool:

@@ -6,21 +6,23 @@ import functools
 import json
 import os
 import socket
+import ssl
 import time
-import urllib.request
 import weakref
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
-from urllib.parse import urlsplit
 
 import aiohttp
 import requests
+import urllib3
 
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, ModelCallError
 from langchain_localllm.transport.address import Address
-from langchain_localllm.transport.faults import CONNECTION_FAULTS, connection_error
+from langchain_localllm.transport.faults import CONNECTION_FAULTS, connection_error, unreadable_encoding
 from langchain_localllm.transport.plan import First, Pause, Plan, Read, Send, Step
+from langchain_localllm.transport.proxy import proxy_url as _proxy_for
+from langchain_localllm.transport.tls import ssl_context, trusted
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -30,6 +32,8 @@ _CONNECT_SECONDS: Final = 10.0
 _READ_SIZE: Final = 65536
 _POOL_SIZE: Final = 64
 _HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": "langchain-localllm"}
+_ENCODINGS: Final = frozenset({"identity", "gzip", "deflate"})
+"""What both libraries can read without another package."""
 _JSON: Final = {"Content-Type": "application/json"}
 
 
@@ -212,11 +216,15 @@ class HttpClient:
 
     def _new_session(self) -> requests.Session:
         session = requests.Session()
-        session.trust_env = not self.address.is_loopback  # no proxy for this machine
+        session.trust_env = False  # what the environment says is read by `proxy` and `tls`, for async code as well
+        if proxy := _proxy_for(self.address):
+            session.proxies = {"all": proxy}
         session.auth = _unchanged
         session.headers.update(_HEADERS)
         session.headers.update(dict(self.address.headers))
-        adapter = _Adapter(self._sockets)
+        context = ssl_context(self.address.verify) if self.address.is_secure else None
+        session.verify = trusted(self.address.verify) if context else True
+        adapter = _Adapter(self._sockets, context)
         session.mount("http://", adapter)
         session.mount("https://", adapter)
         return session
@@ -236,6 +244,7 @@ class HttpClient:
                 data=_json(send.body),
                 headers=_JSON,
                 proxy=pool.proxy,
+                ssl=pool.context or True,
                 timeout=aiohttp.ClientTimeout(sock_connect=_connect_seconds(send), sock_read=send.timeout),
                 allow_redirects=False,
             )
@@ -249,7 +258,9 @@ class HttpClient:
         others: weakref.WeakSet[_Connector] = weakref.WeakSet()
         life = _pool_life(weakref.ref(self), others)
         headers = {**_HEADERS, **dict(self.address.headers)}
-        pool = self._loops[loop] = _LoopPool(await anext(life), others, life, headers, _proxy_for(self.address))
+        proxy = _proxy_for(self.address)
+        context = ssl_context(self.address.verify) if self.address.is_secure else None
+        pool = self._loops[loop] = _LoopPool(await anext(life), others, life, headers, proxy, context)
         return pool
 
 
@@ -284,6 +295,7 @@ class _LoopPool:
     life: AsyncGenerator[_Connector]
     headers: dict[str, str]
     proxy: str | None
+    context: ssl.SSLContext | None
 
 
 def _connect_seconds(send: Send) -> float:
@@ -293,15 +305,6 @@ def _connect_seconds(send: Send) -> float:
 def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Keeps our headers: without an `auth`, `requests` would put a password from .netrc in the place of the key."""
     return request
-
-
-def _proxy_for(address: Address) -> str | None:
-    """The environment's proxy for a server on another machine. aiohttp itself finds it only together with .netrc."""
-    parts = urlsplit(address.url)
-    if address.is_loopback or urllib.request.proxy_bypass(parts.netloc):
-        return None
-    proxies = urllib.request.getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
 
 
 def _json(body: dict[str, Any] | None) -> bytes | None:
@@ -325,12 +328,24 @@ def _closed_by_error(reply: "OpenReply") -> Iterator[None]:
 
 
 class _Adapter(requests.adapters.HTTPAdapter):
-    """Notes the sockets that it opens."""
+    """Checks certificates with a context of ours, and notes the sockets that it opens."""
 
-    def __init__(self, sockets: "weakref.WeakSet[socket.socket]") -> None:
+    def __init__(self, sockets: "weakref.WeakSet[socket.socket]", context: ssl.SSLContext | None) -> None:
+        self._sockets, self._context = sockets, context
         super().__init__(pool_maxsize=_POOL_SIZE)
-        kinds = self.poolmanager.pool_classes_by_scheme
-        self.poolmanager.pool_classes_by_scheme = {scheme: _noting(kind, sockets) for scheme, kind in kinds.items()}
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
+        self._note(self.poolmanager)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs, ssl_context=self._context)
+        self._note(manager)
+        return manager
+
+    def _note(self, manager: Any) -> None:
+        kinds = urllib3.poolmanager.pool_classes_by_scheme
+        manager.pool_classes_by_scheme = {scheme: _noting(kind, self._sockets) for scheme, kind in kinds.items()}
 
 
 def _noting(kind: Any, sockets: "weakref.WeakSet[socket.socket]") -> Any:
@@ -391,15 +406,23 @@ class OpenReply:
             raise
 
 
+def _is_compressed(address: Address, headers: Mapping[str, str]) -> bool:
+    """Whether the body is compressed, as gateways do though it was not asked for; raises where it cannot be read."""
+    encoding = headers.get("Content-Encoding", "").lower() or "identity"
+    if encoding not in _ENCODINGS:
+        raise unreadable_encoding(encoding, address.url)
+    return encoding != "identity"
+
+
 class _SyncReply(OpenReply):
     def __init__(self, client: HttpClient, response: requests.Response) -> None:
         self.client = client
         self.status = response.status_code
         self.content_type = response.headers.get("Content-Type", "")
         self._response = response
-        raw = response.raw
+        raw, packed = response.raw, _is_compressed(client.address, response.headers)
         # Both hand out what has arrived; the first, which only reads chunks, takes half the time of the second for each.
-        parts = raw.read_chunked(decode_content=False) if raw.chunked else iter(lambda: raw.read1(_READ_SIZE), b"")
+        parts = raw.read_chunked(decode_content=packed) if raw.chunked else iter(lambda: raw.read1(_READ_SIZE, packed), b"")
         self.read: Callable[[], bytes] = functools.partial(next, parts, b"")
 
     def read_all(self) -> bytes:
@@ -415,6 +438,7 @@ class _AsyncReply(OpenReply):
         self.client = client
         self.status = response.status
         self.content_type = response.headers.get("Content-Type", "")
+        _is_compressed(client.address, response.headers)  # refuses what aiohttp would hand out as it is
         self.read = response.content.readany
         self.read_all = response.read
         self._response = response

@@ -3,6 +3,7 @@
 import json
 import select
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -165,10 +166,13 @@ class ScriptedServer:
         connections: How many connections were taken.
     """
 
-    def __init__(self, script: Script | Answer) -> None:
+    def __init__(self, script: Script | Answer, tls: ssl.SSLContext | None = None) -> None:
         self.reset(script)
         self.closing = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._scheme = "http" if tls is None else "https"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._server.owner = self
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self._thread.start()
@@ -183,7 +187,7 @@ class ScriptedServer:
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}"
 
     def was_asked(self) -> bool:
         """Whether a request came, or comes soon."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from langchain_localllm.errors import InvalidRequestError, WrongServerError
+from langchain_localllm.errors import ContextLengthError, InvalidRequestError, WrongServerError
 from langchain_localllm.transport.plan import Send
 
 from .embedding_fakes import Answer, FakeLlamafile, body_of, openai_answer
@@ -49,7 +49,7 @@ def test_a_llamafile_of_2024_answers_lists_with_results() -> None:
 
     model = FakeLlamafile().answering(answer)
     assert model.embed_documents(["a", "b"]) == [[0.6, 0.8]] * 2
-    assert paths(model) == ["/v1/embeddings", "/embedding"]
+    assert list(dict.fromkeys(paths(model))) == ["/v1/embeddings", "/embedding"]
 
 
 def a_server_without_pooling(send: Send) -> Answer:
@@ -88,9 +88,9 @@ def test_answers_without_vectors_raise(body: Any) -> None:
 def test_a_server_that_does_not_embed_says_so() -> None:
     answer = (501, {"error": {"message": "This server does not support embeddings. Start it with `--embeddings`"}})
     model = FakeLlamafile().answering(lambda _: answer)
-    with pytest.raises(InvalidRequestError, match="Start it with `--embeddings`"):
+    with pytest.raises(WrongServerError, match=r"gives no embeddings.*does not support embeddings"):
         model.embed_query("a")
-    assert paths(model) == ["/v1/embeddings"]
+    assert len(model.asked) == len({(send.path, str(send.body)) for send in model.asked}), "each way is tried once"
 
 
 def test_a_text_is_cut_when_asked() -> None:
@@ -105,3 +105,61 @@ def test_a_text_is_cut_when_asked() -> None:
     model = FakeLlamafile(truncate=True).answering(answer)
     assert model.embed_documents(["short", "x" * 600, "short"]) == [[0.6, 0.8]] * 3
     assert [[2, *[7] * 510, 3]] in [body_of(send).get("input") for send in model.asked]
+
+
+@pytest.mark.parametrize(
+    "refusal", [(400, "only float vectors"), (422, "encoding_format: unexpected value"), (500, "base64 is unknown")]
+)
+def test_a_server_without_base64_is_asked_for_lists_of_numbers(refusal: tuple[int, str]) -> None:
+    status, words = refusal
+
+    def answer(send: Send) -> Answer:
+        if "encoding_format" in body_of(send):
+            return status, {"error": {"message": words}}
+        return openai_answer([[3.0, 4.0]] * len(body_of(send)["input"]))
+
+    model = FakeLlamafile().answering(answer)
+    assert model.embed_documents(["a", "b"]) == [[0.6, 0.8]] * 2
+    assert len(model.asked) == 2
+
+
+def test_a_server_that_takes_single_texts_only_gets_them_one_by_one() -> None:
+    def answer(send: Send) -> Answer:
+        if send.path == "/v1/embeddings" and isinstance(body_of(send)["input"], str):
+            return openai_answer([[3.0, 4.0]])
+        return 400, {"error": {"message": "input must be a string"}}
+
+    model = FakeLlamafile().answering(answer)
+    assert model.embed_documents(["a", "b"]) == [[0.6, 0.8]] * 2
+
+
+@pytest.mark.parametrize("truncate", [False, True])
+def test_a_server_that_cuts_a_text_is_noticed_by_its_counts(truncate: bool) -> None:
+    def answer(send: Send) -> Answer:
+        if send.path != "/embedding" or not isinstance(body_of(send)["content"], str):
+            return 400, "400 JSON missing content/prompt/input key"
+        return 200, {"add_special": True, "tokens_provided": 700, "tokens_used": 512, "embedding": [3.0, 4.0]}
+
+    model = FakeLlamafile(truncate=truncate).answering(answer)
+    if truncate:
+        assert model.embed_query("long") == [0.6, 0.8]
+    else:
+        with pytest.raises(ContextLengthError, match="700 tokens, and the model takes 512"):
+            model.embed_query("long")
+
+
+def test_a_server_that_refuses_every_text_is_to_blame_and_not_the_first_text() -> None:
+    model = FakeLlamafile().answering(lambda _: (400, {"error": {"message": "no"}}))
+    with pytest.raises(WrongServerError, match=r"gives no embeddings.*: no.*--v2") as caught:
+        model.embed_documents(["a", "b", "c"])
+    assert caught.value.failed_text is None
+
+
+def test_a_text_that_a_server_refuses_is_named() -> None:
+    def answer(send: Send) -> Answer:
+        if send.path != "/v1/embeddings" or "bad" in str(send.body):
+            return 400, {"error": {"message": "not this one"}}
+        return openai_answer([[3.0, 4.0]] * len(body_of(send)["input"]))
+
+    with pytest.raises(InvalidRequestError, match=r"Text 1 of 3.*not this one"):
+        FakeLlamafile().answering(answer).embed_documents(["good", "bad", "fine"])

@@ -10,13 +10,41 @@ from langchain_localllm.base.embedding_http import ServedEmbeddings
 from langchain_localllm.base.embedding_work import Plan, Vectors, shortened
 from langchain_localllm.base.embeddings import NO_POOLING
 from langchain_localllm.base.options import advise_once
-from langchain_localllm.errors import ContextLengthError, WrongServerError
+from langchain_localllm.errors import (
+    ContextLengthError,
+    InvalidRequestError,
+    ModelCallError,
+    ModelLoadingError,
+    ServerError,
+    WrongServerError,
+)
 from langchain_localllm.runtimes.llamafile.api import name_if_told
 from langchain_localllm.runtimes.llamafile.options import ManyServers
-from langchain_localllm.runtimes.llamafile.vectors import Input, NoPoolingError, Way, old, openai, own, tokens
+from langchain_localllm.runtimes.llamafile.vectors import (
+    Input,
+    NoPoolingError,
+    Way,
+    llamacpp,
+    llamacpp_one_by_one,
+    openai,
+    openai_base64,
+    openai_one_by_one,
+    tokens,
+)
 
-_WAYS: Final[Mapping[bool, tuple[Way, ...]]] = {True: (openai, own, old), False: (own, old, openai)}
+_OPENAI: Final[tuple[Way, ...]] = (openai_base64, openai)
+_LLAMACPP: Final[tuple[Way, ...]] = (llamacpp, llamacpp_one_by_one)
+_WAYS: Final[Mapping[bool, tuple[Way, ...]]] = {
+    True: (*_OPENAI, *_LLAMACPP, openai_one_by_one),
+    False: (*_LLAMACPP, *_OPENAI, openai_one_by_one),
+}
 """How to ask, the best first, for vectors of length 1 and for raw ones."""
+_REFUSED: Final = (InvalidRequestError, ServerError, WrongServerError)
+"""What a server answers to a way of asking that it does not know."""
+_PLAIN: Final[list[Input]] = ["a"]
+_HOW_TO_SERVE: Final = (
+    "Start it with `--embedding`; a llamafile from 0.8.13 to 0.9.3 offers embeddings only when it is started with `--server --v2`."
+)
 
 
 class LlamafileEmbeddings(ManyServers, ServedEmbeddings):
@@ -66,16 +94,24 @@ class LlamafileEmbeddings(ManyServers, ServedEmbeddings):
     def _ask_for(self, texts: list[Input]) -> Plan[Vectors]:
         """The vectors, in the way that this server knows; found out with the first batch."""
         place = self.base_url, self.normalize
-        ways = (self._found[place],) if place in self._found else _WAYS[self.normalize]
-        for way in ways:
+        if place in self._found:
+            return (yield from self._found[place](self, texts))
+        refusals: list[ModelCallError] = []
+        for way in _WAYS[self.normalize]:
             try:
                 vectors = yield from way(self, texts)
             except NoPoolingError:
                 advise_once(f"The model on the server {NO_POOLING}")
-            except WrongServerError:
-                if way is ways[-1]:
-                    raise
+            except ModelLoadingError:
+                raise
+            except _REFUSED as error:
+                refusals.append(error)
             else:
                 self._found[place] = way
                 return vectors
-        raise AssertionError  # the last way returns or raises
+        refusal = next((error for error in refusals if not isinstance(error, WrongServerError)), refusals[-1])
+        if texts != _PLAIN and not isinstance(refusal, WrongServerError):
+            yield from self._ask_for([*_PLAIN])  # where this fails too, the texts are not to blame
+            raise refusal
+        advice = "" if "--embedding" in str(refusal) else _HOW_TO_SERVE
+        raise WrongServerError(f"The server gives no embeddings. {refusal} {advice}".rstrip()) from refusal

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from langchain_localllm.base.embedding_work import Plan, Vectors
 from langchain_localllm.base.http import UNREADABLE, ServerOptions
-from langchain_localllm.errors import InvalidRequestError, WrongServerError
+from langchain_localllm.errors import ContextLengthError, InvalidRequestError, WrongServerError
 from langchain_localllm.runtimes.llamafile.api import ask
 
 Input = str | list[int]
@@ -23,9 +23,26 @@ _FLOAT: Final = 4
 _NO_VECTORS: Final = (*UNREADABLE, ValueError, struct.error)
 
 
+def openai_base64(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
+    """Many texts to `/v1/embeddings`, whose vectors come as base64: that takes half the time of lists of numbers."""
+    return (yield from _openai(options, texts, {"encoding_format": "base64"}))
+
+
 def openai(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
-    """Many texts to `/v1/embeddings`, whose vectors have length 1."""
-    body: dict[str, Any] = {"input": texts, "encoding_format": "base64"}  # it takes half the time of a list
+    """Many texts to `/v1/embeddings` of a server that does not know base64."""
+    return (yield from _openai(options, texts, {}))
+
+
+def openai_one_by_one(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
+    """One text after the other to `/v1/embeddings` of a server that does not know lists."""
+    vectors: Vectors = []
+    for text in texts:
+        vectors += yield from _openai(options, text, {})
+    return vectors
+
+
+def _openai(options: ServerOptions, texts: list[Input] | Input, more: dict[str, Any]) -> Plan[Vectors]:
+    body: dict[str, Any] = {"input": texts, **more}
     if model := getattr(options, "model", None):
         body["model"] = model
     try:
@@ -35,12 +52,15 @@ def openai(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
             raise NoPoolingError from error
         raise
     try:
-        return [_numbers(row["embedding"]) for row in sorted(answer["data"], key=lambda row: row["index"])]
+        vectors = [_numbers(row["embedding"]) for row in sorted(answer["data"], key=lambda row: row.get("index", 0))]
+        usage = answer.get("usage") or {}
     except _NO_VECTORS:
         raise _no_vectors(options, "/v1/embeddings") from None
+    _check_whole(options, usage.get("total_tokens"), usage.get("prompt_tokens"))
+    return vectors
 
 
-def own(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
+def llamacpp(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
     """Many texts to llama.cpp's own `/embedding`, whose vectors are raw; those of tokens are pooled."""
     answer = yield from ask(options, "POST", "/embedding", {"content": texts, "embd_normalize": _RAW})
     try:
@@ -50,8 +70,8 @@ def own(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
         raise _no_vectors(options, "/embedding") from None
 
 
-def old(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
-    """One text after the other to `/embedding`, as llamafiles have it that know no lists."""
+def llamacpp_one_by_one(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
+    """One text after the other to `/embedding`, as llamafiles have it that do not know lists."""
     vectors: Vectors = []
     for text in texts:
         answer = yield from ask(options, "POST", "/embedding", {"content": text})
@@ -59,7 +79,14 @@ def old(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
             vectors.append(_pooled(answer["embedding"]))
         except _NO_VECTORS:
             raise _no_vectors(options, "/embedding") from None
+        _check_whole(options, answer.get("tokens_provided"), answer.get("tokens_used"))
     return vectors
+
+
+def _check_whole(options: ServerOptions, given: int | None, used: int | None) -> None:
+    """Raise where the server read only the beginning of a text, as llamafile's `--v2` does, unless that was asked for."""
+    if given and used and given > used and not getattr(options, "truncate", False):
+        raise ContextLengthError("The text is too long.", prompt_tokens=given, context_tokens=used)
 
 
 def tokens(options: ServerOptions, text: str) -> Plan[list[int]]:

@@ -5,8 +5,7 @@ from typing import Any, Final
 
 from langchain_localllm.base.about import About
 from langchain_localllm.base.http import UNREADABLE
-from langchain_localllm.errors import WrongServerError
-from langchain_localllm.runtimes.ollama.api import facts_of, reader_for
+from langchain_localllm.runtimes.ollama.api import facts_of, not_ollama, reader_for
 from langchain_localllm.runtimes.ollama.options import OllamaServer
 from langchain_localllm.transport.plan import Patience, Plan, Send, fetch_json
 
@@ -22,7 +21,7 @@ def about(options: OllamaServer) -> Plan[About]:
     try:
         return replace(_read(shown, options), template=getattr(options, "template", None) or shown.get("template") or "")
     except UNREADABLE:
-        raise WrongServerError(f"The server at {options.client.address.url} is no Ollama. Is `base_url` right?") from None
+        raise not_ollama(options.client.address.url, "its answer at /api/show cannot be read") from None
 
 
 def _read(shown: dict[str, Any], options: OllamaServer) -> About:

@@ -13,16 +13,18 @@ from typing_extensions import override
 from langchain_localllm.base.engine import Finish, Piece, Timings
 from langchain_localllm.base.http import UNREADABLE, AnswerDecoder
 from langchain_localllm.base.messages import STANDARD_ROLES
+from langchain_localllm.base.options import advise_once
 from langchain_localllm.errors import (
     ContextLengthError,
     InvalidRequestError,
     ModelCallError,
     ModelLoadingError,
     ModelMissingError,
+    PermissionDeniedError,
     ServerError,
     WrongServerError,
 )
-from langchain_localllm.runtimes.ollama.options import ModelFacts, OllamaServer
+from langchain_localllm.runtimes.ollama.options import UNKNOWN_CONTEXT, ModelFacts, OllamaServer
 from langchain_localllm.transport.faults import status_error
 from langchain_localllm.transport.lines import parse_json
 from langchain_localllm.transport.plan import Plan, Send, fetch_json, open_reply
@@ -30,6 +32,8 @@ from langchain_localllm.transport.plan import Plan, Send, fetch_json, open_reply
 _MOST_CONTEXT: Final = 8192
 _MODELFILE_CONTEXT: Final = re.compile(r"^num_ctx\s+(\d+)", re.MULTILINE)
 _NOT_FOUND: Final = 404
+_NOT_OFFERED: Final = frozenset({404, 405, 501})
+"""What a server answers to a path, or to a method, that it does not offer."""
 _FAILED: Final = 500
 _UNAVAILABLE: Final = 503
 _TOO_LONG: Final = re.compile(r"context length|too long|exceeds the (available )?context")
@@ -54,8 +58,8 @@ class ErrorReader:
         """The error for an HTTP status and its body (parsed JSON, or text)."""
         reason = body.get("error") if isinstance(body, dict) else None
         if not isinstance(reason, str):
-            if status == _NOT_FOUND:
-                return WrongServerError(f"The server at {self._url} is no Ollama (it answered {status}). Is `base_url` right?")
+            if status in _NOT_OFFERED:
+                return not_ollama(self._url, f"it answered {status}")
             return status_error(status, str(body).strip(), url=self._url)
         return self._reported(status, reason)
 
@@ -81,6 +85,11 @@ class ErrorReader:
         return ServerError(f"Ollama at {self._url} failed while it answered: {reason}. See its log for more.")
 
 
+def not_ollama(url: str, reason: str) -> WrongServerError:
+    """Return the error for a server that answers as no Ollama does."""
+    return WrongServerError(f"The server at {url} does not appear to be an Ollama server ({reason}). Is `base_url` right?")
+
+
 def reader_for(options: OllamaServer, model: str | None = None) -> ErrorReader:
     """What reads the errors of a request about the object's model, or about another."""
     return ErrorReader(options.client.address.url, model or options.model, options.context_tokens or None)
@@ -102,9 +111,10 @@ def open_stream(options: OllamaServer, path: str, payload: dict[str, Any]) -> Pl
     if _holds_images(payload) and facts.capabilities is not None and "vision" not in facts.capabilities:
         raise InvalidRequestError(f"The model '{options.model}' does not see images; Ollama would write `[img-0]` in their place.")
     _check_roles(payload, facts.template, options.model)
+    context = options.num_ctx or facts.context
     body = {
         **payload,
-        "options": {**payload.get("options", {}), "num_ctx": options.num_ctx or facts.context},
+        "options": {**payload.get("options", {}), **({"num_ctx": context} if context else {})},
         "shift": False,  # an Ollama of today ends the answer at the context's end, and refuses a longer prompt;
         "truncate": False,  # one that does not know these two cuts, which the decoder finds
         "stream": True,
@@ -129,16 +139,26 @@ def _check_roles(payload: dict[str, Any], template: str, model: str) -> None:
 
 
 def model_facts(options: OllamaServer) -> Plan[ModelFacts]:
-    """What must be known of the model before it is used; asked for once. A model on another machine is refused."""
+    """What must be known of the model before it is used; asked for once. A model on another machine is refused.
+
+    A server that does not offer this question is used all the same: a warning says what stays unknown.
+    """
     options.refuse_remote()
     if (facts := options.facts) is not None:
         return facts
-    shown = yield from fetch(options, "POST", "/api/show", {"model": options.model})
+    try:
+        shown = yield from fetch(options, "POST", "/api/show", {"model": options.model})
+    except (PermissionDeniedError, WrongServerError) as error:  # a gateway that lets only some paths through
+        advise_once(
+            f"The server at {options.client.address.url} does not say what '{options.model}' is ({error}). Its context is the "
+            "server's default, unless `num_ctx` is given, and it is not known whether the model runs on another machine."
+        )
+        return options.remember(ModelFacts(UNKNOWN_CONTEXT))
     try:
         options.refuse_remote(host=shown.get("remote_host") or "")
         return options.remember(facts_of(shown))
     except UNREADABLE:
-        raise WrongServerError(f"The server at {options.client.address.url} is no Ollama. Is `base_url` right?") from None
+        raise not_ollama(options.client.address.url, "its answer at /api/show cannot be read") from None
 
 
 def facts_of(shown: dict[str, Any]) -> ModelFacts:
@@ -194,6 +214,8 @@ class GenerateDecoder(AnswerDecoder):
     def _check_context(self, event: dict[str, Any]) -> None:
         context = self._options.context_tokens
         prompt, answer = event.get("prompt_eval_count", 0), event.get("eval_count", 0)
+        if context == UNKNOWN_CONTEXT:
+            return
         if prompt >= context:
             raise ContextLengthError(
                 f"The prompt fills the context of {context} tokens; Ollama cut what was too long. Shorten it, or raise `num_ctx`.",

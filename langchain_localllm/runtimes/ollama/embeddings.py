@@ -60,7 +60,7 @@ class OllamaEmbeddings(OllamaModels, ServedEmbeddings):
         if facts.capabilities is not None and "embedding" not in facts.capabilities:
             advise_once(f"The model '{self.model}' was not made for embeddings; its vectors tell little.")
         context = self.num_ctx or facts.context
-        if any(len(text) > context - _ENDS for text in texts):
+        if context and any(len(text) > context - _ENDS for text in texts):
             return (yield from self._one_by_one(texts, context))
         return (yield from self._fetch(texts, context))[0]
 
@@ -77,7 +77,8 @@ class OllamaEmbeddings(OllamaModels, ServedEmbeddings):
     def _fetch(self, texts: list[str], context: int) -> Plan[tuple[Vectors, int]]:
         """The vectors, and how many tokens Ollama counted in all texts."""
         body = self.payload(OURS - _SENT)
-        body["options"]["num_ctx"] = context
+        if context:
+            body["options"]["num_ctx"] = context
         answer = yield from fetch(self, "POST", "/api/embed", {**body, "input": texts})
         try:
             return list(answer["embeddings"]), answer.get("prompt_eval_count", 0)

@@ -10,8 +10,8 @@ from typing import Any, Final, TypeVar
 from typing_extensions import override
 
 from langchain_localllm.base.http import UNREADABLE
-from langchain_localllm.errors import ModelCallError, ModelMissingError, ServerError, StreamBrokenError, WrongServerError
-from langchain_localllm.runtimes.ollama.api import fetch, model_facts, reader_for
+from langchain_localllm.errors import ModelCallError, ModelMissingError, ServerError, StreamBrokenError
+from langchain_localllm.runtimes.ollama.api import fetch, model_facts, not_ollama, reader_for
 from langchain_localllm.runtimes.ollama.cards import InstalledModel, LoadedModel, ModelCard
 from langchain_localllm.runtimes.ollama.options import OllamaServer
 from langchain_localllm.runtimes.ollama.progress import PullProgress, show_on_stderr
@@ -130,7 +130,7 @@ def _rows(options: OllamaServer, path: str, read: Callable[[dict[str, Any]], Row
     try:
         return [read(row) for row in answer["models"]]
     except (*UNREADABLE, ValueError):
-        raise _no_ollama(options, path) from None
+        raise not_ollama(options.client.address.url, f"its answer at {path} cannot be read") from None
 
 
 def _show(options: OllamaServer, model: str | None) -> Plan[ModelCard]:
@@ -140,7 +140,7 @@ def _show(options: OllamaServer, model: str | None) -> Plan[ModelCard]:
     try:
         return ModelCard.read(name, shown)
     except UNREADABLE:
-        raise _no_ollama(options, "/api/show") from None
+        raise not_ollama(options.client.address.url, f"its answer at {'/api/show'} cannot be read") from None
 
 
 def _unload(options: OllamaServer, model: str | None) -> Plan[None]:
@@ -160,11 +160,6 @@ def _open_pull(options: OllamaServer, model: str | None, *, insecure: bool) -> P
     options.refuse_remote(name)
     send = Send("POST", "/api/pull", {"model": name, "insecure": insecure, "stream": True}, None)
     return (yield from open_reply(send, options.patience, reader_for(options, name)))
-
-
-def _no_ollama(options: OllamaServer, path: str) -> WrongServerError:
-    url = options.client.address.url
-    return WrongServerError(f"The server at {url} is no Ollama (its answer at {path} cannot be read). Is `base_url` right?")
 
 
 class _PullDecoder:

@@ -55,12 +55,15 @@ def default_url() -> str:
     return f"{url}/{path}" if path else url
 
 
+UNKNOWN_CONTEXT: Final = 0
+
+
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
     """What the server told of a model.
 
     Attributes:
-        context: Tokens of context to use when the object names none.
+        context: Tokens of context to use when the object names none; `UNKNOWN_CONTEXT` where the server did not say.
         capabilities: What the model can do, such as `completion` or `vision`; `None` from an Ollama that does not tell.
         template: The model's template, in Go's language; empty where it is not known.
     """
@@ -75,7 +78,7 @@ class OllamaServer(ServerOptions):
 
     START_HINT: ClassVar[str] = "Start Ollama with `ollama serve`, or name its address in `base_url` or OLLAMA_HOST."
     ALIASES: ClassVar[Mapping[str, str]] = {"request_timeout": "timeout"}
-    _CLIENT: ClassVar[str] = "it set up a client that is not used here. Use `headers`, `auth` and `timeout`."
+    _CLIENT: ClassVar[str] = "it set up a client that is not used here. Use `headers`, `auth`, `timeout` and `verify`."
     _GONE: ClassVar[str] = "Ollama took it out. Use `min_p`, `top_p` or `temperature`."
     _LOADING: ClassVar[str] = "Ollama took it out, and decides by itself."
     RETIRED: ClassVar[Mapping[str, str]] = {
@@ -168,8 +171,8 @@ class OllamaServer(ServerOptions):
 
     @property
     def context_tokens(self) -> int:
-        """The context to ask for; 0 when it is not known yet."""
-        return self.num_ctx or (self.facts.context if self.facts else 0)
+        """The context to ask for; `UNKNOWN_CONTEXT` when it is not known yet."""
+        return self.num_ctx or (self.facts.context if self.facts else UNKNOWN_CONTEXT)
 
     def refuse_remote(self, model: str | None = None, host: str = "") -> None:
         """Raise when a model, this object's unless another is named, runs on another machine and that was not asked for.

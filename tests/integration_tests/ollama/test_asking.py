@@ -98,5 +98,5 @@ def test_a_model_whose_host_is_another_machine_gets_no_prompt(path: str, setting
 
 def test_an_answer_of_another_server_about_the_model_is_told(server: ScriptedServer) -> None:
     server.reset(Answer([b"[1, 2]"]))
-    with pytest.raises(ConnectionError, match="is no Ollama"):
+    with pytest.raises(ConnectionError, match="does not appear to be an Ollama server"):
         Ollama(base_url=server.base_url).invoke(PROMPT)

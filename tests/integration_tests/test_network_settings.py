@@ -1,0 +1,228 @@
+"""Check that sync and async code follow the same settings: proxies, certificates, keys, compression, gateways."""
+
+import gzip
+import ssl
+import subprocess
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from langchain_localllm import ChatLlamafile, ChatOllama, Llamafile, LlamafileEmbeddings, OllamaEmbeddings, errors
+from langchain_localllm.testing import paths
+from langchain_localllm.transport.address import Address
+from langchain_localllm.transport.proxy import proxy_url
+
+from .scripted import Answer, ScriptedServer, as_json
+from .wires import WIRES
+
+CHAT = WIRES["ChatLlamafile"]
+HELLO = "Hello 東京!"
+BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*BUNDLES, *PROXIES, *map(str.lower, PROXIES)):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(params=["invoke", "astream"])
+def path(request: pytest.FixtureRequest) -> paths.Path:
+    return paths.PATHS[request.param]
+
+
+# --- proxies ---
+
+
+@pytest.mark.parametrize(
+    ("url", "no_proxy", "proxied"),
+    [
+        ("http://10.9.8.7:8080", "10.0.0.0/8,192.168.0.0/16", False),
+        ("http://10.9.8.7:8080", " 192.168.0.0/16 , 10.0.0.0/8 ", False),
+        ("http://11.9.8.7:8080", "10.0.0.0/8", True),
+        ("http://10.9.8.7:8080", "10.9.8.7", False),
+        ("http://[fd00::1]:8080", "fd00::/8", False),
+        ("http://[fe00::1]:8080", "fd00::/8", True),
+        ("http://gpu.example.org", "example.org", False),
+        ("http://gpu.example.org", ".example.org", False),
+        ("http://gpu.example.org:8080", "gpu.example.org:8080", False),
+        ("http://gpu.example.org", "*", False),
+        ("http://gpu.example.org", "other.org,not/a/network", True),
+        ("http://gpu.example.org", "", True),
+        ("http://127.0.0.1:8080", "", False),
+        ("http://localhost:8080", "", False),
+    ],
+)
+def test_no_proxy_is_followed(url: str, no_proxy: str, proxied: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
+    monkeypatch.setenv("no_proxy", no_proxy)
+    assert proxy_url(Address.parse(url)) == ("http://proxy.example:3128" if proxied else None)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "url", "proxy"),
+    [
+        ("HTTP_PROXY", "proxy:3128", "http://host", "http://proxy:3128"),
+        ("all_proxy", "http://proxy:3128", "http://host", "http://proxy:3128"),
+        ("https_proxy", "http://proxy:3128", "https://host", "http://proxy:3128"),
+        ("https_proxy", "http://proxy:3128", "http://host", None),
+    ],
+)
+def test_proxies_are_found(variable: str, value: str, url: str, proxy: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, value)
+    assert proxy_url(Address.parse(url)) == proxy
+
+
+def test_a_proxy_of_another_kind_is_refused(path: paths.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:9")
+    with pytest.raises(errors.InvalidOptionError, match="socks5 proxy"):
+        path(ChatLlamafile(base_url="http://model.example"), "Hi")
+
+
+def test_a_proxy_that_does_not_answer_is_named(path: paths.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://user:hidden@127.0.0.1:9")
+    with pytest.raises(errors.ConnectionFailedError, match="HTTP_PROXY") as caught:
+        path(ChatLlamafile(base_url="http://model.example", max_retries=0), "Hi")
+    assert "hidden" not in str(caught.value)
+
+
+# --- certificates ---
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate of one's own for 127.0.0.1, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = folder / "own.pem", folder / "key.pem"
+    made = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=own -addext subjectAltName=IP:127.0.0.1"
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(["openssl", *made.split(), *files], check=True, capture_output=True)  # noqa: S607 - any openssl will do
+    return certificate, key
+
+
+@pytest.fixture
+def secure(certificate: tuple[Path, Path]) -> Iterator[str]:
+    """The address of a chat server behind https."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    with ScriptedServer(CHAT.hello(), tls=context) as server:
+        yield server.base_url
+
+
+@pytest.mark.parametrize("variable", BUNDLES[:3])
+def test_a_certificate_of_ones_own_is_named_in_the_environment(
+    path: paths.Path, secure: str, certificate: tuple[Path, Path], variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, str(certificate[0]))
+    assert path(ChatLlamafile(base_url=secure), "Hi") == HELLO
+
+
+def test_a_certificate_of_ones_own_is_named_as_an_option(path: paths.Path, secure: str, certificate: tuple[Path, Path]) -> None:
+    assert path(ChatLlamafile(base_url=secure, verify=str(certificate[0])), "Hi") == HELLO
+    assert path(ChatLlamafile(base_url=secure, verify=False), "Hi") == HELLO
+
+
+@pytest.mark.parametrize("options", [{}, {"verify": True}])
+def test_an_unknown_certificate_is_refused_with_what_to_do(path: paths.Path, secure: str, options: dict[str, bool]) -> None:
+    with pytest.raises(errors.WrongServerError, match=r"not trusted: self-signed certificate.*`verify`.*SSL_CERT_FILE"):
+        path(ChatLlamafile(base_url=secure, **options), "Hi")
+
+
+def test_the_option_goes_before_the_environment(
+    path: paths.Path, secure: str, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
+    with pytest.raises(errors.WrongServerError, match="not trusted"):
+        path(ChatLlamafile(base_url=secure, verify=True), "Hi")
+
+
+def test_certificates_that_do_not_exist_are_refused(path: paths.Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = tmp_path / "missing.pem"
+    for make in (ChatLlamafile, Llamafile, LlamafileEmbeddings, ChatOllama, OllamaEmbeddings):
+        with pytest.raises(errors.InvalidOptionError, match=r"missing\.pem, which does not exist"):
+            make(verify=str(missing))
+    monkeypatch.setenv("SSL_CERT_FILE", str(missing))
+    with pytest.raises(errors.InvalidOptionError, match=r"`SSL_CERT_FILE` is .*missing\.pem"):
+        path(ChatLlamafile(base_url="https://127.0.0.1:9"), "Hi")
+    missing.write_text("no certificate")
+    with pytest.raises(errors.InvalidOptionError, match="no certificates that can be read"):
+        path(ChatLlamafile(base_url="https://127.0.0.1:9"), "Hi")
+
+
+# --- keys ---
+
+
+@pytest.mark.parametrize("key", ["", " "])
+def test_an_empty_key_is_no_key(path: paths.Path, key: str) -> None:
+    with ScriptedServer(CHAT.hello()) as server:
+        assert path(ChatLlamafile(base_url=server.base_url, api_key=key), "Hi") == HELLO
+    assert all("authorization" not in request.headers for request in server.requests)
+
+
+# --- compression ---
+
+PACKED = {
+    "gzip": gzip.compress(CHAT.whole()),
+    "deflate": zlib.compress(CHAT.whole()),
+    "identity": CHAT.whole(),
+    "": CHAT.whole(),
+}
+
+
+@pytest.mark.parametrize("encoding", PACKED)
+def test_an_answer_that_a_gateway_compressed_is_read(path: paths.Path, encoding: str) -> None:
+    data = PACKED[encoding]
+    halves = (data[: len(data) // 2], data[len(data) // 2 :])
+    with ScriptedServer(Answer(halves, headers={"Content-Type": "text/event-stream", "Content-Encoding": encoding})) as server:
+        assert path(ChatLlamafile(base_url=server.base_url), "Hi") == HELLO
+
+
+def test_compressed_errors_and_json_are_read(path: paths.Path) -> None:
+    refusal = gzip.compress(b'{"error": {"message": "no such thing"}}')
+    with (
+        ScriptedServer(Answer([refusal], 400, {"Content-Encoding": "gzip"})) as server,
+        pytest.raises(errors.InvalidRequestError, match="no such thing"),
+    ):
+        path(ChatLlamafile(base_url=server.base_url), "Hi")
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "compress"])
+def test_a_compression_that_cannot_be_read_is_named(path: paths.Path, encoding: str) -> None:
+    with (
+        ScriptedServer(Answer([b"x"], headers={"Content-Encoding": encoding})) as server,
+        pytest.raises(errors.WrongServerError, match="compress"),
+    ):
+        path(ChatLlamafile(base_url=server.base_url, max_retries=0), "Hi")
+
+
+# --- Ollama behind a gateway ---
+
+
+@pytest.mark.parametrize(
+    "refusal", [Answer([b"<h1>Forbidden</h1>"], 403), Answer([b"404 page not found"], 404), Answer([b""], 405)]
+)
+@pytest.mark.parametrize("num_ctx", [None, 2048])
+def test_ollama_is_used_behind_a_gateway_that_hides_its_models(path: paths.Path, refusal: Answer, num_ctx: int | None) -> None:
+    with ScriptedServer(WIRES["ChatOllama"].hello()) as server:
+        server.asides = {"/api/show": refusal}
+        with pytest.warns(UserWarning, match="does not say what 'm' is"):
+            assert path(ChatOllama(base_url=server.base_url, model="m", num_ctx=num_ctx), "Hi") == HELLO
+    assert {request.body["options"].get("num_ctx") for request in server.requests} == {num_ctx}
+
+
+def test_ollama_embeds_behind_a_gateway_that_hides_its_models() -> None:
+    with ScriptedServer(as_json({"embeddings": [[3.0, 4.0]]})) as server:
+        server.asides = {"/api/show": Answer([b"no"], 403)}
+        with pytest.warns(UserWarning, match="does not say"):
+            assert OllamaEmbeddings(base_url=server.base_url, model="m").embed_query("a") == [0.6, 0.8]
+    assert "num_ctx" not in server.requests[0].body["options"]
+
+
+def test_a_missing_model_is_still_missing_behind_a_server_that_says_so(path: paths.Path) -> None:
+    with ScriptedServer(WIRES["ChatOllama"].hello()) as server:
+        server.asides = {"/api/show": as_json({"error": "model 'm' not found"}, 404)}
+        with pytest.raises(errors.ModelMissingError, match="ollama pull m"):
+            path(ChatOllama(base_url=server.base_url, model="m"), "Hi")
