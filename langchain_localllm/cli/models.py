@@ -12,7 +12,9 @@ from langchain_localllm.cli.output import AsJson, print_json, print_table, size
 if TYPE_CHECKING:
     from langchain_localllm.models.listing import ListedModel
 
-Name = Annotated[str, typer.Argument(metavar="MODEL", help="A path, or a name from the list; it may be shortened.")]
+Name = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A path or a name from the list, without its folder and .gguf if it is the only one.")
+]
 app = typer.Typer(name="models", add_completion=False, rich_markup_mode=None)
 
 
@@ -57,7 +59,7 @@ def rm(
     found = find(model)
     if not yes:
         if not sys.stdin.isatty():
-            raise InvalidOptionError(f"Nobody can be asked whether to remove {found.name}: give --yes.")
+            raise InvalidOptionError(f"Refusing to remove {found.name} without confirmation: pass --yes.")
         question = f"Remove {found.name}" + (f", {size(found.size)}?" if found.size else "?")
         if not typer.confirm(question, err=True):
             note("Nothing was removed.")

@@ -1,6 +1,7 @@
 """Where model files are on this machine."""
 
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Iterator
@@ -8,8 +9,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
-__all__ = ["files_here", "folders", "models_folder", "similar"]
+__all__ = ["SPLIT_FILE", "files_here", "folders", "models_folder", "similar"]
 
+SPLIT_FILE: Final = re.compile(r"(?P<name>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
+"""The name of one file of a model in several parts, as llama.cpp's `gguf-split` writes it."""
 _DEEPEST: Final = 6
 """Folders within folders to look into."""
 
@@ -61,8 +64,8 @@ def _gguf_files(folder: Path, depth: int) -> Iterator[Path]:
 
 
 def _is_later_part(name: str) -> bool:
-    number, dash, _ = name.rpartition("-of-")
-    return bool(dash) and number[-5:].isdecimal() and number[-5:] != "00001"
+    part = SPLIT_FILE.fullmatch(name)
+    return part is not None and int(part["number"]) != 1
 
 
 def similar(name: str, names: list[str]) -> str:

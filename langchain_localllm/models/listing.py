@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from langchain_localllm.base.about import takes_tools
 from langchain_localllm.errors import ConnectionFailedError, InvalidOptionError, LocalLLMError, ModelFileError, ModelMissingError
 from langchain_localllm.models.fitting import FILE_TYPES
-from langchain_localllm.models.folders import files_here, similar
+from langchain_localllm.models.folders import SPLIT_FILE, files_here, similar
 from langchain_localllm.models.gguf_check import check_gguf
 from langchain_localllm.models.servers import SERVERS, answers
 from langchain_localllm.models.sources import quantisation_in
@@ -66,10 +66,17 @@ def installed(on_fault: Callable[[str], object] | None = None) -> list[ListedMod
 
 
 def find(name: str) -> ListedModel:
-    """The model of this name: a path, or a name in the list, which may be shortened as long as it means one model.
+    """Return the model that a reference means: a path, a name from the list, or a name that belongs to one model only.
+
+    Nothing is guessed: a part of a name is not a name. Ollama's `NAME` means `NAME:latest`, as in its own command; a file may be
+    named without its folder and without `.gguf`, and one in several parts by the name that they share.
+
+    Args:
+        name: The reference.
 
     Raises:
-        ModelMissingError: There is none, or there are several; the message names near ones.
+        ModelMissingError: No model has this name, or several have; the message lists what could be meant.
+        ConnectionFailedError: It is Ollama's, and Ollama does not answer.
     """
     path = Path(name).expanduser()
     if path.is_file():
@@ -77,19 +84,29 @@ def find(name: str) -> ListedModel:
     models = installed()
     if name.startswith("ollama:") and not any(model.name.startswith("ollama:") for model in models):
         raise ConnectionFailedError("Ollama does not answer, so it is not known what it has. Start it: ollama serve")
-    exact = [model for model in models if name in _names(model.name)]
+    exact = [model for model in models if name.rstrip("/") in _names(model)]
     if len(exact) == 1:
         return exact[0]
     names = [model.name for model in models]
     if exact:
-        raise ModelMissingError(f"{name} means several models: {', '.join(model.name for model in exact)}. Give one in full.")
+        raise ModelMissingError(f"'{name}' matches several models: {', '.join(model.name for model in exact)}. Give one in full.")
     raise ModelMissingError(f"There is no model {name} on this machine.{similar(name, names)} See: localllm models list")
 
 
-def _names(name: str) -> set[str]:
-    """What a model may be called."""
-    plain = name.removesuffix(":latest")
-    return {name, plain, name.removeprefix("ollama:"), plain.removeprefix("ollama:"), Path(name).name, Path(name).stem}
+def _names(model: ListedModel) -> set[str]:
+    """Return every reference that means this model."""
+    if model.name.startswith("ollama:"):
+        names = {model.name, model.name.removeprefix("ollama:")}
+        return names | {name.removesuffix(":latest") for name in names}
+    if model.path is None:
+        return {model.name}
+    file = model.path.name
+    whole = SPLIT_FILE.sub(r"\g<name>.gguf", file)
+    return {
+        model.name,
+        str(model.path.absolute()),
+        *(each for name in (file, whole) for each in (name, name.removesuffix(".gguf"))),
+    }
 
 
 def of_file(path: Path, place: str) -> ListedModel:

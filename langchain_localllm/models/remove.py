@@ -1,19 +1,25 @@
-"""Taking a model off the disk."""
+"""Remove a model from the disk."""
 
-import re
 from pathlib import Path
+from typing import Final
 
 from langchain_localllm.errors import InvalidOptionError, ModelFileError
+from langchain_localllm.models.folders import SPLIT_FILE
 from langchain_localllm.models.listing import ListedModel, ollama_server
 
 __all__ = ["remove"]
 
+_MODEL_FILES: Final = frozenset({".gguf", ".llamafile"})
+
 
 def remove(model: ListedModel) -> None:
-    """Remove a model: its file or files, in the hub's cache also what they point to, or what Ollama keeps of it.
+    """Remove a model: all its files, what they point to in the hub's cache, or what Ollama keeps of it.
+
+    Args:
+        model: The model, as `find` returns it.
 
     Raises:
-        InvalidOptionError: It is a server, whose models are not on this disk as far as is known.
+        InvalidOptionError: It is not a model's file, it is only a part of a model, or it is a server.
         ModelFileError: A file cannot be removed.
     """
     if model.place == "this package":
@@ -24,19 +30,38 @@ def remove(model: ListedModel) -> None:
         for path in _parts(model.path):
             _remove(path)
     else:
-        raise InvalidOptionError(f"{model.name} is a server: remove the model where it keeps it.")
+        raise InvalidOptionError(f"{model.name} is a server. Remove the model on the server itself.")
 
 
 def _parts(path: Path) -> list[Path]:
-    if not re.search(r"-00001-of-\d{5}\.gguf$", path.name):
+    """Return all files of the model whose first or only file this is."""
+    if path.suffix not in _MODEL_FILES:
+        raise InvalidOptionError(
+            f"{path} is not a model's file: its name does not end in .gguf or .llamafile. Nothing was removed."
+        )
+    first = SPLIT_FILE.fullmatch(path.name)
+    if first is None:
         return [path]
-    return sorted(path.parent.glob(re.sub(r"-00001-of-", "-[0-9][0-9][0-9][0-9][0-9]-of-", path.name)))
+    if int(first["number"]) != 1:
+        raise InvalidOptionError(
+            f"{path} is one part of a model in {int(first['count'])} files. Name its first part to remove all."
+        )
+    same = (first["name"], first["count"])
+    matches = {each: SPLIT_FILE.fullmatch(each.name) for each in path.parent.iterdir()}
+    return sorted(each for each, part in matches.items() if part and (part["name"], part["count"]) == same)
 
 
 def _remove(path: Path) -> None:
     try:
-        if path.is_symlink() and path.resolve().parent.name == "blobs":  # the hub's cache keeps the content there
-            path.resolve().unlink(missing_ok=True)
+        content = path.resolve() if path.is_symlink() and path.resolve().parent.name == "blobs" else None  # the hub's cache
         path.unlink()
+        if content is not None and not _linked(content):
+            content.unlink(missing_ok=True)
     except OSError as error:
         raise ModelFileError(f"{path} cannot be removed: {error.strerror}.") from None
+
+
+def _linked(content: Path) -> bool:
+    """Return whether another revision in the hub's cache still uses the content of a file."""
+    snapshots = content.parent.parent / "snapshots"
+    return any(link.resolve() == content for link in snapshots.rglob("*") if link.is_symlink())

@@ -79,7 +79,7 @@ _CONNECTION: Final = {
     "headers": Case({"X-Tenant": "a"}, {}, changes=False),
     "timeout": Case(1.5, {}, changes=False),
     "max_retries": Case(5, {}, changes=False),
-    "verify": Case(False, {}, changes=False),
+    "verify": Case("/", {}, changes=False),
     "wait_until_ready": Case(1.5, {}, changes=False),
 }
 _SAMPLING: Final = {

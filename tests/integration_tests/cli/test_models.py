@@ -65,7 +65,7 @@ def test_an_unknown_name_is_answered_with_near_ones() -> None:
 
 
 def test_one_is_removed_after_asking(model: Path) -> None:
-    check_fault(localllm("models", "rm", model), 2, "give --yes")
+    check_fault(localllm("models", "rm", model), 2, "pass --yes")
     assert model.exists()
     assert asked("no\n", "models", "rm", str(model)) == 1
     assert model.exists()
