@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from langchain_localllm import ChatLlamafile, ChatOllama, Llamafile, LlamafileEmbeddings, OllamaEmbeddings, errors
 from langchain_localllm.testing import paths
@@ -125,10 +126,10 @@ def test_a_certificate_of_ones_own_is_named_as_an_option(path: paths.Path, secur
     assert path(ChatLlamafile(base_url=secure, verify=False), "Hi") == HELLO
 
 
-@pytest.mark.parametrize("options", [{}, {"verify": True}])
-def test_an_unknown_certificate_is_refused_with_what_to_do(path: paths.Path, secure: str, options: dict[str, bool]) -> None:
+@pytest.mark.parametrize("verify", [None, True])
+def test_an_unknown_certificate_is_refused_with_what_to_do(path: paths.Path, secure: str, verify: bool | None) -> None:
     with pytest.raises(errors.WrongServerError, match=r"not trusted: self-signed certificate.*`verify`.*SSL_CERT_FILE"):
-        path(ChatLlamafile(base_url=secure, **options), "Hi")
+        path(ChatLlamafile(base_url=secure, verify=verify), "Hi")
 
 
 def test_the_option_goes_before_the_environment(
@@ -158,7 +159,7 @@ def test_certificates_that_do_not_exist_are_refused(path: paths.Path, tmp_path: 
 @pytest.mark.parametrize("key", ["", " "])
 def test_an_empty_key_is_no_key(path: paths.Path, key: str) -> None:
     with ScriptedServer(CHAT.hello()) as server:
-        assert path(ChatLlamafile(base_url=server.base_url, api_key=key), "Hi") == HELLO
+        assert path(ChatLlamafile(base_url=server.base_url, api_key=SecretStr(key)), "Hi") == HELLO
     assert all("authorization" not in request.headers for request in server.requests)
 
 
