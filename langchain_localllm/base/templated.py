@@ -187,7 +187,7 @@ class TemplatedChatModel(LocalChatModel):
             schema=schema,
             form=form if choice == "required" else None,
             images=images,
-            markers=(*(thoughts.markers if thoughts else ()), *form.markers),
+            markers=(*chain.from_iterable(MARKERS), *(form.markers if tools else ())),
             literals=placeholders.texts,
         )
 
@@ -198,15 +198,13 @@ class TemplatedChatModel(LocalChatModel):
 
     def _prompt(
         self, template: ChatTemplate, messages: list[dict[str, Any]], tools: list[dict[str, Any]], *, constrained: bool
-    ) -> tuple[str, ThinkSplitter | None]:
+    ) -> tuple[str, ThinkSplitter]:
         conversation = with_parsed_arguments(map(_known_role, messages))
         render = render_to_continue if self.continue_final_message else render_with_instructions
         prompt = render(template, conversation, tools=tools, **(self.chat_template_kwargs or {}))
         if template.bos_token and self.about().adds_bos:
             prompt = prompt.removeprefix(template.bos_token)  # the engine puts it there
-        markers = thinking_markers(template.source)
-        if markers is None:
-            return prompt, None
+        markers = thinking_markers(template.source) or MARKERS[0]
         inside = prompt.rstrip().endswith(markers[0])
         if self.continue_final_message:
             inside = prompt.rfind(markers[0]) > prompt.rfind(markers[1])

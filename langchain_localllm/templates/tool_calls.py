@@ -76,6 +76,8 @@ _KEY_MAY_COME: Final = re.compile(r'\[?\s*(\{\s*("\w*)?)?')
 _NAME: Final = re.compile(r'"name"\s*:\s*"([^"\\]*)"')
 _HEADER: Final = re.compile(r"\s*([\w.-]+)\s*(?:\[CALL_ID\]\s*(\w+)\s*)?(?:\[ARGS\]\s*)?")
 """How newer Mistral models write a name before its arguments."""
+_HEADER_MAY_COME: Final = re.compile(r"[\w.-]{1,64}\s*(\[[A-Z_]*(\]\s*\w*)?\s*){0,2}")
+"""Its beginning."""
 _BETWEEN: Final = " \t\r\n,;"
 """What models write between calls."""
 
@@ -89,7 +91,8 @@ class _State(Enum):
 class ToolCallParser:
     """Tells tool calls from text in an answer that comes in pieces.
 
-    Text is handed out at once; only what may be the beginning of a call, or white space before one, is held back.
+    Text is handed out at once; only what may be the beginning of a call, or white space before one, is held back. A marker that no
+    call follows is text, as is a value that cannot be read as a call and names no tool.
 
     Example:
         >>> parser = ToolCallParser(HERMES)
@@ -100,7 +103,7 @@ class ToolCallParser:
         []
     """
 
-    __slots__ = ("_form", "_marked", "_names", "_read", "_scanner", "_state", "_text")
+    __slots__ = ("_closed", "_form", "_lead", "_marked", "_names", "_read", "_scanner", "_state", "_text")
 
     def __init__(self, form: ToolFormat, names: Collection[str] = ()) -> None:
         """Begin.
@@ -113,7 +116,9 @@ class ToolCallParser:
         self._names = frozenset(names)
         self._state = _State.START if form.bare else _State.TEXT
         self._marked = False  # whether the calls that are being read began with the marker
-        self._read = 0  # how many came since
+        self._lead = ""  # the marker, which is text if no call follows
+        self._read = False  # whether a call was read since the last marker
+        self._closed = False  # whether the closing marker came after it
         self._scanner: JsonScanner | None = None
         self._text = ""
 
@@ -146,55 +151,91 @@ class ToolCallParser:
     def _tell_text(self, *, last: bool) -> list[str | WrittenCall] | None:
         opening = self._form.opening
         at = self._text.find(opening) if opening else -1
-        if at >= 0:
-            before = self._take(at + len(opening))[:at].rstrip()
-            self._state, self._marked, self._read = _State.CALLS, True, 0
-            return [before]
-        size = held_back(self._text, [opening]) if opening and not last else len(self._text)
-        text = self._take(size)
-        if last and self._read and text.isspace():
-            return []
-        return [text] if text else None
+        if at < 0:
+            size = held_back(self._text, [opening]) if opening and not last else len(self._text)
+            return [self._take(size)] if size else None
+        end, before = at + len(opening), len(self._text[:at].rstrip())
+        begins = self._begins_call(end, last=last)
+        if begins is None:
+            return [self._take(before)] if before else None
+        if not begins:
+            return [self._take(end)]
+        text = self._take(before)
+        self._open(end - before)
+        return [text]
+
+    def _open(self, size: int) -> None:
+        """Begin calls after a marker, the end of so much text."""
+        self._lead, self._scanner = self._take(size), None
+        self._state, self._marked, self._read = _State.CALLS, True, False
+
+    def _begins_call(self, start: int, *, last: bool) -> bool | None:
+        """Whether a call begins after a marker, which ends at `start`; `None` where more text is needed to tell."""
+        rest = self._text[start:].lstrip()
+        if self._form.opening.startswith(rest):
+            return False if last else None
+        if rest.startswith(self._form.opening):
+            return False
+        if rest[0] in "{[":
+            return True
+        header, brace, _ = rest.partition("{")
+        if brace:
+            return bool(_HEADER.fullmatch(header))
+        return None if _HEADER_MAY_COME.fullmatch(rest) and not last else False
 
     def _tell_calls(self, *, last: bool) -> list[str | WrittenCall] | None:
         start = len(self._text) - len(self._text.lstrip(_BETWEEN))
-        rest = self._text[start:]
-        for marker in (self._form.opening, self._form.closing):
-            if marker and rest.startswith(marker):
-                self._take(start + len(marker))
-                self._read = 0 if marker == self._form.opening else self._read
-                return []
-            if marker.startswith(rest):  # more of it may come; if not, it is of no use
-                return self._drop() if last else None
+        rest, opening = self._text[start:], self._form.opening
+        closing = self._form.closing if self._read and not self._closed else ""
+        if not rest or (closing or opening).startswith(rest) or opening.startswith(rest):
+            return self._end_calls(rest, closing) if last else None
+        if closing and rest.startswith(closing):
+            self._take(start + len(closing))
+            self._closed = True
+            return []
+        if opening and rest.startswith(opening):
+            begins = self._begins_call(start + len(opening), last=last)
+            if begins:
+                self._open(start + len(opening))
+            return self._end_with_text() if begins is False else None if begins is None else []
         if rest[0] in "{[":
             return self._tell_value(start, last=last)
-        if self._read or not self._marked:
-            self._state = _State.TEXT
-            return []
-        return self._tell_value(self._text.find("{"), last=last)
+        if self._marked and not self._read:  # a name comes before the arguments
+            return self._tell_value(self._text.index("{"), last=last)
+        return self._end_with_text()
+
+    def _end_with_text(self) -> list[str | WrittenCall]:
+        """Go on with text; a marker that no call followed is a part of it."""
+        lead, self._lead, self._state = self._lead, "", _State.TEXT
+        return [lead]
+
+    def _end_calls(self, rest: str, closing: str) -> list[str | WrittenCall]:
+        """What is left after calls: white space and the beginning of the closing marker are nothing, all else is text."""
+        text, lead = self._take(len(self._text)), self._lead
+        self._lead = ""
+        return [lead] if text.isspace() or (rest and closing.startswith(rest)) else [lead + text]
 
     def _tell_value(self, start: int, *, last: bool) -> list[str | WrittenCall] | None:
-        """The calls of one JSON value that begins at `start`; -1 where none has begun yet."""
-        closed = self._text.find(self._form.closing) if self._form.closing and self._scanner is None else -1
-        if 0 <= closed < start or start < 0:
-            start, end = -1, closed if closed >= 0 else None
-        else:
-            self._scanner = self._scanner or JsonScanner(start, self._form.closing)
-            end = self._scanner.end(self._text)
+        """The calls of one JSON value that begins at `start`; its text where it holds none."""
+        self._scanner = self._scanner or JsonScanner(start, self._form.closing)
+        end = self._scanner.end(self._text)
         if end is None and not last:
             return None
         self._scanner = None
         body = self._take(len(self._text) if end is None else end)
+        lead, self._lead = self._lead, ""
         calls = _calls_in(body, start)
-        self._read += len(calls)
-        if self._marked or any(call.name in self._names for call in calls):
+        cut = end is None and self._marked and (key := _FIRST_KEY.match(body[start:])) and key[1] in _CALL_KEYS
+        if cut or self._are_calls(calls, body, start):
+            self._read, self._closed = True, False
             return list(calls)
         self._state = _State.TEXT
-        return [body]
+        return [lead + body]
 
-    def _drop(self) -> list[str | WrittenCall]:
-        self._text = ""
-        return []
+    def _are_calls(self, calls: list[WrittenCall], body: str, start: int) -> bool:
+        if not self._marked or body[:start].strip(_BETWEEN):  # without a marker, or with a name before the arguments
+            return any(call.name in self._names for call in calls) or (self._marked and not self._names)
+        return any(call.valid for call in calls) or not self._names or any(name in body for name in self._names)
 
     def _take(self, size: int) -> str:
         taken, self._text = self._text[:size], self._text[size:]
@@ -202,12 +243,12 @@ class ToolCallParser:
 
 
 def _calls_in(body: str, start: int) -> list[WrittenCall]:
-    """The calls of a JSON value that begins at `start` of a text; -1 where there is none."""
+    """The calls of a JSON value that begins at `start` of a text."""
     try:
-        value = json.loads(body[start:]) if start >= 0 else None
-    except ValueError:
+        value = json.loads(body[start:])
+    except (ValueError, RecursionError):
         value = None
-    if header := _HEADER.fullmatch(body, 0, max(start, 0)):
+    if header := _HEADER.fullmatch(body, 0, start):
         return [WrittenCall(header[1], body[start:], header[2], valid=isinstance(value, dict))]
     values = value if isinstance(value, list) else [value]
     return [_call(item, body.lstrip(_BETWEEN).rstrip()) for item in values]

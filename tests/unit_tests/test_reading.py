@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.utils.json import parse_partial_json
 
 from langchain_localllm.base.engine import Finish, Handle, Piece
-from langchain_localllm.base.reading import AnswerReader, ReadHandle, _unreadable_end
+from langchain_localllm.base.reading import AnswerReader, ReadHandle, _unreadable_end, reader
 from langchain_localllm.templates.thinking import ThinkSplitter
 from langchain_localllm.templates.tool_calls import HERMES, ToolCallParser
 
@@ -113,6 +113,42 @@ def test_langchain_does_not_repair_what_was_cut(value: Any, data: st.DataObject)
     except ValueError:
         return
     assert not isinstance(repaired, dict)
+
+
+MENTIONS = st.sampled_from(
+    [
+        "<tool_call>",
+        "</tool_call>",
+        "<think>",
+        "</think>",
+        "[TOOL_CALLS]",
+        "<|python_tag|>",
+        "<",
+        "word ",
+        "\n",
+        "{",
+        "}",
+        '"name"',
+        ":",
+    ]
+)
+
+
+@given(st.lists(MENTIONS, min_size=1, max_size=10).map("".join), st.data(), st.booleans())
+def test_an_answer_that_mentions_markers_loses_nothing(text: str, data: st.DataObject, tools: bool) -> None:
+    text = f"It is {text}"
+    offered = [{"function": {"name": "add"}}] if tools else []
+    places = sorted(data.draw(st.sets(st.integers(0, len(text)), max_size=6)))
+    pieces = [Piece(text[start:end]) for start, end in zip([0, *places], [*places, len(text)], strict=True)]
+    answers = reader(offered, None)
+    read = [part for piece in [*pieces, Piece("", Finish("stop"))] for part in answers.read(piece)]
+    assert "".join(part.text for part in read) == text
+    assert not any(part.reasoning or part.tool_calls for part in read)
+
+
+def test_thoughts_with_only_a_closing_tag_stay_in_the_text() -> None:
+    answer = both_ways(ScriptedChat(script=said("Two and two.</think>\n\nFour.")))
+    assert answer.text == "Two and two.</think>\n\nFour."
 
 
 def test_plain_pieces_pass_untouched() -> None:

@@ -53,7 +53,21 @@ CASES: list[tuple[ToolFormat, str, list[str | WrittenCall]]] = [
     (HERMES, "<tool_call>{'name': 'add'}</tool_call>ok", [bad("{'name': 'add'}"), "ok"]),
     (HERMES, '<tool_call>{"name": "add", "arguments": [1]}</tool_call>', [bad('{"name": "add", "arguments": [1]}', "add")]),
     (HERMES, '<tool_call>{"name": "add", </tool_call>ok', [bad('{"name": "add",', "add"), "ok"]),
-    (HERMES, "<tool_call>call me</tool_call>and {this}", [bad("call me"), "and {this}"]),
+    (HERMES, "<tool_call>call me</tool_call>and {this}", ["<tool_call>call me</tool_call>and {this}"]),
+    (HERMES, "Put it between <tool_call> and </tool_call>, please.", ["Put it between <tool_call> and </tool_call>, please."]),
+    (HERMES, "Write\n<tool_call>\n", ["Write\n<tool_call>\n"]),
+    (HERMES, '<tool_call>{"name": <name>}</tool_call> is how', ['<tool_call>{"name": <name>}</tool_call> is how']),
+    (HERMES, '<tool_call> {"colour": "red"} </tool_call>', ['<tool_call> {"colour": "red"} </tool_call>']),
+    (HERMES, "<tool_call>\n<function=add>\n</function>\n</tool_call>", ["<tool_call>\n<function=add>\n</function>\n</tool_call>"]),
+    (HERMES, f"<tool_call>{A}</tool_call>\n<tool_call> is a tag", [PARSED_ADD, "\n<tool_call> is a tag"]),
+    (HERMES, f"<tool_call>{A}</tool_call> and </tool_call>", [PARSED_ADD, " and </tool_call>"]),
+    (HERMES, f"<tool_call>{A}</tool_call>, <", [PARSED_ADD, ", <"]),
+    (HERMES, f"The tag <tool_call> begins it: <tool_call>{A}</tool_call>", ["The tag <tool_call> begins it:", PARSED_ADD]),
+    (HERMES, f"<tool_call><tool_call>{A}</tool_call>", ["<tool_call>", PARSED_ADD]),
+    (MISTRAL, "[TOOL_CALLS] is a marker", ["[TOOL_CALLS] is a marker"]),
+    (MISTRAL, '[TOOL_CALLS]other[ARGS]{"a": 1}', ['[TOOL_CALLS]other[ARGS]{"a": 1}']),
+    (MISTRAL, "[TOOL_CALLS]", ["[TOOL_CALLS]"]),
+    (LLAMA3, "It begins with <|python_tag|>.", ["It begins with <|python_tag|>."]),
     (
         HERMES,
         '<tool_call>{"name": "add", "arguments": {"a": "</tool_call>"}}</tool_call>',
@@ -68,7 +82,7 @@ CASES: list[tuple[ToolFormat, str, list[str | WrittenCall]]] = [
     (LLAMA3, f"<|python_tag|>{L}", [PARSED_ADD]),
     (LLAMA3, f"{L}; {L}", [PARSED_ADD, PARSED_ADD]),
     (LLAMA3, f"<|python_tag|>{L};{L}", [PARSED_ADD, PARSED_ADD]),
-    (LLAMA3, "<|python_tag|>print(1)", [bad("print(1)")]),
+    (LLAMA3, "<|python_tag|>print(1)", ["<|python_tag|>print(1)"]),
     (LLAMA3, '{"type": "function", "function": "add", "parameters": {"a": 1}}', [WrittenCall("add", '{"a": 1}')]),
     (LLAMA3, f"It is {L}", [f"It is {L}"]),
     (JSON, f" {A}\n", [PARSED_ADD]),
@@ -133,6 +147,26 @@ FRAGMENTS = st.sampled_from(
 @given(st.data(), st.lists(FRAGMENTS, max_size=8).map("".join), st.sampled_from([HERMES, MISTRAL, LLAMA3, JSON]))
 def test_any_cut_gives_the_same_calls(data: st.DataObject, text: str, form: ToolFormat) -> None:
     assert parsed(form, cut(data, text)) == parsed(form, [text])
+
+
+@given(st.lists(FRAGMENTS, max_size=10).map("".join), st.sampled_from([HERMES, MISTRAL, LLAMA3, JSON]))
+def test_an_answer_without_a_call_stays_as_it_is(text: str, form: ToolFormat) -> None:
+    parts = parsed(form, list(text))
+    if all(isinstance(part, str) for part in parts):
+        assert "".join(map(str, parts)) == text
+
+
+WORDS = st.lists(
+    st.sampled_from([*(f"word{number}" for number in range(9)), *"{}[],;<\n ", "<tool_call>", "</tool_call>", A, "[ARGS]"]),
+    max_size=12,
+)
+
+
+@given(WORDS, st.sampled_from([HERMES, MISTRAL, LLAMA3, JSON]))
+def test_no_word_beside_a_call_is_lost(words: list[str], form: ToolFormat) -> None:
+    shown = "".join(part if isinstance(part, str) else f"{part.name}{part.args}" for part in parsed(form, list("".join(words))))
+    for word in words:
+        assert not word.startswith("word") or shown.count(word) == words.count(word)
 
 
 @given(st.text(alphabet="ab {}<[\n", max_size=30))

@@ -28,6 +28,7 @@ class Request:
         seed: Where random choices start, or `None` or -1 for anywhere.
         threads: Threads to compute with.
         sampling: The other options, under the names of the C library.
+        shown: Texts of control tokens that are handed out.
     """
 
     prompt: str
@@ -36,6 +37,7 @@ class Request:
     seed: int | None
     threads: int
     sampling: dict[str, Any] = field(default_factory=dict)
+    shown: frozenset[bytes] = frozenset()
 
 
 def answer(request: Request, box: Mailbox, loaded: Loaded) -> None:
@@ -54,7 +56,7 @@ def _answer(request: Request, box: Mailbox, loaded: Loaded) -> Piece:
     most = room if request.max_tokens < 0 else min(request.max_tokens, room)
     binding().llmodel.llmodel_setThreadCount(loaded.model.model, request.threads)
     _set_seed(request.seed, loaded)
-    making = _Answer(loaded, box, StopFilter(request.stop), most)
+    making = _Answer(loaded, box, StopFilter(request.stop), most, request.shown)
     run_prompt(loaded.model, request.prompt, making.on_prompt, making.on_token, n_predict=most, **request.sampling)
     return making.last(prompt_tokens)
 
@@ -84,11 +86,12 @@ def _set_seed(seed: int | None, loaded: Loaded) -> None:
 class _Answer:
     """An answer while it is made."""
 
-    def __init__(self, loaded: Loaded, box: Mailbox, stops: StopFilter, most: int) -> None:
+    def __init__(self, loaded: Loaded, box: Mailbox, stops: StopFilter, most: int, shown: frozenset[bytes]) -> None:
         self._loaded = loaded
         self._box = box
         self._stops = stops
         self._most = most
+        self._shown = shown
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a character may come in several tokens
         self._read = 0
         self._tokens = 0
@@ -110,8 +113,9 @@ class _Answer:
             self._ended = True
             return False
         self._tokens += 1
-        if not (vocabulary and vocabulary.hides(token)) and (shown := self._stops.feed(self._decoder.decode(piece))):
-            self._box.put(Piece(shown))
+        hidden = vocabulary and vocabulary.hides(token) and piece not in self._shown
+        if not hidden and (text := self._stops.feed(self._decoder.decode(piece))):
+            self._box.put(Piece(text))
         return self._is_wanted() and not self._stops.met
 
     def last(self, prompt_tokens: int | None) -> Piece:

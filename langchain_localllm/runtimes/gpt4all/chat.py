@@ -1,5 +1,6 @@
 """The chat model on GPT4All; the template comes from the model file, and answers of a given form are begun by us."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Final
 
@@ -53,7 +54,10 @@ class ChatGPT4All(GPT4AllOptions, TemplatedChatModel):
     def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
         engine, prepared = self.engine, self.prepare(messages, stop, request)
         begun = _beginning(prepared)
-        asked = self.request(_without_special_tokens(prepared) + begun, prepared.stops)
+        asked = replace(
+            self.request(_without_special_tokens(prepared) + begun, prepared.stops),
+            shown=frozenset(marker.encode() for marker in prepared.markers),
+        )
         handle = WorkerHandle(lambda box: engine.submit(partial(answer, asked, box)), self.timeout)
         return ReadHandle(handle, prepared.reader, begun)
 

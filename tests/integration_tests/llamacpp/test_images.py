@@ -472,5 +472,5 @@ def test_without_a_projector_nothing_is_loaded_twice(chat: ChatLlamaCpp) -> None
     assert blind.engine is LlamaCpp(model_path=tiny_chat_model(), n_ctx=512).engine
     assert blind.engine is not chat.engine
     assert blind.engine.model is chat.engine.model
-    with pytest.raises(InvalidRequestError, match=r"`mmproj_path`.* does not accept. It accepts only text"):
+    with pytest.raises(InvalidRequestError, match=r"`mmproj_path`.* does not accept\. It accepts only text"):
         blind.invoke(ask(RED))
