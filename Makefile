@@ -37,6 +37,7 @@ bench: .venv/test.stamp  ## Run every benchmark
 
 compare: .venv/test.stamp .engines/ollama/done  ## Run the standard suite on what this package replaces; writes docs/comparison.md
 	$(BIN)/python -m tools.comparison
+	$(BIN)/python -m tools.comparison.ollama_suite
 
 release-check: .venv/release.stamp  ## Build sdist and wheel, and try the wheel with each extra alone in a clean environment
 	$(BIN)/python -m tools.release_check

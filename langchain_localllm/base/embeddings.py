@@ -5,10 +5,10 @@ import hashlib
 import re
 from abc import abstractmethod
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from langchain_core.embeddings import Embeddings
-from pydantic import Field, PrivateAttr
+from pydantic import AfterValidator, Field, PrivateAttr
 from typing_extensions import override
 
 from langchain_localllm.base.embedding_work import Plan, Shape, T, Vectors, Work, split
@@ -36,6 +36,12 @@ _NAME_LENGTH: Final = 64
 _DIGEST_LENGTH: Final = 12
 
 
+def _positive(number: int | None) -> int | None:
+    if number is not None and number < 1:
+        raise InvalidOptionError(f"It must be a positive integer, not {number}.")
+    return number
+
+
 class LocalEmbeddings(Options, Embeddings):
     """Embeddings by a local engine: one vector a text, of length 1 unless `normalize=False`.
 
@@ -53,7 +59,7 @@ class LocalEmbeddings(Options, Embeddings):
     """Put before a query, such as `query: `. Default: what the model wants, as far as its name is known; `""` is nothing."""
     document_prefix: str | None = None
     """Put before a document, likewise."""
-    dimensions: int | None = Field(default=None, ge=1)
+    dimensions: Annotated[int | None, AfterValidator(_positive)] = None
     """Numbers of a vector that are kept, for models whose vectors may be cut (Matryoshka). They are scaled again. Default: all."""
     truncate: bool = False
     """Cut a text that is longer than the model takes at its end. Otherwise such a text raises `ContextLengthError`."""

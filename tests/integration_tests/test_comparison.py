@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from tools.comparison.ollama_suite.excluded import section
 from tools.comparison.subjects import OURS, SUBJECTS
 from tools.comparison.table import PAGE, read, standard_tests
 
@@ -21,6 +22,16 @@ def test_the_page_is_about_the_versions_that_are_installed() -> None:
     page = PAGE.read_text(encoding="utf-8")
     for package in {subject.package for subject in SUBJECTS} - {OURS}:
         assert f"{package} {importlib.metadata.version(package)}" in page
+
+
+def test_the_page_lists_what_is_left_out_of_the_suite_of_langchain_ollama() -> None:
+    assert section() in PAGE.read_text(encoding="utf-8")
+
+
+def test_the_suite_of_langchain_ollama_passes() -> None:
+    command = [sys.executable, "-m", "tools.comparison.ollama_suite", "--", "-x"]
+    ran = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=600, check=False)
+    assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-1000:]
 
 
 def test_our_classes_fail_nothing() -> None:

@@ -8,6 +8,7 @@ import requests
 from pydantic import SecretStr
 
 from langchain_localllm import ChatLlamafile, Llamafile, LocalServer
+from langchain_localllm.base.results import short_name
 from langchain_localllm.errors import AuthenticationError, ConnectionFailedError, InvalidRequestError
 from langchain_localllm.models import tiny_chat_model
 from tests.unit_tests.option_cases import LLAMAFILE
@@ -82,7 +83,7 @@ def test_probabilities_come_with_each_token(llm: Llamafile) -> None:
 
 def test_the_model_is_found_by_itself(llm: Llamafile) -> None:
     assert llm.model is None
-    assert llm.identified().model == about(llm)["model_name"]
+    assert short_name(llm.identified().model or "") == about(llm)["model_name"]
 
 
 def test_tokens_are_counted_by_the_server(llm: Llamafile) -> None:

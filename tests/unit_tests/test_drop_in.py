@@ -32,18 +32,23 @@ REPLACED: Final = {
 BY_TYPE: Final[dict[Any, Any]] = {bool: True, int: 2, float: 0.5, str: "text", dict: {"a": "b"}, list: ["END"]}
 """A value for a type."""
 BY_NAME: Final = {
+    "async_client_kwargs": {"timeout": 1.5},
     "auth": ("user", "word"),
     "base_url": "http://localhost:9",
     "cache": False,
     "callbacks": [BaseCallbackHandler()],
+    "client_kwargs": {"headers": {"X-Tenant": "a"}},
     "custom_get_token_ids": list,
     "device": "cpu",
     "format": "json",
     "keep_alive": "10m",
     "model_kwargs": {"n_threads_batch": 1},
+    "sync_client_kwargs": {"verify": False},
     "validate_model_on_init": False,  # no server is there
 }
 """A value for an argument whose type says too little."""
+IN_A_DICT: Final = frozenset({"async_client_kwargs", "client_kwargs", "model_kwargs", "sync_client_kwargs"})
+"""Arguments that hold options in a dict."""
 
 
 def arguments(replaced: dict[str, list[tuple[str, str]]]) -> Iterator[Any]:
@@ -74,7 +79,7 @@ def test_an_argument_of_the_old_class_is_accepted_or_gone(runtime: str, name: st
             assert f"`{name}`" in gone(runtime)
         else:
             llm = new(**{**made_with, name: value})
-            expected = value if name == "model_kwargs" else {new.ALIASES.get(name, name): value}
+            expected = value if name in IN_A_DICT else {new.ALIASES.get(name, name): value}
             assert {option: getattr(llm, option) for option in expected} == expected
 
 

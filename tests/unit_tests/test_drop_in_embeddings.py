@@ -12,7 +12,7 @@ from langchain_localllm.base import options
 from langchain_localllm.models import tiny_embedding_model
 from langchain_localllm.runtimes import RUNTIMES
 
-from .test_drop_in import arguments, given, gone
+from .test_drop_in import IN_A_DICT, arguments, given, gone
 
 REPLACED: Final = {
     "gpt4all": [("langchain_community.embeddings.gpt4all", "GPT4AllEmbeddings")],
@@ -27,7 +27,7 @@ MADE_WITH: Final[dict[str, dict[str, Any]]] = {
     "llamafile": {},
     "ollama": {"model": "tiny"},
 }
-IN_A_DICT: Final = {"allow_download": "False", "n_ctx": 64}
+GPT4ALL: Final = {"allow_download": "False", "n_ctx": 64}
 NO_MODEL: Final = (None, "")
 
 
@@ -43,8 +43,11 @@ def test_an_argument_of_the_old_class_is_accepted_or_gone(runtime: str, name: st
             options.advise_once.cache_clear()
             assert f"`{name}`" in gone(runtime)
         elif name == "gpt4all_kwargs":
-            made = new(**MADE_WITH[runtime], gpt4all_kwargs=IN_A_DICT)
+            made = new(**MADE_WITH[runtime], gpt4all_kwargs=GPT4ALL)
             assert (made.allow_download, made.n_ctx) == (False, 64)
+        elif name in IN_A_DICT:
+            made = new(**{**MADE_WITH[runtime], name: value})
+            assert {option: getattr(made, option) for option in value} == value
         else:
             made = new(**{**MADE_WITH[runtime], name: value})
             assert getattr(made, new.ALIASES.get(name, name)) == value

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Generator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+import httpx
 import pytest
 from langchain_core.messages import AIMessageChunk, HumanMessage
 
@@ -308,6 +309,34 @@ def test_the_key_in_the_environment_is_sent_unless_another_is_given(
     model = cls(model="m", **options)
     assert dict(model.client.address.headers) == sent
     assert "a-key" not in repr(model)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"client_kwargs": {"headers": {"A": "1"}, "timeout": 5}}, {"headers": {"A": "1"}, "timeout": 5.0}),
+        (
+            {"client_kwargs": {"headers": {"A": "1"}}, "async_client_kwargs": {"headers": {"B": "2"}}},
+            {"headers": {"A": "1", "B": "2"}},
+        ),
+        ({"client_kwargs": {"headers": {"A": "1"}}, "headers": {"A": "2"}}, {"headers": {"A": "2"}}),
+        ({"client_kwargs": {"auth": ("me", "word"), "verify": False}}, {"auth": ("me", "word"), "verify": False}),
+        ({"client_kwargs": {"timeout": httpx.Timeout(7.0)}}, {"timeout": 7.0}),
+        ({"client_kwargs": {"timeout": None}}, {"timeout": None}),
+        ({"client_kwargs": {}, "sync_client_kwargs": None}, {"timeout": None, "verify": None}),
+    ],
+)
+@pytest.mark.parametrize("cls", [Ollama, ChatOllama, OllamaEmbeddings])
+def test_what_client_kwargs_say_about_the_connection_is_used(cls: Any, options: dict[str, Any], expected: dict[str, Any]) -> None:
+    model = cls(model="m", **options)
+    assert {name: getattr(model, name) for name in expected} == expected
+
+
+def test_what_client_kwargs_say_about_httpx_warns() -> None:
+    with pytest.warns(UserWarning, match="`http2` of `client_kwargs` has no effect"):
+        make("ollama", "chat", client_kwargs={"http2": True})
+    with pytest.raises(InvalidOptionError, match="`client_kwargs` must be a dict of arguments, not list"):
+        make("ollama", "chat", client_kwargs=[1])
 
 
 def test_the_key_in_the_environment_is_not_sent_to_the_server_of_one_call(monkeypatch: pytest.MonkeyPatch) -> None:

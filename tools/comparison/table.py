@@ -7,6 +7,7 @@ from typing import Final
 
 import langchain_localllm
 from langchain_localllm.testing import LLMIntegrationTests, LLMUnitTests
+from tools.comparison.ollama_suite.excluded import section
 from tools.comparison.run import PATHS, SECONDS
 from tools.comparison.subjects import OURS, SUBJECTS
 
@@ -26,7 +27,8 @@ the process · hang: a case was not over after {seconds} seconds · n/a: the cla
 {table}
 
 Made on {date} with {versions}, by `python -m tools.comparison`, which runs each case in a process of its own.
-"""
+
+{suite}"""
 
 
 def standard_tests() -> list[str]:
@@ -56,7 +58,10 @@ def write(cells: Cells) -> None:
     versions = ", ".join([f"{OURS} {langchain_localllm.__version__}", "Ollama 0.9.3", *others])
     paths = ", ".join(f"`{path}`" for path in PATHS)
     date = dt.datetime.now(tz=dt.UTC).date()
-    PAGE.write_text(_PAGE.format(paths=paths, seconds=SECONDS, table=_table(cells), date=date, versions=versions), encoding="utf-8")
+    PAGE.write_text(
+        _PAGE.format(paths=paths, seconds=SECONDS, table=_table(cells), date=date, versions=versions, suite=section()),
+        encoding="utf-8",
+    )
 
 
 def _table(cells: Cells) -> str:

@@ -4,6 +4,7 @@ Source: https://github.com/ollama/ollama/blob/main/docs/api.md
 """
 
 import json
+import logging
 import re
 import warnings
 from typing import Any, ClassVar, Final
@@ -22,6 +23,7 @@ from langchain_localllm.errors import (
     ModelMissingError,
     PermissionDeniedError,
     ServerError,
+    StreamBrokenError,
     WrongServerError,
 )
 from langchain_localllm.runtimes.ollama.options import UNKNOWN_CONTEXT, ModelFacts, OllamaServer
@@ -29,6 +31,7 @@ from langchain_localllm.transport.faults import status_error
 from langchain_localllm.transport.lines import parse_json
 from langchain_localllm.transport.plan import Plan, Send, fetch_json, open_reply
 
+_LOG: Final = logging.getLogger(__name__)
 _MOST_CONTEXT: Final = 8192
 _MODELFILE_CONTEXT: Final = re.compile(r"^num_ctx\s+(\d+)", re.MULTILINE)
 _NOT_FOUND: Final = 404
@@ -193,6 +196,7 @@ class GenerateDecoder(AnswerDecoder):
         super().__init__()
         self._options = options
         self._keeps_context = keeps_context
+        self._loaded = False
 
     def _piece(self, line: bytes) -> Piece | None:
         event = parse_json(line)
@@ -200,13 +204,27 @@ class GenerateDecoder(AnswerDecoder):
             raise reader_for(self._options).in_stream(event)
         if not event["done"]:
             return self._part(event)
-        if event.get("done_reason") == "load":
-            raise InvalidRequestError("The prompt is empty, and Ollama answers nothing to an empty prompt. Give it some text.")
+        last = self._part(event)
+        if event.get("done_reason") == "load" and not last.text.strip():
+            _LOG.warning("Ollama returned empty response with done_reason='load'. It loaded the model and answered nothing.")
+            self._loaded = True
+            return None
         self._check_context(event)
         context = event.get("context") if self._keeps_context else None  # thousands of numbers, which few want in their traces
-        last = self._part(event)
         last.finish = _finish(event, context)
         return last
+
+    @override
+    def end(self) -> list[Piece]:
+        try:
+            return super().end()
+        except StreamBrokenError:
+            if not self._loaded:
+                raise
+            raise InvalidRequestError(
+                "No data received from Ollama stream: it loaded the model and answered nothing, as it does where the prompt is "
+                "empty. Give it some text, or call again."
+            ) from None
 
     def _part(self, event: dict[str, Any]) -> Piece:
         return Piece(event.get("response", ""), None, event.get("thinking") or "", None, event.get("logprobs"))

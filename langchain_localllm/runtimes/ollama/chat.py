@@ -87,7 +87,7 @@ def _as_ollama(message: dict[str, Any]) -> dict[str, Any]:
         converted["images"] = images
     if calls := message.get("tool_calls"):
         converted["tool_calls"] = [{"function": call["function"]} for call in calls]
-    if thought := message.get("reasoning_content"):
+    if (thought := message.get("reasoning_content")) is not None:
         converted["thinking"] = thought
     if message["role"] == "tool" and "name" in message:
         converted["tool_name"] = message["name"]

@@ -13,7 +13,7 @@ from pydantic import Field, PrivateAttr, SecretStr, field_validator
 from typing_extensions import override
 
 from langchain_localllm.base.http import CONNECTION_OPTIONS, ServerOptions
-from langchain_localllm.base.options import SamplingOptions, advise, check_top_logprobs
+from langchain_localllm.base.options import SamplingOptions, advise, advise_once, check_top_logprobs
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 from langchain_localllm.transport.address import Address, basic_auth
 
@@ -40,6 +40,7 @@ _TOP_LEVEL: Final = frozenset(
     }
 )
 """Fields of the request itself; all other options go into its `options`."""
+_CLIENT_KWARGS: Final = ("client_kwargs", "sync_client_kwargs", "async_client_kwargs")
 _OURS: Final = frozenset({"allow_remote", "auth", "base_url", "validate_model_on_init"})
 """Options that are for this side."""
 
@@ -78,12 +79,9 @@ class OllamaServer(ServerOptions):
 
     START_HINT: ClassVar[str] = "Start Ollama with `ollama serve`, or name its address in `base_url` or OLLAMA_HOST."
     ALIASES: ClassVar[Mapping[str, str]] = {"request_timeout": "timeout"}
-    _CLIENT: ClassVar[str] = "it set up a client that is not used here. Use `headers`, `auth`, `timeout` and `verify`."
     _GONE: ClassVar[str] = "Ollama took it out. Use `min_p`, `top_p` or `temperature`."
     _LOADING: ClassVar[str] = "Ollama took it out, and decides by itself."
     RETIRED: ClassVar[Mapping[str, str]] = {
-        "async_client_kwargs": _CLIENT,
-        "client_kwargs": _CLIENT,
         "f16_kv": _LOADING,
         "low_vram": _LOADING,
         "mirostat": _GONE,
@@ -91,7 +89,6 @@ class OllamaServer(ServerOptions):
         "mirostat_tau": _GONE,
         "numa": _LOADING,
         "penalize_newline": _GONE,
-        "sync_client_kwargs": _CLIENT,
         "tfs_z": _GONE,
         "use_mlock": _LOADING,
     }
@@ -132,6 +129,22 @@ class OllamaServer(ServerOptions):
     """Map the file into memory instead of reading it."""
 
     _facts: dict[tuple[str, str], ModelFacts] = PrivateAttr(default_factory=dict)  # by address and model; copies share it
+
+    @classmethod
+    @override
+    def _canonical(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments under our names, with what `client_kwargs` and the like say about the connection."""
+        named = super()._canonical({name: value for name, value in given.items() if name not in _CLIENT_KWARGS})
+        for name, value in _connection(given).items():
+            if name not in cls.model_fields:
+                advise_once(
+                    f"`{name}` of `client_kwargs` has no effect: httpx is not used. Use `headers`, `auth`, `timeout`, `verify`."
+                )
+            elif name == "headers":
+                named["headers"] = {**value, **(named.get("headers") or {})}
+            else:
+                named.setdefault(name, value)
+        return named
 
     @field_validator("base_url", mode="before")
     @classmethod
@@ -196,6 +209,20 @@ class OllamaServer(ServerOptions):
             del chosen["format"]
         request = {name: chosen.pop(name) for name in list(chosen) if name in _TOP_LEVEL}
         return {**request, "options": chosen}
+
+
+def _connection(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the arguments for httpx's clients say, which `langchain_ollama` takes; those for both clients come first."""
+    found: dict[str, Any] = {}
+    for name in _CLIENT_KWARGS:
+        settings = given.get(name) or {}
+        if not isinstance(settings, Mapping):
+            raise InvalidOptionError(f"`{name}` must be a dict of arguments, not {type(settings).__name__}.")
+        headers = {**found.get("headers", {}), **(settings.get("headers") or {})}
+        found |= {**settings, **({"headers": headers} if headers else {})}
+    if hasattr(found.get("timeout"), "read"):  # an httpx.Timeout
+        found["timeout"] = found["timeout"].read
+    return found
 
 
 def _names_cloud(model: str) -> bool:
