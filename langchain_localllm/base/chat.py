@@ -18,6 +18,7 @@ from langchain_core.tools import BaseTool
 from typing_extensions import override
 
 from langchain_localllm.base.again import attempts
+from langchain_localllm.base.blocks import BlockNumbers, without_numbers
 from langchain_localllm.base.engine import Handle, Piece
 from langchain_localllm.base.json_schema import enforceable
 from langchain_localllm.base.messages import to_openai
@@ -118,9 +119,12 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Generator[ChatGenerationChunk]:
+        numbers = self._block_numbers()
         with closing(self._handle(messages, stop, kwargs).pieces()) as pieces:
             for piece in pieces:
                 chunk = self._chunk(piece)
+                if numbers is not None:
+                    numbers.put(chunk, piece)
                 if run_manager and not piece.finish:
                     run_manager.on_llm_new_token(piece.text, chunk=chunk)
                 yield chunk
@@ -133,12 +137,18 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncGenerator[ChatGenerationChunk]:
+        numbers = self._block_numbers()
         async with aclosing(self._handle(messages, stop, kwargs).apieces()) as pieces:
             async for piece in pieces:
                 chunk = self._chunk(piece)
+                if numbers is not None:
+                    numbers.put(chunk, piece)
                 if run_manager and not piece.finish:
                     await run_manager.on_llm_new_token(piece.text, chunk=chunk)
                 yield chunk
+
+    def _block_numbers(self) -> BlockNumbers | None:
+        return BlockNumbers() if self.output_version == "v1" else None
 
     def _chunk(self, piece: Piece) -> ChatGenerationChunk:
         if piece.finish is not None:
@@ -177,7 +187,7 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
         for attempt in attempts(self.other_servers, run_manager):
             with attempt:
                 result = generate_from_stream(self._stream(messages, stop, run_manager, **kwargs))
-        return result
+        return without_numbers(result)
 
     @override
     async def _agenerate(
@@ -191,7 +201,7 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
             with attempt:
                 async with aclosing(self._astream(messages, stop, run_manager, **kwargs)) as chunks:
                     result = await agenerate_from_stream(chunks)
-        return result
+        return without_numbers(result)
 
     @override
     def generate(

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.utils.json import parse_partial_json
 
 from langchain_localllm.base.engine import Finish, Handle, Piece
+from langchain_localllm.base.messages import to_openai
 from langchain_localllm.base.reading import AnswerReader, ReadHandle, _unreadable_end, reader
 from langchain_localllm.templates.thinking import ThinkSplitter
 from langchain_localllm.templates.tool_calls import HERMES, ToolCallParser
@@ -144,6 +145,64 @@ def test_an_answer_that_mentions_markers_loses_nothing(text: str, data: st.DataO
     read = [part for piece in [*pieces, Piece("", Finish("stop"))] for part in answers.read(piece)]
     assert "".join(part.text for part in read) == text
     assert not any(part.reasoning or part.tool_calls for part in read)
+
+
+# --- content blocks of version 1 ---
+
+
+def called(index: int, args: str) -> list[Piece]:
+    deltas = [{"index": index, "id": f"c{index}", "name": "add", "args": ""}, *({"index": index, "args": char} for char in args)]
+    return [Piece("", tool_calls=[delta]) for delta in deltas]
+
+
+ANSWERS: list[list[Piece]] = [
+    said("Hello"),
+    said("<think>Two.</think>Four."),
+    said(f"<think>Two.</think>Look.\n{CALL}\n{CALL}"),
+    said(f"{CALL} And so."),
+    [
+        Piece("", reasoning="I "),
+        Piece("", reasoning="think."),
+        Piece("Let "),
+        Piece("me."),
+        *called(0, '{"a": 1}'),
+        *called(1, '{"a": 2}'),
+    ],
+    [Piece("", reasoning="A."), Piece("B."), Piece("", reasoning="C."), Piece("D."), *called(0, "{}"), Piece("E.")],
+    called(0, '{"a": 1}'),
+    [*called(0, '{"a": 1}'), Piece("", reasoning="Hm."), *called(1, "{}")],
+    [Piece("Look."), *called(0, '{"a": 1'), *called(1, "{}")],
+]
+
+
+@pytest.mark.parametrize("script", ANSWERS)
+async def test_blocks_of_a_stream_are_those_of_the_whole_answer(script: list[Piece]) -> None:
+    finish = [] if script[-1].finish else [Piece("", Finish("stop", 1, 2))]
+    chat = ScriptedChat(script=[*script, *finish], output_version="v1")
+    full: Any = None
+    begun: dict[int, str] = {}
+    for chunk in chat.stream("Hi"):
+        content: Any = chunk.content
+        for block in content:
+            assert begun.setdefault(block["index"], block["type"]) == block["type"]
+        full = chunk if full is None else full + chunk
+    whole: Any = chat.invoke("Hi")
+    later: Any = await chat.ainvoke("Hi")
+    blocks = [{**block, "index": 0, "id": ""} for block in full.content]
+    assert (
+        blocks
+        == [{**block, "index": 0, "id": ""} for block in whole.content]
+        == [{**block, "index": 0, "id": ""} for block in later.content]
+    )
+    assert full.content_blocks == full.content
+    assert not any("index" in block for block in whole.content)
+    assert [call["args"] for call in full.tool_calls] == [call["args"] for call in whole.tool_calls]
+    kinds = [block["type"] for block in whole.content]
+    assert kinds.count("tool_call") == len(whole.tool_calls)
+    assert whole.text == ScriptedChat(script=[*script, *finish]).invoke("Hi").text
+    assert to_openai([HumanMessage("Hi"), whole])[1]["content"] == "\n".join(
+        block["text"] for block in whole.content if block["type"] == "text"
+    )
 
 
 def test_thoughts_with_only_a_closing_tag_stay_in_the_text() -> None:
