@@ -10,6 +10,7 @@ from typing import Any, Final, Union, get_args, get_origin
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.rate_limiters import InMemoryRateLimiter
 from pydantic.fields import FieldInfo
 
 import langchain_localllm
@@ -28,6 +29,11 @@ REPLACED: Final = {
     "ollama": [("langchain_community.llms.ollama", "Ollama"), ("langchain_ollama.llms", "OllamaLLM")],
 }
 """Runtime to the classes that its text class stands in for, of langchain_community 0.4.2 and langchain_ollama 1.1.0."""
+REPLACED_CHATS: Final = {
+    "llamacpp": [("langchain_community.chat_models.llamacpp", "ChatLlamaCpp")],
+    "ollama": [("langchain_ollama.chat_models", "ChatOllama")],
+}
+"""The same for chat classes; there were no others."""
 
 BY_TYPE: Final[dict[Any, Any]] = {bool: True, int: 2, float: 0.5, str: "text", dict: {"a": "b"}, list: ["END"]}
 """A value for a type."""
@@ -43,6 +49,8 @@ BY_NAME: Final = {
     "format": "json",
     "keep_alive": "10m",
     "model_kwargs": {"n_threads_batch": 1},
+    "profile": {"max_input_tokens": 64},
+    "rate_limiter": InMemoryRateLimiter(),
     "sync_client_kwargs": {"verify": False},
     "validate_model_on_init": False,  # no server is there
 }
@@ -54,7 +62,7 @@ IN_A_DICT: Final = frozenset({"async_client_kwargs", "client_kwargs", "model_kwa
 def arguments(replaced: dict[str, list[tuple[str, str]]]) -> Iterator[Any]:
     """Each argument of each of these old classes, LangChain's own among them, for the registered runtimes."""
     for runtime in sorted(RUNTIMES):
-        for module, name in replaced[runtime]:
+        for module, name in replaced.get(runtime, []):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # langchain_community warns of its own end
                 old = getattr(importlib.import_module(module), name)
@@ -69,7 +77,16 @@ def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(("runtime", "name", "info"), list(arguments(REPLACED)))
 def test_an_argument_of_the_old_class_is_accepted_or_gone(runtime: str, name: str, info: FieldInfo, adapter: Path) -> None:
-    new = getattr(langchain_localllm, RUNTIMES[runtime]["text"])
+    check(getattr(langchain_localllm, RUNTIMES[runtime]["text"]), runtime, name, info, adapter)
+
+
+@pytest.mark.parametrize(("runtime", "name", "info"), list(arguments(REPLACED_CHATS)))
+def test_an_argument_of_the_old_chat_class_is_accepted_or_gone(runtime: str, name: str, info: FieldInfo, adapter: Path) -> None:
+    check(getattr(langchain_localllm, RUNTIMES[runtime]["chat"]), runtime, name, info, adapter)
+
+
+def check(new: Any, runtime: str, name: str, info: FieldInfo, adapter: Path) -> None:
+    """Check that an argument is accepted with its meaning, or warns and is listed as gone."""
     made_with = {option: value for option, value in MADE_WITH[runtime].items() if option.startswith("model")}
     for value in given(name, info, made_with | {"lora_path": str(adapter)}):
         if name in new.RETIRED:
@@ -107,8 +124,8 @@ def gone(runtime: str) -> str:
 
 @pytest.mark.parametrize("runtime", sorted(RUNTIMES))
 def test_changing_the_packages_name_in_an_import_is_enough(runtime: str) -> None:
-    new = getattr(langchain_localllm, RUNTIMES[runtime]["text"])
-    for old_place, name in REPLACED[runtime]:
+    for old_place, name in (*REPLACED[runtime], *REPLACED_CHATS.get(runtime, [])):
+        new = getattr(langchain_localllm, RUNTIMES[runtime]["chat" if name.startswith("Chat") else "text"])
         place = re.sub(r"^(langchain_community|langchain_ollama)", "langchain_localllm", old_place)
         for module in (place, place.rpartition(".")[0], "langchain_localllm"):
             assert getattr(importlib.import_module(module), name) is new
