@@ -5,13 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import gguf
 import pytest
 import requests
+from gguf.scripts.gguf_new_metadata import MetadataDetails, copy_with_new_metadata
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, FunctionMessage, HumanMessage, SystemMessage, ToolMessage
 
 from langchain_localllm import ChatGPT4All, ChatLlamaCpp, ChatLlamafile, ChatOllama, LocalServer
-from langchain_localllm.errors import ChatTemplateError, InvalidRequestError, LocalLLMError
+from langchain_localllm.base.literals import LiteralText
+from langchain_localllm.errors import ChatTemplateError, InvalidOptionError, InvalidRequestError, LocalLLMError
 from langchain_localllm.models import tiny_chat_model
+from langchain_localllm.runtimes.llamacpp.model import Model
 from tests.engines import ollama
 from tests.engines.images import png
 from tests.engines.models import go_template, with_control_tokens
@@ -198,7 +202,48 @@ def test_thoughts_in_instructions_and_answers_keep_their_tokens(tmp_path: Path) 
         assert "<think>x</think>" in prepared.text
 
 
+def test_parts_are_tokenized_as_the_whole_where_a_space_is_put_before_a_text() -> None:
+    class SpaceFirst(Model):
+        """A tokenizer with a token for each character, which puts a space before each text, as SentencePiece does."""
+
+        def __init__(self) -> None:
+            pass
+
+        def tokenize(self, text: str, *, begin: bool = True, special: bool = True) -> list[int]:
+            tokens = [-1] if special and text.endswith("</s>") else []
+            return [*([1] if begin else []), *map(ord, f" {text.removesuffix('</s>') if tokens else text}"), *tokens]
+
+    model = SpaceFirst()
+    assert model.tokenize_parts(["a", LiteralText("</s>"), "b</s>"]) == [1, *map(ord, " a</s>b"), -1]
+    assert model.tokenize_parts([LiteralText("</s>"), "b"]) == [1, *map(ord, " </s>b")]
+
+
 # --- templates ---
+
+
+def test_a_files_template_for_tools_is_used_where_there_are_tools(tmp_path: Path) -> None:
+    plain = "{% for m in messages %}{{ m.role }}: {{ m.content }};{% endfor %}"
+    extra = {"tool_use": "TOOLS {{ tools | tojson }} " + plain, "rag": "RAG " + plain}
+    text, array = gguf.GGUFValueType.STRING, gguf.GGUFValueType.ARRAY
+    changed = {
+        "tokenizer.chat_template": MetadataDetails(text, plain),
+        "tokenizer.chat_templates": MetadataDetails(array, list(extra), sub_type=text),
+        **{f"tokenizer.chat_template.{name}": MetadataDetails(text, source) for name, source in extra.items()},
+    }
+    file = tmp_path / "named.gguf"
+    copy_with_new_metadata(gguf.GGUFReader(tiny_chat_model()), gguf.GGUFWriter(file, "llama"), changed, [])
+    hello: list[dict[str, Any]] = [{"role": "user", "content": "Hi"}]
+    tools = [{"type": "function", "function": {"name": "paint"}}]
+    classes: list[Any] = [ChatLlamaCpp, ChatGPT4All]
+    for make in classes:
+        chat = make(model=str(file), n_ctx=256)
+        assert chat.prepare(hello, [], {}).prompt == "user: Hi;"
+        assert chat.prepare(hello, [], {"tools": tools}).prompt.startswith("TOOLS [")
+        assert chat.prepare(hello, [], {"tools": tools, "tool_choice": "none"}).prompt == "user: Hi;"
+        assert make(model=str(file), n_ctx=256, chat_format="rag").prepare(hello, [], {}).prompt == "RAG user: Hi;"
+        assert (chat.profile or {})["tool_calling"]
+        with pytest.raises(InvalidOptionError, match="Use one of: tool_use, rag, chatml"):
+            make(model=str(file), n_ctx=256, chat_format="no such")
 
 
 def test_a_template_of_the_callers_own_is_used() -> None:

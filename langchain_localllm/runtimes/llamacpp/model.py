@@ -87,7 +87,7 @@ class Model:
     def _tokenize_inner(self, text: str) -> list[int]:
         """Return the tokens of a text that follows another, without the space that SentencePiece puts before a text."""
         special = not isinstance(text, LiteralText)
-        for before in ("\n", "a"):
+        for before in ("a", "|", "\n"):
             head = self.tokenize(before, begin=False, special=False)
             tokens = self.tokenize(before + text, begin=False, special=special)
             if tokens[: len(head)] == head:
