@@ -4,20 +4,26 @@ import os
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
+from langchain_core.messages import BaseMessage
 from pydantic import BeforeValidator, Field
 from typing_extensions import override
 
 from langchain_localllm.base.about import About, about_file
+from langchain_localllm.base.content import check_parts
 from langchain_localllm.base.engine import Handle
-from langchain_localllm.base.reading import ReadHandle
+from langchain_localllm.base.messages import to_openai
+from langchain_localllm.base.reading import AnswerReader, ReadHandle
 from langchain_localllm.base.templated import Prepared, TemplatedChatModel
 from langchain_localllm.base.threads import default_threads
+from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.base.worker import Mailbox, WorkerHandle
-from langchain_localllm.errors import InvalidOptionError
+from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 from langchain_localllm.runtimes.llamacpp.options import LlamaCppOptions, PathText, grammar_of
+from langchain_localllm.templates.tool_calls import JSON, ToolCallParser
 
 
 def _projector_of(value: Any) -> Any:
@@ -80,7 +86,8 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
     @override
     def loading_key(self) -> Hashable:
         key = super().loading_key()
-        return (key, repr(self._projector())) if self.mmproj_path else key
+        key = (key, repr(self._projector())) if self.mmproj_path else key
+        return (key, template) if self._on_server and (template := self._other_template()) else key
 
     @override
     def _projector(self) -> tuple[Path, dict[str, Any]] | None:
@@ -106,6 +113,8 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
 
     @override
     def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
+        if self._on_server:
+            return self._open_on_server(messages, stop, request)
         from langchain_localllm.runtimes.llamacpp.request import Request
 
         prepared = self.prepare(messages, stop, request)
@@ -131,6 +140,62 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
 
         return ReadHandle(WorkerHandle(submit, self.timeout, slow=bool(prepared.images)), prepared.reader)
 
+    def _open_on_server(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
+        """Have llama.cpp's server render the template and read the answer, thoughts and calls included."""
+        from langchain_localllm.runtimes.llamafile.payload import with_forced_call
+
+        options = self.payload()
+        if "grammar" in options:
+            return self._open_with_grammar(options, messages, stop, request)
+        if not self.takes_images:
+            check_parts(messages, ("text",), self.TEXT_ONLY)
+        payload = self._chat_payload(options, messages, stop, request)
+        forced = payload.get("tool_choice") == "required"
+        calls = ToolCallParser(JSON, [tool["function"]["name"] for tool in payload["tools"]]) if forced else None
+        submit = partial(self.engine.chat, with_forced_call(payload) if forced else payload)
+        return ReadHandle(WorkerHandle(submit, self.timeout), AnswerReader(calls=calls))
+
+    def _open_with_grammar(
+        self, options: dict[str, Any], messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]
+    ) -> Handle:
+        """Render the template and read the answer ourselves.
+
+        The server refuses a grammar beside tools, and raises where an answer is not written as the model's family writes.
+        """
+        from langchain_localllm.runtimes.llamafile.payload import completion_payload
+
+        prepared = self.prepare(messages, stop, request)
+        if prepared.images:
+            raise InvalidRequestError("The backend xllamacpp does not take a grammar beside images. Use `json_schema` instead.")
+        payload = completion_payload(options, prepared.text, prepared.stops)
+        submit = partial(self.engine.complete, {**payload, "preserved_tokens": prepared.markers})
+        return ReadHandle(WorkerHandle(submit, self.timeout), prepared.reader)
+
+    def _chat_payload(
+        self, options: dict[str, Any], messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]
+    ) -> dict[str, Any]:
+        from langchain_localllm.runtimes.llamafile.payload import chat_payload
+
+        payload = chat_payload(options, messages, stop, request)
+        if self.chat_template_kwargs:
+            payload["chat_template_kwargs"] = self.chat_template_kwargs
+        if self.continue_final_message:
+            payload |= {"continue_final_message": True, "add_generation_prompt": False}
+        return payload
+
+    @override
+    def _other_template(self) -> str | None:
+        return self.template().source if self.chat_format is not None or self.chat_template is not None else None
+
+    @override
+    def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
+        if not self._on_server or self.custom_get_token_ids:
+            return super().get_num_tokens_from_messages(messages, tools)
+        conversation = to_openai(messages, continue_final=bool(self.continue_final_message))
+        request = {"tools": openai_tools(tools)} if tools else {}
+        prompt = self.engine.render(self._chat_payload({}, conversation, [], request))
+        return len(self.engine.tokenize(prompt))
+
     @override
     def count(self, prepared: Prepared) -> int:
         from langchain_localllm.runtimes.llamacpp.request import Request
@@ -140,13 +205,12 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
 
     @override
     def reads_special_token(self, text: str) -> bool:
-        special: bool = self.engine.model.reads_special_token(text)
+        special: bool = not self._on_server and self.engine.model.reads_special_token(text)
         return special
 
     @override
     def token_ids(self, text: str) -> list[int]:
-        ids: list[int] = self.engine.model.tokenize(text)
-        return ids
+        return self.tokens_of(text)
 
 
 def _read(engine: Any, prepared: Prepared) -> tuple[list[int], Sequence[Any]]:

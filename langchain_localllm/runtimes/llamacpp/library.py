@@ -5,15 +5,12 @@ import sys
 from collections import deque
 from typing import Any, Final
 
-from langchain_localllm.errors import MissingDependencyError
+from langchain_localllm.runtimes.llamacpp.backend import missing_backend
 
 try:
     import llama_cpp.llama_cpp as _functions
 except ImportError as error:
-    raise MissingDependencyError(
-        f'llama-cpp-python cannot be loaded ({error}): pip install "langchain-localllm[llamacpp]". It is compiled on the way, '
-        "which takes minutes and wants a C++ compiler."
-    ) from error
+    raise missing_backend("llama-cpp-python", error) from error
 
 lib: Final[Any] = _functions
 
@@ -62,3 +59,8 @@ lib.llama_backend_init()
 def start_numa(strategy: bool | int) -> None:
     """Tell llama.cpp how to use memory that is nearer to some cores than to others."""
     lib.llama_numa_init(lib.GGML_NUMA_STRATEGY_DISTRIBUTE if strategy is True else strategy)
+
+
+def supports_gpu() -> bool:
+    """Whether llama-cpp-python was built for a GPU."""
+    return bool(lib.llama_supports_gpu_offload())

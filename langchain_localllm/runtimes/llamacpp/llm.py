@@ -1,6 +1,7 @@
 """The text LLM on llama.cpp in this process."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
@@ -56,6 +57,24 @@ class LlamaCpp(LlamaCppOptions, LocalLLM):
 
     @override
     def open_answer(self, prompt: str, stop: list[str]) -> Handle:
+        submit = self._complete(prompt, stop) if self._on_server else self._generate_on_own_engine(prompt, stop)
+
+        def begin(box: Mailbox) -> None:
+            if self.echo:
+                box.put(Piece(prompt))
+            submit(box)
+
+        return WorkerHandle(begin, self.timeout)
+
+    def _complete(self, prompt: str, stop: list[str]) -> Callable[[Mailbox], None]:
+        from langchain_localllm.runtimes.llamafile.payload import completion_payload
+
+        if not prompt and not self.engine.tokenize(""):
+            raise _empty_prompt()
+        payload = completion_payload(self.payload(), prompt, stop)
+        return partial(self.engine.complete, payload)
+
+    def _generate_on_own_engine(self, prompt: str, stop: list[str]) -> Callable[[Mailbox], None]:
         from langchain_localllm.runtimes.llamacpp.request import Request
 
         engine = self.engine
@@ -69,11 +88,9 @@ class LlamaCpp(LlamaCppOptions, LocalLLM):
                 logprobs=self.logprobs,
                 draft=self.draft_model,
             )
-            if self.echo:
-                box.put(Piece(prompt))
             engine.submit(request, box)
 
-        return WorkerHandle(submit, self.timeout)
+        return submit
 
     def _tokens(self, prompt: str, model: "Model") -> list[int]:
         if self.suffix is None:
@@ -88,11 +105,14 @@ class LlamaCpp(LlamaCppOptions, LocalLLM):
 
     @override
     def token_ids(self, text: str) -> list[int]:
-        ids: list[int] = self.engine.model.tokenize(text)
-        return ids
+        return self.tokens_of(text)
 
 
 def _not_empty(tokens: list[int]) -> list[int]:
     if not tokens:  # something has to be read before the first token can come
-        raise InvalidRequestError("The prompt is empty, and the model has no token at which texts begin. Give a prompt.")
+        raise _empty_prompt()
     return tokens
+
+
+def _empty_prompt() -> InvalidRequestError:
+    return InvalidRequestError("The prompt is empty, and the model has no token at which texts begin. Give a prompt.")

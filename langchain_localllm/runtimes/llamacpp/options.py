@@ -8,15 +8,16 @@ import math
 import os
 from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 from typing_extensions import override
 
 from langchain_localllm.base.inprocess import InProcessOptions
 from langchain_localllm.base.options import LogitBias, MaxTokens, SamplingOptions, enable_logprobs, normalize_logit_bias
 from langchain_localllm.base.threads import default_threads
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
+from langchain_localllm.runtimes.llamacpp.backend import Backend, check_options, choose_backend
 
 CACHE_TYPES: Final = {"f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8, "iq4_nl": 20, "bf16": 30}
 """Types that the cache can have, and llama.cpp's numbers for them."""
@@ -76,6 +77,8 @@ _SAMPLING: Final = [
     "ignore_eos",
 ]
 
+_ALL: Final = -1
+_SEEDS: Final = 1 << 32
 _ANY_CHARACTER: Final = r'[^"\\]'
 _ANY_BUT_CONTROLS: Final = r'[^"\\\x7F\x00-\x1F]'
 """What a JSON string may hold as it is; llama-cpp-python's grammar lets line ends through, which JSON does not."""
@@ -107,11 +110,15 @@ CacheType = Annotated[int | str, BeforeValidator(_cache_type)]
 class ModelOptions(InProcessOptions):
     """The model file and how it is loaded, for classes of every kind."""
 
+    PREFERRED_BACKEND: ClassVar[Backend] = "llama-cpp-python"
+    """The one that is used where both are installed and support the options; docs/design.md says why."""
+
     LOADING: ClassVar[frozenset[str]] = (
         _CONTEXT
         | _MODEL
         | frozenset(
             [
+                "backend",
                 "flash_attn",
                 "lora_path",
                 "lora_scale",
@@ -132,6 +139,9 @@ class ModelOptions(InProcessOptions):
     model_path: PathText
     """The GGUF file; of a model in several parts, the first one."""
 
+    backend: Backend | None = None
+    """The binding of llama.cpp: `xllamacpp`, a prebuilt wheel, or `llama-cpp-python`, which is compiled. Default: the one that is
+    installed; of both, the better one for the class that supports all options given. It is filled in when the object is made."""
     n_ctx: Annotated[int, Field(ge=0)] | Literal["auto"] | None = None
     """Tokens that a prompt and its answer can have together; 0 is what the model was trained with, and `auto` as much of that as
     fits into the free memory. Default: the smallest of that, 8,192 and what fits into half of the free memory."""
@@ -196,9 +206,22 @@ class ModelOptions(InProcessOptions):
     yarn_orig_ctx: int | None = None
     """The context that YaRN extends."""
 
+    @model_validator(mode="after")
+    def _choose_backend(self) -> Self:
+        options = self.chosen().keys()
+        if self.backend is None:
+            self.__dict__["backend"] = choose_backend(options, self.PREFERRED_BACKEND)
+        check_options(self.backend or self.PREFERRED_BACKEND, options)
+        return self
+
     @override
     def loading_key(self) -> Hashable:
         return (str(self._path), super().loading_key())
+
+    @property
+    def _on_server(self) -> bool:
+        """Whether llama.cpp's server in this process answers, instead of our own engine on llama-cpp-python."""
+        return self.backend == "xllamacpp"
 
     @property
     def _path(self) -> Path:
@@ -207,11 +230,19 @@ class ModelOptions(InProcessOptions):
     def _model_settings(self) -> dict[str, Any]:
         settings = {name: value for name in _MODEL if (value := getattr(self, name)) is not None}
         if (layers := settings.pop("n_gpu_layers", 0)) == "auto":
-            from langchain_localllm.runtimes.llamacpp.memory import gpu_layers
-
-            layers = gpu_layers(self._path, getattr(self, "n_ctx", None))
+            layers = self._gpu_layers()
         mapped = self.use_mmap and not self.lora_path  # an adapter can change weights
         return {**settings, "n_gpu_layers": layers, "load_mode": int(mapped) + 2 * int(self.use_mlock)}
+
+    def _gpu_layers(self) -> int:
+        """How many layers fit on the GPU."""
+        from langchain_localllm.runtimes.llamacpp.memory import gpu_layers
+
+        if self._on_server:
+            from langchain_localllm.runtimes.llamacpp.server_params import supports_gpu
+        else:
+            from langchain_localllm.runtimes.llamacpp.library import supports_gpu
+        return gpu_layers(self._path, self.n_ctx) if supports_gpu() else 0
 
     def _context_settings(self) -> dict[str, Any]:
         settings = {name: value for name in (*_CONTEXT, "type_k", "type_v") if (value := getattr(self, name)) is not None}
@@ -320,22 +351,58 @@ class LlamaCppOptions(ModelOptions, SamplingOptions):
 
     @override
     def load(self) -> Any:
+        arguments: dict[str, Any] = {
+            "path": self._path,
+            "model_settings": self._model_settings(),
+            "context_settings": self._context_settings(),
+            "n_ctx": self.n_ctx,
+            "n_parallel": self.n_parallel,
+            "lora": self._lora(),
+            "projector": self._projector(),
+        }
+        if self._on_server:
+            from langchain_localllm.runtimes.llamacpp.server_engine import ServerEngine
+
+            verbose = bool(getattr(self, "verbose", False))
+            return ServerEngine(**arguments, chat_template=self._other_template(), numa=self.numa, verbose=verbose)
         from langchain_localllm.runtimes.llamacpp.engine import Engine
 
         self._prepare()
-        return Engine(
-            self._path,
-            self._model_settings(),
-            self._context_settings(),
-            n_ctx=self.n_ctx,
-            n_parallel=self.n_parallel,
-            lora=self._lora(),
-            projector=self._projector(),
-        )
+        return Engine(**arguments)
+
+    def _other_template(self) -> str | None:
+        """The chat template to use instead of the file's, where there is one; a text class uses none at all."""
+        return None
 
     def _projector(self) -> tuple[Path, dict[str, Any]] | None:
         """The file that turns images into tokens, and settings for it; of no use where a class takes only text."""
         return None
+
+    def tokens_of(self, text: str) -> list[int]:
+        """The text's token ids, by the model's own tokenizer."""
+        tokenizer = self.engine if self._on_server else self.engine.model
+        tokens: list[int] = tokenizer.tokenize(text)
+        return tokens
+
+    def payload(self) -> dict[str, Any]:
+        """The options that are set, as llama.cpp's server takes them."""
+        chosen: dict[str, Any] = {name: value for name in _SAMPLING if (value := getattr(self, name)) is not None}
+        if self.max_tokens is not None:
+            chosen["n_predict"] = self.max_tokens
+        if self.last_n_tokens_size is not None:
+            chosen["repeat_last_n"] = self.engine.n_ctx if self.last_n_tokens_size == _ALL else self.last_n_tokens_size
+        if self.seed is not None and self.seed >= 0:
+            chosen["seed"] = self.seed % _SEEDS
+        if self.logit_bias:
+            chosen["logit_bias"] = [[token, bias] for token, bias in self.logit_bias.items()]
+        if self.logprobs is not None:
+            chosen["n_probs"] = max(1, self.logprobs)
+        self._check_forms()
+        if self.json_schema is not None:
+            chosen["json_schema"] = self.json_schema
+        elif (grammar := self.grammar_text()) is not None:
+            chosen["grammar"] = grammar
+        return chosen
 
     def sampling(self) -> Any:
         """How tokens are chosen, as the engine wants it."""
@@ -361,15 +428,18 @@ class LlamaCppOptions(ModelOptions, SamplingOptions):
             InvalidOptionError: More than one of them is given, or the file cannot be read.
             InvalidRequestError: The schema cannot be made into a grammar.
         """
-        given = [name for name in ("grammar", "grammar_path", "json_schema") if getattr(self, name) is not None]
-        if len(given) > 1:
-            raise InvalidOptionError(f"`{given[0]}` and `{given[1]}` cannot be used together. Give one of them.")
+        self._check_forms()
         if self.grammar_path is not None:
             try:
                 return Path(self.grammar_path).expanduser().read_text(encoding="utf-8")
             except (OSError, ValueError) as error:
                 raise InvalidOptionError(f"The grammar file {self.grammar_path} cannot be read: {error}.") from None
         return self.grammar if self.json_schema is None else grammar_of(self.json_schema)
+
+    def _check_forms(self) -> None:
+        given = [name for name in ("grammar", "grammar_path", "json_schema") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise InvalidOptionError(f"`{given[0]}` and `{given[1]}` cannot be used together. Give one of them.")
 
 
 def grammar_of(schema: dict[str, Any]) -> str:

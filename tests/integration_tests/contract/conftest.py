@@ -8,18 +8,17 @@ import pytest
 
 import langchain_localllm
 from langchain_localllm.models import tiny_chat_model
-from langchain_localllm.runtimes import RUNTIMES
 from langchain_localllm.testing.paths import PATHS, Path
 from tests.engines import ollama
 from tests.engines.models import never_ending
 
-from .engines import ENGINES, Engine
+from .engines import ENGINES, Engine, class_name
 
 Make = Callable[..., Any]
 Subject = tuple[str, str]
 
-TEXT: Final[list[Subject]] = [(runtime, "text") for runtime in sorted(RUNTIMES)]
-CHAT: Final[list[Subject]] = [(runtime, "chat") for runtime, kinds in sorted(RUNTIMES.items()) if "chat" in kinds]
+TEXT: Final[list[Subject]] = [(engine, "text") for engine in ENGINES]
+CHAT: Final[list[Subject]] = [(engine, "chat") for engine in ENGINES]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -84,7 +83,7 @@ def engine(subject: Subject, engines: Callable[[str], Engine]) -> Engine:
 def make(subject: Subject, engine: Engine) -> Make:
     """Makes a model of the kind; greedy, and going on for 24 tokens, unless told otherwise."""
     runtime, kind = subject
-    model_class = getattr(langchain_localllm, RUNTIMES[runtime][kind])
+    model_class = getattr(langchain_localllm, class_name(runtime, kind))
     settings: dict[str, Any] = {"temperature": 0, "max_tokens": 24}
 
     def build(**kwargs: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import requests
 
 from langchain_localllm import GPT4All, LlamaCpp, LocalServer
+from langchain_localllm.runtimes import RUNTIMES
 from tests.engines import ollama
 
 CONTEXT: Final = 512
@@ -61,7 +62,15 @@ def gpt4all(model: Path, _: Path) -> Iterator[Engine]:
 def llamacpp(model: Path, _: Path) -> Iterator[Engine]:
     """llama.cpp, in this process."""
     # With flash attention, the place in the cache does not change the last digits, so that seeds repeat in company too.
-    arguments: dict[str, Any] = {"model_path": str(model), "n_ctx": CONTEXT, "flash_attn": True}
+    arguments: dict[str, Any] = {"model_path": str(model), "n_ctx": CONTEXT, "flash_attn": True, "backend": "llama-cpp-python"}
+    with LlamaCpp(**arguments) as llm:
+        yield Engine(arguments, {"grammar": "root ::= nothing-such"}, "grammar", busy=lambda: llm.engine.busy)
+
+
+@contextmanager
+def xllamacpp(model: Path, _: Path) -> Iterator[Engine]:
+    """llama.cpp's server, in this process."""
+    arguments: dict[str, Any] = {"model_path": str(model), "n_ctx": CONTEXT, "flash_attn": True, "backend": "xllamacpp"}
     with LlamaCpp(**arguments) as llm:
         yield Engine(arguments, {"grammar": "root ::= nothing-such"}, "grammar", busy=lambda: llm.engine.busy)
 
@@ -101,4 +110,18 @@ def ollama_server(model: Path, folder: Path) -> Iterator[Engine]:
         requests.delete(f"{url}/api/delete", json={"model": "endless"}, timeout=60)
 
 
-ENGINES: Final = {"gpt4all": gpt4all, "llamacpp": llamacpp, "llamafile": llamafile, "ollama": ollama_server}
+ENGINES: Final = {
+    "gpt4all": gpt4all,
+    "llamacpp": llamacpp,
+    "llamacpp_xllamacpp": xllamacpp,
+    "llamafile": llamafile,
+    "ollama": ollama_server,
+}
+"""By runtime, and where it has several backends by backend after a `_`."""
+
+assert {engine.partition("_")[0] for engine in ENGINES} == set(RUNTIMES)
+
+
+def class_name(engine: str, kind: str) -> str:
+    """The name of an engine's `text` or `chat` class."""
+    return RUNTIMES[engine.partition("_")[0]][kind]

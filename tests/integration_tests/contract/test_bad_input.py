@@ -16,15 +16,12 @@ import langchain_localllm
 from langchain_localllm.base.inprocess import InProcessOptions
 from langchain_localllm.errors import ContextLengthError, InvalidOptionError, InvalidRequestError, ModelFileError
 from langchain_localllm.models import tiny_chat_model
-from langchain_localllm.runtimes import RUNTIMES
 from langchain_localllm.testing.paths import PATHS
 
-from .engines import Engine
+from .engines import ENGINES, Engine, class_name
 
 PROMPT: Final = "The lamp on the table is"
-TEXT_CLASSES: Final = {
-    runtime: getattr(langchain_localllm, kinds["text"]) for runtime, kinds in RUNTIMES.items() if "text" in kinds
-}
+TEXT_CLASSES: Final = {engine: getattr(langchain_localllm, class_name(engine, "text")) for engine in ENGINES}
 IN_PROCESS: Final = sorted(runtime for runtime, model in TEXT_CLASSES.items() if issubclass(model, InProcessOptions))
 
 

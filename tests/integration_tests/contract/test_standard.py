@@ -7,10 +7,9 @@ import pytest
 from langchain_core.language_models import BaseLLM
 
 import langchain_localllm
-from langchain_localllm.runtimes import RUNTIMES
 from langchain_localllm.testing import LLMIntegrationTests
 
-from .engines import Engine
+from .engines import ENGINES, Engine, class_name
 
 
 class TestText(LLMIntegrationTests):
@@ -19,7 +18,7 @@ class TestText(LLMIntegrationTests):
     runtime: str
     engine: Engine
 
-    @pytest.fixture(autouse=True, params=sorted(RUNTIMES))
+    @pytest.fixture(autouse=True, params=sorted(ENGINES))
     def _start(self, request: pytest.FixtureRequest, engines: Callable[[str], Engine]) -> None:
         self.runtime = request.param
         self.engine = engines(self.runtime)
@@ -29,7 +28,7 @@ class TestText(LLMIntegrationTests):
 
     @property
     def llm_class(self) -> type[BaseLLM]:
-        found: type[BaseLLM] = getattr(langchain_localllm, RUNTIMES[self.runtime]["text"])
+        found: type[BaseLLM] = getattr(langchain_localllm, class_name(self.runtime, "text"))
         return found
 
     @property

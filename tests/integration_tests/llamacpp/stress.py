@@ -85,7 +85,7 @@ async def tasks(requests: Requests) -> None:
 
 
 def main() -> None:
-    llm = LlamaCpp(model_path=Path(sys.argv[1]), n_ctx=256, temperature=1)
+    llm = LlamaCpp(model_path=Path(sys.argv[1]), n_ctx=256, temperature=1, backend=sys.argv[2])  # type: ignore[arg-type]  # from the command line
     requests, started = Requests(llm), time.perf_counter()
     with ThreadPoolExecutor(THREADS + 1) as pool:
         loop = pool.submit(asyncio.run, tasks(requests))

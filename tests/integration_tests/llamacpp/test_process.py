@@ -3,18 +3,23 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
+
+import pytest
+
+from langchain_localllm.runtimes.llamacpp.backend import Backend
 
 FORK: Final = """
 import os, sys
 from langchain_localllm import LlamaCpp
 from langchain_localllm.errors import ServerError
 
-llm = LlamaCpp(model_path=sys.argv[1], n_ctx=256, temperature=0, max_tokens=4)
+backend = sys.argv[2]
+llm = LlamaCpp(model_path=sys.argv[1], n_ctx=256, temperature=0, max_tokens=4, backend=backend)
 answer = llm.invoke("Rain is")
 child = os.fork()
 if child == 0:
-    for attempt in (lambda: llm.invoke("Rain is"), lambda: LlamaCpp(model_path=sys.argv[1], n_ctx=300)):
+    for attempt in (lambda: llm.invoke("Rain is"), lambda: LlamaCpp(model_path=sys.argv[1], n_ctx=300, backend=backend)):
         try:
             attempt()
         except ServerError as error:
@@ -29,7 +34,7 @@ INTERRUPT: Final = """
 import signal, sys, threading
 from langchain_localllm import LlamaCpp
 
-llm = LlamaCpp(model_path=sys.argv[1], n_ctx=2048, temperature=0, max_tokens=4)
+llm = LlamaCpp(model_path=sys.argv[1], n_ctx=2048, temperature=0, max_tokens=4, backend=sys.argv[2])
 answer = llm.invoke("Rain is")
 threading.Timer(0.05, signal.raise_signal, [signal.SIGINT]).start()
 try:
@@ -41,24 +46,36 @@ except KeyboardInterrupt:
 """
 
 
+LEFT: Final = """
+import sys
+from langchain_localllm import LlamaCpp
+
+next(LlamaCpp(model_path=sys.argv[1], n_ctx=512, backend=sys.argv[2]).stream("Once"))
+"""
+
+
+@pytest.fixture(params=get_args(Backend))
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 def run(*arguments: str) -> str:
     done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def test_many_threads_and_tasks_with_random_cancels(model_file: Path) -> None:
-    run("-m", "tests.integration_tests.llamacpp.stress", str(model_file))
+def test_many_threads_and_tasks_with_random_cancels(backend: str, model_file: Path) -> None:
+    run("-m", "tests.integration_tests.llamacpp.stress", str(model_file), backend)
 
 
-def test_a_fork_is_refused(model_file: Path) -> None:
-    run("-c", FORK, str(model_file))
+def test_a_fork_is_refused(backend: str, model_file: Path) -> None:
+    run("-c", FORK, str(model_file), backend)
 
 
-def test_an_interrupt_ends_the_call_and_not_the_engine(model_file: Path) -> None:
-    assert "interrupted" in run("-c", INTERRUPT, str(model_file))
+def test_an_interrupt_ends_the_call_and_not_the_engine(backend: str, model_file: Path) -> None:
+    assert "interrupted" in run("-c", INTERRUPT, str(model_file), backend)
 
 
-def test_a_process_that_ends_in_the_middle_of_an_answer_ends_cleanly(model_file: Path) -> None:
-    code = "import sys\nfrom langchain_localllm import LlamaCpp\nnext(LlamaCpp(model_path=sys.argv[1], n_ctx=512).stream('Once'))"
-    run("-c", code, str(model_file))
+def test_a_process_that_ends_in_the_middle_of_an_answer_ends_cleanly(backend: str, model_file: Path) -> None:
+    run("-c", LEFT, str(model_file), backend)

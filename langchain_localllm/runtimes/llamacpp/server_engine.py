@@ -1,0 +1,390 @@
+"""The engine of the backend `xllamacpp`: llama.cpp's server as an object of this process.
+
+Its requests and answers are those of the server over HTTP, which `runtimes/llamafile` builds and reads. An answer comes by a
+callback. What has no such way (counting tokens, rendering a chat template) is asked over a Unix socket in a private folder, so
+that no port is open.
+"""
+
+import contextlib
+import ctypes
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import weakref
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Final, Literal
+
+from typing_extensions import override
+
+from langchain_localllm.base.engine import Piece
+from langchain_localllm.base.engine_thread import WorkThread, freed
+from langchain_localllm.base.worker import Mailbox
+from langchain_localllm.errors import (
+    ChatTemplateError,
+    ContextLengthError,
+    InvalidRequestError,
+    ModelCallError,
+    ModelFileError,
+    ServerError,
+)
+from langchain_localllm.models.gguf_check import check_all_parts, check_projector
+from langchain_localllm.models.load_errors import load_error
+from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
+from langchain_localllm.runtimes.llamacpp.memory import bytes_per_token, cache_length, context_length, free_memory, room_aside
+from langchain_localllm.runtimes.llamacpp.server_params import new_server, server_params
+from langchain_localllm.runtimes.llamafile.api import ChatDecoder, CompletionDecoder, ErrorReader
+
+PARALLEL: Final = 8
+"""Requests that are answered together where no number is given."""
+_MEBIBYTE: Final = 1 << 20
+_LOAD: Final = Path(__file__).with_name("_load_in_child.py")
+_LOADING_SECONDS: Final = 60
+_REFUSED: Final = frozenset({400, 501})
+"""Statuses of a request that was at fault, or that the server cannot answer."""
+
+
+class ServerEngine:
+    """A loaded model that answers requests from any thread or event loop.
+
+    Args:
+        path: The model file.
+        model_settings: How it is loaded, under llama-cpp-python's names.
+        context_settings: The context and the threads, under llama-cpp-python's names, without lengths.
+        n_ctx: Tokens of context; `None` chooses, "auto" is the most that fits, 0 is the model's own.
+        n_parallel: Requests to answer together; `None` chooses.
+        lora: Path of an adapter and its scale.
+        projector: Path of the projector that turns images into tokens, and settings for it.
+        chat_template: A chat template to use instead of the file's.
+        numa: The strategy for memory that is nearer to some cores than to others.
+        verbose: Whether llama.cpp's log goes to stderr.
+
+    Attributes:
+        n_ctx: Tokens that a prompt and its answer can have together.
+        load_seconds: How long loading took.
+        socket_path: Where the server listens.
+
+    Raises:
+        ModelFileError: The file is not a usable model.
+        InvalidOptionError: The context does not fit into memory, or llama.cpp has no such setting.
+        ServerError: This process is a fork of one that loaded a model.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        model_settings: Mapping[str, Any],
+        context_settings: Mapping[str, Any],
+        *,
+        n_ctx: int | Literal["auto"] | None = None,
+        n_parallel: int | None = None,
+        lora: tuple[str, float] | None = None,
+        projector: tuple[Path, Mapping[str, Any]] | None = None,
+        chat_template: str | None = None,
+        numa: bool | int = False,
+        verbose: bool = False,
+    ) -> None:
+        refuse_fork()
+        started = time.perf_counter()
+        info = check_all_parts(path)
+        if projector:
+            check_projector(projector[0])
+        free = free_memory()
+        per_token = bytes_per_token(info, context_settings.get("type_k"), context_settings.get("type_v"))
+        self.n_ctx = context_length(info, n_ctx, per_token, free, context_settings)
+        on_gpu = bool(model_settings.get("n_gpu_layers"))
+        wanted = n_parallel or PARALLEL
+        cells = self.n_ctx * wanted if on_gpu else cache_length(info, self.n_ctx, wanted, per_token, free)
+        slots = max(1, cells // self.n_ctx)  # each request has a whole context, so that none fails in the middle
+        settings = {
+            **model_settings,
+            **context_settings,
+            "cache_ram_mib": room_aside(cells, per_token, free) // _MEBIBYTE,
+            "chat_template": chat_template or "",
+            "kv_unified_per_slot": self.n_ctx,  # not rounded up, as the length of the cache is
+            "model_alias": {path.name},
+            "n_ctx": self.n_ctx * slots,
+            "n_parallel": slots,
+        }
+        params = server_params(settings, path, lora=lora, projector=projector, numa=numa, verbose=verbose)
+        self._folder = Path(tempfile.mkdtemp(prefix="llama-"))  # only this user can open it
+        try:
+            self.socket_path = self._folder / "llama.sock"
+            params.hostnames = [str(self.socket_path)]
+            with _signal_handlers_kept():
+                server = new_server(params)
+        except RuntimeError:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            files = {"model": str(path), "lora": lora and lora[0], "mmproj": projector and str(projector[0])}
+            raise _load_failure(path, {**files, "chat_template": chat_template}) from None
+        self.load_seconds = time.perf_counter() - started
+        self._requests = _Requests(server, slots, self.load_seconds, f"llama.cpp {path.name}")
+        self._end = weakref.finalize(self, _end, self._requests, self._folder)
+
+    def chat(self, payload: Mapping[str, Any], box: Mailbox) -> None:
+        """Hand over a request for `/v1/chat/completions`; its answer comes into the mailbox."""
+        self._submit("handle_chat_completions", payload, ChatDecoder(_errors), box)
+
+    def complete(self, payload: Mapping[str, Any], box: Mailbox) -> None:
+        """Hand over a request for `/v1/completions`; its answer comes into the mailbox."""
+        self._submit("handle_completions", payload, CompletionDecoder(_errors), box)
+
+    def _submit(self, method: str, payload: Mapping[str, Any], decoder: ChatDecoder, box: Mailbox) -> None:
+        refuse_fork()
+        extra = {"stream": True, "stream_options": {"include_usage": True}, "return_progress": True}
+        self._requests.submit(_Job(method, _json({**payload, **extra}), decoder, box))
+
+    def tokenize(self, text: str, *, begin: bool = True) -> list[int]:
+        """The text's token ids, with those that the model wants at the beginning of a text if `begin`."""
+        answer = self._ask("/tokenize", {"content": text, "add_special": begin, "parse_special": True})
+        return [int(token) for token in answer["tokens"]]
+
+    def render(self, payload: Mapping[str, Any]) -> str:
+        """The prompt that the chat template makes of a request's messages and tools."""
+        return str(self._ask("/apply-template", payload)["prompt"])
+
+    def _ask(self, path: str, payload: Mapping[str, Any]) -> Any:
+        refuse_fork()
+        if not self._end.alive:
+            raise freed()
+        connection = _UnixConnection(str(self.socket_path))
+        with contextlib.closing(connection):
+            connection.request("POST", path, _json(payload), {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            answer = json.loads(response.read())
+        if error := answer.get("error") if isinstance(answer, dict) else None:
+            raise _errors.in_stream(error)
+        return answer
+
+    @property
+    def busy(self) -> bool:
+        """Whether it works on an answer, or one waits."""
+        return self._requests.busy
+
+    def free(self) -> None:
+        """Free the memory; answers that are being made fail."""
+        self._end()
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A request, and where its answer goes."""
+
+    method: str
+    payload: bytes
+    decoder: ChatDecoder
+    box: Mailbox
+
+
+class _Requests:
+    """The threads in which the server answers, one for each request that it answers at the same time.
+
+    They know nothing of the engine, so that a forgotten one can be freed. Each holds the server while it answers, so that it is
+    never freed under an answer.
+    """
+
+    def __init__(self, server: Any, limit: int, load_seconds: float, name: str) -> None:
+        self.server: Any = server
+        self._limit, self._load_seconds, self._name = limit, load_seconds, name
+        self._inbox: SimpleQueue[_Job | None] = SimpleQueue()
+        self._threads: list[WorkThread] = []
+        self._open = 0
+        self._lock = threading.Lock()
+        self._process = os.getpid()
+        _alive.add(self)
+
+    @property
+    def busy(self) -> bool:
+        return self._open > 0
+
+    def submit(self, job: _Job) -> None:
+        """Let a thread answer; does not wait.
+
+        Raises:
+            ServerError: The engine was freed.
+        """
+        with self._lock:
+            if self.server is None:
+                raise freed()
+            self._open += 1
+            self._inbox.put(job)
+            if len(self._threads) < min(self._limit, self._open):
+                thread = WorkThread(target=self._work, name=self._name, daemon=True)
+                self._threads.append(thread)
+                thread.start()
+
+    def _work(self) -> None:
+        while (job := self._inbox.get()) is not None:
+            try:
+                self._answer(job)
+            except BaseException as error:  # noqa: BLE001 - the reader gets it, and the thread has others to answer
+                job.box.put(error)
+            finally:
+                with self._lock:
+                    self._open -= 1
+            del job  # it may hold much
+
+    def _answer(self, job: _Job) -> None:
+        server, box, decoder = self.server, job.box, job.decoder
+        if box.left:
+            return
+        if server is None:
+            raise freed()
+        failed = False
+
+        def read(event: bytes) -> Piece | None:
+            if self.server is None:
+                raise freed()
+            return decoder.event(json.loads(event))
+
+        def on_event(event: bytes) -> bool:
+            """Hand over a piece; `True` ends the answer. llama.cpp ignores what this raises."""
+            nonlocal failed
+            try:
+                if piece := read(event):
+                    box.put(piece)
+            except BaseException as error:  # noqa: BLE001 - the reader gets it
+                failed = True
+                box.put(error)
+            return failed or box.left
+
+        try:
+            getattr(server, job.method)(job.payload, on_event)
+        except (RuntimeError, ValueError) as error:  # what the server found before it began
+            raise _refusal(str(error)) from None
+        if not failed and not box.left:
+            box.put(self._with_load_time(decoder.last()))
+
+    def _with_load_time(self, piece: Piece) -> Piece:
+        if piece.finish:
+            timings = replace(piece.finish.timings, load=self._load_seconds)
+            piece.finish = replace(piece.finish, timings=timings)
+        return piece
+
+    def end(self) -> None:
+        """Fail all answers and free the server, and wait for that, but in one of these threads, which may be its own."""
+        if self._process != os.getpid():
+            return
+        with self._lock:
+            self.server = None
+            for _ in self._threads:
+                self._inbox.put(None)
+        if not isinstance(threading.current_thread(), WorkThread):
+            for thread in self._threads:
+                thread.join()
+
+
+def _end(requests: _Requests, folder: Path) -> None:
+    requests.end()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+# --- a fork ---
+
+_alive: Final[weakref.WeakSet[_Requests]] = weakref.WeakSet()
+
+
+def _leak_servers() -> None:
+    """Keep a fork from ending servers and llama.cpp's log, whose threads it does not have: it would wait for them forever."""
+    servers = [requests.server for requests in _alive if requests.server is not None]
+    for server in servers:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(server))
+    library = ctypes.CDLL(None)
+    if hasattr(library, "on_exit"):  # Python has ended when it is called; the rest would be C++'s
+        library.on_exit(library._exit, None)  # noqa: SLF001 - the C library's
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leak_servers)
+
+
+# --- loading ---
+
+
+@contextlib.contextmanager
+def _signal_handlers_kept() -> Iterator[None]:
+    """Undo that the server takes SIGINT and SIGTERM, which belong to the program. `signal.signal` works in the main thread only."""
+    if os.name != "posix":
+        yield
+        return
+    library = ctypes.CDLL(None)
+    kept = {number: ctypes.create_string_buffer(1024) for number in (signal.SIGINT, signal.SIGTERM)}  # larger than the struct
+    for number, action in kept.items():
+        library.sigaction(number, None, action)
+    try:
+        yield
+    finally:
+        for number, action in kept.items():
+            library.sigaction(number, action, None)
+
+
+def _load_failure(path: Path, given: Mapping[str, str | None]) -> ModelFileError:
+    """The error for a file that could not be loaded; a second try in another process, whose log can be read, says why."""
+    command = [sys.executable, "-P", str(_LOAD), json.dumps(given)]
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_LOADING_SECONDS, check=False)  # noqa: S603 - a list, no shell
+        log = run.stderr
+    except subprocess.TimeoutExpired as error:
+        log = str(error.stderr or "")
+    reason = next((line for line in log.splitlines() if "rror" in line), "llama.cpp does not say why")
+    return load_error(path, log) or ModelFileError(f"llama.cpp cannot load {path}: {reason.strip()}.")
+
+
+# --- what travels ---
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost")
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self._path)
+
+
+def _json(payload: Mapping[str, Any]) -> bytes:
+    try:
+        return json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequestError(f"The text holds half of a surrogate pair ({error.object[error.start]!r}): remove it.") from None
+
+
+class _Errors(ErrorReader):
+    """Turns the server's errors into ours, in words for an engine in this process."""
+
+    @override
+    def __call__(self, status: int, body: Any) -> ModelCallError:
+        error = body["error"] if isinstance(body["error"], dict) else {"message": body["error"]}
+        prompt, context = error.get("n_prompt_tokens"), error.get("n_ctx")
+        if error.get("type") == "exceed_context_size_error":
+            return ContextLengthError(
+                f"The prompt has {prompt:,} tokens, which leaves no room for an answer in the context of {context:,}. "
+                "Shorten it, or load the model with a larger `n_ctx`.",
+                prompt_tokens=prompt,
+                context_tokens=context,
+            )
+        reason = str(error.get("message", ""))
+        return _refusal(reason) if status in _REFUSED else ServerError(f"llama.cpp could not compute this request: {reason}")
+
+
+_errors: Final = _Errors("this process")
+
+
+def _refusal(reason: str) -> ModelCallError:
+    """The error for a request that the server refused before it began."""
+    if "jinja" in reason.lower():
+        return ChatTemplateError(f"The chat template of this model does not take the conversation: {reason}")
+    return InvalidRequestError(f"llama.cpp refuses the request: {reason}")

@@ -1,0 +1,111 @@
+"""Our options as the parameters of llama.cpp's server in this process.
+
+Source: https://github.com/xorbitsai/xllamacpp/blob/main/params_reference.md
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from langchain_localllm.errors import InvalidOptionError
+from langchain_localllm.runtimes.llamacpp.backend import missing_backend
+
+try:
+    import xllamacpp
+except ImportError as error:
+    raise missing_backend("xllamacpp", error) from error
+
+_DEVICE_COUNT: Final[int] = len(xllamacpp.CommonParams().tensor_split)
+_RENAMED: Final = {"type_k": "cache_type_k", "type_v": "cache_type_v"}
+_INVERTED: Final = {"offload_kqv": "no_kv_offload", "op_offload": "no_op_offload"}
+_ENUMS: Final[dict[str, Callable[[Any], Any]]] = {
+    "attention_type": xllamacpp.llama_attention_type,
+    "flash_attn_type": xllamacpp.llama_flash_attn_type,
+    "load_mode": xllamacpp.llama_load_mode,
+    "rope_scaling_type": xllamacpp.llama_rope_scaling_type,
+    "split_mode": xllamacpp.llama_split_mode,
+    "type_k": xllamacpp.ggml_type,
+    "type_v": xllamacpp.ggml_type,
+}
+_CONVERTED: Final[dict[str, Callable[[Any], Any]]] = {
+    **_ENUMS,
+    "n_gpu_layers": lambda layers: -2 if layers == -1 else layers,  # -1 would fit them to the free memory
+    "tensor_split": lambda shares: [*shares, *[0.0] * (_DEVICE_COUNT - len(shares))],
+}
+_QUIET, _INFO = 0, 3
+"""llama.cpp's levels of its log: nothing but what the program prints, and all but details."""
+_DEFAULTS: Final[dict[str, Any]] = {
+    "endpoint_metrics": True,  # see new_server
+    "fit_params": False,  # the lengths are chosen by us
+    "offline": True,
+    "port": 0,
+    "prefill_assistant": False,  # a last message of the assistant is continued only where that is asked for
+    "swa_full": True,
+    "ui": False,
+    "warmup": False,
+}
+
+
+def server_params(
+    settings: Mapping[str, Any],
+    path: Path,
+    *,
+    lora: tuple[str, float] | None = None,
+    projector: tuple[Path, Mapping[str, Any]] | None = None,
+    numa: bool | int = False,
+    verbose: bool = False,
+) -> Any:
+    """The parameters of a server.
+
+    Args:
+        settings: Under the names of llama-cpp-python where it has them, else under those of the package.
+        path: The model file.
+        lora: Path of an adapter and its scale.
+        projector: Path of the projector that turns images into tokens, and settings for it.
+        numa: The strategy for memory that is nearer to some cores than to others; `True` distributes.
+        verbose: Whether llama.cpp's log goes to stderr.
+
+    Raises:
+        InvalidOptionError: llama.cpp has no such value.
+    """
+    params = xllamacpp.CommonParams()
+    params.model.path = str(path)
+    for name, value in {**_DEFAULTS, **settings}.items():
+        _set(params, name, value)
+    params.cpuparams_batch.n_threads = settings.get("n_threads_batch", settings["n_threads"])
+    if lora:
+        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(*lora)]
+    if projector:
+        params.mmproj.path = str(projector[0])
+        params.mmproj_use_gpu = projector[1]["use_gpu"]
+        for name in ("image_min_tokens", "image_max_tokens"):
+            setattr(params, name, projector[1].get(name, -1))
+    params.numa = xllamacpp.ggml_numa_strategy(int(numa))
+    params.verbosity = _INFO if verbose else _QUIET
+    return params
+
+
+def new_server(params: Any) -> Any:
+    """A server with these parameters, which loads the model; raises `RuntimeError` where it cannot."""
+    server = xllamacpp.Server(params)
+    server.handle_metrics()  # answered by its loop, so that it runs: one that is freed before that would never end
+    return server
+
+
+def supports_gpu() -> bool:
+    """Whether the package was built for a GPU that this machine has."""
+    cpu = xllamacpp.ggml_backend_dev_type.GGML_BACKEND_DEVICE_TYPE_CPU
+    return any(device["type"] != cpu for device in xllamacpp.get_device_info())
+
+
+def _set(params: Any, name: str, value: Any) -> None:
+    try:
+        converted = _CONVERTED[name](value) if name in _CONVERTED else value
+    except ValueError:
+        raise InvalidOptionError(f"llama.cpp has no `{name}` {value!r}.") from None
+    if name == "n_threads":
+        params.cpuparams.n_threads = converted
+    elif name in _INVERTED:
+        setattr(params, _INVERTED[name], not converted)
+    elif name != "n_threads_batch":
+        setattr(params, _RENAMED.get(name, name), converted)

@@ -1,0 +1,234 @@
+"""llama.cpp's server in this process, and the choice between it and llama-cpp-python."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from langchain_core.messages import HumanMessage
+from pydantic import BaseModel
+
+from langchain_localllm import ChatLlamaCpp, LlamaCpp
+from langchain_localllm.errors import (
+    ContextLengthError,
+    InvalidOptionError,
+    InvalidRequestError,
+    MissingDependencyError,
+    ModelFileError,
+    ServerError,
+)
+from langchain_localllm.models import tiny_chat_model
+from langchain_localllm.runtimes.llamacpp import backend
+from tests.engines.models import without_template
+
+QUESTION: Final = "What is the weather in Bern?"
+AnyArguments: Final[Any] = LlamaCpp
+"""The class, for arguments that are not fields."""
+
+
+def weather(city: str) -> str:
+    """Get the weather of a city."""
+    return city
+
+
+class Lamp(BaseModel):
+    """A lamp."""
+
+    color: str
+
+
+@pytest.fixture(scope="module")
+def chat() -> Iterator[ChatLlamaCpp]:
+    with ChatLlamaCpp(model_path=tiny_chat_model(), backend="xllamacpp", temperature=0, max_tokens=60) as chat:
+        yield chat
+
+
+# --- the choice ---
+
+
+@pytest.mark.parametrize(
+    ("installed", "options", "chosen"),
+    [
+        ({"xllamacpp", "llama-cpp-python"}, set(), "llama-cpp-python"),
+        ({"xllamacpp"}, set(), "xllamacpp"),
+        ({"llama-cpp-python"}, {"suffix"}, "llama-cpp-python"),
+        ({"xllamacpp", "llama-cpp-python"}, {"draft_model"}, "llama-cpp-python"),
+    ],
+)
+def test_choose_backend_takes_an_installed_one_that_supports_all_options(
+    installed: set[str], options: set[str], chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backend, "is_installed", installed.__contains__)
+    assert backend.choose_backend(options, "llama-cpp-python") == chosen
+
+
+@pytest.mark.parametrize(("options", "extra"), [(set(), "llamacpp"), ({"suffix"}, "llama-cpp-python")])
+def test_choose_backend_without_one_names_the_extra(options: set[str], extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "is_installed", lambda _: False)
+    with pytest.raises(MissingDependencyError, match=rf"langchain-localllm\[{extra}\]"):
+        backend.choose_backend(options, "xllamacpp")
+
+
+@pytest.mark.parametrize("options", [{"suffix": "x"}, {"kv_overrides": {"general.name": "x"}}, {"draft_model": object()}])
+def test_an_unsupported_option_is_refused_by_name(options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidOptionError, match=f"`{next(iter(options))}`.*backend='llama-cpp-python'"):
+        AnyArguments(model_path=tiny_chat_model(), backend="xllamacpp", **options)
+    with AnyArguments(model_path=tiny_chat_model(), **options) as llm:
+        assert llm.backend == "llama-cpp-python"
+
+
+def test_an_unsupported_option_of_a_call_is_refused_by_name(chat: ChatLlamaCpp) -> None:
+    with pytest.raises(InvalidOptionError, match="`draft_model`"):
+        chat.invoke("Hello!", draft_model=object())
+
+
+# --- chats ---
+
+
+def test_chat_answers_calls_and_enforces_schemas(chat: ChatLlamaCpp) -> None:
+    assert chat.invoke("Hello!").text.startswith("Hello!")
+    for choice in ("auto", "any", "weather"):
+        answer = chat.bind_tools([weather], tool_choice=choice).invoke(QUESTION)
+        assert [(call["name"], call["args"]) for call in answer.tool_calls] == [("weather", {"city": "Bern"})]
+        assert answer.text == ""
+    assert isinstance(chat.with_structured_output(Lamp).invoke("The lamp is red."), Lamp)
+    assert json.loads(chat.invoke("A color?", json_schema={"enum": ["red"]}).text) == "red"
+
+
+def test_chat_reads_calls_that_a_grammar_writes(chat: ChatLlamaCpp) -> None:
+    written = r'root ::= "<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"city\": \"Rome\"}}\n</tool_call>"'
+    answer = chat.bind_tools([weather]).invoke(QUESTION, grammar=written)
+    assert [(call["name"], call["args"]) for call in answer.tool_calls] == [("weather", {"city": "Rome"})]
+    assert answer.response_metadata["finish_reason"] == "tool_calls"
+
+
+def test_chat_counts_the_tokens_of_messages(chat: ChatLlamaCpp) -> None:
+    usage = chat.invoke("Hello!").usage_metadata
+    assert usage is not None
+    assert chat.get_num_tokens_from_messages([HumanMessage("Hello!")]) == usage["input_tokens"]
+
+
+def test_chat_uses_another_template(chat: ChatLlamaCpp) -> None:
+    template = "{% for m in messages %}{{ m.content }}{% endfor %} is"
+    with ChatLlamaCpp(model_path=tiny_chat_model(), backend="xllamacpp", chat_template=template, max_tokens=4) as other:
+        assert other.engine is not chat.engine
+        usage = other.invoke("The lamp").usage_metadata
+        assert usage is not None
+        assert usage["input_tokens"] == other.get_num_tokens("The lamp is")
+
+
+def test_a_conversation_that_the_template_refuses_is_an_error_of_the_request(chat: ChatLlamaCpp) -> None:
+    template = "{% for m in messages %}{{ raise_exception('no such word') if m.content == 'Hello!' else m.content }}{% endfor %}"
+    with (
+        ChatLlamaCpp(model_path=tiny_chat_model(), backend="xllamacpp", chat_template=template, max_tokens=4) as other,
+        pytest.raises(InvalidRequestError, match="no such word"),
+    ):
+        other.invoke("Hello!")
+    assert chat.invoke("Hello!").text
+
+
+# --- the engine ---
+
+
+def test_text_and_chat_share_the_engine(chat: ChatLlamaCpp) -> None:
+    with LlamaCpp(model_path=tiny_chat_model(), backend="xllamacpp") as llm:
+        assert llm.engine is chat.engine
+
+
+def test_a_prompt_over_the_context_raises_with_both_lengths() -> None:
+    with LlamaCpp(model_path=tiny_chat_model(), backend="xllamacpp", n_ctx=300, max_tokens=4) as llm:
+        with pytest.raises(ContextLengthError) as raised:
+            llm.invoke("moon " * 400)
+        assert raised.value.context_tokens == 300
+        assert raised.value.prompt_tokens is not None
+        assert raised.value.prompt_tokens > 300
+
+
+def test_half_a_surrogate_pair_is_refused(chat: ChatLlamaCpp) -> None:
+    with pytest.raises(InvalidRequestError, match="surrogate"):
+        chat.invoke("\ud800")
+
+
+def test_closing_a_stream_frees_the_engine_within_a_token(model_file: Path) -> None:
+    with LlamaCpp(model_path=model_file, backend="xllamacpp", n_ctx=2048, n_parallel=1, temperature=0) as llm:
+        stream = llm.stream("Rain is", max_tokens=-1)
+        next(stream)
+        stream.close()
+        assert llm.invoke("Rain is", max_tokens=2, timeout=5)
+
+
+def test_an_engine_that_is_freed_fails_its_answers(model_file: Path) -> None:
+    llm = LlamaCpp(model_path=model_file, backend="xllamacpp", n_ctx=2048, n_parallel=1, temperature=0)
+    stream, engine = llm.stream("Rain is", max_tokens=-1), llm.engine
+    next(stream)
+    waiting = threading.Timer(0.1, engine.free)
+    waiting.start()
+    with pytest.raises(ServerError, match="freed"):
+        for _ in stream:
+            pass
+    waiting.join()
+    with pytest.raises(ServerError, match="freed"):
+        llm.invoke("Rain is")
+
+
+def test_a_closed_object_loads_again(model_file: Path) -> None:
+    llm = LlamaCpp(model_path=model_file, backend="xllamacpp", n_ctx=500, max_tokens=2)
+    folder = llm.engine.socket_path.parent
+    llm.close()
+    assert not folder.exists()
+    assert llm.invoke("Rain is")
+    llm.close()
+
+
+def test_the_programs_own_signal_handlers_stay(chat: ChatLlamaCpp) -> None:
+    assert chat.engine
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+ASK: Final = """
+import os, socket, sys
+os.setuid(65534)  # nobody
+try:
+    socket.socket(socket.AF_UNIX).connect(sys.argv[1])
+except PermissionError:
+    print("refused")
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/net/tcp").exists(), reason="needs Linux's list of ports")
+def test_no_port_is_open_and_no_other_user_reaches_the_socket(chat: ChatLlamaCpp) -> None:
+    own = {str(fd.readlink()) for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()}
+    tables = [Path(f"/proc/self/net/{name}").read_text().splitlines()[1:] for name in ("tcp", "tcp6")]
+    sockets = [line.split() for table in tables for line in table]
+    listening = [fields[1] for fields in sockets if fields[3] == "0A" and f"socket:[{fields[9]}]" in own]
+    assert listening == []
+    path = chat.engine.socket_path
+    assert path.parent.stat().st_mode & 0o077 == 0
+    if os.getuid() == 0:
+        run = subprocess.run([sys.executable, "-c", ASK, path], capture_output=True, text=True, check=True)
+        assert run.stdout == "refused\n"
+    socket.socket(socket.AF_UNIX).connect(str(path))  # it is there, for its owner
+
+
+def test_a_file_that_cannot_be_loaded_says_why(tmp_path: Path) -> None:
+    data = tiny_chat_model().read_bytes()
+    path = tmp_path / "unknown.gguf"
+    path.write_bytes(data.replace(b"\x05\x00\x00\x00\x00\x00\x00\x00llama", b"\x05\x00\x00\x00\x00\x00\x00\x00lmama"))
+    with pytest.raises(ModelFileError, match="lmama"):
+        LlamaCpp(model_path=path, backend="xllamacpp")
+
+
+def test_a_file_without_a_template_is_for_text_only(tmp_path: Path) -> None:
+    path = without_template(tiny_chat_model(), tmp_path / "plain.gguf")
+    with LlamaCpp(model_path=path, backend="xllamacpp", max_tokens=2) as llm:
+        assert llm.invoke("The lamp is")
+    with pytest.raises(ModelFileError, match="no chat template"):
+        ChatLlamaCpp(model_path=path, backend="xllamacpp")
