@@ -276,6 +276,15 @@ def test_options_of_a_call_are_those_of_ollama(name: str, options: Any, sent: di
     assert [send.body["options"] for send in model.asked] == [{**expected, **sent}, expected, {**expected, **sent}]
 
 
+def test_options_of_a_call_leave_those_of_the_object_that_they_do_not_name() -> None:
+    model = SUBJECTS["Ollama"].make(options={"new_option": 1, "newer": 2, "top_k": 3})
+    model.invoke("Hi", options={"newer": 3, "top_p": 0.5})
+    model.invoke("Hi", options={})
+    model.invoke("Hi")
+    expected = {"num_ctx": 512, "new_option": 1, "newer": 2, "top_k": 3}
+    assert [send.body["options"] for send in model.asked] == [{**expected, "newer": 3, "top_p": 0.5}, expected, expected]
+
+
 def test_options_of_a_call_are_checked() -> None:
     chat = ChatOllama(model="m")
     with pytest.raises(InvalidOptionError, match="`options` must be a dict of Ollama's options, not list"):

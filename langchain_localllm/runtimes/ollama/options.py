@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Literal, NoReturn
+from typing import Any, ClassVar, Final, Literal, NoReturn, Self
 
 from pydantic import Field, PrivateAttr, SecretStr, field_validator
 from typing_extensions import override
@@ -294,6 +294,13 @@ class OllamaOptions(OllamaServer, SamplingOptions):
         if not logprobs:
             advise("`top_logprobs` is set, but `logprobs` is not. Setting `logprobs=True` automatically.")
         return {"logprobs": True, **named} | {"logprobs": True}
+
+    @override
+    def with_options(self, options: Mapping[str, Any]) -> Self:
+        own = options.get("options")
+        if self.options and isinstance(own, Mapping):
+            options = {**options, "options": {**self.options, **own}}
+        return super().with_options(options)
 
     @override
     def token_ids(self, text: str) -> NoReturn:

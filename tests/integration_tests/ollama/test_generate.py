@@ -9,7 +9,9 @@ import requests
 
 from langchain_localllm import Ollama
 from langchain_localllm.errors import ConnectionFailedError, InvalidRequestError, ModelMissingError
+from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.testing.paths import PATHS
+from tests.engines import ollama
 from tests.integration_tests.scripted import soon
 from tests.unit_tests.option_cases import OLLAMA
 
@@ -165,3 +167,29 @@ def test_the_address_is_found_in_the_environment(url: str, monkeypatch: pytest.M
 
 def test_null_characters_are_part_of_a_prompt(llm: Ollama) -> None:
     assert prompt_tokens(llm) < about(llm, "The lamp\0 on the table is")["usage"]["prompt_tokens"]
+
+
+def test_a_result_holds_ollamas_own_keys(llm: Ollama) -> None:
+    info = about(llm)
+    assert {"created_at", "total_duration", "load_duration", "prompt_eval_duration", "eval_duration"} <= info.keys()
+    assert (info["model"], info["done"], info["done_reason"]) == (CHAT, True, "length")
+    assert (info["prompt_eval_count"], info["eval_count"]) == (info["usage"]["prompt_tokens"], 8)
+    assert info["eval_duration"] / 1e9 == info["timings"]["generation"]
+
+
+def test_options_of_a_call_are_ollamas(llm: Ollama) -> None:
+    assert about(llm, options={"num_predict": 3})["eval_count"] == 3
+    assert about(llm, options={"no_such_option": 3})["eval_count"] == 8
+
+
+def test_the_stop_sequences_of_a_modelfile_hold_where_none_is_given(url: str) -> None:
+    name = "localllm-stopping"
+    settings = {"num_ctx": 512, "num_thread": 1, "stop": ["table"]}
+    ollama.create(url, name, tiny_chat_model(), template="{{ .Prompt }}", parameters=settings)
+    try:
+        llm = Ollama(base_url=url, model=name, temperature=0, max_tokens=8)
+        assert about(llm)["done_reason"] == "stop"
+        assert "table" not in llm.invoke(PROMPT)
+        assert "table" in llm.invoke(PROMPT, stop=["no such text"])
+    finally:
+        requests.delete(f"{url}/api/delete", json={"model": name}, timeout=60)
