@@ -12,25 +12,28 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
 from langchain_core.prompt_values import PromptValue
-from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
+from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import get_config_list
 from langchain_core.tools import BaseTool
 from typing_extensions import override
 
 from langchain_localllm.base.again import attempts
 from langchain_localllm.base.blocks import BlockNumbers, without_numbers
+from langchain_localllm.base.call_or_answer import CallOrAnswer
 from langchain_localllm.base.engine import Handle, Piece
-from langchain_localllm.base.json_schema import enforceable
 from langchain_localllm.base.messages import to_openai
 from langchain_localllm.base.options import STREAM_SWITCHES, SamplingOptions, caching
+from langchain_localllm.base.request import calls_allowed, canonical_request, instruction, response_schema
+from langchain_localllm.base.response_format import canonical_format
 from langchain_localllm.base.results import describe, usage_metadata
-from langchain_localllm.base.structured import METHODS, Method, form_of, instruction, with_raw
-from langchain_localllm.base.tools import chosen_tools, openai_tools
+from langchain_localllm.base.structured import METHODS, Method, StructuredOutput, form_of
+from langchain_localllm.base.tool_arguments import with_read_calls
+from langchain_localllm.base.tools import choice_of, chosen_tools, openai_tools
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, StructuredOutputError
 
 _AT_ONCE: Final = 32
 """Inputs of one `batch` that are with the engine at the same time; LangChain's own number depends on the processor's cores."""
-_REQUEST_ONLY: Final = frozenset({"tools", "tool_choice", "response_format", "show_schema"})
+_REQUEST_ONLY: Final = frozenset({"tools", "tool_choice", "parallel_tool_calls", "strict", "response_format", "show_schema"})
 """What a call carries beside options."""
 _FOR_LANGCHAIN: Final = frozenset(
     {"tags", "metadata", "run_name", "run_id", "ls_structured_output_format", "structured_output_format"} | STREAM_SWITCHES
@@ -63,7 +66,8 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
         Args:
             messages: The conversation, as role and content.
             stop: Stop sequences.
-            request: `tools`, `tool_choice` (auto, none or required) and `response_format` (as OpenAI's), where the call has them.
+            request: `tools`, `tool_choice` (auto, none or required), `parallel_tool_calls` and `response_format` (as OpenAI's),
+                where the call has them.
         """
 
     @property
@@ -77,13 +81,23 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
 
     def _handle(self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> Handle:
         model, rest = self._for_call(kwargs)
-        request = {name: value for name, value in rest.items() if name in _REQUEST_ONLY and value}
+        request = {name: value for name, value in rest.items() if name in _REQUEST_ONLY}
         conversation = to_openai(messages, continue_final=bool(model.continue_final_message))
         if shown := request.pop("show_schema", None):
             conversation = _instructed(conversation, instruction(shown))
-        if "tools" not in request:
-            request.pop("tool_choice", None)
-        return model.open_answer(conversation, model.stops(stop), request)
+        tools = request.get("tools", [])
+        if not tools:
+            return model.open_answer(conversation, model.stops(stop), request)
+        request["tools"], request["tool_choice"] = chosen_tools(tools, request.get("tool_choice"))
+        wanted = request.pop("response_format") if calls_allowed(request) and "response_format" in request else None
+        handle = model.open_answer(conversation, model.stops(stop), request)
+        handle = with_read_calls(handle, tools, only_one=request.get("parallel_tool_calls") is False)
+        if wanted is None or request["tool_choice"] == "required":
+            return handle
+        answer = {**request, "tool_choice": "none", "response_format": wanted}
+        if not shown:
+            conversation = _instructed(conversation, instruction(response_schema(answer)))
+        return CallOrAnswer(handle, lambda: model.open_answer(conversation, model.stops(stop), answer))
 
     @override
     def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
@@ -94,8 +108,11 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
 
     def _for_call(self, kwargs: dict[str, Any]) -> tuple[Self, dict[str, Any]]:
         """A copy with the call's options, so that traces and cache keys treat them as the object's; and the rest."""
-        rest = {name: value for name, value in kwargs.items() if name in _REQUEST_ONLY | _FOR_LANGCHAIN}
-        return self.with_options({name: value for name, value in kwargs.items() if name not in rest}), rest
+        rest = {name: value for name, value in kwargs.items() if name in _FOR_LANGCHAIN}
+        if not _REQUEST_ONLY.isdisjoint(kwargs):
+            rest |= canonical_request(kwargs)
+        options = {name: value for name, value in kwargs.items() if name not in _FOR_LANGCHAIN | _REQUEST_ONLY}
+        return self.with_options(options), rest
 
     @override
     def stream(
@@ -248,13 +265,15 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
             tools: Functions, pydantic classes, LangChain tools or OpenAI-style dicts.
             tool_choice: `auto` (the default), `none`, `any` or `required` (or `True`) for at least one call, or a tool's name.
             strict: Handed to LangChain's conversion of tools.
-            **kwargs: Options for the calls.
+            **kwargs: Options for the calls, such as `parallel_tool_calls=False` for at most one call in an answer.
+
+        All of them may also be given to a call: `chat.invoke("...", tools=[add], tool_choice="any")`.
 
         Raises:
-            InvalidOptionError: Something is no tool, has a name that models cannot write, or `tool_choice` names none of these.
+            InvalidOptionError: Something is not a tool or has a name that models cannot write, or `tool_choice` does not match.
         """
-        offered, choice = chosen_tools(openai_tools(tools, strict=strict), tool_choice)
-        return self.bind(tools=offered, tool_choice=choice, **kwargs)
+        offered = openai_tools(tools, strict=strict)
+        return self.bind(tools=offered, tool_choice=choice_of(offered, tool_choice), **kwargs)
 
     @override
     def with_structured_output(
@@ -269,7 +288,8 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
     ) -> Runnable[LanguageModelInput, Any]:
         """This model, answering with objects of a given form.
 
-        What the engine enforces while it decodes is its own affair; the object is checked against all rules afterwards.
+        What the engine's grammars can hold is enforced while the answer is decoded; the object is checked against all rules
+        afterwards. With `stream`, dicts are returned as they grow, and instances of a class when they are complete.
 
         Args:
             schema: A pydantic class (answers are its instances), or a `TypedDict`, a JSON schema or an OpenAI function (answers
@@ -303,18 +323,16 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
         form = form_of(schema, strict=strict)
         told = {"ls_structured_output_format": {"kwargs": {"method": method}, "schema": schema or {}}, **kwargs}
         if method == "function_calling":
-            tool = {"type": "function", "function": {"name": form.name, "parameters": form.schema}}
+            tool = {"type": "function", "function": {"name": form.name, "parameters": form.parameters}}
             model = self.bind_tools([tool], tool_choice=form.name, **told)
         elif method == "json_schema":
-            asked = {"type": "json_schema", "json_schema": {"name": form.name, "schema": enforceable(form.schema)}}
-            model = self.bind(response_format=asked, show_schema=form.schema if show_schema else None, **told)
+            asked = {"type": "json_schema", "json_schema": {"name": form.name, "schema": form.schema, "strict": strict}}
+            model = self.bind(response_format=canonical_format(asked), show_schema=form.schema if show_schema else None, **told)
         else:
-            model = self.bind(response_format={"type": "json_object"}, **told)
-        read = form.of_call if method == "function_calling" else form.of_text
-        if include_raw:
-            return model | RunnableLambda(with_raw(read), name="StructuredOutput")
-        chain: Runnable[LanguageModelInput, Any] = model | RunnableLambda(read, name="StructuredOutput")
-        if self.ATTEMPTS == 1 or self.temperature == 0:  # the same answer would come again
+            model = self.bind(response_format=canonical_format({"type": "json_object"}), **told)
+        output = StructuredOutput(form, calls=method == "function_calling", include_raw=include_raw)
+        chain: Runnable[LanguageModelInput, Any] = model | output
+        if include_raw or self.ATTEMPTS == 1 or self.temperature == 0:  # the same answer would come again
             return chain
         return chain.with_retry(
             retry_if_exception_type=(StructuredOutputError,), wait_exponential_jitter=False, stop_after_attempt=self.ATTEMPTS

@@ -17,7 +17,7 @@ from langchain_localllm.base.engine import Finish
 from langchain_localllm.base.results import short_name
 from langchain_localllm.errors import InvalidOptionError
 
-_ON_THE_WAY: Final = frozenset({"langchain_core", "langchain_localllm", "pydantic"})
+_ON_THE_WAY: Final = frozenset({"jsonschema", "langchain_core", "langchain_localllm", "pydantic"})
 """Packages between a caller and the place that warns."""
 
 

@@ -2,23 +2,30 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeGuard
+from typing import Any, Final, Literal
 
 import pydantic
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages.ai import add_ai_message_chunks
+from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.utils.function_calling import convert_to_json_schema
+from langchain_core.utils.json import parse_partial_json
 from langchain_core.utils.pydantic import is_basemodel_subclass
+from typing_extensions import override
 
-from langchain_localllm.base.json_schema import broken_rules, check_schema
+from langchain_localllm.base.json_schema import broken_rules, check_schema, is_json_schema, modern_schema
 from langchain_localllm.errors import AnswerCutError, InvalidOptionError, StructuredOutputError
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
 METHODS: Final = ("json_schema", "function_calling", "json_mode")
-_KEYWORDS: Final = frozenset({"$ref", "allOf", "anyOf", "oneOf", "properties"})
-"""One of these makes a dict a JSON schema of an object; an OpenAI function has none of them."""
 _SHOWN: Final = 80
+_WRAPPED: Final = "value"
+"""The only argument of a call whose form is not an object: a call's arguments always are."""
+_FENCE: Final = re.compile(r"```\w*\s*\n(.*?)```", re.DOTALL)
+_OPENING: Final = re.compile(r"[{\[]")
+_decoder: Final = json.JSONDecoder(strict=False)  # small models write line ends into strings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +35,29 @@ class Form:
     Attributes:
         name: Its name, as tools have one.
         schema: Its JSON schema, or `None` for any JSON object.
-        make: What turns an object that fits into what the caller wants.
+        make: What turns JSON into what the caller wants; `None` where the caller wants the JSON itself, checked by the schema.
     """
 
     name: str
     schema: dict[str, Any] | None
-    make: Callable[[Any], Any]
+    make: Callable[[Any], Any] | None = None
+
+    @property
+    def is_object(self) -> bool:
+        """Whether its JSON is an object."""
+        return self.schema is None or self.schema.get("type", "object") == "object"
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of the tool whose call has this form."""
+        if self.schema is None or (self.is_object and not {"anyOf", "oneOf", "enum", "const"} & self.schema.keys()):
+            return self.schema or {"type": "object"}
+        definitions: dict[str, Any] = {name: self.schema[name] for name in ("$defs", "definitions") if name in self.schema}
+        inner = {name: value for name, value in self.schema.items() if name not in definitions}
+        return {"title": self.name, "type": "object", "properties": {_WRAPPED: inner}, "required": [_WRAPPED], **definitions}
 
     def read(self, text: str, *, cut: bool) -> Any:
-        """The object in an answer.
+        """The object in an answer; it may be in a code fence, and have text around it.
 
         Args:
             text: The answer's text.
@@ -44,25 +65,36 @@ class Form:
 
         Raises:
             AnswerCutError: The answer was cut.
-            StructuredOutputError: It is no JSON, or breaks a rule.
+            StructuredOutputError: It is not JSON, or breaks a rule.
         """
-        try:
-            value = json.loads(text)
-        except ValueError as error:
-            if cut:
-                raise AnswerCutError(
-                    f"The answer was cut in the middle of its JSON, after {_end(text)}. Raise `max_tokens`, or ask for less.",
-                    llm_output=text,
-                ) from None
-            raise StructuredOutputError(f"The answer is no JSON ({error}): {_beginning(text)}", llm_output=text) from None
-        if not isinstance(value, dict):
-            raise StructuredOutputError(f"The answer is no JSON object: {_beginning(text)}", llm_output=text)
-        if self.schema and (broken := broken_rules(value, self.schema)):
-            raise StructuredOutputError(f"The answer breaks the schema: {'; '.join(broken)}.", llm_output=text)
+        values = list(_values_in(text))
+        failures: list[StructuredOutputError] = []
+        for value in [value for value in values if isinstance(value, dict) == self.is_object] or values:
+            try:
+                return self.check(value, text)
+            except StructuredOutputError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+        if cut:
+            raise AnswerCutError(
+                f"The answer was cut in the middle of its JSON, after {_end(text)}. Raise `max_tokens`, or ask for less.",
+                llm_output=text,
+            )
+        raise StructuredOutputError(f"The answer is not valid JSON: {_beginning(text)}", llm_output=text)
+
+    def check(self, value: Any, text: str) -> Any:
+        """What the caller wants for a JSON value found in a text; raises `StructuredOutputError` where it does not fit."""
+        if self.make is None:
+            if self.is_object and self.schema is None and not isinstance(value, dict):
+                raise StructuredOutputError(f"The answer is not a JSON object: {_beginning(text)}", llm_output=text)
+            if self.schema and (broken := broken_rules(value, self.schema)):
+                raise StructuredOutputError(f"The answer does not match the schema: {'; '.join(broken)}.", llm_output=text)
+            return value
         try:
             return self.make(value)
         except ValueError as error:  # pydantic's errors are such
-            raise StructuredOutputError(f"The answer breaks a rule of {self.name}: {_reasons(error)}.", llm_output=text) from error
+            raise StructuredOutputError(f"The answer does not match {self.name}: {_reasons(error)}.", llm_output=text) from error
 
     def of_text(self, message: AIMessage) -> Any:
         """The object in the text of an answer."""
@@ -72,12 +104,45 @@ class Form:
         """The object in the arguments of a tool call."""
         for call in message.tool_calls:
             if call["name"] == self.name:
-                return self.read(json.dumps(call["args"]), cut=False)
+                return self._of_arguments(call["args"])
         for invalid in message.invalid_tool_calls:
-            return self.read(invalid["args"] or "", cut=_was_cut(message))
+            text = invalid["args"] or ""
+            if _was_cut(message):
+                raise AnswerCutError(
+                    f"The call was cut in the middle of its arguments, after {_end(text)}. Raise `max_tokens`, or ask for less.",
+                    llm_output=text,
+                )
+            raise StructuredOutputError(f"The arguments of the call are not valid JSON: {_beginning(text)}", llm_output=text)
         raise StructuredOutputError(
             f"The model did not call {self.name}, but answered: {_beginning(message.text)}", llm_output=message.text
         )
+
+    def _of_arguments(self, args: dict[str, Any]) -> Any:
+        text = json.dumps(args, ensure_ascii=False)
+        if self.parameters is self.schema or self.schema is None:
+            return self.check(args, text)
+        if _WRAPPED not in args:
+            raise StructuredOutputError(f"The call lacks the argument `{_WRAPPED}`: {_beginning(text)}", llm_output=text)
+        return self.check(args[_WRAPPED], text)
+
+
+def _values_in(text: str) -> Iterator[Any]:
+    """The JSON values in a text: the text itself, or what code fences hold, or the objects and lists in it, in their order."""
+    for candidate in (text, *_FENCE.findall(text)):
+        try:
+            yield _decoder.decode(candidate.strip())
+        except ValueError:
+            continue
+        else:
+            return
+    at = 0
+    while found := _OPENING.search(text, at):
+        try:
+            value, at = _decoder.raw_decode(text, found.start())
+        except json.JSONDecodeError as error:
+            at = max(error.pos, found.end())  # what is inside a value that is broken is not the answer
+            continue
+        yield value
 
 
 def form_of(schema: Mapping[str, Any] | type | None, *, strict: bool | None = None) -> Form:
@@ -87,33 +152,40 @@ def form_of(schema: Mapping[str, Any] | type | None, *, strict: bool | None = No
         InvalidOptionError: It describes none.
     """
     if schema is None:
-        return Form("json", None, lambda value: value)
+        return Form("json", None)
     if isinstance(schema, type) and is_basemodel_subclass(schema):
         return _form_of_class(schema)
-    found = dict(schema) if _is_json_schema(schema) else _converted(schema, strict=strict)
+    found = modern_schema(schema if is_json_schema(schema) else _converted(schema, strict=strict))
     check_schema(found)
-    return Form(_as_name(found.get("title", "")), found, lambda value: value)
-
-
-def _is_json_schema(schema: Any) -> TypeGuard[Mapping[str, Any]]:
-    return isinstance(schema, Mapping) and bool(_KEYWORDS & schema.keys())
+    return Form(_as_name(str(found.get("title", ""))), found)
 
 
 def _converted(schema: Any, *, strict: bool | None) -> dict[str, Any]:
+    inner = schema.get("json_schema") if isinstance(schema, Mapping) else None
+    if isinstance(inner, Mapping) and isinstance(inner.get("schema"), Mapping):  # OpenAI's `response_format`
+        return {"title": inner.get("name", ""), **inner["schema"]}
     try:
         return convert_to_json_schema(schema, strict=strict)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise InvalidOptionError(f"This is no schema: {' '.join(str(error).split())}") from error
+        raise InvalidOptionError(f"This is not a schema: {' '.join(str(error).split())}") from error
 
 
 def _form_of_class(schema: Any) -> Form:
-    if issubclass(schema, pydantic.BaseModel):
-        return Form(_as_name(schema.__name__), _with_title(schema.model_json_schema(), schema), schema.model_validate)
-    return Form(_as_name(schema.__name__), _with_title(schema.schema(), schema), schema.parse_obj)  # a class of pydantic 1
+    if not issubclass(schema, pydantic.BaseModel):  # a class of pydantic 1
+        return Form(_as_name(schema.__name__), _with_title(schema.schema(), schema), schema.parse_obj)
+    try:
+        found = schema.model_json_schema()
+    except pydantic.errors.PydanticUserError as error:
+        reason = str(error).partition("\n")[0]
+        raise InvalidOptionError(f"{schema.__name__} cannot be written as a JSON schema: {reason}") from error
+    return Form(
+        _as_name(schema.__name__),
+        _with_title(found, schema),
+        lambda value: schema.model_validate_json(json.dumps(value)),  # as JSON, in which a strict class reads dates and enums too
+    )
 
 
 def _with_title(found: dict[str, Any], schema: type) -> dict[str, Any]:
-    check_schema(found)
     if found.get("$ref", "").startswith("#/$defs/"):  # of a recursive class; not all makers of grammars follow one at the top
         found = {**found["$defs"][found["$ref"].removeprefix("#/$defs/")], "$defs": found["$defs"]}
     return {"title": schema.__name__, **found}
@@ -123,21 +195,125 @@ def _as_name(title: str) -> str:
     return re.sub(r"[^\w.-]+", "_", title, flags=re.ASCII).strip("_")[:64] or "answer"
 
 
-def with_raw(read: Callable[[AIMessage], Any]) -> Callable[[AIMessage], dict[str, Any]]:
-    """The same, giving the message too, and an error instead of raising it."""
+class StructuredOutput(Runnable[AIMessage, Any]):
+    """Reads answers of a form: as a whole, or the object as it grows."""
 
-    def keep(message: AIMessage) -> dict[str, Any]:
+    def __init__(self, form: Form, *, calls: bool = False, include_raw: bool = False) -> None:
+        """Begin.
+
+        Args:
+            form: The form of the answers.
+            calls: Whether the object is in the arguments of a tool call, and not in the text.
+            include_raw: Whether a dict of `raw` (the message), `parsed` and `parsing_error` is wanted.
+        """
+        self.form = form
+        self.calls = calls
+        self.include_raw = include_raw
+        self.name = "StructuredOutput"
+
+    def read(self, message: AIMessage) -> Any:
+        """What the caller gets for a whole answer."""
+        if not self.include_raw:
+            return self.parse(message)
         try:
-            return {"raw": message, "parsed": read(message), "parsing_error": None}
+            return {"raw": message, "parsed": self.parse(message), "parsing_error": None}
         except StructuredOutputError as error:
             return {"raw": message, "parsed": None, "parsing_error": error}
 
-    return keep
+    def parse(self, message: AIMessage) -> Any:
+        """The object in a whole answer."""
+        return self.form.of_call(message) if self.calls else self.form.of_text(message)
+
+    @override
+    def invoke(self, input: AIMessage, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        return self._call_with_config(self.read, input, config)
+
+    @override
+    def transform(self, input: Iterator[AIMessage], config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:
+        def grow(chunks: Iterator[AIMessage]) -> Iterator[Any]:
+            growing = _Growing(self)
+            for chunk in chunks:
+                yield from growing.add(chunk)
+            yield from growing.end()
+
+        yield from self._transform_stream_with_config(input, grow, config)
+
+    @override
+    async def atransform(
+        self, input: AsyncIterator[AIMessage], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncIterator[Any]:
+        async def grow(chunks: AsyncIterator[AIMessage]) -> AsyncIterator[Any]:
+            growing = _Growing(self)
+            async for chunk in chunks:
+                for grown in growing.add(chunk):
+                    yield grown
+            for grown in growing.end():
+                yield grown
+
+        async for grown in self._atransform_stream_with_config(input, grow, config):
+            yield grown
 
 
-def instruction(schema: Mapping[str, Any]) -> str:
-    """What tells the model of the schema; engines constrain the answer without telling it why."""
-    return f"Answer with a JSON object that fits this schema:\n{json.dumps(schema, ensure_ascii=False)}"
+class RawPart(dict[str, Any]):
+    """A part of a streamed answer with `include_raw`; of parts that are added, messages are joined and the last object is kept."""
+
+    def __add__(self, other: dict[str, Any]) -> "RawPart":
+        joined = {"raw": self["raw"] + other["raw"]} if "raw" in self and "raw" in other else {}
+        return RawPart(self | other | joined)
+
+
+class _Growing:
+    """An object that grows while its answer comes. An instance of a class is made of the whole answer only."""
+
+    def __init__(self, output: StructuredOutput) -> None:
+        self._output = output
+        self._shown = output.form.make is None and not output.calls
+        self._chunks: list[AIMessage] = []
+        self._text = ""
+        self._last: Any = None
+
+    def add(self, chunk: AIMessage) -> Iterator[Any]:
+        """What the chunk makes visible."""
+        self._chunks.append(chunk)
+        if self._output.include_raw:
+            yield RawPart(raw=chunk)
+        if self._shown and (text := chunk.text):
+            self._text += text
+            value = _partial(self._text, "{" if self._output.form.is_object else "[")
+            if value is not None and value != self._last:
+                self._last = value
+                yield RawPart(parsed=value) if self._output.include_raw else value
+
+    def end(self) -> Iterator[Any]:
+        """The object, unless it was shown already; raises what is wrong with it."""
+        message = _whole(self._chunks)
+        if self._output.include_raw:
+            kept = self._output.read(message)
+            yield RawPart(parsed=kept["parsed"], parsing_error=kept["parsing_error"])
+        elif (value := self._output.parse(message)) != self._last or self._last is None:
+            yield value
+
+
+def _whole(chunks: list[AIMessage]) -> AIMessage:
+    parts = [chunk for chunk in chunks if isinstance(chunk, AIMessageChunk)]
+    if len(parts) != len(chunks) or not parts:
+        return chunks[-1] if chunks else AIMessage("")
+    return add_ai_message_chunks(parts[0], *parts[1:])
+
+
+def _partial(text: str, opening: str) -> Any:
+    """The object or list that has begun in a text, with what is missing at its end left out."""
+    at = text.find(opening)
+    if at < 0:
+        return None
+    try:
+        return _decoder.raw_decode(text, at)[0]
+    except ValueError:
+        pass
+    try:
+        return parse_partial_json(text[at:])
+    except ValueError:
+        return None
 
 
 def _was_cut(message: AIMessage) -> bool:

@@ -19,7 +19,8 @@ from langchain_localllm.base.content import check_parts
 from langchain_localllm.base.literals import LiteralText, Placeholders
 from langchain_localllm.base.messages import to_openai, with_markers, with_parsed_arguments
 from langchain_localllm.base.reading import AnswerReader
-from langchain_localllm.base.tools import call_schema, openai_tools
+from langchain_localllm.base.request import enforced_schema
+from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.errors import ChatTemplateError, InvalidOptionError, InvalidRequestError, ModelFileError
 from langchain_localllm.templates.chat_template import ChatTemplate
 from langchain_localllm.templates.instructions import render_to_continue, render_with_instructions
@@ -41,6 +42,7 @@ class Prepared:
         reader: Tells thoughts and calls in the answer.
         schema: A JSON schema of the answer, or of the JSON in a forced call.
         form: How a forced call is written; `None` where none is forced.
+        several: Whether several calls may be forced.
         images: The images by the texts that stand in their places in the prompt.
         markers: What the reader looks for, which the engine has to hand out also where it is a token that is no text.
         literals: Texts of special tokens in the conversation, by the placeholders that stand for them in the prompt.
@@ -51,6 +53,7 @@ class Prepared:
     reader: AnswerReader
     schema: dict[str, Any] | None = None
     form: ToolFormat | None = None
+    several: bool = False
     images: dict[str, bytes] = field(default_factory=dict)
     markers: tuple[str, ...] = ()
     literals: dict[str, LiteralText] = field(default_factory=dict)
@@ -170,7 +173,7 @@ class TemplatedChatModel(LocalChatModel):
                 "The chat template of this model takes no tools. Use a model that was made for them, or try chat_format='chatml'."
             )
         form = tool_format(template.source)
-        schema = call_schema(tools, form.arguments) if choice == "required" else _wanted_schema(request.get("response_format"))
+        schema = enforced_schema(request, form.arguments, escapes=True)
         placeholders = Placeholders(self.reads_special_token)
         messages, images = self._with_markers(
             [placeholders.put(message, () if message["role"] in {"user", "tool"} else _THINKING) for message in messages]
@@ -186,6 +189,7 @@ class TemplatedChatModel(LocalChatModel):
             reader=AnswerReader(thoughts, ToolCallParser(form, names) if tools else None),
             schema=schema,
             form=form if choice == "required" else None,
+            several=request.get("parallel_tool_calls") is True,
             images=images,
             markers=(*chain.from_iterable(MARKERS), *(form.markers if tools else ())),
             literals=placeholders.texts,
@@ -234,9 +238,3 @@ class TemplatedChatModel(LocalChatModel):
 
 def _known_role(message: dict[str, Any]) -> dict[str, Any]:
     return {**message, "role": "system"} if message["role"] == "developer" else message
-
-
-def _wanted_schema(wanted: dict[str, Any] | None) -> dict[str, Any] | None:
-    if not wanted:
-        return None
-    return wanted["json_schema"]["schema"] if wanted["type"] == "json_schema" else {"type": "object"}

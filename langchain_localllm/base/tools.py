@@ -1,95 +1,115 @@
 """Tools as engines take them, and the choice among them."""
 
-import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from langchain_core.tools import BaseTool
-from langchain_core.utils.function_calling import convert_to_openai_tool
+from langchain_core.utils.function_calling import convert_to_openai_function, convert_to_openai_tool
 
-from langchain_localllm.base.json_schema import DEFINITIONS, enforceable, plain_name
+from langchain_localllm.base.grammar_schema import GrammarSchemas, one_of
 from langchain_localllm.errors import InvalidOptionError
 
+Tool = dict[str, Any] | type | Callable[..., Any] | BaseTool
 _NOTHING: Final = {"type": "object", "properties": {}}
 _NAME: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
+_CHOICES: Final = {None: None, False: None, True: "required", "any": "required"} | {
+    name: name for name in ("auto", "none", "required")
+}
 
 
-def openai_tools(
-    tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool], *, strict: bool | None = None
-) -> list[dict[str, Any]]:
+def openai_tools(tools: Sequence[Tool], *, strict: bool | None = None) -> list[dict[str, Any]]:
     """Functions, pydantic classes, LangChain tools and dicts in OpenAI's form.
 
     Raises:
-        InvalidOptionError: One is no tool, or has a name that models cannot write.
+        InvalidOptionError: One is not a tool, or has a name that models cannot write.
     """
+    if isinstance(tools, str | Mapping) or not isinstance(tools, Sequence):
+        raise InvalidOptionError(f"`tools` is a list of tools, not {type(tools).__name__}.")
     converted = [_converted(tool, strict=strict) for tool in tools]
     for name in (tool["function"]["name"] for tool in converted):
-        if not _NAME.fullmatch(name):
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise InvalidOptionError(
-                f"A tool has the name {name!r}. Use up to 64 letters, digits, `_`, `-` and `.`, such as {_like(name)!r}."
+                f"A tool has the name {name!r}. Use up to 64 letters, digits, `_`, `-` and `.`, such as {_like(str(name))!r}."
             )
     return converted
 
 
 def _converted(tool: Any, *, strict: bool | None) -> dict[str, Any]:
     try:
-        return convert_to_openai_tool(tool, strict=strict)
-    except (ValueError, TypeError, AttributeError) as error:
+        if isinstance(tool, Mapping) and "function" in tool:  # LangChain leaves these as they are
+            function = tool["function"] if strict is None else convert_to_openai_function(tool["function"], strict=strict)
+            return {"type": "function", "function": {**function, "name": function["name"]}}
+        converted = convert_to_openai_tool(tool, strict=strict)
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
         reason = " ".join(str(error).split())
-        raise InvalidOptionError(f"This is no tool: {reason}") from error
+        raise InvalidOptionError(f"This is not a tool: {reason}") from error
+    if "function" not in converted:
+        kind = converted.get("type")
+        raise InvalidOptionError(f"A tool of the type {kind!r} runs at a provider, and a local model has none. Give a function.")
+    return converted
 
 
 def _like(name: str) -> str:
     return re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII).strip("_")[:64] or "tool"
 
 
-def chosen_tools(
-    tools: list[dict[str, Any]], choice: str | bool | dict[str, Any] | None
-) -> tuple[list[dict[str, Any]], str | None]:
-    """The tools to offer, and `auto`, `none`, `required` or nothing.
+def choice_of(tools: Sequence[dict[str, Any]], choice: str | bool | Mapping[str, Any] | None) -> str | None:
+    """The choice in one form: `auto`, `none`, `required`, the name of one of the tools, or `None` where it is left open.
 
-    Engines force some call, not a certain one; so a tool that is chosen by name is offered alone.
+    Args:
+        tools: The tools on offer, in OpenAI's form.
+        choice: Any form that LangChain, OpenAI or Anthropic document.
 
     Raises:
-        InvalidOptionError: The choice names no tool of these.
+        InvalidOptionError: It is not the name of one of the tools.
     """
-    if isinstance(choice, dict):
-        choice = str(choice.get("function", choice).get("name"))
-    if choice is None or choice is False or choice in {"auto", "none", "required"}:
-        return tools, choice or None
-    if choice is True or choice == "any":
-        return tools, "required"
+    if isinstance(choice, Mapping):
+        named = choice.get("function", choice)
+        choice = (named.get("name") if isinstance(named, Mapping) else None) or choice.get("type")
+    names = [tool["function"]["name"] for tool in tools]
+    if choice in names:
+        return str(choice)
+    if not isinstance(choice, str | bool | None) or choice not in _CHOICES:
+        offered = f"one of: {', '.join(names)}" if names else "give `tools`"
+        raise InvalidOptionError(f"tool_choice={choice!r} does not match any tool. Use auto, none, any, or {offered}.")
+    return _CHOICES[choice] if names else None
+
+
+def chosen_tools(tools: list[dict[str, Any]], choice: str | None) -> tuple[list[dict[str, Any]], str | None]:
+    """The tools to offer, and `auto`, `none`, `required` or nothing, for a choice that `choice_of` returns.
+
+    Engines force some call, not a certain one; so a tool that is chosen by name is offered alone.
+    """
     named = [tool for tool in tools if tool["function"]["name"] == choice]
-    if not named:
-        names = ", ".join(tool["function"]["name"] for tool in tools)
-        raise InvalidOptionError(f"tool_choice={choice!r} names no tool. Use auto, none, any, or one of: {names}.")
-    return named, "required"
+    return (named, "required") if named else (tools, choice)
 
 
-def call_schema(tools: Sequence[dict[str, Any]], arguments: str = "arguments") -> dict[str, Any]:
-    """The JSON schema of a call of one of the tools, for engines that force a call by constraining the answer."""
-    definitions: dict[str, Any] = {}
-    calls = []
-    for tool in tools:
-        name, parameters = tool["function"]["name"], enforceable(tool["function"].get("parameters") or _NOTHING)
-        calls.append(
-            {
-                "type": "object",
-                "properties": {"name": {"const": name}, arguments: _hoisted(name, parameters, definitions)},
-                "required": ["name", arguments],
-                "additionalProperties": False,
-            }
-        )
-    schema = calls[0] if len(calls) == 1 else {"anyOf": calls}
-    return {**schema, "$defs": definitions} if definitions else schema
+def call_schema(
+    tools: Sequence[dict[str, Any]],
+    arguments: str = "arguments",
+    *,
+    several: bool = False,
+    escapes: bool = False,
+) -> dict[str, Any]:
+    """The JSON schema of a call of one of the tools, for engines that force a call by constraining the answer.
+
+    Args:
+        tools: The tools, in OpenAI's form.
+        arguments: The key of the arguments.
+        several: Whether a list of calls is wanted.
+        escapes: As of `grammar_schema`.
+    """
+    schemas = GrammarSchemas(escapes=escapes)
+    call = one_of([_one_call(tool["function"], arguments, schemas) for tool in tools])
+    return schemas.whole({"type": "array", "items": call, "minItems": 1} if several else call)
 
 
-def _hoisted(name: str, parameters: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """Parameters whose definitions stand at the schema's top, where references look for them."""
-    for key in DEFINITIONS:
-        if key in parameters:
-            text = json.dumps(parameters).replace(f'"#/{key}/', f'"#/$defs/{plain_name(name)}-')
-            parameters = json.loads(text)
-            definitions.update({f"{plain_name(name)}-{inner}": value for inner, value in parameters.pop(key).items()})
-    return parameters
+def _one_call(function: Mapping[str, Any], arguments: str, schemas: GrammarSchemas) -> dict[str, Any]:
+    parameters = schemas.add(function.get("parameters") or _NOTHING)
+    return {
+        "type": "object",
+        "properties": {"name": {"const": function["name"]}, arguments: parameters},
+        "required": ["name", arguments],
+        "additionalProperties": False,
+    }

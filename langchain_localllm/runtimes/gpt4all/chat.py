@@ -95,7 +95,10 @@ def _beginning(prepared: Prepared) -> str:
 
 
 def _first_key(schema: dict[str, Any]) -> str:
-    """The beginning of an object."""
+    """The beginning of an object, or of a list."""
+    kind = schema.get("type", "object")
+    if kind != "object":
+        return "[" if kind == "array" else ""
     if schema.get("properties"):
         return f'{{"{next(iter(schema["properties"]))}":'
     return _EMPTY if schema.get("type") == "object" and "properties" in schema else '{"'

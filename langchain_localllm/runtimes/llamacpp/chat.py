@@ -1,7 +1,6 @@
 """The chat model on llama.cpp in this process; the template comes from the model file."""
 
 import os
-import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -17,12 +16,13 @@ from langchain_localllm.base.content import check_parts
 from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.messages import to_openai
 from langchain_localllm.base.reading import AnswerReader, ReadHandle
+from langchain_localllm.base.request import enforced_schema
 from langchain_localllm.base.templated import Prepared, TemplatedChatModel
 from langchain_localllm.base.threads import default_threads
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.base.worker import Mailbox, WorkerHandle
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
-from langchain_localllm.runtimes.llamacpp.options import LlamaCppOptions, PathText, grammar_of
+from langchain_localllm.runtimes.llamacpp.options import LlamaCppOptions, PathText
 from langchain_localllm.templates.tool_calls import JSON, ToolCallParser
 
 
@@ -142,7 +142,7 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
 
     def _open_on_server(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
         """Have llama.cpp's server render the template and read the answer, thoughts and calls included."""
-        from langchain_localllm.runtimes.llamafile.payload import with_forced_call
+        from langchain_localllm.runtimes.llamafile.payload import with_enforced_call
 
         options = self.payload()
         if "grammar" in options:
@@ -152,7 +152,8 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
         payload = self._chat_payload(options, messages, stop, request)
         forced = payload.get("tool_choice") == "required"
         calls = ToolCallParser(JSON, [tool["function"]["name"] for tool in payload["tools"]]) if forced else None
-        submit = partial(self.engine.chat, with_forced_call(payload) if forced else payload)
+        schema = enforced_schema(request, several=request.get("parallel_tool_calls") is True) if forced else None
+        submit = partial(self.engine.chat, with_enforced_call(payload, schema) if schema else payload)
         return ReadHandle(WorkerHandle(submit, self.timeout), AnswerReader(calls=calls))
 
     def _open_with_grammar(
@@ -223,9 +224,9 @@ def _read(engine: Any, prepared: Prepared) -> tuple[list[int], Sequence[Any]]:
 
 def _grammar(prepared: Prepared) -> str:
     """The grammar of an answer; a forced call stands between the model's own markers."""
-    grammar = grammar_of(prepared.schema or {})
-    if prepared.form is None:
-        return grammar
-    before, after = (text.replace("\n", "\\n") for text in (prepared.form.before, prepared.form.after))
-    inner = re.sub(r"^root ::=", "forced-call ::=", grammar, flags=re.MULTILINE)
-    return f'root ::= "{before}" forced-call "{after}"\n{inner}'
+    from langchain_localllm.runtimes.llamacpp.schema_grammar import call_grammar, grammar_text
+
+    schema, form = prepared.schema or {}, prepared.form
+    if form is None:
+        return grammar_text(schema)
+    return call_grammar(schema, form.before, form.after, several=prepared.several)

@@ -3,7 +3,6 @@
 Source: https://llama-cpp-python.readthedocs.io/en/latest/api-reference/ (`Llama.__init__`, `Llama.create_completion`).
 """
 
-import json
 import math
 import os
 from collections.abc import Hashable, Mapping
@@ -16,7 +15,7 @@ from typing_extensions import override
 from langchain_localllm.base.inprocess import InProcessOptions
 from langchain_localllm.base.options import LogitBias, MaxTokens, SamplingOptions, enable_logprobs, normalize_logit_bias
 from langchain_localllm.base.threads import default_threads
-from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
+from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.runtimes.llamacpp.backend import Backend, check_options, choose_backend
 
 CACHE_TYPES: Final = {"f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8, "iq4_nl": 20, "bf16": 30}
@@ -79,9 +78,6 @@ _SAMPLING: Final = [
 
 _ALL: Final = -1
 _SEEDS: Final = 1 << 32
-_ANY_CHARACTER: Final = r'[^"\\]'
-_ANY_BUT_CONTROLS: Final = r'[^"\\\x7F\x00-\x1F]'
-"""What a JSON string may hold as it is; llama-cpp-python's grammar lets line ends through, which JSON does not."""
 
 
 def _cache_type(value: Any) -> Any:
@@ -434,20 +430,13 @@ class LlamaCppOptions(ModelOptions, SamplingOptions):
                 return Path(self.grammar_path).expanduser().read_text(encoding="utf-8")
             except (OSError, ValueError) as error:
                 raise InvalidOptionError(f"The grammar file {self.grammar_path} cannot be read: {error}.") from None
-        return self.grammar if self.json_schema is None else grammar_of(self.json_schema)
+        if self.json_schema is None:
+            return self.grammar
+        from langchain_localllm.runtimes.llamacpp.schema_grammar import schema_grammar
+
+        return schema_grammar(self.json_schema)
 
     def _check_forms(self) -> None:
         given = [name for name in ("grammar", "grammar_path", "json_schema") if getattr(self, name) is not None]
         if len(given) > 1:
             raise InvalidOptionError(f"`{given[0]}` and `{given[1]}` cannot be used together. Give one of them.")
-
-
-def grammar_of(schema: dict[str, Any]) -> str:
-    """The grammar of a JSON schema; raises `InvalidRequestError` where llama.cpp has none for it."""
-    from llama_cpp.llama_grammar import json_schema_to_gbnf
-
-    try:
-        grammar = str(json_schema_to_gbnf(json.dumps(schema)))
-    except Exception as error:  # noqa: BLE001 - the converter raises whatever goes wrong in it
-        raise InvalidRequestError(f"`json_schema` cannot be made into a grammar: {error}") from None
-    return grammar.replace(_ANY_CHARACTER, _ANY_BUT_CONTROLS)

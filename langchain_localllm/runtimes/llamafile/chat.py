@@ -11,11 +11,12 @@ from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.messages import STANDARD_ROLES
 from langchain_localllm.base.reading import ReadHandle, reader
+from langchain_localllm.base.request import enforced_schema
 from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.runtimes.llamafile.api import ChatDecoder, ErrorReader, ask, open_stream, tokenize
 from langchain_localllm.runtimes.llamafile.facts import server_facts
 from langchain_localllm.runtimes.llamafile.options import LlamafileOptions
-from langchain_localllm.runtimes.llamafile.payload import chat_payload, with_forced_call
+from langchain_localllm.runtimes.llamafile.payload import chat_payload, with_enforced_call
 from langchain_localllm.transport.plan import Plan
 
 
@@ -64,15 +65,23 @@ class ChatLlamafile(LlamafileOptions, LocalChatModel):
         payload = chat_payload(self.payload(), messages, stop, request)
         client = self.client
         read_error = ErrorReader(client.address.url)
-        handle = HttpHandle(client, self._opening(payload, read_error), ChatDecoder(read_error))
+        forced = request.get("tool_choice") == "required"
+        schema = enforced_schema(request, several=request.get("parallel_tool_calls") is True) if forced else None
+        handle = HttpHandle(client, self._opening(payload, schema, read_error), ChatDecoder(read_error))
         return ReadHandle(handle, reader(request.get("tools", ()), request.get("tool_choice")))
 
-    def _opening(self, payload: dict[str, Any], read_error: ErrorReader) -> Plan[Any]:
-        """Send the request, in the way of the server where that matters: which server it is, is asked only then."""
-        forced, images = payload.get("tool_choice") == "required", hold_parts(payload["messages"], "image_url")
+    def _opening(self, payload: dict[str, Any], schema: dict[str, Any] | None, read_error: ErrorReader) -> Plan[Any]:
+        """Send the request, in the way of the server where that matters: which server it is, is asked only then.
+
+        Args:
+            payload: The body.
+            schema: What the call has to follow, where one is required.
+            read_error: Reads the server's errors.
+        """
+        images = hold_parts(payload["messages"], "image_url")
         roles = {message["role"] for message in payload["messages"]} - STANDARD_ROLES
         files = hold_parts(payload["messages"], "file")
-        if forced or images or roles or files:
+        if schema or images or roles or files:
             facts = yield from server_facts(self, self._facts)
             if files and facts.llama_cpp:
                 check_parts(payload["messages"], PARTS.keys() - {"file"}, "llama.cpp's server")
@@ -82,8 +91,8 @@ class ChatLlamafile(LlamafileOptions, LocalChatModel):
                 raise InvalidRequestError(
                     f"The model at {self.base_url} does not see images. Start the server with its `--mmproj`."
                 )
-            if forced and facts.llama_cpp:
-                payload = with_forced_call(payload)
+            if schema and facts.llama_cpp:
+                payload = with_enforced_call(payload, schema)
         return (yield from open_stream(self, "/v1/chat/completions", payload, read_error))
 
     def _check_roles(self, messages: list[dict[str, Any]], roles: set[str]) -> Plan[None]:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from langchain_localllm.base.json_schema import enforceable
-from langchain_localllm.base.tools import call_schema
+from langchain_localllm.base.grammar_schema import grammar_schema, tool_parameters
+from langchain_localllm.base.response_format import engine_format
 
 
 def chat_payload(
@@ -18,7 +18,7 @@ def chat_payload(
         stop: Stop sequences.
         request: `tools`, `tool_choice` and `response_format`, where the call has them.
     """
-    payload = {**options, **request, "messages": messages, "stop": stop, "stream_options": {"include_usage": True}}
+    payload = {**engine_options(options), **request, "messages": messages, "stop": stop, "stream_options": {"include_usage": True}}
     if "n_predict" in payload:  # old llamafiles and other servers know only OpenAI's name here
         payload["max_tokens"] = payload.pop("n_predict")
     if probs := payload.pop("n_probs", None):
@@ -28,22 +28,37 @@ def chat_payload(
     if payload.pop("continue_final_message", None):
         payload |= {"continue_final_message": True, "add_generation_prompt": False}
     if "tools" in payload:
-        payload["tools"] = enforceable(payload["tools"])
+        payload["tools"] = [_engine_tool(tool) for tool in payload["tools"]]
+    if "response_format" in payload:
+        payload["response_format"] = engine_format(payload["response_format"])
     return payload
 
 
-def with_forced_call(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """The payload with a schema of the call that `tool_choice` requires.
+def _engine_tool(tool: dict[str, Any]) -> dict[str, Any]:
+    function = tool["function"]
+    if "parameters" not in function:
+        return tool
+    return {**tool, "function": {**function, "parameters": tool_parameters(function["parameters"])}}
+
+
+def engine_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with a `json_schema` that llama.cpp can make a grammar of."""
+    schema = options.get("json_schema")
+    return dict(options) if schema is None else {**options, "json_schema": grammar_schema(schema)}
+
+
+def with_enforced_call(payload: Mapping[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """The payload with the schema of the call that `tool_choice` requires.
 
     llama.cpp's server lets text come before a call that is required, and text without end is not a call.
     """
-    form = {"type": "json_schema", "json_schema": {"name": "call", "schema": call_schema(payload["tools"])}}
+    form = {"type": "json_schema", "json_schema": {"name": "call", "schema": schema}}
     return {**payload, "tool_choice": "none", "response_format": form}
 
 
 def completion_payload(options: Mapping[str, Any], prompt: str, stop: list[str]) -> dict[str, Any]:
     """The body of `/completion`."""
-    return {**options, "prompt": prompt, "stop": stop}
+    return {**engine_options(options), "prompt": prompt, "stop": stop}
 
 
 def as_openai(payload: Mapping[str, Any]) -> dict[str, Any]:

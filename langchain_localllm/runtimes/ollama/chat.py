@@ -11,13 +11,12 @@ from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.messages import with_parsed_arguments
 from langchain_localllm.base.reading import ReadHandle, reader
-from langchain_localllm.base.tools import call_schema
+from langchain_localllm.base.request import ANY_OBJECT, enforced_schema
 from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.runtimes.ollama.api import ChatDecoder, open_stream
 from langchain_localllm.runtimes.ollama.manage import OllamaModels
 from langchain_localllm.runtimes.ollama.options import OllamaOptions
 
-_FORCED: Final = "required"
 _NOT_SENT: Final = frozenset({"continue_final_message"})
 
 
@@ -55,10 +54,9 @@ class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
         tools, choice = request.get("tools", []), request.get("tool_choice")
         if tools and choice != "none":
             payload["tools"] = tools
-        if choice == _FORCED:
-            payload["format"] = call_schema(tools)
-        elif wanted := request.get("response_format"):
-            payload["format"] = wanted["json_schema"]["schema"] if wanted["type"] == "json_schema" else "json"
+        schema = enforced_schema(request, several=request.get("parallel_tool_calls") is True)
+        if schema is not None:
+            payload["format"] = "json" if schema == ANY_OBJECT else schema
         handle = HttpHandle(self.client, open_stream(self, "/api/chat", payload), ChatDecoder(self))
         return ReadHandle(handle, reader(tools, choice))
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final, Literal, NoReturn, Self
 from pydantic import Field, PrivateAttr, SecretStr, field_validator
 from typing_extensions import override
 
+from langchain_localllm.base.grammar_schema import grammar_schema
 from langchain_localllm.base.http import CONNECTION_OPTIONS, ServerOptions
 from langchain_localllm.base.options import SamplingOptions, advise, advise_once, check_top_logprobs
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
@@ -207,6 +208,8 @@ class OllamaServer(ServerOptions):
             chosen["num_predict"] = chosen.pop("max_tokens")
         if not chosen.get("format", True):
             del chosen["format"]
+        elif isinstance(chosen.get("format"), dict):
+            chosen["format"] = grammar_schema(chosen["format"])
         request = {name: chosen.pop(name) for name in list(chosen) if name in _TOP_LEVEL}
         return {**request, "options": chosen}
 

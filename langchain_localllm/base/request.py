@@ -1,0 +1,65 @@
+"""What a call asks for beside its messages: tools, the choice among them and the form of the answer, the same on all runtimes."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from langchain_localllm.base.grammar_schema import grammar_schema
+from langchain_localllm.base.response_format import canonical_format
+from langchain_localllm.base.tools import call_schema, choice_of, openai_tools
+from langchain_localllm.errors import InvalidOptionError
+
+ANY_OBJECT: Final[dict[str, Any]] = {"type": "object"}
+
+
+def canonical_request(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a call that are about tools and the form of the answer, each in one form; what is left open is left out.
+
+    Args:
+        given: Any of `tools`, `tool_choice`, `strict`, `parallel_tool_calls`, `response_format` and `show_schema`.
+
+    Raises:
+        InvalidOptionError: One is not valid, or `tool_choice` does not match the tools.
+    """
+    request = {"show_schema": given.get("show_schema")}
+    tools = openai_tools(given.get("tools") or (), strict=given.get("strict"))
+    choice = choice_of(tools, given.get("tool_choice"))
+    if tools:
+        request |= {"tools": tools, "tool_choice": choice, "parallel_tool_calls": given.get("parallel_tool_calls")}
+    if not isinstance(given.get("parallel_tool_calls"), bool | None):
+        raise InvalidOptionError(f"parallel_tool_calls={given['parallel_tool_calls']!r} is not valid. Use True or False.")
+    request["response_format"] = canonical_format(given.get("response_format"))
+    return {name: value for name, value in request.items() if value is not None}
+
+
+def calls_allowed(request: Mapping[str, Any]) -> bool:
+    """Whether the answer to a canonical request may call a tool."""
+    return bool(request.get("tools")) and request.get("tool_choice") != "none"
+
+
+def response_schema(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON schema of a request's `response_format`."""
+    wanted = request["response_format"]
+    return dict(wanted["json_schema"]["schema"]) if wanted["type"] == "json_schema" else ANY_OBJECT
+
+
+def enforced_schema(
+    request: Mapping[str, Any], arguments: str = "arguments", *, several: bool = False, escapes: bool = False
+) -> dict[str, Any] | None:
+    """The schema to constrain the answer with, as engines accept it: of a required call, or of the form that was asked for.
+
+    Args:
+        request: `tools`, `tool_choice` and `response_format`, in canonical form, where the call has them.
+        arguments: The key of a call's arguments.
+        several: Whether several calls may be made at once, in a list.
+        escapes: As of `grammar_schema`.
+    """
+    if request.get("tool_choice") == "required":
+        return call_schema(request["tools"], arguments, several=several, escapes=escapes)
+    return grammar_schema(response_schema(request), escapes=escapes) if "response_format" in request else None
+
+
+def instruction(schema: Mapping[str, Any]) -> str:
+    """What shows the model the schema; engines constrain the answer without telling it why."""
+    kind = "a JSON object" if schema.get("type", "object") == "object" else "JSON"
+    return f"Answer with {kind} that fits this schema:\n{json.dumps(schema, ensure_ascii=False)}"

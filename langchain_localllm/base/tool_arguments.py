@@ -1,0 +1,202 @@
+"""Calls as the tools want them: lists and objects written as text are parsed, and calls beyond the first can be dropped."""
+
+import ast
+import json
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
+from contextlib import aclosing, closing
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from langchain_localllm.base.engine import Handle, Piece
+from langchain_localllm.base.json_schema import resolve_reference
+
+_CONTAINERS: Final = {"array": list, "object": dict}
+_DEEPEST: Final = 32
+
+
+def parse_text_arguments(value: Any, schema: Any) -> Any:
+    """The arguments with lists and objects in place of the texts that hold them, where the schema asks for a list or an object.
+
+    Texts are parsed as JSON, and as Python's notation, which small models write too. A text stays where the schema allows a string,
+    or where it holds something else.
+
+    Args:
+        value: The arguments of a call.
+        schema: The JSON schema of the tool's parameters.
+
+    Example:
+        >>> parse_text_arguments({"a": "[1, 2]"}, {"properties": {"a": {"type": "array"}}})
+        {'a': [1, 2]}
+    """
+    return _parsed(value, schema, schema, 0)
+
+
+def _parsed(value: Any, schema: Any, root: Any, depth: int) -> Any:
+    if depth > _DEEPEST:
+        return value
+    choices = list(_choices(schema, root))
+    if isinstance(value, str):
+        kinds = {kind for choice in choices for kind in _kinds(choice)}
+        if "string" in kinds or not kinds & _CONTAINERS.keys():
+            return value
+        found = _read(value)
+        if not any(isinstance(found, container) for kind, container in _CONTAINERS.items() if kind in kinds):
+            return None if found is None and "null" in kinds and value.strip() in {"null", "None"} else value
+        value = found
+    for choice in choices:
+        if isinstance(value, dict) and "object" in _kinds(choice):
+            known, others = choice.get("properties", {}), choice.get("additionalProperties", True)
+            return {key: _parsed(item, known.get(key, others), root, depth + 1) for key, item in value.items()}
+        if isinstance(value, list) and "array" in _kinds(choice):
+            first, rest = choice.get("prefixItems", []), choice.get("items", True)
+            return [_parsed(item, first[at] if at < len(first) else rest, root, depth + 1) for at, item in enumerate(value)]
+    return value
+
+
+def _choices(schema: Any, root: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
+    """The schemas of which one has to fit, without references and combinations."""
+    if not isinstance(schema, Mapping) or depth > _DEEPEST:
+        return
+    if isinstance(reference := schema.get("$ref"), str):
+        try:
+            yield from _choices(resolve_reference(reference, root), root, depth + 1)
+        except LookupError:
+            return
+    inner = [part for name in ("anyOf", "oneOf", "allOf") for part in schema.get(name, ())]
+    for part in inner:
+        yield from _choices(part, root, depth + 1)
+    if not inner and "$ref" not in schema:
+        yield schema
+
+
+def _kinds(schema: Mapping[str, Any]) -> set[str]:
+    """The types that a schema allows; of one that does not say, those that its keywords are about, or all."""
+    kinds = schema.get("type")
+    if kinds is None:
+        if "properties" in schema:
+            return {"object"}
+        return {"array"} if "items" in schema or "prefixItems" in schema else {"string", "object", "array"}
+    return set(kinds) if isinstance(kinds, list) else {kinds}
+
+
+def _read(text: str) -> Any:
+    """What a text holds as JSON or in Python's notation; the text itself where it is neither."""
+    try:
+        return json.loads(text, strict=False)
+    except ValueError:
+        pass
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return text
+
+
+def _wants_containers(schema: Any) -> bool:
+    """Whether a list or an object is somewhere in the parameters."""
+    if not isinstance(schema, Mapping):
+        return False
+    return any(
+        _CONTAINERS.keys() & _kinds(choice) and "string" not in _kinds(choice)
+        for rule in schema.get("properties", {}).values()
+        for choice in _choices(rule, schema)
+    )
+
+
+@dataclass(slots=True)
+class _Call:
+    """A call whose arguments are held back until they are whole."""
+
+    schema: Any
+    args: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class CallReader:
+    """Reads the tool calls among an answer's pieces.
+
+    Attributes:
+        schemas: By name, the parameters of the tools that want lists or objects.
+        only_one: Whether calls after the first are dropped.
+    """
+
+    schemas: Mapping[str, Any]
+    only_one: bool = False
+    _first: int | None = None
+    _held: dict[int, _Call] = field(default_factory=dict)
+
+    def read(self, piece: Piece) -> Iterator[Piece]:
+        """The pieces that can be handed out now."""
+        if piece.tool_calls:
+            piece = replace(piece, tool_calls=list(self._calls(piece.tool_calls)) or None)
+        if piece.finish and self._held:
+            yield Piece(
+                "",
+                tool_calls=[{"index": index, "id": None, "name": None, "args": _whole(call)} for index, call in self._held.items()],
+            )
+            self._held = {}
+        if piece.text or piece.finish or piece.reasoning or piece.tool_calls or piece.logprobs is not None:
+            yield piece
+
+    def _calls(self, parts: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        for part in parts:
+            index = part["index"]
+            self._first = index if self._first is None else self._first
+            if self.only_one and index != self._first:
+                continue
+            if index not in self._held and part.get("name") in self.schemas:
+                self._held[index] = _Call(self.schemas[part["name"]])
+            if index in self._held:
+                self._held[index].args.append(part.get("args") or "")
+                part = {**part, "args": ""}  # noqa: PLW2901 - the rest of it
+            if part.get("args") or part.get("name") or part.get("id"):
+                yield part
+
+
+def _whole(call: _Call) -> str:
+    text = "".join(call.args)
+    try:
+        args = json.loads(text)
+    except ValueError:
+        return text
+    parsed = parse_text_arguments(args, call.schema)
+    return text if parsed == args else json.dumps(parsed, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CallHandle:
+    """A handle whose tool calls are read."""
+
+    handle: Handle
+    reader: CallReader
+
+    def pieces(self) -> Generator[Piece]:
+        """The pieces, from sync code."""
+        with closing(self.handle.pieces()) as pieces:
+            for piece in pieces:
+                if piece.tool_calls or piece.finish:
+                    yield from self.reader.read(piece)
+                else:
+                    yield piece
+
+    async def apieces(self) -> AsyncGenerator[Piece]:
+        """The pieces, from async code."""
+        async with aclosing(self.handle.apieces()) as pieces:
+            async for piece in pieces:
+                if piece.tool_calls or piece.finish:
+                    for part in self.reader.read(piece):
+                        yield part
+                else:
+                    yield piece
+
+
+def with_read_calls(handle: Handle, tools: Sequence[dict[str, Any]], *, only_one: bool) -> Handle:
+    """The handle with its calls read, where there is something to read.
+
+    Args:
+        handle: The answer.
+        tools: The tools on offer, in OpenAI's form.
+        only_one: Whether calls after the first are dropped.
+    """
+    parameters = {tool["function"]["name"]: tool["function"].get("parameters") for tool in tools}
+    schemas = {name: schema for name, schema in parameters.items() if _wants_containers(schema)}
+    return CallHandle(handle, CallReader(schemas, only_one)) if schemas or only_one else handle
