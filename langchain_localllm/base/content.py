@@ -74,7 +74,7 @@ def is_data_url(url: str) -> bool:
 def unwrapped(block: Any) -> Any:
     """Return the block inside a `non_standard` block, where it is one that is known; else the block."""
     if isinstance(block, dict) and block.get("type") == "non_standard" and isinstance(value := block.get("value"), dict):
-        return value if value.get("type") in _BLOCKS.keys() | THOUGHTS else block
+        return value if str(value.get("type")) in _BLOCKS else block
     return block
 
 
@@ -148,7 +148,7 @@ def _parts_of(block: Any) -> Iterator[Part]:
         raise InvalidRequestError(f"A message's content holds a {type(block).__name__}. It may hold texts and content blocks.")
     block = unwrapped(block)
     kind = block.get("type") or next((key for key in _UNTYPED if key in block), None)
-    if kind not in _BLOCKS:
+    if not isinstance(kind, str) or kind not in _BLOCKS:
         raise InvalidRequestError(f"A message holds a content block of the type {kind!r}, which local models do not accept.")
     yield _BLOCKS[kind](block)
 

@@ -247,8 +247,9 @@ def _with_ordered_results(entries: Iterable[Entry]) -> Iterator[Entry]:
 
 def reasoning_of(message: AIMessage) -> str:
     """Return what a reasoning model thought before this answer."""
-    if kept := message.additional_kwargs.get("reasoning_content"):
-        return str(kept)
+    kept = message.additional_kwargs.get("reasoning_content") or message.additional_kwargs.get("reasoning")
+    if kept:
+        return thought_of(kept) if isinstance(kept, dict) else str(kept)
     blocks = message.content if isinstance(message.content, list) else []
     return "".join(thought_of(block) for block in blocks if isinstance(block, dict) and block.get("type") in THOUGHTS)
 

@@ -146,10 +146,10 @@ class TemplatedChatModel(LocalChatModel):
             "text class."
         )
 
-    def _template_for(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> ChatTemplate:
+    def _template_for(self, tools: list[dict[str, Any]]) -> ChatTemplate:
         """The template for a conversation: where there are tools, the file's own for them."""
         template = self.template()
-        if (self.chat_template or self.chat_format) or not (tools or any(message["role"] == "tool" for message in messages)):
+        if self.chat_template or self.chat_format or not tools:
             return template
         source = self.about().templates.get(TOOL_TEMPLATE)
         return ChatTemplate(source, template.bos_token, template.eos_token) if source else template
@@ -167,7 +167,7 @@ class TemplatedChatModel(LocalChatModel):
         """
         choice = request.get("tool_choice")
         tools = [] if choice == "none" else request.get("tools", [])
-        template = self._template_for(messages, tools)
+        template = self._template_for(tools)
         if tools and "tools" not in template.source:
             raise InvalidRequestError(
                 "The chat template of this model takes no tools. Use a model that was made for them, or try chat_format='chatml'."

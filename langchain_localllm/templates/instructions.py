@@ -1,13 +1,13 @@
 """Render conversations for what templates differ in: instructions, the arguments of calls, and roles that they leave out."""
 
-import contextlib
 import json
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from langchain_localllm.errors import ChatTemplateError
 from langchain_localllm.templates.chat_template import ChatTemplate
+from langchain_localllm.templates.tool_calls import ToolFormat, tool_format
 
 Messages = Sequence[Mapping[str, Any]]
 
@@ -16,7 +16,8 @@ def render_with_instructions(template: ChatTemplate, messages: Messages, **varia
     r"""Render the prompt for a conversation.
 
     Instructions (system messages) are put into the first question where the template refuses them, as Gemma 2's, or leaves them
-    out, as Phi-3-mini's. The arguments of calls are passed as objects, or as text to a template that needs that.
+    out, as Phi-3-mini's. The arguments of calls are passed as objects, or as text to a template that needs that; calls and their
+    results are written into texts for a template that leaves them out.
 
     Args:
         template: The template.
@@ -32,24 +33,21 @@ def render_with_instructions(template: ChatTemplate, messages: Messages, **varia
         >>> render_with_instructions(ChatTemplate(refuses), conversation)
         'Be brief.\n\nWhy?'
     """
-    has_instructions = any(message["role"] == "system" for message in messages)
-    try:
-        text = _render(template, messages, variables)
-        usable = not (has_instructions and _left_out(template, messages, text, variables, lambda role: role == "system"))
-    except ChatTemplateError:
-        if not has_instructions:
-            raise
-        usable = False
-    if not usable:
-        messages = without_system(messages)
-        text = _render(template, messages, variables)
-    if left_out := _left_out(template, messages, text, variables, lambda role: role != "assistant"):
-        raise ChatTemplateError(
-            f"The model's chat template leaves out messages of the role {left_out!r}. Leave them out, or name another template by "
-            "`chat_format`."
-        )
-    _check_calls(messages, text)
-    return text
+    problem: ChatTemplateError | None = None
+    as_python: str | None = None
+    for attempt in _attempts(template, messages):
+        try:
+            text = template.render(attempt, **variables)
+            _check_whole(template, attempt, text, variables)
+        except ChatTemplateError as error:
+            problem = problem or error
+            continue
+        if not _holds_python(attempt, text):
+            return text
+        as_python = as_python or text
+    if as_python is None:
+        raise problem or ChatTemplateError("The model's chat template writes nothing.")
+    return as_python
 
 
 def render_to_continue(template: ChatTemplate, messages: Messages, **variables: Any) -> str:
@@ -86,29 +84,24 @@ def without_system(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]
     return merged
 
 
-def _render(template: ChatTemplate, messages: Messages, variables: Mapping[str, Any]) -> str:
-    """Render, with calls in the form that the template takes."""
-    arguments = [call["function"]["arguments"] for message in messages for call in message.get("tool_calls") or ()]
-    if not arguments:
-        return template.render(messages, **variables)
-    try:
-        text = template.render(messages, **variables)
-    except ChatTemplateError:
-        for change in (_with_text_arguments, _with_merged_thoughts):
-            with contextlib.suppress(ChatTemplateError):
-                return template.render([change(message) for message in messages], **variables)
-        raise
-    if any(given and repr(given) in text for given in arguments):  # the template wrote an object as Python does
-        with contextlib.suppress(ChatTemplateError):
-            return template.render([_with_text_arguments(message) for message in messages], **variables)
-    return text
-
-
-def _with_merged_thoughts(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same with text before a call as a part of the thoughts: gpt-oss's template refuses both."""
-    if not (message.get("tool_calls") and message.get("content") and message.get("reasoning_content")):
-        return message
-    return {**message, "content": "", "reasoning_content": f"{message['reasoning_content']}\n\n{message['content']}"}
+def _attempts(template: ChatTemplate, messages: Messages) -> Iterator[Messages]:
+    """The conversation as it is, and in the forms that templates of other kinds need; each once."""
+    tried: list[Messages] = []
+    systems = any(message["role"] == "system" for message in messages)
+    calls = any(message.get("tool_calls") or message["role"] == "tool" for message in messages)
+    form = tool_format(template.source)
+    changes: Sequence[Callable[[Mapping[str, Any]], Mapping[str, Any]]] = (
+        [_with_text_arguments, _with_merged_thoughts, _without_empty_text, lambda message: _with_calls_as_text(message, form)]
+        if calls
+        else []
+    )
+    placings: list[Messages] = [list(messages), *([without_system(messages)] if systems else [])]
+    for placed in placings:
+        attempts: list[Messages] = [placed, *([change(message) for message in placed] for change in changes)]
+        for attempt in attempts:
+            if attempt not in tried:
+                tried.append(attempt)
+                yield attempt
 
 
 def _with_text_arguments(message: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -121,33 +114,102 @@ def _with_text(call: Mapping[str, Any]) -> dict[str, Any]:
     return {**call, "function": {**function, "arguments": json.dumps(function["arguments"], ensure_ascii=False)}}
 
 
-def _left_out(
-    template: ChatTemplate, messages: Messages, text: str, variables: Mapping[str, Any], concerns: Callable[[str], bool]
-) -> str | None:
-    """Return the role of a message that the template leaves out, or `None`.
+def _with_merged_thoughts(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same with text before a call as a part of the thoughts: gpt-oss's template refuses both."""
+    if not (message.get("tool_calls") and message.get("content") and message.get("reasoning_content")):
+        return message
+    return {**message, "content": "", "reasoning_content": f"{message['reasoning_content']}\n\n{message['content']}"}
 
-    A template may edit a text, for example take a switch such as `/no_think` out of it. So where a text is not in the prompt, the
-    conversation is rendered with other texts to see whether those are.
+
+def _without_empty_text(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same with nothing in the place of an empty text beside a call: DeepSeek R1's template writes no call otherwise."""
+    return {**message, "content": None} if message.get("tool_calls") and message.get("content") == "" else message
+
+
+def _with_calls_as_text(message: Mapping[str, Any], form: ToolFormat) -> Mapping[str, Any]:
+    """The same with calls in the text of the answer, as the model writes them, and results as messages of the user.
+
+    So templates that know no calls in a history hold them, as in llama.cpp's server.
     """
-    doubtful = [
-        number for number, message in enumerate(messages) if concerns(message["role"]) and message["content"].strip() not in text
+    if message["role"] == "tool":
+        return {"role": "user", "content": f"Result of {message.get('name') or 'the tool'}:\n{message['content']}"}
+    if not (calls := message.get("tool_calls")):
+        return message
+    written = [
+        json.dumps({"name": call["function"]["name"], form.arguments: call["function"]["arguments"]}, ensure_ascii=False)
+        for call in calls
     ]
-    if not doubtful:
-        return None
-    probes = {number: f"probe {secrets.token_hex(8)}" for number in doubtful}
-    probed = [{**message, "content": probes.get(number, message["content"])} for number, message in enumerate(messages)]
+    texts = [message.get("content") or "", *(f"{form.before}{text}{form.after}" for text in written)]
+    return {**{key: value for key, value in message.items() if key != "tool_calls"}, "content": "\n".join(filter(None, texts))}
+
+
+def _holds_python(messages: Messages, text: str) -> bool:
+    """Whether the arguments of a call were written as Python writes an object: the template needs text."""
+    return any(
+        given and not isinstance(given, str) and repr(given) in text
+        for given in (call["arguments"] for call in _calls_of(messages))
+    )
+
+
+def _calls_of(messages: Messages) -> list[Mapping[str, Any]]:
+    return [call["function"] for message in messages for call in message.get("tool_calls") or ()]
+
+
+def _check_whole(template: ChatTemplate, messages: Messages, text: str, variables: Mapping[str, Any]) -> None:
+    """Raise `ChatTemplateError` where the template leaves out a message that is not an answer, or a call.
+
+    A template may edit a text, for example take a switch such as `/no_think` out of it, and the names of tools are in its list of
+    tools. So where that is in doubt, the conversation is rendered with other texts and names to see whether those are there.
+    """
+    doubtful = {
+        number
+        for number, message in enumerate(messages)
+        if message["role"] != "assistant" and message["content"].strip() not in text
+    }
+    calls = bool(_calls_of(messages)) and (
+        bool(variables.get("tools")) or any(call["name"] not in text for call in _calls_of(messages))
+    )
+    if not (doubtful or calls):
+        return
+    probes = _Probes()
+    probed = [
+        {
+            **message,
+            **({"content": probes.of(f"messages of the role {message['role']!r}")} if number in doubtful else {}),
+            **(
+                {"tool_calls": [probes.call(call) for call in message["tool_calls"]]} if calls and message.get("tool_calls") else {}
+            ),
+        }
+        for number, message in enumerate(messages)
+    ]
     try:
-        text = _render(template, probed, variables)
+        text = template.render(probed, **variables)
     except ChatTemplateError:  # it reads something in these texts
-        return None
-    text = text.lower()  # some templates write instructions in capital letters
-    return next((str(messages[number]["role"]) for number, probe in probes.items() if probe not in text), None)
+        return
+    if missing := probes.missing(text):
+        raise ChatTemplateError(
+            f"The model's chat template leaves out {missing}. Leave them out, or name another template by `chat_format`."
+        )
 
 
-def _check_calls(messages: Messages, text: str) -> None:
-    for name in (call["function"]["name"] for message in messages for call in message.get("tool_calls") or ()):
-        if name not in text:
-            raise ChatTemplateError(
-                f"The model's chat template leaves out the call of {name!r}: the model was not made for tools. Use another model, "
-                "or chat_format='chatml'."
-            )
+class _Probes:
+    """Texts that stand for others in a conversation, to see what a template leaves out."""
+
+    def __init__(self) -> None:
+        self._subjects: dict[str, str] = {}
+
+    def of(self, subject: str) -> str:
+        """Return a text for a subject."""
+        probe = f"probe{secrets.token_hex(8)}"
+        self._subjects[probe] = subject
+        return probe
+
+    def call(self, call: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a call with another name."""
+        function = call["function"]
+        return {**call, "function": {**function, "name": self.of(f"the call of {function['name']!r}")}}
+
+    def missing(self, text: str) -> str | None:
+        """Return the first subject whose text is not in a prompt."""
+        text = text.lower()  # some templates write instructions in capital letters
+        return next((subject for probe, subject in self._subjects.items() if probe not in text), None)

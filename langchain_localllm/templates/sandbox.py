@@ -259,7 +259,14 @@ def _tojson(
 ) -> str:
     """As on the hub: Jinja's own would escape `<` and `&` for HTML."""
     width = None if indent is None else min(indent, _WIDEST_INDENT)
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=width, separators=separators, sort_keys=sort_keys)
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=width, separators=separators, sort_keys=sort_keys, default=_items)
+
+
+def _items(value: Any) -> list[Any]:
+    """What a filter such as `map` gives, as a list."""
+    if isinstance(value, Iterator):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} is not JSON serializable")
 
 
 def _raise_exception(message: str) -> NoReturn:

@@ -61,9 +61,32 @@ def test_a_role_that_a_template_leaves_out_is_refused(role: str) -> None:
         render_with_instructions(template, [{"role": role, "content": "x"}, {"role": "assistant", "content": "y"}])
 
 
-def test_a_call_that_a_template_leaves_out_is_refused() -> None:
-    with pytest.raises(ChatTemplateError, match="leaves out the call of 'weather'"):
-        render_with_instructions(ChatTemplate(TURNS), [USER, CALLED, RESULT])
+WRITTEN = '<tool_call>\n{"name": "weather", "arguments": {"city": "Bern", "days": [1, {"deep": true}]}}\n</tool_call>'
+TOOLS = [{"type": "function", "function": {"name": "weather"}}]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{# <tool_call> #}{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}",
+        "{# <tool_call> #}{{ tools | tojson }}{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}",
+        "{# <tool_call> #}{% for m in messages %}<{{ m.role if m.role != 'tool' else none + 1 }}>{{ m.content }}{% endfor %}",
+        "{# <tool_call> #}{% for m in messages if m.role != 'tool' %}<{{ m.role }}>{{ m.content }}{% endfor %}",
+    ],
+)
+def test_calls_and_results_that_a_template_leaves_out_are_written_into_texts(source: str) -> None:
+    text = render_with_instructions(ChatTemplate(source), [USER, CALLED, RESULT], tools=TOOLS)
+    assert text.endswith(f"<user>2 + 2?<assistant>{WRITTEN}<user>Result of weather:\nsunny")
+
+
+def test_a_call_beside_an_empty_text_is_written_by_a_template_that_wants_none() -> None:
+    source = "{% for m in messages %}{{ m.content if m.content is not none else m.tool_calls[0].function.name }};{% endfor %}"
+    assert render_with_instructions(ChatTemplate(source), [USER, CALLED, RESULT]) == "2 + 2?;weather;sunny;"
+
+
+def test_what_a_filter_gives_is_a_list_in_json() -> None:
+    template = ChatTemplate("{{ messages | map(attribute='role') | tojson }}")
+    assert template.render([USER]) == '["user"]'
 
 
 # --- arguments ---
