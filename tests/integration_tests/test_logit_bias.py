@@ -19,10 +19,20 @@ def server() -> Iterator[LocalServer]:
         yield server
 
 
-@pytest.fixture(params=[LlamaCpp, ChatLlamaCpp, Llamafile, ChatLlamafile])
+@pytest.fixture(
+    params=[
+        (LlamaCpp, "llama-cpp-python"),
+        (LlamaCpp, "xllamacpp"),
+        (ChatLlamaCpp, "llama-cpp-python"),
+        (ChatLlamaCpp, "xllamacpp"),
+        (Llamafile, "server"),
+        (ChatLlamafile, "server"),
+    ],
+    ids=lambda param: f"{param[0].__name__}-{param[1]}",
+)
 def model(request: pytest.FixtureRequest, server: LocalServer) -> Any:
-    made_with = TINY if "Cpp" in request.param.__name__ else {"base_url": server.base_url}
-    return request.param(**made_with, **GREEDY)
+    cls, engine = request.param
+    return cls(base_url=server.base_url, **GREEDY) if engine == "server" else cls(**TINY, **GREEDY, backend=engine)
 
 
 def first_token(model: Any, **options: Any) -> dict[str, Any]:
