@@ -15,7 +15,7 @@ import langchain_localllm
 from langchain_localllm import ChatOllama, Ollama, OllamaEmbeddings, chat_models, embeddings, llms
 from langchain_localllm.base.engine import Finish, Handle, Piece
 from langchain_localllm.base.http import HttpHandle
-from langchain_localllm.base.options import normalize_logit_bias
+from langchain_localllm.base.logits import normalize_logit_bias
 from langchain_localllm.base.reading import ReadHandle
 from langchain_localllm.base.results import describe, short_name
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError

@@ -13,7 +13,8 @@ from pydantic import BeforeValidator, Field, model_validator
 from typing_extensions import override
 
 from langchain_localllm.base.inprocess import InProcessOptions
-from langchain_localllm.base.options import LogitBias, MaxTokens, SamplingOptions, enable_logprobs, normalize_logit_bias
+from langchain_localllm.base.logits import LogitBias, enable_logprobs, normalize_logit_bias
+from langchain_localllm.base.options import MaxTokens, SamplingOptions
 from langchain_localllm.base.threads import default_threads
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.runtimes.llamacpp.backend import Backend, check_options, choose_backend

@@ -11,7 +11,8 @@ from typing_extensions import override
 
 from langchain_localllm.base.engine import Finish
 from langchain_localllm.base.http import CONNECTION_OPTIONS, ServerOptions
-from langchain_localllm.base.options import LogitBias, SamplingOptions, enable_logprobs, normalize_logit_bias
+from langchain_localllm.base.logits import LogitBias, enable_logprobs, normalize_logit_bias
+from langchain_localllm.base.options import SamplingOptions
 from langchain_localllm.base.results import short_name
 from langchain_localllm.runtimes.llamafile.api import model_at, name_if_told
 from langchain_localllm.runtimes.llamafile.facts import Known

@@ -14,7 +14,8 @@ from typing_extensions import override
 
 from langchain_localllm.base.grammar_schema import grammar_schema
 from langchain_localllm.base.http import CONNECTION_OPTIONS, ServerOptions
-from langchain_localllm.base.options import SamplingOptions, advise, advise_once, check_top_logprobs
+from langchain_localllm.base.logits import check_top_logprobs
+from langchain_localllm.base.options import SamplingOptions, advise, advise_once
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 from langchain_localllm.transport.address import Address, basic_auth
 
