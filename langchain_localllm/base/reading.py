@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_localllm.base.engine import Handle, Piece
+from langchain_localllm.templates.harmony import HarmonySplitter
 from langchain_localllm.templates.thinking import Split, ThinkSplitter
 from langchain_localllm.templates.tool_calls import HERMES, JSON, ToolCallParser, WrittenCall
 
@@ -17,7 +18,7 @@ class AnswerReader:
 
     __slots__ = ("_args", "_calls", "_thoughts")
 
-    def __init__(self, thoughts: ThinkSplitter | None = None, calls: ToolCallParser | None = None) -> None:
+    def __init__(self, thoughts: ThinkSplitter | HarmonySplitter | None = None, calls: ToolCallParser | None = None) -> None:
         """Begin.
 
         Args:

@@ -23,6 +23,7 @@ from langchain_localllm.base.request import enforced_schema
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.errors import ChatTemplateError, InvalidOptionError, InvalidRequestError, ModelFileError
 from langchain_localllm.templates.chat_template import ChatTemplate
+from langchain_localllm.templates.harmony import HarmonySplitter, is_harmony
 from langchain_localllm.templates.instructions import render_to_continue, render_with_instructions
 from langchain_localllm.templates.named import given_template, is_template, named_template
 from langchain_localllm.templates.thinking import MARKERS, ThinkSplitter, thinking_markers
@@ -182,16 +183,16 @@ class TemplatedChatModel(LocalChatModel):
         prompt, thoughts = self._prompt(template, messages, placeholders.put(tools), constrained=constrained)
         if not all(marker in prompt for marker in images):
             raise ChatTemplateError("The chat template of this model leaves out an image. Put images into messages of the user.")
-        names = [tool["function"]["name"] for tool in tools]
+        parameters = {tool["function"]["name"]: tool["function"].get("parameters") for tool in tools}
         return Prepared(
             prompt=prompt,
             stops=[*stop, *template.stop],
-            reader=AnswerReader(thoughts, ToolCallParser(form, names) if tools else None),
+            reader=AnswerReader(thoughts, ToolCallParser(form, parameters) if tools else None),
             schema=schema,
             form=form if choice == "required" else None,
             several=request.get("parallel_tool_calls") is True,
             images=images,
-            markers=(*chain.from_iterable(MARKERS), *(form.markers if tools else ())),
+            markers=(*chain.from_iterable(MARKERS), *thoughts.markers, *(form.markers if tools else ())),
             literals=placeholders.texts,
         )
 
@@ -202,12 +203,14 @@ class TemplatedChatModel(LocalChatModel):
 
     def _prompt(
         self, template: ChatTemplate, messages: list[dict[str, Any]], tools: list[dict[str, Any]], *, constrained: bool
-    ) -> tuple[str, ThinkSplitter]:
+    ) -> tuple[str, ThinkSplitter | HarmonySplitter]:
         conversation = with_parsed_arguments(map(_known_role, messages))
         render = render_to_continue if self.continue_final_message else render_with_instructions
         prompt = render(template, conversation, tools=tools, **(self.chat_template_kwargs or {}))
         if template.bos_token and self.about().adds_bos:
             prompt = prompt.removeprefix(template.bos_token)  # the engine puts it there
+        if is_harmony(template.source):
+            return prompt, HarmonySplitter()
         markers = thinking_markers(template.source) or MARKERS[0]
         inside = prompt.rstrip().endswith(markers[0])
         if self.continue_final_message:

@@ -5,7 +5,7 @@ from typing import Final
 from langchain_localllm.prompts.formats import Format
 
 _MISTRAL: Final = "https://github.com/mistralai/cookbook/blob/main/concept-deep-dive/tokenization/chat_templates.md"
-_DEEPSEEK_BOS: Final = "<｜begin▁of▁sentence｜>"  # noqa: RUF001 - DeepSeek's own bars, likewise below
+_DEEPSEEK_BOS: Final = "<｜begin▁of▁sentence｜>"
 
 _FORMATS: Final = (
     Format(
@@ -151,7 +151,7 @@ _FORMATS: Final = (
         "deepseek-v2",
         "https://github.com/deepseek-ai/DeepSeek-V2#inference-with-huggingfaces-transformers",
         user="User: {}\n\n",
-        assistant="Assistant: {}<｜end▁of▁sentence｜>",  # noqa: RUF001
+        assistant="Assistant: {}<｜end▁of▁sentence｜>",
         answer="Assistant:",
         begin=_DEEPSEEK_BOS,
         bos=_DEEPSEEK_BOS,
@@ -159,9 +159,9 @@ _FORMATS: Final = (
     Format(
         "deepseek-v3",
         "https://huggingface.co/deepseek-ai/DeepSeek-V3/blob/main/tokenizer_config.json",
-        user="<｜User｜>{}",  # noqa: RUF001
-        assistant="<｜Assistant｜>{}<｜end▁of▁sentence｜>",  # noqa: RUF001
-        answer="<｜Assistant｜>",  # noqa: RUF001
+        user="<｜User｜>{}",
+        assistant="<｜Assistant｜>{}<｜end▁of▁sentence｜>",
+        answer="<｜Assistant｜>",
         system="{}",
         begin=_DEEPSEEK_BOS,
         bos=_DEEPSEEK_BOS,

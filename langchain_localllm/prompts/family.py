@@ -23,14 +23,14 @@ _MARKERS: Final[tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]] = (
     ("mistral-tekken", ("[INST]", "[/INST]"), ()),
     ("gemma", ("<start_of_turn>",), ()),
     ("command-r", ("<|START_OF_TURN_TOKEN|>", "<|CHATBOT_TOKEN|>"), ()),
-    ("deepseek-v3", ("<｜User｜>", "<｜Assistant｜>"), ()),  # noqa: RUF001 - DeepSeek's own bars
+    ("deepseek-v3", ("<｜User｜>", "<｜Assistant｜>"), ()),
     ("phi3", ("<|assistant|>", "<|end|>"), ("[BEGIN FINAL RESPONSE]",)),
     ("zephyr", ("<|assistant|>", "</s>"), ("[gMASK]", "<|end|>", "<|endoftext|>")),
     ("zephyr", ("<|assistant|>", "eos_token"), ("[gMASK]", "<|end|>", "<|endoftext|>")),
     ("deepseek-coder", ("### Instruction:", "<|EOT|>"), ()),
     ("alpaca", ("### Instruction:", "### Response:"), ()),
     ("deepseek-v2", ("User: ", "Assistant: ", "eos_token"), ()),
-    ("deepseek-v2", ("User: ", "Assistant:", "<｜end▁of▁sentence｜>"), ()),  # noqa: RUF001
+    ("deepseek-v2", ("User: ", "Assistant:", "<｜end▁of▁sentence｜>"), ()),
     ("vicuna", ("USER:", "ASSISTANT:"), ()),
 )
 """Family, what its templates hold (in Jinja or in Go), and what they lack. The first that fits counts."""

@@ -2,13 +2,30 @@
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
 
+from langchain_localllm.templates.call_blocks import (
+    ARG_KEYS,
+    DEEPSEEK,
+    DSML,
+    FUNCTIONS,
+    HARMONY,
+    INVOKES,
+    KIMI,
+    LONE_FUNCTION,
+    PYTHON,
+    SEED,
+    CallBlock,
+    Parameters,
+    WrittenCall,
+)
 from langchain_localllm.templates.json_scan import JsonScanner
 from langchain_localllm.templates.markers import held_back
+
+__all__ = ["FORMATS", "HERMES", "JSON", "LLAMA3", "MISTRAL", "ToolCallParser", "ToolFormat", "WrittenCall", "tool_format"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +40,8 @@ class ToolFormat:
         after: What stands after it.
         arguments: The key of the arguments.
         inside: Other markers in a call.
+        blocks: Other ways to write calls after the same marker.
+        fenced: Whether an answer that begins with a call in a code fence is a call too.
     """
 
     opening: str
@@ -32,20 +51,40 @@ class ToolFormat:
     after: str = ""
     arguments: str = "arguments"
     inside: tuple[str, ...] = ()
+    blocks: tuple[CallBlock, ...] = ()
+    fenced: bool = False
 
     @property
     def markers(self) -> tuple[str, ...]:
         """All of its markers. A model may have a token for each, which is no part of a text unless it is asked for."""
-        return tuple(marker for marker in (self.opening, self.closing, *self.inside) if marker)
+        in_blocks = (marker for block in self.blocks for marker in (block.closing, *block.inside))
+        return tuple(dict.fromkeys(marker for marker in (self.opening, self.closing, *self.inside, *in_blocks) if marker))
 
 
-HERMES: Final = ToolFormat("<tool_call>", "</tool_call>", before="<tool_call>\n", after="\n</tool_call>")
+HERMES: Final = ToolFormat(
+    "<tool_call>", "</tool_call>", before="<tool_call>\n", after="\n</tool_call>", blocks=(FUNCTIONS, ARG_KEYS), fenced=True
+)
 MISTRAL: Final = ToolFormat("[TOOL_CALLS]", bare=True, before="[TOOL_CALLS][", after="]", inside=("[CALL_ID]", "[ARGS]"))
 LLAMA3: Final = ToolFormat("<|python_tag|>", bare=True, arguments="parameters")
 JSON: Final = ToolFormat("", bare=True)
 
-FORMATS: Final = {"<tool_call>": HERMES, "[TOOL_CALLS]": MISTRAL, "<|python_tag|>": LLAMA3}
-"""What a chat template holds, and the way in which its model writes calls. Hermes, Qwen and many others share the first."""
+FORMATS: Final = {
+    "<|channel|>": ToolFormat("<|channel|>", bare=True, blocks=(HARMONY,)),
+    "<｜tool▁calls▁begin｜>": ToolFormat("<｜tool▁calls▁begin｜>", bare=True, blocks=(DEEPSEEK,)),
+    "<|tool_calls_section_begin|>": ToolFormat("<|tool_calls_section_begin|>", bare=True, blocks=(KIMI,)),
+    "｜DSML｜": ToolFormat("<｜DSML｜", bare=True, blocks=DSML),
+    "<|tool_call_start|>": ToolFormat("<|tool_call_start|>", "<|tool_call_end|>", bare=True, blocks=(PYTHON,)),
+    "<|START_ACTION|>": ToolFormat("<|START_ACTION|>", "<|END_ACTION|>", bare=True),
+    "<TOOLCALL>": ToolFormat("<TOOLCALL>", "</TOOLCALL>", bare=True),
+    "<minimax:tool_call>": ToolFormat("<minimax:tool_call>", bare=True, blocks=(INVOKES,)),
+    "<seed:tool_call>": ToolFormat("<seed:tool_call>", bare=True, blocks=(SEED,)),
+    "<|tool_call|>": ToolFormat("<|tool_call|>", bare=True),
+    "<tool_call>": HERMES,
+    "[TOOL_CALLS]": MISTRAL,
+    "<function=": ToolFormat("<function=", bare=True, blocks=(LONE_FUNCTION,)),
+    "<|python_tag|>": LLAMA3,
+}
+"""What a chat template holds, and the way in which its model writes calls. Many families share `<tool_call>`."""
 
 
 def tool_format(template: str) -> ToolFormat:
@@ -53,27 +92,13 @@ def tool_format(template: str) -> ToolFormat:
     return next((form for marker, form in FORMATS.items() if marker in template), JSON)
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenCall:
-    """A call as the model wrote it.
-
-    Attributes:
-        name: The tool, or `None` where it cannot be read.
-        args: The arguments as JSON text; of a call that cannot be read, what there is of it.
-        id: The id, where the model wrote one.
-        valid: Whether it can be read.
-    """
-
-    name: str | None
-    args: str
-    id: str | None = None
-    valid: bool = True
-
-
-_CALL_KEYS: Final = frozenset({"name", "arguments", "parameters", "function", "type", "id"})
+_CALL_KEYS: Final = frozenset({"name", "arguments", "parameters", "function", "type", "id", "tool_name", "tool_call_id"})
 _FIRST_KEY: Final = re.compile(r'\[?\s*\{\s*"(\w+)"')
 _KEY_MAY_COME: Final = re.compile(r'\[?\s*(\{\s*("\w*)?)?')
 _NAME: Final = re.compile(r'"name"\s*:\s*"([^"\\]*)"')
+_FENCE: Final = re.compile(r'```(?:json|tool_call)?\s*?\n\s*\[?\s*\{\s*"(?:name|arguments|parameters|function|type|id)"')
+_FENCE_MAY_COME: Final = re.compile(r'`{1,3}|```[a-z_]{0,9}|```[a-z_]{0,9}\s*?\n\s*\[?\s*(\{\s*("\w*)?)?')
+"""A call in a code fence, and its beginning."""
 _HEADER: Final = re.compile(r"\s*([\w.-]+)\s*(?:\[CALL_ID\]\s*(\w+)\s*)?(?:\[ARGS\]\s*)?")
 """How newer Mistral models write a name before its arguments."""
 _HEADER_MAY_COME: Final = re.compile(r"[\w.-]{1,64}\s*(\[[A-Z_]*(\]\s*\w*)?\s*){0,2}")
@@ -84,8 +109,10 @@ _BETWEEN: Final = " \t\r\n,;"
 
 class _State(Enum):
     START = auto()
+    FENCE = auto()
     TEXT = auto()
     CALLS = auto()
+    BLOCK = auto()
 
 
 class ToolCallParser:
@@ -103,18 +130,21 @@ class ToolCallParser:
         []
     """
 
-    __slots__ = ("_closed", "_form", "_lead", "_marked", "_names", "_read", "_scanner", "_state", "_text")
+    __slots__ = ("_block", "_closed", "_form", "_lead", "_marked", "_names", "_parameters", "_read", "_scanner", "_state", "_text")
 
     def __init__(self, form: ToolFormat, names: Collection[str] = ()) -> None:
         """Begin.
 
         Args:
             form: How the model writes calls.
-            names: The tools on offer. JSON without a marker is a call only where it names one of them.
+            names: The tools on offer, or their parameters' JSON schemas by name. JSON without a marker is a call only where it
+                names one of them.
         """
         self._form = form
         self._names = frozenset(names)
-        self._state = _State.START if form.bare else _State.TEXT
+        self._parameters: Parameters = names if isinstance(names, Mapping) else {}
+        self._block: CallBlock | None = None  # how the calls after the marker are written, if not as JSON
+        self._state = _State.START if form.bare or form.fenced else _State.TEXT
         self._marked = False  # whether the calls that are being read began with the marker
         self._lead = ""  # the marker, which is text if no call follows
         self._read = False  # whether a call was read since the last marker
@@ -132,7 +162,13 @@ class ToolCallParser:
         return self._parts(last=True)
 
     def _parts(self, *, last: bool) -> list[str | WrittenCall]:
-        steps = {_State.START: self._start, _State.TEXT: self._tell_text, _State.CALLS: self._tell_calls}
+        steps = {
+            _State.START: self._start,
+            _State.FENCE: self._tell_fenced,
+            _State.TEXT: self._tell_text,
+            _State.CALLS: self._tell_calls,
+            _State.BLOCK: self._tell_block,
+        }
         parts: list[str | WrittenCall] = []
         while self._text and (told := steps[self._state](last=last)) is not None:
             parts += [part for part in told if part]
@@ -142,11 +178,48 @@ class ToolCallParser:
 
     def _start(self, *, last: bool) -> list[str | WrittenCall] | None:
         begun = self._text.lstrip()
+        if self._form.fenced and (_FENCE.match(begun) or (not last and _FENCE_MAY_COME.fullmatch(begun))):
+            if not _FENCE.match(begun):
+                return None
+            self._state = _State.FENCE
+            return []
+        if not self._form.bare:
+            self._state = _State.TEXT
+            return []
         key = _FIRST_KEY.match(begun)
         if key is None and not last and _KEY_MAY_COME.fullmatch(begun):
             return None
         self._state = _State.CALLS if key and key[1] in _CALL_KEYS else _State.TEXT
         return []
+
+    def _tell_fenced(self, *, last: bool) -> list[str | WrittenCall] | None:
+        """The calls in a code fence with which the answer begins; the fence's text where there are none."""
+        start = self._text.index("`") + 3
+        start = self._text.index("\n", start)
+        if (end := self._text.find("```", start)) < 0 and not last:
+            return None
+        self._state = _State.TEXT
+        calls = _calls_in(self._text[: end if end >= 0 else None], start)
+        if not all(call.valid and call.name in self._names for call in calls):
+            return []
+        self._take(end + 3 if end >= 0 else len(self._text))
+        return list(calls)
+
+    def _tell_block(self, *, last: bool) -> list[str | WrittenCall] | None:
+        """The calls between an opening marker and its closing one; their text where there are none."""
+        if (block := self._block) is None:
+            self._state = _State.TEXT
+            return []
+        if (end := self._text.find(block.closing)) < 0 and not last:
+            return None
+        whole = self._text if end < 0 else self._text[: end + len(block.closing)]
+        calls = list(block.read(whole.removesuffix(block.closing), self._parameters))
+        self._take(len(whole))
+        lead, self._lead = self._lead, ""
+        known = [call for call in calls if not self._names or call.name in self._names]
+        self._read, self._closed = bool(known), True
+        self._state = _State.CALLS if known else _State.TEXT
+        return list(calls) if known else [lead + whole]
 
     def _tell_text(self, *, last: bool) -> list[str | WrittenCall] | None:
         opening = self._form.opening
@@ -167,7 +240,8 @@ class ToolCallParser:
     def _open(self, size: int) -> None:
         """Begin calls after a marker, the end of so much text."""
         self._lead, self._scanner = self._take(size), None
-        self._state, self._marked, self._read = _State.CALLS, True, False
+        self._state = _State.BLOCK if self._block else _State.CALLS
+        self._marked, self._read = True, False
 
     def _begins_call(self, start: int, *, last: bool) -> bool | None:
         """Whether a call begins after a marker, which ends at `start`; `None` where more text is needed to tell."""
@@ -176,8 +250,16 @@ class ToolCallParser:
             return False if last else None
         if rest.startswith(self._form.opening):
             return False
-        if rest[0] in "{[":
+        if rest[0] == "{" or (rest[0] == "[" and PYTHON not in self._form.blocks):
+            self._block = None
             return True
+        self._block = next((block for block in self._form.blocks if block.begins.match(rest)), None)
+        return True if self._block else self._header_begins(rest, last=last)
+
+    def _header_begins(self, rest: str, *, last: bool) -> bool | None:
+        """Whether a name comes before the arguments, as newer Mistral models write it; `None` where more text is needed to tell."""
+        if not last and any(block.may_begin.fullmatch(rest) for block in self._form.blocks):
+            return None
         header, brace, _ = rest.partition("{")
         if brace:
             return bool(_HEADER.fullmatch(header))
@@ -258,10 +340,10 @@ def _call(value: Any, written: str) -> WrittenCall:
     if isinstance(value, dict):
         inner = value.get("function")
         fields = inner if isinstance(inner, dict) else value
-        name = fields.get("name", inner)
+        name = fields.get("name", fields.get("tool_name", inner))
         args = fields.get("arguments", fields.get("parameters", {}))
         if isinstance(name, str) and (text := _arguments(args)) is not None:
-            call_id = value.get("id")
+            call_id = value.get("id", value.get("tool_call_id"))
             return WrittenCall(name, text, call_id if isinstance(call_id, str) else None)
     named = _NAME.search(written)
     return WrittenCall(named[1] if named else None, written, valid=False)

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from langchain_localllm.templates.call_blocks import WrittenCall
+from langchain_localllm.templates.harmony import HarmonySplitter
 from langchain_localllm.templates.thinking import MARKERS, ThinkSplitter, thinking_markers
 from langchain_localllm.templates.tool_calls import (
     HERMES,
@@ -15,7 +17,6 @@ from langchain_localllm.templates.tool_calls import (
     MISTRAL,
     ToolCallParser,
     ToolFormat,
-    WrittenCall,
     tool_format,
 )
 
@@ -58,7 +59,7 @@ CASES: list[tuple[ToolFormat, str, list[str | WrittenCall]]] = [
     (HERMES, "Write\n<tool_call>\n", ["Write\n<tool_call>\n"]),
     (HERMES, '<tool_call>{"name": <name>}</tool_call> is how', ['<tool_call>{"name": <name>}</tool_call> is how']),
     (HERMES, '<tool_call> {"colour": "red"} </tool_call>', ['<tool_call> {"colour": "red"} </tool_call>']),
-    (HERMES, "<tool_call>\n<function=add>\n</function>\n</tool_call>", ["<tool_call>\n<function=add>\n</function>\n</tool_call>"]),
+    (HERMES, "<tool_call>\n<function=sub>\n</function>\n</tool_call>", ["<tool_call>\n<function=sub>\n</function>\n</tool_call>"]),
     (HERMES, f"<tool_call>{A}</tool_call>\n<tool_call> is a tag", [PARSED_ADD, "\n<tool_call> is a tag"]),
     (HERMES, f"<tool_call>{A}</tool_call> and </tool_call>", [PARSED_ADD, " and </tool_call>"]),
     (HERMES, f"<tool_call>{A}</tool_call>, <", [PARSED_ADD, ", <"]),
@@ -94,6 +95,121 @@ CASES: list[tuple[ToolFormat, str, list[str | WrittenCall]]] = [
     (JSON, '{"name": "add", "argum', [bad('{"name": "add", "argum', "add")]),
     (JSON, '{"name": "Ad', ['{"name": "Ad']),
 ]
+
+
+QWEN = "<tool_call>\n<function=weather>\n<parameter=city>\nBern\nWest\n</parameter>\n</function>\n</tool_call>"
+GLM = "<tool_call>weather\n<arg_key>city</arg_key>\n<arg_value>Bern</arg_value>\n</tool_call>"
+BERN = WrittenCall("weather", '{"city": "Bern"}')
+FAMILIES: list[tuple[str, str, list[str | WrittenCall]]] = [
+    ("<tool_call>", QWEN, [WrittenCall("weather", '{"city": "Bern\\nWest"}')]),
+    ("<tool_call>", f"I look. {QWEN}\n{GLM}", ["I look.", WrittenCall("weather", '{"city": "Bern\\nWest"}'), BERN]),
+    (
+        "<tool_call>",
+        "<tool_call><function=add><parameter=a>\n1\n</parameter><parameter=b>\n[2, true]\n</parameter></function></tool_call>",
+        [WrittenCall("add", '{"a": 1, "b": [2, true]}')],
+    ),
+    ("<tool_call>", "<tool_call>add\n</tool_call>", [WrittenCall("add", "{}")]),
+    ("<tool_call>", "Write <tool_call>\n<function=name>.", ["Write <tool_call>\n<function=name>."]),
+    ("<tool_call>", '```json\n{"name": "weather", "arguments": {"city": "Bern"}}\n```', [BERN]),
+    ("<tool_call>", '```json\n{"name": "Ada", "age": 36}\n```\nis she', ['```json\n{"name": "Ada", "age": 36}\n```\nis she']),
+    ("<tool_call>", "```python\nprint(1)\n```", ["```python\nprint(1)\n```"]),
+    ("<|channel|>", '<|channel|>commentary to=functions.weather <|constrain|>json<|message|>{"city": "Bern"}<|call|>', [BERN]),
+    ("<|channel|>", "<|channel|>final<|message|>Yes", ["<|channel|>final<|message|>Yes"]),
+    (
+        "<｜tool▁calls▁begin｜>",
+        (
+            '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>weather<｜tool▁sep｜>{"city": "Bern"}<｜tool▁call▁end｜>'
+            '<｜tool▁call▁begin｜>function<｜tool▁sep｜>add\n```json\n{"a": 1}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>'
+        ),
+        [BERN, WrittenCall("add", '{"a": 1}')],
+    ),
+    (
+        "<|tool_call_start|>",
+        '<|tool_call_start|>[weather(city="Bern"), add(a=1, b=[2, None])]<|tool_call_end|>Wait.',
+        [BERN, WrittenCall("add", '{"a": 1, "b": [2, null]}'), "Wait."],
+    ),
+    ("<|tool_call_start|>", "<|tool_call_start|>[add(1)]<|tool_call_end|>", [bad("add(1)", "add")]),
+    (
+        "<|START_ACTION|>",
+        '<|START_ACTION|>[{"tool_call_id": "0", "tool_name": "weather", "parameters": {"city": "Bern"}}]<|END_ACTION|>',
+        [WrittenCall("weather", '{"city": "Bern"}', "0")],
+    ),
+    ("<TOOLCALL>", '<TOOLCALL>[{"name": "weather", "arguments": {"city": "Bern"}}]</TOOLCALL>', [BERN]),
+    ("<function=", 'So: <function=weather>{"city": "Bern"}</function>', ["So:", BERN]),
+    ("<function=", '<function=weather>{"city": "Be', [bad('{"city": "Be', "weather")]),
+    (
+        "<|tool_calls_section_begin|>",
+        (
+            "<|tool_calls_section_begin|><|tool_call_begin|>functions.weather:0<|tool_call_argument_begin|>"
+            '{"city": "Bern"}<|tool_call_end|><|tool_calls_section_end|>'
+        ),
+        [WrittenCall("weather", '{"city": "Bern"}', "functions.weather:0")],
+    ),
+    (
+        "<minimax:tool_call>",
+        '<minimax:tool_call>\n<invoke name="weather">\n<parameter name="city">Bern</parameter>\n</invoke>\n</minimax:tool_call>',
+        [BERN],
+    ),
+    (
+        "<seed:tool_call>",
+        "<seed:tool_call>\n<function=weather>\n<parameter=city>Bern</parameter>\n</function>\n</seed:tool_call>",
+        [BERN],
+    ),
+    (
+        "｜DSML｜",
+        (
+            '<｜DSML｜function_calls>\n<｜DSML｜invoke name="weather">\n<｜DSML｜parameter name="city" string="true">Bern'
+            "</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜function_calls>"
+        ),
+        [BERN],
+    ),
+]
+"""What a template holds, what its model writes, and what that means."""
+
+
+@pytest.mark.parametrize(("template", "text", "expected"), FAMILIES)
+def test_calls_of_a_family_are_read_in_pieces_of_every_size(template: str, text: str, expected: list[str | WrittenCall]) -> None:
+    for size in (1, 2, 3, 7, len(text)):
+        assert parsed(tool_format(f"tools {template}"), [text[at : at + size] for at in range(0, len(text), size)]) == expected
+
+
+def test_plain_values_are_text_where_the_schema_wants_text() -> None:
+    text = (
+        "<tool_call>\n<function=add>\n<parameter=a>\n12\n</parameter>\n<parameter=b>\n12\n</parameter>\n</function>\n</tool_call>"
+    )
+    parser = ToolCallParser(HERMES, {"add": {"properties": {"a": {"type": "string"}, "b": {"type": "integer"}}}})
+    assert parser.feed(text) == [WrittenCall("add", '{"a": "12", "b": 12}')]
+
+
+HARMONY = "<|channel|>analysis<|message|>They want a sum.<|end|><|start|>assistant"
+
+
+@pytest.mark.parametrize(
+    ("text", "reasoning", "answer"),
+    [
+        (f"{HARMONY}<|channel|>final<|message|>Four.<|return|>", "They want a sum.", "Four."),
+        (
+            f"{HARMONY}<|channel|>commentary<|message|>I add.<|end|><|start|>assistant<|channel|>final<|message|>4",
+            "They want a sum.",
+            "I add.4",
+        ),
+        ("<|channel|>final<|message|>Four < five", "", "Four < five"),
+        ('{"sum": 4}', "", '{"sum": 4}'),
+        ("to be or not", "", "to be or not"),
+        ("<|channel|>analysis<|message|>They want", "They want", ""),
+        (
+            f"{HARMONY} to=functions.add<|channel|>commentary json<|message|>{{}}<|call|>",
+            "They want a sum.",
+            "<|channel|>commentary to=functions.add<|message|>{}<|call|>",
+        ),
+    ],
+)
+def test_harmony_is_split_into_thoughts_and_text(text: str, reasoning: str, answer: str) -> None:
+    for size in (1, 2, 5, len(text)):
+        splitter = HarmonySplitter()
+        splits = [splitter.feed(text[at : at + size]) for at in range(0, len(text), size)] + [splitter.end()]
+        assert "".join(split.reasoning for split in splits) == reasoning
+        assert "".join(split.text for split in splits) == answer
 
 
 def parsed(form: ToolFormat, pieces: list[str]) -> list[str | WrittenCall]:

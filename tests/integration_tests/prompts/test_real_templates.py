@@ -98,7 +98,7 @@ def test_a_prompt_for_a_real_file_s_header(vocabulary: str, family: str, begins_
         ("llama-spm", "<s>", "</s>", True),
         ("llama-bpe", "<|begin_of_text|>", "<|end_of_text|>", True),
         ("qwen2", "<|endoftext|>", "<|endoftext|>", False),
-        ("deepseek-llm", "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", True),  # noqa: RUF001 - DeepSeek's own bars
+        ("deepseek-llm", "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", True),
     ],
 )
 def test_special_tokens_are_read_from_the_header(vocabulary: str, bos: str, eos: str, adds_bos: bool, source: Path) -> None:

@@ -199,20 +199,20 @@ PUBLISHED: Final = [
         "{% elif message['role'] == 'assistant' %}{{ 'Assistant: ' + message['content'] + eos_token }}"
         "{% elif message['role'] == 'system' %}{{ message['content'] + '\n\n' }}{% endif %}{% endfor %}"
         "{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}",
-        "<｜begin▁of▁sentence｜>",  # noqa: RUF001 - DeepSeek's own bars, likewise below
-        "<｜end▁of▁sentence｜>",  # noqa: RUF001
+        "<｜begin▁of▁sentence｜>",
+        "<｜end▁of▁sentence｜>",
     ),
     Published(
         "deepseek-v3",
         "deepseek-ai/DeepSeek-V3",
         "{% set ns = namespace(system_prompt='') %}{%- for message in messages %}{%- if message['role'] == 'system' %}"
         "{% set ns.system_prompt = message['content'] %}{%- endif %}{%- endfor %}{{bos_token}}{{ns.system_prompt}}"
-        "{%- for message in messages %}{%- if message['role'] == 'user' %}{{'<｜User｜>' + message['content']}}{%- endif %}"  # noqa: RUF001
+        "{%- for message in messages %}{%- if message['role'] == 'user' %}{{'<｜User｜>' + message['content']}}{%- endif %}"
         "{%- if message['role'] == 'assistant' %}"
-        "{{'<｜Assistant｜>' + message['content'] + '<｜end▁of▁sentence｜>'}}{%- endif %}"  # noqa: RUF001
-        "{%- endfor -%}{% if add_generation_prompt %}{{'<｜Assistant｜>'}}{% endif %}",  # noqa: RUF001
-        "<｜begin▁of▁sentence｜>",  # noqa: RUF001
-        "<｜end▁of▁sentence｜>",  # noqa: RUF001
+        "{{'<｜Assistant｜>' + message['content'] + '<｜end▁of▁sentence｜>'}}{%- endif %}"
+        "{%- endfor -%}{% if add_generation_prompt %}{{'<｜Assistant｜>'}}{% endif %}",
+        "<｜begin▁of▁sentence｜>",
+        "<｜end▁of▁sentence｜>",
     ),
     Published(
         "command-r",
