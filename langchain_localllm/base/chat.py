@@ -11,15 +11,17 @@ from langchain_core.language_models.chat_models import agenerate_from_stream, ge
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
-from langchain_core.prompt_values import PromptValue
+from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import get_config_list
 from langchain_core.tools import BaseTool
+from pydantic import ValidationError
 from typing_extensions import override
 
 from langchain_localllm.base.again import attempts
 from langchain_localllm.base.blocks import BlockNumbers, without_numbers
 from langchain_localllm.base.call_or_answer import CallOrAnswer
+from langchain_localllm.base.content import with_readable_blocks
 from langchain_localllm.base.engine import Handle, Piece
 from langchain_localllm.base.messages import to_openai
 from langchain_localllm.base.options import STREAM_SWITCHES, SamplingOptions, caching
@@ -102,9 +104,11 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
     @override
     def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
         try:
-            return super()._convert_input(model_input)
-        except (ValueError, NotImplementedError) as error:
-            raise InvalidRequestError(f"The input cannot be read as messages: {str(error).splitlines()[0]}") from error
+            value = super()._convert_input(model_input)
+        except (ValueError, NotImplementedError, KeyError, TypeError, AttributeError) as error:
+            raise InvalidRequestError(f"The input cannot be read as messages: {_reason(error)}") from error
+        (messages,) = _readable([value.to_messages()])
+        return ChatPromptValue(messages=messages)
 
     def _for_call(self, kwargs: dict[str, Any]) -> tuple[Self, dict[str, Any]]:
         """A copy with the call's options, so that traces and cache keys treat them as the object's; and the rest."""
@@ -227,7 +231,7 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
         model, rest = self._for_call(kwargs)
         if caching(model.cache):
             model = model.identified()
-        return BaseChatModel.generate(model, messages, model.stops(stop) or None, callbacks, **rest)
+        return BaseChatModel.generate(model, _readable(messages), model.stops(stop) or None, callbacks, **rest)
 
     @override
     async def agenerate(
@@ -236,7 +240,7 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
         model, rest = self._for_call(kwargs)
         if caching(model.cache):
             model = await model.aidentified()
-        return await BaseChatModel.agenerate(model, messages, model.stops(stop) or None, callbacks, **rest)
+        return await BaseChatModel.agenerate(model, _readable(messages), model.stops(stop) or None, callbacks, **rest)
 
     @override
     def batch(
@@ -337,6 +341,19 @@ class LocalChatModel(SamplingOptions, BaseChatModel):
         return chain.with_retry(
             retry_if_exception_type=(StructuredOutputError,), wait_exponential_jitter=False, stop_after_attempt=self.ATTEMPTS
         )
+
+
+def _readable(conversations: list[list[BaseMessage]]) -> list[list[BaseMessage]]:
+    return [[with_readable_blocks(message) for message in messages] for messages in conversations]
+
+
+def _reason(error: Exception) -> str:
+    """The reason for which LangChain cannot read an input, in one line."""
+    if isinstance(error, ValidationError):
+        return "; ".join(f"`{'.'.join(map(str, fault['loc']))}`: {fault['msg']}" for fault in error.errors())
+    if isinstance(error, KeyError):
+        return f"a message lacks {error}"
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _unknown_method(method: str) -> str:

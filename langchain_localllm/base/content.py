@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from langchain_core.messages import BaseMessage
+
 from langchain_localllm.errors import InvalidRequestError
 
 Part = dict[str, Any]
@@ -56,7 +58,32 @@ def to_parts(content: str | list[Any] | None) -> list[Part]:
     """
     if isinstance(content, str):
         return [_text(content)] if content else []
+    if not isinstance(content, list | None):
+        raise InvalidRequestError(
+            f"The content of a message is a {type(content).__name__}. It may be a text or a list of content blocks."
+        )
     return [part for block in content or () for part in _parts_of(block)]
+
+
+def with_readable_blocks(message: BaseMessage) -> BaseMessage:
+    """Return a message whose blocks LangChain's own tracing can read: it needs MIME types, and all keys of blocks of version 0.
+
+    Raises:
+        InvalidRequestError: Such a block lacks its data, or a block's type is not a text.
+    """
+    if not isinstance(message.content, list):
+        return message
+    blocks: list[Any] = [_readable(block) for block in message.content]
+    return message if blocks == message.content else message.model_copy(update={"content": blocks})
+
+
+def _readable(block: Any) -> Any:
+    if not isinstance(block, dict):
+        return block
+    if not isinstance(kind := block.get("type", ""), str):
+        raise InvalidRequestError(f"A message holds a content block whose type is a {type(kind).__name__}: {kind!r}.")
+    old = "source_type" in block and kind in {"image", "audio", "file"}
+    return _BLOCKS[kind](block) if old or (kind == "image" and "base64" in block and not block.get("mime_type")) else block
 
 
 def joined(parts: list[Part]) -> str | list[Part]:
@@ -162,8 +189,9 @@ def _text_block(block: Part) -> Part:
 
 
 def _guard_block(block: Part) -> Part:
-    inner = block.get("guard_content", {}).get("text", {})
-    return _text_block(inner if isinstance(inner, dict) else {"text": inner, "type": "guard_content"})
+    guarded = block.get("guard_content")
+    inner = guarded.get("text") if isinstance(guarded, dict) else None
+    return _text_block({"type": "guard_content", **(inner if isinstance(inner, dict) else {"text": inner})})
 
 
 def _json_block(block: Part) -> Part:
@@ -210,7 +238,7 @@ def _file_block(block: Part) -> Part:
     if isinstance(text := given.get("text"), str) or (
         isinstance(source, dict) and source.get("type") == "text" and isinstance(text := source.get("data"), str)
     ):
-        return _text("\n".join(filter(None, (given.get("title"), given.get("context"), text))))
+        return _text("\n".join(str(value) for value in (given.get("title"), given.get("context"), text) if value))
     data, mime = _data(given, "file")
     if mime.startswith("text/"):
         return _text(_decoded(data).decode("utf-8", "replace"))

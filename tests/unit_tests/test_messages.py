@@ -128,9 +128,25 @@ def test_a_content_block_of_any_provider_in_any_role_becomes_a_part(block: Any, 
     assert to_openai([message])[0]["content"] == (part["text"] if part["type"] == "text" else [part])
 
 
+@pytest.mark.parametrize(("block", "part"), BLOCKS, ids=[json.dumps(block, default=str)[:70] for block, _ in BLOCKS])
+def test_a_content_block_reaches_the_server_on_every_path(block: Any, part: dict[str, Any]) -> None:
+    chat, message = FakeChat(), HumanMessage(["See", block])
+    chat.invoke([message])
+    list(chat.stream([message]))
+    chat.generate([[message]])
+    expected = f"See\n{part['text']}" if part["type"] == "text" else [text("See"), part]
+    assert [(sent.body or {})["messages"][0]["content"] for sent in chat.asked] == [expected] * 3
+    assert message.content == ["See", block]
+
+
 @pytest.mark.parametrize(
     ("block", "words"),
     [
+        ({"type": ["text"]}, "whose type is a list"),
+        ({"type": "image", "source_type": "base64", "mime_type": "image/png"}, "An image has no data"),
+        ({"type": "image", "source_type": "url"}, "An image has no data"),
+        ({"type": "guard_content", "guard_content": 5}, "no text under 'text'"),
+        ({"type": "tool_result", "tool_use_id": "1", "content": 5}, "content of a message is a int"),
         ({"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}, "nothing is downloaded"),
         ({"type": "image_url", "image_url": "https://example.org/a.png"}, "nothing is downloaded"),
         ({"type": "image_url", "image_url": "/home/me/a.png"}, "An image is given as an address or a path"),
@@ -153,7 +169,7 @@ def test_a_content_block_of_any_provider_in_any_role_becomes_a_part(block: Any, 
 )
 def test_a_block_without_its_data_is_refused_with_the_reason(block: Any, words: str) -> None:
     with pytest.raises(InvalidRequestError, match=words):
-        to_openai([HumanMessage(["See", block])])
+        FakeChat().invoke([HumanMessage(["See", block])])
 
 
 def test_texts_of_content_blocks_become_one_text() -> None:
@@ -301,7 +317,20 @@ def test_what_no_model_takes_is_refused(messages: list[BaseMessage], words: str)
         to_openai(messages)
 
 
-@pytest.mark.parametrize("given", [[("wizard", "x")], [{"role": "wizard", "content": "x"}], [{"content": "x"}], 5, [5]])
+UNREADABLE: list[Any] = [
+    [("wizard", "x")],
+    [{"role": "wizard", "content": "x"}],
+    [{"content": "x"}],
+    5,
+    [5],
+    [("user", None)],
+    [{"role": "tool", "content": "x"}],
+    [{"role": "assistant", "content": "", "tool_calls": [{}]}],
+    [{"role": "assistant", "content": "", "tool_calls": "x"}],
+]
+
+
+@pytest.mark.parametrize("given", UNREADABLE)
 def test_input_that_is_no_message_is_refused_on_every_path(given: Any) -> None:
     chat = FakeChat()
     for call in (chat.invoke, lambda given: list(chat.stream(given)), lambda given: chat.batch([given])):
