@@ -10,6 +10,7 @@ _VECTOR: Final = (
     "the mock returns a vector as Ollama never does: not of length 1, or not of `dimensions` numbers; that is checked here"
 )
 _TEXT: Final = "`text` is a valid type here, as in OpenAI's API"
+_SCHEMA: Final = "a schema is sent in the form that engines' grammars accept, with the rules that they apply by default"
 _FORMAT: Final = "a `format` that Ollama does not know is refused here"
 _EMPTY: Final = "an empty thought is not sent"
 _SEES: Final = "it downloads an image, and needs a model that sees it"
@@ -26,6 +27,7 @@ EXCLUDED: Final[dict[str, str]] = {
     "unit_tests/test_chat_models.py::test_create_chat_stream_raises_when_client_none": _CLIENT,
     "unit_tests/test_chat_models.py::test_acreate_chat_stream_raises_when_client_none": _CLIENT,
     "unit_tests/test_chat_models.py::test_invoke_raises_when_client_none": _CLIENT,
+    "unit_tests/test_chat_models.py::test_chat_ollama_supports_response_format_json_schema": _SCHEMA,
     "unit_tests/test_chat_models.py::test_chat_ollama_prioritizes_explicit_format": _FORMAT,
     "unit_tests/test_chat_models.py::test_chat_ollama_warns_invalid_response_format_type": _MALFORMED,
     "unit_tests/test_chat_models.py::test_chat_ollama_warns_unrecognized_response_format_type": _TEXT,
