@@ -11,6 +11,7 @@ from langchain_localllm.base.embedding_inprocess import InProcessEmbeddings
 from langchain_localllm.base.embedding_work import Plan, Vectors
 from langchain_localllm.base.embeddings import NO_POOLING
 from langchain_localllm.base.options import advise_once
+from langchain_localllm.models.gguf_check import GGUFInfo
 from langchain_localllm.runtimes.llamacpp.options import ModelOptions
 
 
@@ -53,24 +54,35 @@ class LlamaCppEmbeddings(ModelOptions, InProcessEmbeddings):
 
     @override
     def load(self) -> Any:
-        from langchain_localllm.runtimes.llamacpp.vectors import Embedder
+        arguments: dict[str, Any] = {
+            "path": self._path,
+            "model_settings": self._model_settings(),
+            "context_settings": self._context_settings(),
+            "n_ctx": self.n_ctx,
+            "lora": self._lora(),
+        }
+        engine: Any
+        if self._on_server:
+            from langchain_localllm.runtimes.llamacpp.server_embedder import ServerEmbedder
 
-        self._prepare()
-        engine = Embedder(
-            self._path,
-            self._model_settings(),
-            self._context_settings(),
-            n_ctx=self.n_ctx,
-            lora=self._lora(),
-        )
-        if not engine.model.info.embeds:
-            advise_once(f"The model {engine.model.name} {NO_POOLING}")
+            engine = ServerEmbedder(**arguments, numa=self.numa, verbose=self.verbose)
+        else:
+            from langchain_localllm.runtimes.llamacpp.vectors import Embedder
+
+            self._prepare()
+            engine = Embedder(**arguments)
+        if not self._info(engine).embeds:
+            advise_once(f"The model {self._path.name} {NO_POOLING}")
         return engine
+
+    def _info(self, engine: Any) -> GGUFInfo:
+        info: GGUFInfo = engine.info if self._on_server else engine.model.info
+        return info
 
     @override
     def _names(self) -> Plan[list[str]]:
         yield from ()
-        return [Path(self.model_path).name, str(self.engine.model.info.metadata.get("general.name", ""))]
+        return [Path(self.model_path).name, str(self._info(self.engine).metadata.get("general.name", ""))]
 
     @override
     def _vectors(self, texts: list[str]) -> Plan[Vectors]:

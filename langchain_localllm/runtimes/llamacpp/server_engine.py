@@ -43,7 +43,7 @@ from langchain_localllm.models.load_errors import load_error
 from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
 from langchain_localllm.runtimes.llamacpp.memory import bytes_per_token, cache_length, context_length, free_memory, room_aside
 from langchain_localllm.runtimes.llamacpp.server_params import new_server, server_params
-from langchain_localllm.runtimes.llamafile.api import ChatDecoder, CompletionDecoder, ErrorReader
+from langchain_localllm.runtimes.llamafile.api import TOO_LARGE, ChatDecoder, CompletionDecoder, ErrorReader
 
 PARALLEL: Final = 8
 """Requests that are answered together where no number is given."""
@@ -116,20 +116,10 @@ class ServerEngine:
             "n_ctx": self.n_ctx * slots,
             "n_parallel": slots,
         }
-        params = server_params(settings, path, lora=lora, projector=projector, numa=numa, verbose=verbose)
-        self._folder = Path(tempfile.mkdtemp(prefix="llama-"))  # only this user can open it
-        try:
-            self.socket_path = self._folder / "llama.sock"
-            params.hostnames = [str(self.socket_path)]
-            with _signal_handlers_kept():
-                server = new_server(params)
-        except RuntimeError:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            files = {"model": str(path), "lora": lora and lora[0], "mmproj": projector and str(projector[0])}
-            raise _load_failure(path, {**files, "chat_template": chat_template}) from None
+        server, self.socket_path = start_server(settings, path, lora=lora, projector=projector, numa=numa, verbose=verbose)
         self.load_seconds = time.perf_counter() - started
         self._requests = _Requests(server, slots, self.load_seconds, f"llama.cpp {path.name}")
-        self._end = weakref.finalize(self, _end, self._requests, self._folder)
+        self._end = weakref.finalize(self, _end, self._requests, self.socket_path.parent)
 
     def chat(self, payload: Mapping[str, Any], box: Mailbox) -> None:
         """Hand over a request for `/v1/chat/completions`; its answer comes into the mailbox."""
@@ -142,7 +132,7 @@ class ServerEngine:
     def _submit(self, method: str, payload: Mapping[str, Any], decoder: ChatDecoder, box: Mailbox) -> None:
         refuse_fork()
         extra = {"stream": True, "stream_options": {"include_usage": True}, "return_progress": True}
-        self._requests.submit(_Job(method, _json({**payload, **extra}), decoder, box))
+        self._requests.submit(_Job(method, as_json({**payload, **extra}), decoder, box))
 
     def tokenize(self, text: str, *, begin: bool = True) -> list[int]:
         """The text's token ids, with those that the model wants at the beginning of a text if `begin`."""
@@ -157,14 +147,7 @@ class ServerEngine:
         refuse_fork()
         if not self._end.alive:
             raise freed()
-        connection = _UnixConnection(str(self.socket_path))
-        with contextlib.closing(connection):
-            connection.request("POST", path, _json(payload), {"Content-Type": "application/json"})
-            response = connection.getresponse()
-            answer = json.loads(response.read())
-        if error := answer.get("error") if isinstance(answer, dict) else None:
-            raise _errors.in_stream(error)
-        return answer
+        return ask(self.socket_path, path, payload)
 
     @property
     def busy(self) -> bool:
@@ -201,7 +184,7 @@ class _Requests:
         self._open = 0
         self._lock = threading.Lock()
         self._process = os.getpid()
-        _alive.add(self)
+        keep_from_forks(self)
 
     @property
     def busy(self) -> bool:
@@ -291,7 +274,12 @@ def _end(requests: _Requests, folder: Path) -> None:
 
 # --- a fork ---
 
-_alive: Final[weakref.WeakSet[_Requests]] = weakref.WeakSet()
+_alive: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
+
+
+def keep_from_forks(holder: Any) -> None:
+    """Keep a fork from freeing the `server` that an object holds."""
+    _alive.add(holder)
 
 
 def _leak_servers() -> None:
@@ -328,6 +316,34 @@ def _signal_handlers_kept() -> Iterator[None]:
             library.sigaction(number, action, None)
 
 
+def start_server(
+    settings: Mapping[str, Any],
+    path: Path,
+    *,
+    lora: tuple[str, float] | None = None,
+    projector: tuple[Path, Mapping[str, Any]] | None = None,
+    numa: bool | int = False,
+    verbose: bool = False,
+) -> tuple[Any, Path]:
+    """Start a server, and return it and the socket on which it listens, in a folder that only this user can open.
+
+    The arguments are those of `server_params`.
+
+    Raises:
+        ModelFileError: The file is not a usable model.
+    """
+    params = server_params(settings, path, lora=lora, projector=projector, numa=numa, verbose=verbose)
+    folder = Path(tempfile.mkdtemp(prefix="llama-"))
+    params.hostnames = [str(folder / "llama.sock")]
+    try:
+        with _signal_handlers_kept():
+            return new_server(params), folder / "llama.sock"
+    except RuntimeError:
+        shutil.rmtree(folder, ignore_errors=True)
+        files = {"model": str(path), "lora": lora and lora[0], "mmproj": projector and str(projector[0])}
+        raise _load_failure(path, {**files, "chat_template": settings.get("chat_template")}) from None
+
+
 def _load_failure(path: Path, given: Mapping[str, str | None]) -> ModelFileError:
     """The error for a file that could not be loaded; a second try in another process, whose log can be read, says why."""
     command = [sys.executable, "-P", str(_LOAD), json.dumps(given)]
@@ -355,7 +371,23 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def _json(payload: Mapping[str, Any]) -> bytes:
+def ask(socket_path: Path, path: str, payload: Mapping[str, Any]) -> Any:
+    """Ask a server over its socket for one JSON answer."""
+    with contextlib.closing(_UnixConnection(str(socket_path))) as connection:
+        connection.request("POST", path, as_json(payload), {"Content-Type": "application/json"})
+        answer = json.loads(connection.getresponse().read())
+    return checked(answer)
+
+
+def checked(answer: Any) -> Any:
+    """The server's answer; raises the error that it is."""
+    if error := answer.get("error") if isinstance(answer, dict) else None:
+        raise _errors.in_stream(error)
+    return answer
+
+
+def as_json(payload: Mapping[str, Any]) -> bytes:
+    """The payload as JSON; raises `InvalidRequestError` for text that cannot be written as UTF-8."""
     try:
         return json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError as error:
@@ -369,14 +401,16 @@ class _Errors(ErrorReader):
     def __call__(self, status: int, body: Any) -> ModelCallError:
         error = body["error"] if isinstance(body["error"], dict) else {"message": body["error"]}
         prompt, context = error.get("n_prompt_tokens"), error.get("n_ctx")
-        if error.get("type") == "exceed_context_size_error":
+        reason = str(error.get("message", ""))
+        if too_large := TOO_LARGE.search(reason):  # a text to embed
+            prompt, context = int(too_large[1]), int(too_large[2])
+        if too_large or error.get("type") == "exceed_context_size_error":
             return ContextLengthError(
                 f"The prompt has {prompt:,} tokens, which leaves no room for an answer in the context of {context:,}. "
                 "Shorten it, or load the model with a larger `n_ctx`.",
                 prompt_tokens=prompt,
                 context_tokens=context,
             )
-        reason = str(error.get("message", ""))
         return _refusal(reason) if status in _REFUSED else ServerError(f"llama.cpp could not compute this request: {reason}")
 
 

@@ -22,6 +22,7 @@ _ENUMS: Final[dict[str, Callable[[Any], Any]]] = {
     "attention_type": xllamacpp.llama_attention_type,
     "flash_attn_type": xllamacpp.llama_flash_attn_type,
     "load_mode": xllamacpp.llama_load_mode,
+    "pooling_type": xllamacpp.llama_pooling_type,
     "rope_scaling_type": xllamacpp.llama_rope_scaling_type,
     "split_mode": xllamacpp.llama_split_mode,
     "type_k": xllamacpp.ggml_type,

@@ -23,7 +23,7 @@ from langchain_localllm.transport.faults import status_error
 from langchain_localllm.transport.lines import json_or_text, parse_json
 from langchain_localllm.transport.plan import Patience, Plan, Read, Send, fetch_json, open_reply
 
-_TOO_LARGE: Final = re.compile(r"input \((\d+) tokens\) is too large.*batch size: (\d+)")
+TOO_LARGE: Final = re.compile(r"input \((\d+) tokens\) is too large.*batch size: (\d+)")
 _NO_SUCH_MODEL: Final = re.compile(r"\bmodel\b.*(missing|not found|required)", re.IGNORECASE)
 _NOT_FOUND: Final = frozenset({404, 405})
 _LOADING: Final = 503
@@ -49,7 +49,7 @@ class ErrorReader:
         reason = str(next(filter(None, words), body.strip() if isinstance(body, str) else ""))
         if error.get("type") == "exceed_context_size_error":
             return _context_error(error.get("n_prompt_tokens"), error.get("n_ctx"))
-        if too_large := _TOO_LARGE.search(reason):  # what a server started for embeddings says
+        if too_large := TOO_LARGE.search(reason):  # what a server started for embeddings says
             return _context_error(int(too_large[1]), int(too_large[2]))
         if status in _NOT_FOUND:
             return self._not_found(status, reason if isinstance(body, dict) else "")

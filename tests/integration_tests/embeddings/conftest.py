@@ -7,7 +7,6 @@ import pytest
 
 from langchain_localllm.base.embeddings import LocalEmbeddings
 from langchain_localllm.models import tiny_embedding_model
-from langchain_localllm.runtimes import RUNTIMES
 
 from .engines import ENGINES, Arguments, class_of
 
@@ -29,7 +28,7 @@ def arguments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[st
         yield start
 
 
-@pytest.fixture(params=sorted(RUNTIMES))
+@pytest.fixture(params=sorted(ENGINES))
 def runtime(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -23,6 +23,18 @@ def in_this_process(model: Path, _: Path) -> Iterator[Arguments]:
 
 
 @contextmanager
+def on_llama_cpp_python(model: Path, _: Path) -> Iterator[Arguments]:
+    """Our own engine on llama-cpp-python."""
+    yield {"model": str(model), "backend": "llama-cpp-python"}
+
+
+@contextmanager
+def on_xllamacpp(model: Path, _: Path) -> Iterator[Arguments]:
+    """llama.cpp's server in this process."""
+    yield {"model": str(model), "backend": "xllamacpp"}
+
+
+@contextmanager
 def llamafile(model: Path, _: Path) -> Iterator[Arguments]:
     """llama.cpp's server."""
     with LocalServer(model, embedding=True) as server:
@@ -40,17 +52,18 @@ def on_ollama(model: Path, folder: Path) -> Iterator[Arguments]:
 
 ENGINES: Final[dict[str, Callable[[Path, Path], AbstractContextManager[Arguments]]]] = {
     "gpt4all": in_this_process,
-    "llamacpp": in_this_process,
+    "llamacpp": on_llama_cpp_python,
+    "llamacpp_xllamacpp": on_xllamacpp,
     "llamafile": llamafile,
     "ollama": on_ollama,
 }
-RAW: Final = frozenset({"llamacpp", "llamafile"})
-"""Runtimes that give raw vectors."""
-TELLS_LENGTHS: Final = frozenset({"gpt4all", "llamacpp", "llamafile"})
+RAW: Final = frozenset({"llamacpp", "llamacpp_xllamacpp", "llamafile"})
+"""Engines that give raw vectors."""
+TELLS_LENGTHS: Final = frozenset({"gpt4all", "llamacpp", "llamacpp_xllamacpp", "llamafile"})
 """Runtimes whose engine tells how long a text is that is too long."""
 
 
 def class_of(runtime: str) -> type[LocalEmbeddings]:
-    """The runtime's class."""
-    found: type[LocalEmbeddings] = getattr(langchain_localllm, RUNTIMES[runtime]["embeddings"])
+    """The class of a runtime, or of one of its backends after a `_`."""
+    found: type[LocalEmbeddings] = getattr(langchain_localllm, RUNTIMES[runtime.partition("_")[0]]["embeddings"])
     return found

@@ -5,9 +5,7 @@ from itertools import combinations
 
 import pytest
 
-from langchain_localllm.runtimes import RUNTIMES
-
-from .engines import Arguments, class_of
+from .engines import ENGINES, Arguments, class_of
 from .texts import MARKED, least_agreement, many
 
 AGREES = 0.999
@@ -18,13 +16,13 @@ TEXTS = many(200)
 def vectors(arguments: Callable[[str], Arguments]) -> dict[str, list[list[float]]]:
     """Each runtime's vectors of all texts."""
     found = {}
-    for runtime in sorted(RUNTIMES):
+    for runtime in sorted(ENGINES):
         embeddings = class_of(runtime)(**arguments(runtime))
         found[runtime] = embeddings.embed_documents(TEXTS)
     return found
 
 
-@pytest.mark.parametrize("pair", list(combinations(sorted(RUNTIMES), 2)), ids="-".join)
+@pytest.mark.parametrize("pair", list(combinations(sorted(ENGINES), 2)), ids="-".join)
 def test_two_engines_agree(pair: tuple[str, str], vectors: dict[str, list[list[float]]]) -> None:
     one, other = (vectors[runtime] for runtime in pair)
     assert len(one) == len(set(TEXTS)) == 200
@@ -36,6 +34,6 @@ def test_texts_are_told_apart(vectors: dict[str, list[list[float]]]) -> None:
 
 
 def test_engines_of_an_age_agree_on_scripts_with_combining_marks(arguments: Callable[[str], Arguments]) -> None:
-    found = {runtime: class_of(runtime)(**arguments(runtime)).embed_documents([*MARKED]) for runtime in RUNTIMES}
+    found = {runtime: class_of(runtime)(**arguments(runtime)).embed_documents([*MARKED]) for runtime in ENGINES}
     assert least_agreement(found["llamacpp"], found["llamafile"]) >= AGREES
     assert least_agreement(found["gpt4all"], found["ollama"]) >= AGREES

@@ -8,9 +8,7 @@ from langchain_core.embeddings import Embeddings
 from langchain_tests.integration_tests import EmbeddingsIntegrationTests
 from langchain_tests.unit_tests import EmbeddingsUnitTests
 
-from langchain_localllm.runtimes import RUNTIMES
-
-from .engines import Arguments, class_of
+from .engines import ENGINES, Arguments, class_of
 
 
 class _OnEachRuntime:
@@ -19,7 +17,7 @@ class _OnEachRuntime:
     runtime: str
     made_with: Arguments
 
-    @pytest.fixture(autouse=True, params=sorted(RUNTIMES))
+    @pytest.fixture(autouse=True, params=sorted(ENGINES))
     def _choose(self, request: pytest.FixtureRequest, arguments: Callable[[str], Arguments]) -> None:
         self.runtime = request.param
         self.made_with = arguments(self.runtime)

@@ -1,0 +1,178 @@
+"""Embeddings by llama.cpp's server in this process, for the backend `xllamacpp`."""
+
+import json
+import os
+import shutil
+import weakref
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Final
+
+from langchain_localllm.base.embedding_work import Vectors, shortened
+from langchain_localllm.base.engine_thread import EngineThread, freed
+from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ModelFileError
+from langchain_localllm.models.gguf_check import check_all_parts
+from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
+from langchain_localllm.runtimes.llamacpp.memory import LARGEST_DEFAULT
+from langchain_localllm.runtimes.llamacpp.server_engine import as_json, ask, checked, keep_from_forks, start_server
+
+_MEAN: Final = 1
+_RANK: Final = 4
+"""llama.cpp's numbers for kinds of pooling."""
+_RAW: Final = -1
+_TOGETHER: Final = 32
+"""Texts in a request; what is cancelled ends after it."""
+_SLOTS: Final = 4
+
+
+class ServerEmbedder:
+    """A loaded model that embeds texts from any thread or event loop.
+
+    Args:
+        path: The model file.
+        model_settings: How it is loaded, under llama-cpp-python's names.
+        context_settings: The context and the threads, under llama-cpp-python's names, without lengths.
+        n_ctx: Tokens of a text; `None` is the model's, at most 8,192, and 0 is the model's.
+        lora: Path of an adapter and its scale.
+        numa: The strategy for memory that is nearer to some cores than to others.
+        verbose: Whether llama.cpp's log goes to stderr.
+
+    Attributes:
+        info: What the file's header says.
+        n_ctx: Tokens that a text can have.
+
+    Raises:
+        ModelFileError: The file is not a usable model.
+        ServerError: This process is a fork of one that loaded a model.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        model_settings: Mapping[str, Any],
+        context_settings: Mapping[str, Any],
+        *,
+        n_ctx: int | None = None,
+        lora: tuple[str, float] | None = None,
+        numa: bool | int = False,
+        verbose: bool = False,
+    ) -> None:
+        refuse_fork()
+        self.info = check_all_parts(path)
+        if self.info.pooling_type == _RANK:
+            raise ModelFileError(f"{path} ranks pairs of texts, and makes no vectors: use an embedding model.")
+        trained = self.info.context_length or LARGEST_DEFAULT
+        self.n_ctx = min(trained, LARGEST_DEFAULT) if n_ctx is None else min(n_ctx or trained, trained)
+        batch = max(self.n_ctx, int(context_settings.get("n_batch", 0)))  # a text is embedded in one batch or not at all
+        settings = {
+            **model_settings,
+            **context_settings,
+            "cache_ram_mib": 0,
+            "embd_normalize": _RAW,
+            "embedding": True,
+            "kv_unified_per_slot": self.n_ctx,
+            "model_alias": {path.name},
+            "n_batch": batch,
+            "n_ctx": self.n_ctx * _SLOTS,
+            "n_parallel": _SLOTS,
+            "n_ubatch": batch,
+            "pooling_type": self.info.pooling_type or _MEAN,
+        }
+        server, socket_path = start_server(settings, path, lora=lora, numa=numa, verbose=verbose)
+        self._worker = _Worker(server, socket_path, self.n_ctx, path.name)
+        self._end = weakref.finalize(self, self._worker.end)
+
+    def submit(self, texts: Sequence[str], *, cut: bool = False) -> Future[Vectors]:
+        """Begin to embed texts, after those of earlier calls.
+
+        Args:
+            texts: The texts.
+            cut: Whether a text that is too long is cut at its end; otherwise it is an error.
+
+        Raises:
+            ServerError: This process is a fork of the one that loaded the model, or the engine was freed.
+        """
+        refuse_fork()
+        future: Future[Vectors] = Future()
+        self._worker.thread.submit((texts, cut, future))
+        return future
+
+    def free(self) -> None:
+        """End the thread and free the memory; what is not done fails."""
+        self._end()
+
+
+_Job = tuple[Sequence[str], bool, "Future[Vectors]"]
+
+
+class _Worker:
+    """The thread. It knows nothing of the `ServerEmbedder`, so that a forgotten one can be freed."""
+
+    def __init__(self, server: Any, socket_path: Path, n_ctx: int, name: str) -> None:
+        self.server: Any = server
+        self._socket_path, self._n_ctx = socket_path, n_ctx
+        keep_from_forks(self)
+        self.thread: EngineThread[_Job] = EngineThread(f"llama.cpp embeddings {name}", self._run, lambda: None)
+        self._process = os.getpid()
+        self.thread.start()
+
+    def end(self) -> None:
+        """End the thread, which frees the server."""
+        self.thread.end()
+        if self._process == os.getpid():
+            shutil.rmtree(self._socket_path.parent, ignore_errors=True)
+
+    def _run(self) -> None:
+        for texts, cut, future in self.thread.items():
+            result: Vectors | BaseException
+            try:
+                result = self._embed_all(texts, future, cut=cut)
+            except BaseException as error:  # noqa: BLE001 - it belongs to the caller
+                result = error
+            if future.set_running_or_notify_cancel():
+                if isinstance(result, BaseException):
+                    future.set_exception(result)
+                else:
+                    future.set_result(result)
+        self.server = None
+
+    def _embed_all(self, texts: Sequence[str], future: "Future[Vectors]", *, cut: bool) -> Vectors:
+        vectors: Vectors = []
+        for start in range(0, len(texts), _TOGETHER):
+            if self.thread.ended:
+                raise freed()
+            if future.cancelled():
+                break
+            vectors += self._embed([*texts[start : start + _TOGETHER]], cut=cut)
+        return vectors
+
+    def _embed(self, texts: list[str], *, cut: bool) -> Vectors:
+        try:
+            return self._ask(texts)
+        except ContextLengthError:
+            return [self._embed_long(text, cut=cut) for text in texts]
+
+    def _embed_long(self, text: str, *, cut: bool) -> list[float]:
+        tokens = self._tokens(text)
+        if len(tokens) > self._n_ctx:
+            if not cut:
+                words = f"The text has {len(tokens):,} tokens, and the model takes {self._n_ctx:,}."
+                raise ContextLengthError(words, prompt_tokens=len(tokens), context_tokens=self._n_ctx)
+            tokens = shortened(tokens, self._tokens(""), self._n_ctx)
+        return self._ask([tokens])[0]
+
+    def _tokens(self, text: str) -> list[int]:
+        answer = ask(self._socket_path, "/tokenize", {"content": text, "add_special": True, "parse_special": True})
+        return [int(token) for token in answer["tokens"]]
+
+    def _ask(self, texts: Sequence[str | list[int]]) -> Vectors:
+        payload = as_json({"input": texts, "embd_normalize": _RAW})
+        try:
+            answer = checked(json.loads(self.server.handle_embeddings(payload)))
+        except (RuntimeError, ValueError) as error:
+            if isinstance(error, InvalidRequestError | ContextLengthError):
+                raise
+            raise InvalidRequestError(f"llama.cpp refuses the text: {error}") from None
+        rows = sorted(answer["data"], key=lambda row: row["index"])
+        return [row["embedding"] for row in rows]
