@@ -49,7 +49,8 @@ width are respected. `localllm --install-completion` teaches your shell the comm
 
 `-m` takes a GGUF file, which runs on llama.cpp in the process where that is installed and on its server otherwise;
 `ollama:NAME`, `gpt4all:FILE`, `llamacpp:FILE` or `llamafile:FILE`, which say the runtime; the http address of a server; or a
-name that `localllm models` lists, which may be shortened. Without it, the tiny chat model of this package answers.
+name that `localllm models` lists, without its folder and `.gguf` if you like. Without it, the tiny chat model of this package
+answers.
 
 `pull` puts models from the Hugging Face Hub into the hub's own cache, Ollama's into Ollama, GPT4All's into `~/.cache/gpt4all`,
 and files from an https address into the folder that `LOCALLLM_MODELS` names, by default this user's data folder. Of the hub,

@@ -1,7 +1,6 @@
 """How an answer from documents is shown: `localllm ask` and `localllm rag ask`."""
 
 import json
-import os
 import textwrap
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
@@ -16,17 +15,22 @@ if TYPE_CHECKING:
     from langchain_core.documents import Document
 
     from langchain_localllm.rag import LocalRAG
-    from langchain_localllm.rag.cite import Citation
 
 _MOST_NAMED = 10  # unreadable files that are named one by one
 
 
-def note_problems(problems: list[str]) -> None:
-    """Name the files that could not be read, on stderr."""
-    for problem in problems[:_MOST_NAMED]:
-        note(f"Left out {problem}")
-    if len(problems) > _MOST_NAMED:
-        note(f"Left out {len(problems) - _MOST_NAMED} more files.")
+def note_problems(problems: list[str], where: str = "") -> None:
+    """Name the files that could not be read, on stderr.
+
+    Args:
+        problems: A file and its reason each.
+        where: What names all of them, where that is possible.
+    """
+    shown = problems[:_MOST_NAMED] if where else problems
+    for problem in shown:
+        note(f"Left out: {problem}")
+    if len(problems) > len(shown):
+        note(f"Left out: {len(problems) - len(shown)} more files. {where} names them.")
 
 
 def show_answer(rag: "LocalRAG", question: str, *, as_json: bool, in_full: bool) -> None:
@@ -38,6 +42,8 @@ def show_answer(rag: "LocalRAG", question: str, *, as_json: bool, in_full: bool)
         as_json: Print one JSON object instead.
         in_full: Print the passages too.
     """
+    from langchain_localllm.rag import NO_ANSWER
+
     found: dict[str, Any] = {}
     stream = cast("Generator[dict[str, Any]]", rag.stream(question))
     with ending_at_once(), closing(stream):
@@ -48,14 +54,17 @@ def show_answer(rag: "LocalRAG", question: str, *, as_json: bool, in_full: bool)
         note(f"{len(found['left_out'])} of {total} passages do not fit into the model's context and were left out.")
     for rejected in found["rejected"]:
         note(f"The answer cites [{rejected.marker}] without ground. {rejected.reason}")
-    sources = _sources(answer, found["citations"], found["context"])
+    sources = [(each.marker, {**_known(asdict(each)), "text": each.passage}) for each in found["citations"]]
     if as_json:
         print(json.dumps(_as_json(answer, sources, found), ensure_ascii=False))
         return
     if sources:
         print("\nSources:")
         for number, metadata in sources:
-            print(f"[{number}]" if number else "-", _place(rag, metadata))
+            print(f"[{number}]", _place(rag, metadata))
+    elif answer and not answer.startswith(NO_ANSWER):
+        given = "; ".join(dict.fromkeys(_place(rag, passage.metadata) for passage in found["context"]))
+        note(f"The answer cites none of the passages that the model was given, so it was not checked. They are from: {given}.")
     if in_full:
         _print_passages(rag, found["context"])
 
@@ -82,17 +91,6 @@ def _print_answer(pieces: Iterable[str]) -> str:
     return answer.strip()
 
 
-def _sources(answer: str, citations: "list[Citation]", passages: "list[Document]") -> list[tuple[int, dict[str, Any]]]:
-    """What the answer cites; all passages, with 0, where it cites none; and nothing where there is no answer."""
-    from langchain_localllm.rag import NO_ANSWER
-
-    if not answer or answer.startswith(NO_ANSWER):
-        return []
-    if citations:
-        return [(each.marker, {**_known(asdict(each)), "text": each.passage}) for each in citations]
-    return [(0, {**passage.metadata, "text": passage.page_content}) for passage in passages]
-
-
 def _known(about: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in about.items() if name not in {"marker", "passage"} and value is not None}
 
@@ -100,7 +98,7 @@ def _known(about: dict[str, Any]) -> dict[str, Any]:
 def _place(rag: "LocalRAG", metadata: dict[str, Any]) -> str:
     """Where a passage stands: file, and page or heading, and line."""
     path = rag.store.root / metadata["source"]
-    place = [os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)]
+    place = [path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else str(path)]
     for name, words in (("page", "page {}"), ("heading", "{}"), ("cell", "cell {}"), ("line", "line {}")):
         if name in metadata:
             place.append(words.format(metadata[name]))
@@ -120,7 +118,7 @@ def _as_json(answer: str, sources: list[tuple[int, dict[str, Any]]], found: dict
     return {
         "question": found["question"],
         "answer": answer,
-        "sources": [metadata | ({"marker": number} if number else {}) for number, metadata in sources],
+        "sources": [{**metadata, "marker": number} for number, metadata in sources],
         "rejected": [asdict(each) for each in found["rejected"]],
         "passages": [{**passage.metadata, "text": passage.page_content} for passage in found["context"]],
         "left_out": [{**passage.metadata, "text": passage.page_content} for passage in found["left_out"]],

@@ -15,7 +15,7 @@ from langchain_localllm.cli.indexing import index_paths
 from langchain_localllm.cli.notes import Progress
 from langchain_localllm.cli.plot import Bar, write_bars
 from langchain_localllm.cli.serving import check_model, serving
-from langchain_localllm.errors import InvalidOptionError
+from langchain_localllm.errors import InvalidOptionError, StoreError
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.rag.defaults import PASSAGES
 
@@ -73,13 +73,13 @@ def index(
     Files that did not change are skipped, and files that are gone are taken out. A run that was stopped goes on where it was.
     """
     options = {"vectors": vectors or None, "chunk_size": chunk_size, "chunk_overlap": chunk_overlap}
-    with _opened(store, "", embedding_model, allow_remote=allow_remote, **options) as rag:
+    with _opened(store, "", embedding_model, allow_remote=allow_remote, **options) as rag, _with_model(embedding_model):
         report = index_paths(rag, paths or [], rebuild=rebuild)
         if embedding_model:
             with rag.store.writing():
                 rag.store.catalogue.write_settings(embedding_source=_source(embedding_model))
         counts = rag.store.catalogue.counts()
-    note_problems(report.problems)
+    note_problems(report.problems, f"localllm rag list{_store_option(store)} --problems")
     if as_json:
         print(json.dumps(_fields(report) | {"index": _fields(counts)}, ensure_ascii=False))
         return
@@ -97,7 +97,8 @@ def ask(
     embedding_model: EmbeddingModel = "",
     passages: Passages = PASSAGES,
     source: Annotated[
-        list[str] | None, typer.Option("--source", help="Look in this file only; can be given several times.", show_default=False)
+        list[str] | None,
+        typer.Option("--source", help="Look in this file or folder only; can be given several times.", show_default=False),
     ] = None,
     mmr: Annotated[bool, typer.Option("--mmr", help="Prefer passages that differ from each other.")] = False,
     allow_remote: Remote = False,
@@ -111,7 +112,7 @@ def ask(
     if not question.strip():
         raise InvalidOptionError('The question is empty. Ask something: localllm rag ask "When does the library close?"')
     question = question.encode(errors="replace").decode()  # a terminal may hand over bytes that are no text
-    wanted = {"source": [Path(each).as_posix() for each in source]} if source else None
+    wanted = {"source": _sources(store, source)} if source else None
     options: dict[str, Any] = {"k": passages, "filter": wanted, "mmr": mmr}
     with _opened(store, model or str(tiny_chat_model()), embedding_model, allow_remote=allow_remote, **options) as rag:
         show_answer(rag, question, as_json=as_json, in_full=show_passages)
@@ -128,6 +129,7 @@ def status(*, store: Store = _STORE, as_json: AsJson = False) -> None:
         "store": str(store),
         **_fields(counts),
         "paths": settings["roots"],
+        "reasons": f"localllm rag list{_store_option(store)} --problems" if counts.unreadable else None,
         **{name: settings.get(name) for name in ("vectors", "embedding_model", "dimension", "chunk_size", "chunk_overlap")},
     }
     held.close()
@@ -137,6 +139,43 @@ def status(*, store: Store = _STORE, as_json: AsJson = False) -> None:
     for name, value in told.items():
         shown = ", ".join(value) if isinstance(value, list) else value
         print(f"{name.replace('_', ' '):<16} {'' if shown is None else shown}")
+
+
+@app.command(name="list")
+def list_(
+    *,
+    store: Store = _STORE,
+    problems: Annotated[bool, typer.Option("--problems", help="Only the files that were left out, with the reason.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the files of the index, with the number of their passages, or the reason why a file was left out."""
+    from langchain_localllm.rag import Store as Index
+
+    held = Index(store)
+    files = [file for file in held.catalogue.files() if file[2] or not problems]
+    held.close()
+    if as_json:
+        print(json.dumps([dict(zip(("path", "passages", "problem"), file, strict=True)) for file in files], ensure_ascii=False))
+        return
+    for path, passages, problem in files:
+        print(problem or f"{path}: {passages} {'passage' if passages == 1 else 'passages'}")
+
+
+@app.command()
+def remove(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Files and folders, by any path.")],
+    *,
+    store: Store = _STORE,
+    as_json: AsJson = False,
+) -> None:
+    """Take files and folders out of the index, whether they exist or not. The files themselves are left alone."""
+    from langchain_localllm.rag import Store as Index
+    from langchain_localllm.rag.update import remove as remove_files
+
+    removed = remove_files(Index(store), paths)
+    print(
+        json.dumps({"removed": removed}) if as_json else f"Taken out of the index: {removed} {'file' if removed == 1 else 'files'}."
+    )
 
 
 @app.command()
@@ -210,6 +249,17 @@ def evaluation(
 
 
 @contextmanager
+def _with_model(embedding_model: str) -> Iterator[None]:
+    """Complete the advice to rebuild the index by the model that was asked for."""
+    try:
+        yield
+    except StoreError as error:
+        if embedding_model and str(error).endswith("--rebuild"):
+            raise StoreError(f"{error} --embedding-model {embedding_model}") from error
+        raise
+
+
+@contextmanager
 def _opened(store: Path, model: str, embedding_model: str, *, allow_remote: bool, **options: Any) -> "Iterator[LocalRAG]":
     """The index with its models; servers for them run within the block."""
     from langchain_localllm import ChatLlamafile, LlamafileEmbeddings
@@ -229,6 +279,21 @@ def _opened(store: Path, model: str, embedding_model: str, *, allow_remote: bool
         embeddings = LlamafileEmbeddings(base_url=parts.enter_context(serving(embedding_source, embedding=True)))
         llm = ChatLlamafile(base_url=parts.enter_context(serving(model)), temperature=0) if model else None
         yield parts.enter_context(LocalRAG(llm, embeddings, store, allow_remote=allow_remote, **options))
+
+
+def _sources(store: Path, names: list[str]) -> list[str]:
+    """Return the files of the index that a person names, by any path or as the command prints them."""
+    from langchain_localllm.rag import Store as Index
+    from langchain_localllm.rag.file_keys import FileKeys
+
+    held = Index(store)
+    keys = FileKeys(held.root, held.catalogue.paths())
+    held.close()
+    return list(dict.fromkeys(key for name in names for key in keys.named(name)))
+
+
+def _store_option(store: Path) -> str:
+    return "" if store == _STORE else f" --store {store}"
 
 
 def _source(model: str) -> str:

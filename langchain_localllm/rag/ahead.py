@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from langchain_core.embeddings import Embeddings
 from typing_extensions import override
 
+from langchain_localllm.errors import ContextLengthError, ModelCallError
+
 
 class AheadEmbeddings(Embeddings):
     """Another model's embeddings; texts that were given to `prepare` are there already.
@@ -21,14 +23,26 @@ class AheadEmbeddings(Embeddings):
         self._embeddings = embeddings
         self._ready: dict[str, list[float]] = {}
 
-    def prepare(self, texts: Sequence[str]) -> None:
-        """Embed texts that `embed_documents` will be asked for."""
+    def prepare(self, texts: Sequence[str]) -> str | None:
+        """Embed texts that `embed_documents` will be asked for.
+
+        Returns:
+            The first text that is longer than the model's window, or `None`. What was embedded before it is kept.
+        """
         wanted = list(dict.fromkeys(text for text in texts if text not in self._ready))
-        self._ready.update(zip(wanted, self._embeddings.embed_documents(wanted) if wanted else [], strict=True))
+        try:
+            self._ready.update(zip(wanted, self._embeddings.embed_documents(wanted) if wanted else [], strict=True))
+        except ModelCallError as error:
+            self._ready.update({wanted[number]: vector for number, vector in error.done.items()})
+            if not isinstance(error, ContextLengthError) or error.failed_text is None or len(wanted[error.failed_text]) == 1:
+                raise
+            return wanted[error.failed_text]
+        return None
 
     @override
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        self.prepare(texts)
+        if self.prepare(texts) is not None:
+            return self._embeddings.embed_documents(texts)  # raises the error that names the text
         vectors = [self._ready[text] for text in texts]
         for text in texts:
             self._ready.pop(text, None)

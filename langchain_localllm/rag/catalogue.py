@@ -162,6 +162,11 @@ class Catalogue:
         """Every file that left a trace here, also one whose reading was cut off."""
         return [path for (path,) in self._db.all("SELECT path FROM file UNION SELECT path FROM passage ORDER BY path")]
 
+    def files(self) -> list[tuple[str, int, str | None]]:
+        """Return each file's path, the number of its passages, and why nothing of it is in the index, or `None`."""
+        count = "SELECT count(*) FROM passage WHERE live AND passage.path = file.path"
+        return self._db.all(f"SELECT path, ({count}), problem FROM file ORDER BY path")  # noqa: S608 - a constant
+
     def counts(self) -> Counts:
         """How much is in the index."""
         files, unreadable = self._db.all("SELECT count(*), count(problem) FROM file")[0]

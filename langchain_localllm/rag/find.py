@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from langchain_localllm.errors import DocumentError
+from langchain_localllm.rag.file_keys import readable
 
 OnUnreadable = Callable[[DocumentError], None]
 
@@ -34,7 +35,7 @@ def find_files(paths: Iterable[str | Path], on_unreadable: OnUnreadable | None =
     """
 
     def report(fault: OSError) -> None:
-        error = DocumentError(f"{fault.filename}: the folder cannot be opened ({fault.strerror}). Check its permissions.")
+        error = DocumentError(f"{readable(fault.filename)}: the folder cannot be opened ({fault.strerror}). Check its permissions.")
         if on_unreadable is None:
             raise error from fault
         on_unreadable(error)
@@ -42,7 +43,7 @@ def find_files(paths: Iterable[str | Path], on_unreadable: OnUnreadable | None =
     files: dict[str, Path] = {}  # by real path, so that no file comes twice
     for path in map(Path, paths):
         if not os.path.lexists(path):
-            raise DocumentError(f"There is no file or folder {path}. Check the spelling.")
+            raise DocumentError(f"There is no file or folder {readable(path)}. Check the spelling.")
         for file in _walk(path, report) if path.is_dir() else [path]:
             files.setdefault(os.path.realpath(file), file)
     return list(files.values())

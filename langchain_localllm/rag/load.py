@@ -8,7 +8,8 @@ from typing import IO, Final
 
 from langchain_core.documents import Document
 
-from langchain_localllm.errors import DocumentError
+from langchain_localllm.errors import DocumentError, MissingDependencyError
+from langchain_localllm.rag.file_keys import readable
 from langchain_localllm.rag.find import OnUnreadable, find_files
 from langchain_localllm.rag.formats import Reader, reader_for
 from langchain_localllm.rag.formats.code import code_reader
@@ -105,14 +106,19 @@ def iterate_file(path: str | Path) -> Iterator[Document]:
         for document in _documents(path):
             if document.page_content:
                 empty = False
-                document.metadata = {"source": str(path), **document.metadata}
+                document.metadata = {"source": readable(path), **document.metadata}
                 yield document
     except OSError as error:
-        raise DocumentError(f"{path}: it cannot be read ({error.strerror}). Check its permissions.") from error
+        raise DocumentError(f"{readable(path)}: it cannot be read ({error.strerror}). Check its permissions.") from error
     except DocumentError as error:
-        raise DocumentError(f"{path}: {error}") from error
+        raise DocumentError(f"{readable(path)}: {error}") from error
+    except MissingDependencyError:
+        raise
+    except Exception as error:  # the readers' libraries raise errors of any type on files that are damaged or made to harm
+        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise DocumentError(f"{readable(path)}: it cannot be read ({reason}). Is the file whole?") from error
     if empty:
-        raise DocumentError(f"{path}: it holds no text.")
+        raise DocumentError(f"{readable(path)}: it holds no text.")
 
 
 def _documents(path: Path) -> Iterator[Document]:

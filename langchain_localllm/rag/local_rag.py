@@ -30,7 +30,7 @@ from langchain_localllm.rag.defaults import PASSAGES
 from langchain_localllm.rag.privacy import ain_private, in_private, refuse_remote, untraced
 from langchain_localllm.rag.retrieve import HybridRetriever, Reranker
 from langchain_localllm.rag.store import Store
-from langchain_localllm.rag.update import OnProgress, Report, update
+from langchain_localllm.rag.update import OnProgress, Report, remove, update
 from langchain_localllm.rag.vectors import Filter
 
 Asked = str | dict[str, Any]
@@ -142,6 +142,14 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
     ) -> Report:
         """Bring the index up to date with files and folders; see `rag.update`. Without any, with those of earlier times."""
         return update(self.store, [paths] if isinstance(paths, str | Path) else paths, rebuild=rebuild, on_progress=on_progress)
+
+    def remove(self, paths: str | Path | Sequence[str | Path]) -> int:
+        """Take files and folders out of the index, whether they exist or not; see `rag.update.remove`.
+
+        Returns:
+            How many files were taken out.
+        """
+        return remove(self.store, [paths] if isinstance(paths, str | Path) else paths)
 
     def ask(self, question: str, chat_history: History = ()) -> Answer:
         """Answer a question.

@@ -67,6 +67,9 @@ class HybridRetriever(BaseRetriever):
         scores = _merged([list(near), words])
         documents = self.store.catalogue.documents(list(scores))
         found = [_scored(documents[key], scores[key], near.get(key)) for key in scores if key in documents]
+        found = list({document.page_content: document for document in reversed(found)}.values())[
+            ::-1
+        ]  # copies of a file count once
         if self.reranker and found:
             found = _reranked(self.reranker, query, found)
         return found[: self.k]

@@ -21,8 +21,10 @@ import math
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
+from uuid import NAMESPACE_URL, uuid5
 
 from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
@@ -33,6 +35,7 @@ from langchain_localllm.prompts.look import look
 from langchain_localllm.rag.ahead import AheadEmbeddings
 from langchain_localllm.rag.catalogue import Announced, Catalogue
 from langchain_localllm.rag.defaults import CHUNK_SIZE
+from langchain_localllm.rag.file_keys import absolute
 from langchain_localllm.rag.vectors import default_kind, open_vectors
 
 STORE: Final = ".localllm"
@@ -75,7 +78,7 @@ class Store:
         chunk_size: int | None = None,
         chunk_overlap: int | None = None,
     ) -> None:
-        self.folder = None if folder is None else Path(folder).absolute()
+        self.folder = None if folder is None else absolute(folder)
         self.root = Path.cwd() if self.folder is None else self.folder.parent
         """The folder to which the paths of files are relative."""
         self._embeddings = embeddings
@@ -150,7 +153,7 @@ class Store:
         elif len(probe) != known["dimension"] or _cosine(probe, known["probe"]) < _SAME:
             raise StoreError(
                 f"The index was made with the embedding model {known['embedding_model']} ({known['dimension']} numbers), and this "
-                f"is {name} ({len(probe)} numbers). Use that model, or make the index anew with this one: {self._rebuild()}"
+                f"is {name} ({len(probe)} numbers). Use that model, or rebuild the index with this one: {self._rebuild()}"
             )
         self._checked = True
 
@@ -187,12 +190,25 @@ class Store:
                 self.close()
 
     def prepare(self, passages: Sequence[Announced]) -> list[Announced]:
-        """The passages that are not in the vector store yet, embedded where this object opened that store."""
-        there = self.catalogue.stored([each.id for each in passages])
-        new = list({each.id: each for each in passages if each.id not in there}.values())
-        if new and self._ahead is not None:
-            self._ahead.prepare([each.text for each in new])
-        return new
+        """Embed what is not in the vector store yet, where this object opened that store.
+
+        Returns:
+            The passages; one that is longer than the embedding model's window is replaced by its parts.
+        """
+        passages = list(passages)
+        while (too_long := self._embed(passages)) is not None:
+            passages = [part for each in passages for part in (_halves(each) if each.text == too_long else (each,))]
+        return passages
+
+    def _embed(self, passages: Sequence[Announced]) -> str | None:
+        """Embed passages; return the first text that is too long for the model, if there is one."""
+        new = self.new(passages)
+        return self._ahead.prepare([each.text for each in new]) if new and self._ahead is not None else None
+
+    def new(self, passages: Sequence[Announced]) -> list[Announced]:
+        """Return the passages that are not in the vector store yet, each once."""
+        stored = self.catalogue.stored([each.id for each in passages])
+        return list({each.id: each for each in passages if each.id not in stored}.values())
 
     def add(self, passages: Sequence[Announced]) -> None:
         """Put passages into the vector store."""
@@ -277,6 +293,21 @@ class Store:
 def model_name(model: Any) -> str:
     """A model as a person knows it."""
     return look(model).name or type(model).__name__
+
+
+def _halves(passage: Announced) -> list[Announced]:
+    """Split a passage in two, at a space where there is one."""
+    text, middle = passage.text, len(passage.text) // 2
+    space = text.rfind(" ", 1, middle + 1)
+    cut = space if space > middle // 2 else middle
+    parts = (text[:cut].strip(), text[cut:].strip())
+    return [replace(passage, text=part, id=passage_id(passage.metadata, part)) for part in parts if part]
+
+
+def passage_id(metadata: dict[str, Any], text: str) -> str:
+    """Return the id of a passage: the same wherever and whenever it is made."""
+    place = [metadata.get(name, "") for name in ("source", "page", "heading")]
+    return str(uuid5(NAMESPACE_URL, repr((*place, text))))
 
 
 def _for_vectors(metadata: dict[str, Any]) -> dict[str, Any]:

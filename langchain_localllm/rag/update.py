@@ -9,16 +9,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
-from uuid import NAMESPACE_URL, uuid5
+from typing import Final, Self
 
 from langchain_localllm.errors import DocumentError
 from langchain_localllm.rag.catalogue import Announced, FileEntry
+from langchain_localllm.rag.file_keys import FileKeys, absolute, readable
 from langchain_localllm.rag.find import find_files
 from langchain_localllm.rag.load import iterate_file
 from langchain_localllm.rag.relevance import calibrate
 from langchain_localllm.rag.split import iterate_passages
-from langchain_localllm.rag.store import Store
+from langchain_localllm.rag.store import Store, passage_id
 
 _BATCH: Final = 64
 """Passages that go to the vector store together, of one file or of many."""
@@ -70,8 +70,8 @@ def update(
 
     Args:
         store: The index.
-        paths: Files and folders. Files of these that are gone are taken out; what is elsewhere stays as it is. Default: the paths
-            of all earlier updates.
+        paths: Files and folders. Files of these that are gone are taken out; what is elsewhere stays as it is, and so does what was
+            indexed of a folder that is missing or empty as a whole. Default: the paths of all earlier updates.
         rebuild: Make the index anew.
         on_progress: Called with the progress after each file and each batch of passages.
 
@@ -83,40 +83,94 @@ def update(
         StoreError: The index is busy, cannot be written, is damaged, or was made with another embedding model or other settings.
     """
     start = time.monotonic()
-    known_roots = store.setting("roots") if store.exists else []
-    given = [_absolute(path) for path in paths] or [store.root / root for root in known_roots or []]
-    if not given:
-        raise DocumentError("No files are known yet. Give files or folders: localllm rag index PATH")
     report = Report()
-    there = [path for path in given if paths or os.path.lexists(path)]  # a folder that was indexed before may be gone
-    files = [path for path in find_files(there, lambda error: report.problems.append(str(error))) if not _is_in(path, store.folder)]
+    given = _existing(store, paths, report, rebuild=rebuild)
     with store.writing(rebuild=rebuild):
         store.check_model()
         store.bury()
-        roots = dict.fromkeys([*(store.setting("roots") or ()), *(_key(store.root, path) for path in given)])
+        keys = FileKeys(store.root, store.catalogue.paths())
+        files = [
+            path for path in find_files(given, lambda error: report.problems.append(str(error))) if not _is_in(path, store.folder)
+        ]
+        roots = dict.fromkeys([*(store.setting("roots") or ()), *(_root_key(store.root, path) for path in given)])
         store.catalogue.write_settings(roots=list(roots))
-        _remove_gone(store, given, report)
+        _remove_gone(store, keys, given, files, report)
         with _Writer(store, files, report, on_progress) as writer:
             for path in files:
-                _read(store, writer, path, report)
+                _read(store, writer, path, keys.key(path), report)
         calibrate(store)
     report.seconds = time.monotonic() - start
     return report
 
 
-def passage_id(metadata: dict[str, Any], text: str) -> str:
-    """The id of a passage: the same wherever and whenever it is made."""
-    place = [metadata.get(name, "") for name in ("source", "page", "heading")]
-    return str(uuid5(NAMESPACE_URL, repr((*place, text))))
+def remove(store: Store, paths: Sequence[str | Path]) -> int:
+    """Take files and folders out of an index, whether they exist or not; the files themselves are left alone.
+
+    Args:
+        store: The index.
+        paths: Files and folders, by any path or as `localllm rag list` prints them.
+
+    Returns:
+        How many files were taken out.
+
+    Raises:
+        InvalidOptionError: The index holds nothing of a path; the message lists near ones.
+        StoreError: There is no index, it is busy or it cannot be written.
+    """
+    store.catalogue.settings()  # there must be an index
+    removed = 0
+    with store.writing():
+        roots: list[str] = store.setting("roots") or []
+        for path in paths:
+            keys = FileKeys(store.root, store.catalogue.paths())
+            root = _root_key(store.root, absolute(path))
+            gone = keys.below(path) if root in roots else keys.named(str(path))
+            for key in gone:
+                store.catalogue.remove(key)
+            removed += len(gone)
+            roots = [each for each in roots if each not in {root, str(path)} and each not in gone]
+        store.catalogue.write_settings(roots=roots)
+        store.bury()
+    return removed
 
 
-def _read(store: Store, writer: "_Writer", path: Path, report: Report) -> None:
+def _existing(store: Store, paths: Sequence[str | Path], report: Report, *, rebuild: bool) -> list[Path]:
+    """Return the given paths, or of those indexed before the ones that exist.
+
+    A folder that was indexed before and is missing, or has become empty, is perhaps a disk that is not mounted: what the index
+    holds of it stays, and the report says so.
+    """
+    known = store.setting("roots") or () if store.exists else ()
+    given = [absolute(path) for path in paths] or [store.root / root for root in known]
+    if not given:
+        raise DocumentError("No files are known yet. Give files or folders: localllm rag index PATH")
+    keys = FileKeys(store.root, store.catalogue.paths() if store.exists else ())
+    away = [path for path in given if _is_away(path, keys) and not (paths and not os.path.lexists(path))]
+    for path in away:
+        name = readable(path)
+        advice = f"Mount or restore it, or take it out of the index: localllm rag remove {name}"
+        if rebuild and not paths:
+            raise DocumentError(f"{name} is missing or empty, and a rebuild would lose what the index holds of it. {advice}")
+        report.problems.append(f"{name} is missing or empty. What the index holds of it stays. {advice}")
+    return [path for path in given if path not in away]
+
+
+def _is_away(path: Path, keys: FileKeys) -> bool:
+    """Return whether a path is missing, or is an empty folder of which the index holds files."""
+    try:
+        return not any(os.scandir(path)) and bool(keys.below(path))
+    except NotADirectoryError:
+        return False
+    except OSError:  # it is missing, or closed to us, which `find_files` reports
+        return not os.path.lexists(path)
+
+
+def _read(store: Store, writer: "_Writer", path: Path, key: str, report: Report) -> None:
     """Put one file into the index, unless it is there as it is."""
-    key = _key(store.root, path)
     try:
         digest = _hash(path)
     except OSError as error:
-        report.problems.append(f"{path}: it cannot be read ({error.strerror}). Check its permissions.")
+        report.problems.append(f"{readable(path)}: it cannot be read ({error.strerror}). Check its permissions.")
         writer.tell(path)
         return
     known = store.catalogue.file(key)
@@ -150,14 +204,15 @@ def _passages(store: Store, path: Path, key: str) -> Iterator[Announced]:
         yield Announced(passage_id(metadata, chunk.page_content), key, place, chunk.page_content, metadata)
 
 
-def _remove_gone(store: Store, given: Iterable[Path], report: Report) -> None:
-    """Take out the files below the given paths that are there no more."""
-    folders = list(given)
-    for key in store.catalogue.paths():
-        path = store.root / key
-        if any(path.is_relative_to(folder) for folder in folders) and _is_gone(path):
-            store.catalogue.remove(key)
-            report.removed += 1
+def _remove_gone(store: Store, keys: FileKeys, given: Iterable[Path], files: Iterable[Path], report: Report) -> None:
+    """Take out the files below the given paths that do not exist any more, and second entries of one file."""
+    present = {keys.key(path) for path in files}
+    gone = {key for folder in given for key in keys.below(folder) if key not in present and _is_gone(keys.path(key))}
+    for key in sorted(gone):
+        store.catalogue.remove(key)
+    for key in keys.duplicates:
+        store.catalogue.remove(key)
+    report.removed += len(gone)
     store.bury()
 
 
@@ -178,18 +233,13 @@ def _hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _absolute(path: str | Path) -> Path:
-    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links, and the name that was given counts
-
-
-def _key(root: Path, path: Path) -> str:
-    """A path as the catalogue knows it."""
-    path = _absolute(path)
-    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+def _root_key(root: Path, path: Path) -> str:
+    """Return a given path as the settings keep it."""
+    return readable((path.relative_to(root) if path.is_relative_to(root) else path).as_posix())
 
 
 def _is_in(path: Path, folder: Path | None) -> bool:
-    return folder is not None and _absolute(path).is_relative_to(folder)
+    return folder is not None and absolute(path).is_relative_to(folder)
 
 
 class _Writer:
@@ -250,7 +300,7 @@ class _Writer:
     def _flush(self) -> None:
         self._wait(1)
         embedding = self._embedding.submit(self._store.prepare, self._waiting)
-        self._jobs.append(self._writing.submit(self._write, self._waiting, self._ended, embedding))
+        self._jobs.append(self._writing.submit(self._write, self._ended, embedding))
         self._waiting, self._ended = [], []
         self._show()
 
@@ -259,8 +309,9 @@ class _Writer:
         while len(self._jobs) > most:
             self._jobs.popleft().result()
 
-    def _write(self, passages: Sequence[Announced], files: Sequence[FileEntry], embedding: "Future[list[Announced]]") -> None:
-        new = embedding.result()
+    def _write(self, files: Sequence[FileEntry], embedding: "Future[list[Announced]]") -> None:
+        passages = embedding.result()
+        new = self._store.new(passages)
         self._store.catalogue.announce(passages)
         self._store.add(new)
         self._report.passages += len(new)

@@ -76,7 +76,7 @@ def _chroma(folder: Path | None, _address: str, embeddings: Embeddings) -> Vecto
         from chromadb.config import Settings
         from langchain_chroma import Chroma
     except ImportError as error:
-        raise MissingDependencyError('This index is on Chroma: pip install "langchain-localllm[chroma]".') from error
+        raise MissingDependencyError('Chroma is not installed: pip install "langchain-localllm[chroma]".') from error
     settings = Settings(anonymized_telemetry=False, chroma_otel_collection_endpoint="", _env_file=None)  # type: ignore[call-arg]  # a .env file here is not for us
     client = chromadb.PersistentClient(_writable(folder) / "chroma", settings) if folder else chromadb.EphemeralClient(settings)
     store = Chroma("passages", embeddings, client=client, collection_configuration={"hnsw": {"space": "cosine"}})
@@ -100,7 +100,7 @@ def _qdrant(folder: Path | None, address: str, embeddings: Embeddings) -> Vector
     try:
         from langchain_localllm.rag.qdrant_vectors import open_qdrant
     except ImportError as error:
-        raise MissingDependencyError('This index is on Qdrant: pip install "langchain-localllm[qdrant]".') from error
+        raise MissingDependencyError('The client of Qdrant is not installed: pip install "langchain-localllm[qdrant]".') from error
     return open_qdrant(folder, address, embeddings)
 
 

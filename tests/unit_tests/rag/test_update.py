@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings
 
-from langchain_localllm.errors import DocumentError, StoreError
-from langchain_localllm.rag.store import Store
-from langchain_localllm.rag.update import Progress, passage_id, update
+from langchain_localllm.errors import ContextLengthError, DocumentError, InvalidOptionError, StoreError
+from langchain_localllm.rag.catalogue import FileEntry
+from langchain_localllm.rag.file_keys import FileKeys
+from langchain_localllm.rag.store import Store, passage_id
+from langchain_localllm.rag.update import Progress, remove, update
 
 EMBEDDINGS = DeterministicFakeEmbedding(size=16)
 
@@ -60,18 +62,111 @@ def test_gone_files_are_taken_out_but_only_below_the_given_paths(store: Store, n
     other.unlink()
     assert update(store, [notes]).removed == 1
     assert "The other one." in texts(store)
-    assert update(store).removed == 1  # without paths, all that were ever given
+    assert update(store).removed == 0  # a path that was given and is missing is kept until it is removed by name
+    assert remove(store, [other]) == 1
     assert store.catalogue.paths() == ["notes/b.txt", "notes/c.txt"]
 
 
-def test_a_whole_folder_that_is_gone_is_taken_out(store: Store, notes: Path) -> None:
+@pytest.mark.parametrize("empty", [False, True])
+def test_update_missing_folder_keeps_its_passages_until_it_is_removed_by_name(store: Store, notes: Path, empty: bool) -> None:
     update(store, [notes])
-    for file in notes.iterdir():
-        file.unlink()
-    notes.rmdir()
-    assert update(store).removed == 3
-    with pytest.raises(DocumentError, match="There is no file or folder"):
-        update(store, [notes])
+    away = notes.rename(notes.parent / "away")
+    if empty:
+        notes.mkdir()  # a mount point without its disk
+    report = update(store)
+    assert (report.removed, len(report.problems)) == (0, 1)
+    assert "rag remove" in report.problems[0]
+    assert len(store.catalogue.paths()) == 3
+    with pytest.raises(DocumentError, match="a rebuild would lose"):
+        update(store, rebuild=True)
+    if empty:
+        assert update(store, [notes]).problems == report.problems
+        notes.rmdir()
+    else:
+        with pytest.raises(DocumentError, match="There is no file or folder"):
+            update(store, [notes])
+    away.rename(notes)
+    assert update(store).unchanged == 3
+    notes.rename(away)
+    assert remove(store, [notes]) == 3
+    assert store.catalogue.paths() == []
+    assert store.setting("roots") == []
+
+
+def test_update_every_spelling_of_a_path_is_the_same_file(tmp_path: Path, notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(notes)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "link").symlink_to(notes, target_is_directory=True)
+    (tmp_path / "other-way").symlink_to(tmp_path, target_is_directory=True)
+    folders: list[str | Path] = [".", "..", "../notes/", "~/notes", notes, "../link", "../other-way/notes", "./a.txt"]
+    stores: list[str | Path] = ["../.localllm", tmp_path / ".localllm", "~/.localllm", "../link/../.localllm"]
+    for folder in folders:
+        for place in stores:
+            store = Store(place, EMBEDDINGS, vectors="sqlite")
+            report = update(store, [folder])
+            assert report.removed == 0
+            assert len(store.catalogue.paths()) == 3, (folder, place)
+            store.close()
+
+
+def test_update_index_with_two_entries_of_one_file_keeps_one(store: Store, notes: Path) -> None:
+    update(store, [notes])
+    with store.writing():
+        for name in ("a", "b"):
+            store.catalogue.finish([], [FileEntry(str(notes / f"{name}.txt"), "an earlier version wrote this")])
+    assert update(store).unchanged == 3
+    assert store.catalogue.paths() == ["notes/a.txt", "notes/b.txt", "notes/c.txt"]
+
+
+@pytest.mark.parametrize("name", [b"Gr\xfc\xdfe.txt", b"\x93quoted\x94.md", "Grüße 東京.txt".encode()])
+def test_update_file_name_in_any_encoding_is_read_and_found_again(store: Store, notes: Path, name: bytes) -> None:
+    path = Path(os.fsdecode(os.path.join(os.fsencode(notes), name)))  # noqa: PTH118 - the name is bytes
+    path.write_text("The lighthouse is white.")
+    assert update(store, [notes]).problems == []
+    assert update(store).unchanged == 4
+    (key,) = set(store.catalogue.paths()) - {f"notes/{each}.txt" for each in "abc"}
+    key.encode()
+    assert FileKeys(store.root, [key]).path(key) == path
+    path.unlink()
+    assert update(store).removed == 1
+
+
+class Window(DeterministicFakeEmbedding):
+    """Takes 70 characters of a text at most."""
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        for number, text in enumerate(texts):
+            if len(text) > 70:
+                error = ContextLengthError(f"Text {number} is too long.", context_tokens=70)
+                error.failed_text, error.done = number, dict(enumerate(super().embed_documents(texts[:number])))
+                raise error
+        return super().embed_documents(texts)
+
+
+def test_update_passage_over_the_models_window_is_split(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("0123456789abcdef" * 10 + " short words and more of them, until it is long")
+    (tmp_path / "b.txt").write_text("The b is here.")
+    store = Store(tmp_path / ".localllm", Window(size=16), vectors="sqlite")
+    with pytest.raises(ContextLengthError):
+        store.embeddings.embed_documents(["x" * 71])
+    report = update(store, [tmp_path])
+    assert (report.added, report.problems) == (2, [])
+    assert all(len(text) <= 70 for text in texts(store))
+    assert "".join(sorted("".join(texts(store)).replace(" ", ""))) == "".join(
+        sorted("".join((tmp_path / name).read_text().replace(" ", "") for name in ("a.txt", "b.txt")))
+    )
+    assert update(store).unchanged == 2
+
+
+def test_remove_by_any_spelling_and_refuses_a_typo(store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    update(store, [notes])
+    monkeypatch.chdir(notes)
+    with pytest.raises(InvalidOptionError, match=r"Did you mean notes/a\.txt"):
+        remove(store, ["notes/a.text"])
+    assert remove(store, ["a.txt"]) == 1
+    assert remove(store, ["notes/b.txt"]) == 1
+    assert remove(store, [notes]) == 1
+    assert store.catalogue.paths() == []
 
 
 def test_a_file_that_cannot_be_read_is_named_each_time_and_read_again_when_it_changed(store: Store, notes: Path) -> None:
