@@ -22,7 +22,7 @@ WIDTH: Final = 80
 _HEAD: Final = """\
 # The command `localllm`
 
-`pip install "langchain-localllm[cli,gguf]"` installs the command, and the extras of the runtimes that you use what they need:
+`pip install "langchain-localllm[cli]"` installs the command, and the extras of the runtimes that you use what they need:
 `llamacpp`, `gpt4all`, `server` (llama.cpp's server), `rag`.
 
 ![localllm in a terminal](cli.svg)
