@@ -154,11 +154,11 @@ def ollama_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=["llama.cpp in process", "llama.cpp's server", "Ollama"])
+@pytest.fixture(params=["llama-cpp-python", "xllamacpp", "llama.cpp's server", "Ollama"])
 def answer(request: pytest.FixtureRequest) -> Any:
     """Asks an engine for an answer that follows a schema."""
-    if request.param == "llama.cpp in process":
-        llm = LlamaCpp(model_path=str(tiny_chat_model()), temperature=0, max_tokens=120)
+    if request.param in {"llama-cpp-python", "xllamacpp"}:
+        llm = LlamaCpp(model_path=str(tiny_chat_model()), backend=request.param, temperature=0, max_tokens=120)
         return lambda schema: llm.invoke(_PROMPT, json_schema=schema)
     if request.param == "Ollama":
         url = request.getfixturevalue("ollama_url")
@@ -201,7 +201,7 @@ def test_what_a_grammar_cannot_hold_does_not_fail_the_request(answer: Any) -> No
 
 @pytest.mark.parametrize("values", [['say "hi"', "C:\\temp", "two\nlines"], ["\\"]])
 def test_constants_with_escapes_are_enforced_in_this_process(values: list[str]) -> None:
-    llm = LlamaCpp(model_path=str(tiny_chat_model()), temperature=0, max_tokens=60)
+    llm = LlamaCpp(model_path=str(tiny_chat_model()), backend="llama-cpp-python", temperature=0, max_tokens=60)
     schema = {"type": "object", "properties": {'the "key"\\': {"enum": values}}, "required": ['the "key"\\']}
     assert json.loads(llm.invoke("JSON:", json_schema=schema))['the "key"\\'] in values
 
@@ -228,11 +228,11 @@ class House(BaseModel):
     big: bool
 
 
-@pytest.fixture(params=["llamacpp", "llamafile", "ollama", "gpt4all"])
+@pytest.fixture(params=["llama-cpp-python", "xllamacpp", "llamafile", "ollama", "gpt4all"])
 def chat(request: pytest.FixtureRequest) -> Any:
     common: dict[str, Any] = {"temperature": 0, "max_tokens": 80}
-    if request.param == "llamacpp":
-        return ChatLlamaCpp(model_path=str(tiny_chat_model()), **common)
+    if request.param in {"llama-cpp-python", "xllamacpp"}:
+        return ChatLlamaCpp(model_path=str(tiny_chat_model()), backend=request.param, **common)
     if request.param == "gpt4all":
         return ChatGPT4All(model=str(tiny_chat_model()), **common)
     if request.param == "ollama":
