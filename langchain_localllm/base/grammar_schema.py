@@ -134,6 +134,7 @@ class _Document:
 
     def __init__(self, schemas: GrammarSchemas, root: Any) -> None:
         self._schemas = schemas
+        self._expanding: set[str] = set()
         self.root = root
 
     def convert(self, schema: Any) -> dict[str, Any]:
@@ -153,7 +154,7 @@ class _Document:
         rules = {key: value for key, value in schema.items() if key not in {"$ref", "allOf", *_NOTES}}
         parts = [*([{"$ref": schema["$ref"]}] if "$ref" in schema else []), *schema.get("allOf", ())]
         if len(parts) != 1 or _is_constrained(rules):
-            return self._shape(self._flat(schema))
+            return self._expanded(schema, {})
         part = parts[0]
         if not isinstance(part, Mapping) or "$ref" not in part:
             return self.convert(part)
@@ -170,18 +171,33 @@ class _Document:
             return one_of([self._typed(schema, kind) for kind in kinds])
         return self._typed(schema, kinds)
 
-    def _flat(self, schema: Any, seen: frozenset[str] = frozenset()) -> Mapping[str, Any]:
-        """One schema for a reference, the parts of `allOf` and what stands beside them."""
+    def _expanded(self, schema: Any, rules: Mapping[str, Any]) -> dict[str, Any]:
+        """A schema with its references followed, and further rules that hold for the same value.
+
+        Inside itself, a recursive schema is referred to without the further rules: it would be expanded without end.
+        """
+        followed: set[str] = set()
+        merged = _merged(self._flat(schema, followed), [rules])
+        if again := followed & self._expanding:
+            name = self._schemas.definition(self, min(again))
+            return {"$ref": f"#/$defs/{name}"} if name else _anything()
+        self._expanding |= followed
+        shape = self._shape(merged)
+        self._expanding -= followed
+        return shape
+
+    def _flat(self, schema: Any, followed: set[str]) -> Mapping[str, Any]:
+        """One schema for a reference, the parts of `allOf` and what stands beside them; adds the references to `followed`."""
         if not isinstance(schema, Mapping):
             return {}
         parts = list(schema.get("allOf", ()))
         reference = schema.get("$ref")
-        if isinstance(reference, str) and reference not in seen:
-            seen |= {reference}
+        if isinstance(reference, str) and reference not in followed:
+            followed.add(reference)
             with contextlib.suppress(LookupError):
                 parts.append(resolve_reference(reference, self.root))
         rest = {key: value for key, value in schema.items() if key not in {"$ref", "allOf"}}
-        return _merged(rest, [self._flat(part, seen) for part in parts])
+        return _merged(rest, [self._flat(part, followed) for part in parts])
 
     def _union(self, schema: Mapping[str, Any], choices: Sequence[Any]) -> dict[str, Any]:
         """Alternatives; what stands beside them holds for each."""
@@ -189,7 +205,7 @@ class _Document:
         possible = [choice for choice in choices if choice is not False]
         if not _is_constrained(rest):
             return one_of([self.convert(choice) for choice in possible])
-        return one_of([self._shape(_merged(self._flat(choice), [rest])) for choice in possible])
+        return one_of([self._expanded(choice, rest) for choice in possible])
 
     def _constants(self, name: str, rule: Any, values: Sequence[Any], kinds: Any) -> dict[str, Any]:
         found = dict.fromkeys(map(_type_of, values))

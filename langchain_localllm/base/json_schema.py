@@ -22,6 +22,8 @@ TYPES: Final = ("object", "array", "string", "number", "integer", "boolean", "nu
 _KEYWORDS: Final = frozenset({"$ref", "$defs", "allOf", "anyOf", "const", "enum", "items", "oneOf", "prefixItems", "properties"})
 """One of these makes a dict a JSON schema."""
 _LONGEST: Final = 200
+_DEEPEST: Final = 50
+"""Levels of a value that jsonschema checks within Python's limit of recursion."""
 
 
 def is_json_schema(value: Any) -> bool:
@@ -102,24 +104,52 @@ def check_schema(schema: Any) -> None:
         place = "".join(f"/{step}" for step in error.absolute_path) or "the top"
         types = f". The types are {', '.join(TYPES)}" if error.absolute_path and error.absolute_path[-1] == "type" else ""
         raise _invalid(place, _shortened(error.message) + types) from None
-    for reference in _references(schema):
-        _check_reference(reference, schema)
+    for part in _subschemas(schema):
+        if isinstance(reference := part.get("$ref"), str):
+            _check_reference(reference, schema)
+    _check_loops(schema)
 
 
 def _invalid(place: str, what: str) -> InvalidOptionError:
     return InvalidOptionError(f"This is not a valid JSON schema: at {place}, {what}.")
 
 
-def _references(schema: Any) -> Iterator[str]:
+def _subschemas(schema: Any) -> Iterator[Mapping[str, Any]]:
     if isinstance(schema, list):
         for item in schema:
-            yield from _references(item)
+            yield from _subschemas(item)
     elif isinstance(schema, Mapping):
-        if isinstance(schema.get("$ref"), str):
-            yield schema["$ref"]
+        yield schema
         for key, value in schema.items():
             if key not in _DATA:
-                yield from _references(list(value.values()) if key in _BY_NAME else value)
+                yield from _subschemas(list(value.values()) if key in _BY_NAME else value)
+
+
+def _check_loops(schema: Any) -> None:
+    """Raise for a schema that leads back to itself for the same value: no value could be checked against it."""
+    done: set[int] = set()
+
+    def follow(part: Any, begun: frozenset[int]) -> None:
+        if not isinstance(part, Mapping) or id(part) in done:
+            return
+        if id(part) in begun:
+            raise _invalid(str(part.get("$ref", "a part of it")), "a schema refers to itself without end")
+        for inner in _for_the_same_value(part, schema):
+            follow(inner, begun | {id(part)})
+        done.add(id(part))
+
+    for part in _subschemas(schema):
+        follow(part, frozenset())
+
+
+def _for_the_same_value(part: Mapping[str, Any], root: Any) -> Iterator[Any]:
+    for name in ("allOf", "anyOf", "oneOf"):
+        yield from part.get(name, ())
+    yield from (part[name] for name in ("not", "if", "then", "else") if name in part)
+    yield from part.get("dependentSchemas", {}).values()
+    reference = part.get("$ref", "")
+    if reference == "#" or reference.startswith("#/"):
+        yield resolve_reference(reference, root)
 
 
 def _check_reference(reference: str, schema: Any) -> None:
@@ -159,15 +189,20 @@ def broken_rules(value: Any, schema: Any) -> list[str]:
     from referencing import Registry
     from referencing.exceptions import Unresolvable
 
+    if _is_deeper(value, _DEEPEST):
+        return [f"`the answer`: is nested more than {_DEEPEST} levels deep"]
     try:
         errors = list(_validator_class()(modern_schema(schema), registry=Registry()).iter_errors(value))
-    except RecursionError:
-        return ["the answer is nested too deeply"]
     except Unresolvable as error:
         raise _invalid(str(error), "a `$ref` has no target") from None
     except re.error:  # jsonschema's own rules read some patterns with Python's `re`
         return []
     return [_sentence(best_match([error])) for error in errors]
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels == 0 or any(_is_deeper(item, levels - 1) for item in inner)
 
 
 def _sentence(error: Any) -> str:

@@ -185,3 +185,20 @@ def test_grammar_schema_of_a_converter_that_writes_escapes_keeps_them() -> None:
 )
 def test_tool_parameters_stay_where_a_grammar_can_hold_them(schema: Any, kept: bool) -> None:
     assert (tool_parameters(schema) is schema) == kept
+
+
+@pytest.mark.parametrize(
+    "child",
+    [
+        {"allOf": [{"$ref": "#"}, {"required": ["name"]}]},
+        {"$ref": "#", "required": ["name"]},
+        {"type": "object", "anyOf": [{"$ref": "#"}, {"required": ["other"]}]},
+        {"$ref": "#", "nullable": True},
+    ],
+)
+def test_grammar_schema_a_recursive_schema_with_further_rules_ends(child: Any) -> None:
+    tree = {"type": "object", "properties": {"name": {"type": "string"}, "child": child}}
+    check_schema(tree)
+    found = grammar_schema(tree)
+    check_schema(found)
+    assert found["properties"]["name"] == {"type": "string"}

@@ -47,8 +47,15 @@ def test_broken_rules_name_the_place_and_the_rule(value: Any, schema: Any, words
     assert (words in found) if words else not found
 
 
-def test_broken_rules_of_a_schema_that_refers_to_itself_end() -> None:
-    assert "nested too deeply" in broken_rules(1, {"$ref": "#"})[0]
+def test_broken_rules_of_a_deep_value_name_the_depth() -> None:
+    schema = {"items": {"$ref": "#"}}
+    value: list[Any] = []
+    for _ in range(40):
+        value = [value]
+    assert broken_rules(value, schema) == []
+    for _ in range(2000):
+        value = [value]
+    assert "50 levels" in broken_rules(value, schema)[0]
 
 
 @pytest.mark.parametrize(
@@ -63,6 +70,9 @@ def test_broken_rules_of_a_schema_that_refers_to_itself_end() -> None:
         ({"properties": {"a": {"$ref": "#/properties/b"}}}, "at #/properties/b"),
         ({"$ref": "https://example.org/a.json"}, "nothing is downloaded"),
         ({"anyOf": {}}, "{} is not of type 'array'"),
+        ({"$ref": "#"}, "refers to itself without end"),
+        ({"properties": {"a": {"allOf": [{"not": {"$ref": "#/properties/a"}}]}}}, "refers to itself without end"),
+        ({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"anyOf": [{"$ref": "#/$defs/a"}]}}}, "refers to itself without end"),
     ],
 )
 def test_check_schema_names_the_place_and_the_fault(schema: Any, words: str) -> None:
