@@ -32,6 +32,9 @@ TRIED: Final = {
     "cli": "import subprocess, sys; subprocess.run([sys.executable, '-m', 'langchain_localllm.cli', '--help'], check=True)",
     "gguf": "from langchain_localllm.models.gguf_check import check_gguf; " + _MODEL + "assert check_gguf(tiny_chat_model())",
     "gpt4all": _MODEL + "from langchain_localllm import ChatGPT4All; chat = ChatGPT4All(model=tiny_chat_model()); " + _CHAT,
+    "llama-cpp-python": _MODEL
+    + "from langchain_localllm import ChatLlamaCpp; chat = ChatLlamaCpp(model_path=tiny_chat_model(), backend='llama-cpp-python'); "
+    + _CHAT,
     "llamacpp": _MODEL + "from langchain_localllm import ChatLlamaCpp; chat = ChatLlamaCpp(model_path=tiny_chat_model()); " + _CHAT,
     "notebooks": "import ipykernel, matplotlib.pyplot; from langchain_localllm.extras import require; require('notebooks')",
     "qdrant": "import langchain_qdrant, langchain_localllm.rag",

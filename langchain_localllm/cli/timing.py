@@ -76,7 +76,8 @@ class _MissingError(Exception):
 
 @contextmanager
 def _llamacpp(path: Path) -> Iterator[Any]:
-    _need("llama_cpp", "llamacpp")
+    if importlib.util.find_spec("llama_cpp") is None:
+        _need("xllamacpp", "llamacpp")
     from langchain_localllm import LlamaCpp
 
     with LlamaCpp(model_path=path) as llm:

@@ -7,9 +7,9 @@ from typing import Any, Final
 from langchain_localllm.cli.diagnosis.problem import Problem, runtime
 
 _PACKAGES: Final = {
-    "llama.cpp in this process (LlamaCpp)": ("llama-cpp-python", "llamacpp"),
+    "llama.cpp in this process (LlamaCpp), compiled": ("llama-cpp-python", "llama-cpp-python"),
     "GPT4All in this process (GPT4All)": ("gpt4all", "gpt4all"),
-    "llama.cpp's server (Llamafile, LocalServer)": ("xllamacpp", "server"),
+    "llama.cpp's server, also in this process (LocalServer, LlamaCpp)": ("xllamacpp", "llamacpp"),
 }
 _CONTEXT: Final = "context: the smallest of the model's own, 8,192 and what fits into memory, unless n_ctx says otherwise"
 _OWN: Final = "context: the model's own, at most 8,192, unless n_ctx says otherwise"
