@@ -10,6 +10,8 @@ _CANDIDATE: Final = re.compile(r"<[^<>\s]{1,64}>|\[[^\[\]\s]{1,64}\]")
 _NOT_TEXT: Final = frozenset({"id", "image_url", "role", "tool_call_id", "type"})
 """Keys of a message whose values no template prints as a text of the conversation."""
 
+_WORD_JOINER: Final = "\u2060"
+
 
 class LiteralText(str):
     """A text in which special tokens are not read."""
@@ -60,7 +62,27 @@ class Placeholders:
         if text in kept:
             return text
         if text not in self._places:
-            self._places[text] = f"zq{self._secret}x{len(self._places)}z" if self._is_special(text) else text
-            if self._places[text] != text:
-                self.texts[self._places[text]] = LiteralText(text)
+            self._places[text] = self._replacement(text) if self._is_special(text) else text
         return self._places[text]
+
+    def _replacement(self, text: str) -> str:
+        placeholder = f"zq{self._secret}x{len(self._places)}z"
+        self.texts[placeholder] = LiteralText(text)
+        return placeholder
+
+
+class Separated(Placeholders):
+    """Puts a character of no width into special tokens, for engines that read them in any text.
+
+    Example:
+        >>> Separated(lambda text: text == "</s>").put("What is </s>?") == "What is <\u2060/s>?"
+        True
+    """
+
+    def _replacement(self, text: str) -> str:
+        return separated(text)
+
+
+def separated(text: str) -> str:
+    """Return a special token's text with a character of no width in it, by which it is text to any tokenizer."""
+    return f"{text[:1]}{_WORD_JOINER}{text[1:]}"

@@ -245,6 +245,29 @@ def _with_ordered_results(entries: Iterable[Entry]) -> Iterator[Entry]:
     yield from sorted(results, key=lambda result: order.get(result["tool_call_id"], len(order)))
 
 
+def with_role_probes(messages: Iterable[Entry]) -> tuple[list[Entry], dict[str, str]]:
+    """Return the same with other texts in messages of custom roles, to see whether a template writes them; and these by role."""
+    messages = list(messages)
+    roles = sorted({message["role"] for message in messages} - STANDARD_ROLES)
+    probes = {role: f"probe{number}" for number, role in enumerate(roles)}
+    return [{**message, "content": probes.get(message["role"], message["content"])} for message in messages], probes
+
+
+def check_roles(probes: Mapping[str, str], prompt: str, source: str) -> None:
+    """Raise `InvalidRequestError` for a role whose text is not in the prompt that a template made of `with_role_probes`.
+
+    Args:
+        probes: The texts by role.
+        prompt: The prompt.
+        source: What the template belongs to, such as `the model at http://localhost:8080`.
+    """
+    if left_out := [role for role, probe in probes.items() if probe not in prompt]:
+        raise InvalidRequestError(
+            f"A message has the role {left_out[0]!r}, which the chat template of {source} leaves out. "
+            f"Use one of: {', '.join(sorted(STANDARD_ROLES))}."
+        )
+
+
 def reasoning_of(message: AIMessage) -> str:
     """Return what a reasoning model thought before this answer."""
     kept = message.additional_kwargs.get("reasoning_content") or message.additional_kwargs.get("reasoning")

@@ -16,7 +16,7 @@ from typing_extensions import override
 from langchain_localllm.base.about import TOOL_TEMPLATE, About
 from langchain_localllm.base.chat import LocalChatModel
 from langchain_localllm.base.content import check_parts
-from langchain_localllm.base.literals import LiteralText, Placeholders
+from langchain_localllm.base.literals import LiteralText, Placeholders, separated
 from langchain_localllm.base.messages import to_openai, with_markers, with_parsed_arguments
 from langchain_localllm.base.reading import AnswerReader
 from langchain_localllm.base.request import enforced_schema
@@ -63,6 +63,11 @@ class Prepared:
     def text(self) -> str:
         """The prompt without placeholders for literals."""
         return "".join(part if isinstance(part, str) else "<image>" for part in self.parts())
+
+    @property
+    def separated(self) -> str:
+        """The prompt with a character of no width in its literals, for engines that read special tokens in any text."""
+        return "".join(separated(part) if isinstance(part, LiteralText) else str(part) for part in self.parts())
 
     def parts(self) -> list[str | LiteralText | bytes]:
         """Return the prompt in parts: texts, texts in which special tokens are not read, and images."""
@@ -155,6 +160,11 @@ class TemplatedChatModel(LocalChatModel):
         source = self.about().templates.get(TOOL_TEMPLATE)
         return ChatTemplate(source, template.bos_token, template.eos_token) if source else template
 
+    @staticmethod
+    def kept_tokens(role: str) -> frozenset[str]:
+        """Return the special tokens that keep their meaning in texts of a role: those of thoughts, but for users and tools."""
+        return frozenset() if role in {"user", "tool"} else _THINKING
+
     def reads_special_token(self, text: str) -> bool:  # noqa: ARG002 - for engines that can be asked
         """Whether the tokenizer reads a token in a text that controls the model, such as `<|im_end|>`."""
         return False
@@ -177,7 +187,7 @@ class TemplatedChatModel(LocalChatModel):
         schema = enforced_schema(request, form.arguments, escapes=True)
         placeholders = Placeholders(self.reads_special_token)
         messages, images = self._with_markers(
-            [placeholders.put(message, () if message["role"] in {"user", "tool"} else _THINKING) for message in messages]
+            [placeholders.put(message, self.kept_tokens(message["role"])) for message in messages]
         )
         constrained = self.constrained or schema is not None
         prompt, thoughts = self._prompt(template, messages, placeholders.put(tools), constrained=constrained)

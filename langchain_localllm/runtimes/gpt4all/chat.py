@@ -8,7 +8,6 @@ from typing_extensions import override
 
 from langchain_localllm.base.about import About, about_file
 from langchain_localllm.base.engine import Handle
-from langchain_localllm.base.literals import LiteralText
 from langchain_localllm.base.reading import ReadHandle
 from langchain_localllm.base.templated import Prepared, TemplatedChatModel
 from langchain_localllm.base.worker import WorkerHandle
@@ -16,8 +15,6 @@ from langchain_localllm.runtimes.gpt4all.answers import answer
 from langchain_localllm.runtimes.gpt4all.options import GPT4AllOptions
 
 _EMPTY: Final = "{}"
-_NO_WIDTH: Final = "\u2060"
-"""The word joiner."""
 
 
 class ChatGPT4All(GPT4AllOptions, TemplatedChatModel):
@@ -55,7 +52,7 @@ class ChatGPT4All(GPT4AllOptions, TemplatedChatModel):
         engine, prepared = self.engine, self.prepare(messages, stop, request)
         begun = _beginning(prepared)
         asked = replace(
-            self.request(_without_special_tokens(prepared) + begun, prepared.stops),
+            self.request(prepared.separated + begun, prepared.stops),
             shown=frozenset(marker.encode() for marker in prepared.markers),
         )
         handle = WorkerHandle(lambda box: engine.submit(partial(answer, asked, box)), self.timeout)
@@ -71,12 +68,7 @@ class ChatGPT4All(GPT4AllOptions, TemplatedChatModel):
 
     @override
     def count(self, prepared: Prepared) -> int:
-        return len(self.token_ids(_without_special_tokens(prepared)))
-
-
-def _without_special_tokens(prepared: Prepared) -> str:
-    """The prompt, with a character of no width in special tokens of its texts: the engine reads them in any text."""
-    return "".join(f"{part[:1]}{_NO_WIDTH}{part[1:]}" if isinstance(part, LiteralText) else str(part) for part in prepared.parts())
+        return len(self.token_ids(prepared.separated))
 
 
 def _beginning(prepared: Prepared) -> str:

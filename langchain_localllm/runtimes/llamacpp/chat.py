@@ -14,7 +14,8 @@ from typing_extensions import override
 from langchain_localllm.base.about import About, about_file
 from langchain_localllm.base.content import check_parts
 from langchain_localllm.base.engine import Handle
-from langchain_localllm.base.messages import to_openai
+from langchain_localllm.base.literals import Separated
+from langchain_localllm.base.messages import check_roles, to_openai, with_role_probes
 from langchain_localllm.base.reading import AnswerReader, ReadHandle
 from langchain_localllm.base.request import enforced_schema
 from langchain_localllm.base.templated import Prepared, TemplatedChatModel
@@ -149,6 +150,9 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
             return self._open_with_grammar(options, messages, stop, request)
         if not self.takes_images:
             check_parts(messages, ("text",), self.TEXT_ONLY)
+        probed, probes = with_role_probes(messages)
+        if probes:  # the server would leave a role out without an error
+            check_roles(probes, self.engine.render({"messages": probed}), self.about().source)
         payload = self._chat_payload(options, messages, stop, request)
         forced = payload.get("tool_choice") == "required"
         calls = ToolCallParser(JSON, [tool["function"]["name"] for tool in payload["tools"]]) if forced else None
@@ -168,7 +172,7 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
         prepared = self.prepare(messages, stop, request)
         if prepared.images:
             raise InvalidRequestError("The backend xllamacpp does not take a grammar beside images. Use `json_schema` instead.")
-        payload = completion_payload(options, prepared.text, prepared.stops)
+        payload = completion_payload(options, prepared.separated, prepared.stops)
         submit = partial(self.engine.complete, {**payload, "preserved_tokens": prepared.markers})
         return ReadHandle(WorkerHandle(submit, self.timeout), prepared.reader)
 
@@ -177,6 +181,8 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
     ) -> dict[str, Any]:
         from langchain_localllm.runtimes.llamafile.payload import chat_payload
 
+        text = Separated(self.reads_special_token)
+        messages = [text.put(message, self.kept_tokens(message["role"])) for message in messages]
         payload = chat_payload(options, messages, stop, request)
         if self.chat_template_kwargs:
             payload["chat_template_kwargs"] = self.chat_template_kwargs
@@ -206,7 +212,7 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
 
     @override
     def reads_special_token(self, text: str) -> bool:
-        special: bool = not self._on_server and self.engine.model.reads_special_token(text)
+        special: bool = (self.engine if self._on_server else self.engine.model).reads_special_token(text)
         return special
 
     @override

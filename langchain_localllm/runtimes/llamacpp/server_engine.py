@@ -47,6 +47,8 @@ from langchain_localllm.runtimes.llamafile.api import TOO_LARGE, ChatDecoder, Co
 
 PARALLEL: Final = 8
 """Requests that are answered together where no number is given."""
+_KEPT_TEXTS: Final = 4096
+"""Texts of which is kept whether they hold special tokens."""
 _MEBIBYTE: Final = 1 << 20
 _LOAD: Final = Path(__file__).with_name("_load_in_child.py")
 _LOADING_SECONDS: Final = 60
@@ -118,6 +120,7 @@ class ServerEngine:
         }
         server, self.socket_path = start_server(settings, path, lora=lora, projector=projector, numa=numa, verbose=verbose)
         self.load_seconds = time.perf_counter() - started
+        self._special: dict[str, bool] = {}  # by text
         self._requests = _Requests(server, slots, self.load_seconds, f"llama.cpp {path.name}")
         self._end = weakref.finalize(self, _end, self._requests, self.socket_path.parent)
 
@@ -138,6 +141,16 @@ class ServerEngine:
         """The text's token ids, with those that the model wants at the beginning of a text if `begin`."""
         answer = self._ask("/tokenize", {"content": text, "add_special": begin, "parse_special": True})
         return [int(token) for token in answer["tokens"]]
+
+    def reads_special_token(self, text: str) -> bool:
+        """Whether a control token, such as `<|im_end|>`, is read in a text."""
+        if text not in self._special:
+            if len(self._special) > _KEPT_TEXTS:
+                self._special.clear()
+            asked = [{"content": text, "add_special": False, "parse_special": parsed} for parsed in (True, False)]
+            with_special, without = (self._ask("/tokenize", payload)["tokens"] for payload in asked)
+            self._special[text] = with_special != without
+        return self._special[text]
 
     def render(self, payload: Mapping[str, Any]) -> str:
         """The prompt that the chat template makes of a request's messages and tools."""

@@ -9,7 +9,7 @@ from langchain_localllm.base.chat import LocalChatModel
 from langchain_localllm.base.content import PARTS, check_parts, hold_parts
 from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.http import HttpHandle
-from langchain_localllm.base.messages import STANDARD_ROLES
+from langchain_localllm.base.messages import STANDARD_ROLES, check_roles, with_role_probes
 from langchain_localllm.base.reading import ReadHandle, reader
 from langchain_localllm.base.request import enforced_schema
 from langchain_localllm.errors import InvalidRequestError
@@ -86,7 +86,7 @@ class ChatLlamafile(LlamafileOptions, LocalChatModel):
             if files and facts.llama_cpp:
                 check_parts(payload["messages"], PARTS.keys() - {"file"}, "llama.cpp's server")
             if roles and facts.llama_cpp:
-                yield from self._check_roles(payload["messages"], roles)
+                yield from self._check_roles(payload["messages"])
             if images and facts.sees is False:
                 raise InvalidRequestError(
                     f"The model at {self.base_url} does not see images. Start the server with its `--mmproj`."
@@ -95,16 +95,11 @@ class ChatLlamafile(LlamafileOptions, LocalChatModel):
                 payload = with_enforced_call(payload, schema)
         return (yield from open_stream(self, "/v1/chat/completions", payload, read_error))
 
-    def _check_roles(self, messages: list[dict[str, Any]], roles: set[str]) -> Plan[None]:
+    def _check_roles(self, messages: list[dict[str, Any]]) -> Plan[None]:
         """Raise for a role that the model's template leaves out; llama.cpp's server would do so without an error."""
-        probes = {role: f"probe{number}" for number, role in enumerate(sorted(roles))}
-        probed = [{**message, "content": probes.get(message["role"], message["content"])} for message in messages]
-        prompt = str((yield from ask(self, "POST", "/apply-template", {"messages": probed})).get("prompt", ""))
-        if left_out := [role for role, probe in probes.items() if probe not in prompt]:
-            raise InvalidRequestError(
-                f"A message has the role {left_out[0]!r}, which the chat template at {self.base_url} leaves out. "
-                f"Use one of: {', '.join(sorted(STANDARD_ROLES))}."
-            )
+        probed, probes = with_role_probes(messages)
+        answer = yield from ask(self, "POST", "/apply-template", {"messages": probed})
+        check_roles(probes, str(answer.get("prompt", "")), f"the model at {self.base_url}")
 
     @override
     def token_ids(self, text: str) -> list[int]:
