@@ -7,13 +7,14 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Literal, NoReturn, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, NoReturn, Self
 
-from pydantic import Field, PrivateAttr, SecretStr, field_validator
+from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, field_validator
 from typing_extensions import override
 
 from langchain_localllm.base.grammar_schema import grammar_schema
 from langchain_localllm.base.http import CONNECTION_OPTIONS, ServerOptions
+from langchain_localllm.base.json_schema import check_schema
 from langchain_localllm.base.logits import check_top_logprobs
 from langchain_localllm.base.options import SamplingOptions, advise, advise_once
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
@@ -235,6 +236,12 @@ def _names_cloud(model: str) -> bool:
     return bool(colon) and "/" not in tag and (tag == "cloud" or tag.endswith("-cloud"))
 
 
+def _with_valid_schema(answer_format: Any) -> Any:
+    if isinstance(answer_format, dict):
+        check_schema(answer_format)
+    return answer_format
+
+
 class OllamaOptions(OllamaServer, SamplingOptions):
     """What the text and the chat class share."""
 
@@ -261,7 +268,7 @@ class OllamaOptions(OllamaServer, SamplingOptions):
     draft_num_predict: int | None = Field(default=None, ge=0)
     """Tokens that a draft model guesses at a time, where the model has one (newer Ollamas)."""
 
-    format: Literal["", "json"] | dict[str, Any] | None = None
+    format: Annotated[Literal["", "json"] | dict[str, Any] | None, AfterValidator(_with_valid_schema)] = None
     """`json`, or a JSON schema that the answer follows."""
     think: bool | str | None = None
     """Whether a reasoning model thinks first; some models take a level such as `low`."""

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from langchain_localllm import Ollama
-from langchain_localllm.errors import ConnectionFailedError, InvalidRequestError, ModelMissingError
+from langchain_localllm.errors import ConnectionFailedError, InvalidOptionError, InvalidRequestError, ModelMissingError
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.testing.paths import PATHS
 from tests.engines import ollama
@@ -64,7 +64,7 @@ def test_a_format_is_kept_to(llm: Ollama) -> None:
     answer = json.loads(llm.invoke("A river: ", format=schema, max_tokens=40))
     assert answer["river"] in {"Tamsel", "Oder"}
     assert llm.invoke("A river as JSON: ", format="json").lstrip().startswith("{")
-    with pytest.raises(InvalidRequestError, match="JSON schema"):
+    with pytest.raises(InvalidOptionError, match="not a valid JSON schema"):
         llm.invoke(PROMPT, format={"type": "nothing-such"})
 
 
