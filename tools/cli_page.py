@@ -33,7 +33,8 @@ localllm pull                                     # good models by purpose
 localllm fit hf:bartowski/Qwen_Qwen3-4B-GGUF      # will it run here? Reads its header only
 localllm pull hf:bartowski/Qwen_Qwen3-4B-GGUF     # in the quantisation that suits this machine
 localllm models                                   # what is on this machine, of all runtimes together
-localllm chat -m ollama:llama3.2
+localllm run ollama:llama3.2 "Why is the sky blue?"
+localllm chat ollama:llama3.2
 cat notes.txt | localllm run "Summarise this:" -m model.gguf
 localllm compare "Why is the sky blue?" -m model.gguf -m ollama:llama3.2
 localllm serve model.gguf                         # OpenAI's API at http://127.0.0.1:8080/v1

@@ -1,6 +1,7 @@
 """A chat model for a command, from the name that a person gives, and its answer on the screen."""
 
 import importlib.util
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -10,7 +11,8 @@ import typer
 
 from langchain_localllm.cli.interrupt import ending_at_once
 from langchain_localllm.cli.notes import note
-from langchain_localllm.cli.serving import serving
+from langchain_localllm.cli.repetition import RepetitionDetector
+from langchain_localllm.cli.serving import check_chat_model, serving
 
 if TYPE_CHECKING:
     from langchain_localllm.base.chat import LocalChatModel
@@ -23,7 +25,9 @@ MODEL_HELP: Final = (
 Model = Annotated[str, typer.Option("--model", "-m", help=MODEL_HELP, show_default=False)]
 System = Annotated[str, typer.Option("--system", "-s", help="Instructions that stand before the conversation.")]
 Temperature = Annotated[float | None, typer.Option("--temperature", "-t", min=0, help="Randomness. Default: the runtime's.")]
-MaxTokens = Annotated[int | None, typer.Option("--max-tokens", min=1, help="Longest answer, in tokens. Default: the runtime's.")]
+MAX_TOKENS: Final = 2048
+"""Longest answer of `run` and `chat`: a small model may otherwise go on until its context is full."""
+MaxTokens = Annotated[int, typer.Option("--max-tokens", min=1, help="Longest answer, in tokens.")]
 Seed = Annotated[int | None, typer.Option("--seed", help="The same seed gives the same answer.")]
 
 
@@ -42,6 +46,8 @@ def chat_model(name: str, **options: Any) -> "Iterator[LocalChatModel]":
 
     chosen = {key: value for key, value in options.items() if value is not None}
     runtime, colon, rest = _resolved(name).partition(":")
+    if runtime not in {"http", "https", "ollama"}:
+        check_chat_model(Path(rest).expanduser())
     with ExitStack() as stack:
         if runtime in {"http", "https"}:
             yield ChatLlamafile(base_url=f"{runtime}:{rest}", **chosen)
@@ -51,6 +57,22 @@ def chat_model(name: str, **options: Any) -> "Iterator[LocalChatModel]":
             model = init_chat_model(f"{runtime}{colon}{rest}", **chosen)
             stack.callback(_close, model)
             yield model
+
+
+def is_model(word: str) -> bool:
+    """Return whether a single word on the command line names a model rather than being a prompt."""
+    if not word or any(map(str.isspace, word)):
+        return False
+    runtime, colon, rest = word.partition(":")
+    if re.search(r"\.(gguf|llamafile)$", word) or (colon and rest and runtime in {*_RUNTIMES, "http", "https"}):
+        return True
+    from langchain_localllm.errors import LocalLLMError
+    from langchain_localllm.models.listing import find
+
+    try:
+        return bool(find(word))
+    except LocalLLMError:
+        return False
 
 
 def _close(model: Any) -> None:
@@ -86,12 +108,20 @@ def print_answer(model: "LocalChatModel", messages: list[Any]) -> tuple[str, dic
     """Stream an answer to stdout, and return it with what is known of how it was made."""
     answer = ""
     about: dict[str, Any] = {}
+    repetition = RepetitionDetector()
     with ending_at_once(), closing(model.stream(messages)) as stream:  # type: ignore[type-var]  # it is a generator
         for chunk in stream:
             print(chunk.text, end="", flush=True)
             answer += chunk.text
             about = {**about, **chunk.response_metadata}
+            if repetition.is_repeating(chunk.text or str(chunk.additional_kwargs.get("reasoning_content", ""))):
+                about["finish_reason"] = "repetition"
+                break
     print()
+    if about.get("finish_reason") == "repetition":
+        note("The answer repeated itself and was cut. Ask in other words, or try a larger model with --model.")
+    if about.get("finish_reason") == "length":
+        note("The answer was cut: it reached the longest length. Allow more with --max-tokens, as far as the model's context goes.")
     if not answer.strip():
         note("The model gave no answer. Ask in other words, or try a larger model with --model.")
     return answer, about

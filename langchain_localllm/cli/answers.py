@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from langchain_localllm.cli.interrupt import ending_at_once
 from langchain_localllm.cli.notes import note
+from langchain_localllm.cli.repetition import RepetitionDetector
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -33,7 +34,7 @@ def note_problems(problems: list[str], where: str = "") -> None:
         note(f"Left out: {len(problems) - len(shown)} more files. {where} names them.")
 
 
-def show_answer(rag: "LocalRAG", question: str, *, as_json: bool, in_full: bool) -> None:
+def show_answer(rag: "LocalRAG", question: str, *, as_json: bool, in_full: bool, max_tokens: int) -> None:
     """Ask, and print the answer as it comes, then its sources.
 
     Args:
@@ -41,14 +42,18 @@ def show_answer(rag: "LocalRAG", question: str, *, as_json: bool, in_full: bool)
         question: The question.
         as_json: Print one JSON object instead.
         in_full: Print the passages too.
+        max_tokens: The longest answer that the model was allowed.
     """
     from langchain_localllm.rag import NO_ANSWER
 
-    found: dict[str, Any] = {}
+    lists: dict[str, Any] = {name: [] for name in ("citations", "context", "left_out", "rejected")}
+    found: dict[str, Any] = {"question": question, "timings": {}, "tokens": {}, **lists}
     stream = cast("Generator[dict[str, Any]]", rag.stream(question))
     with ending_at_once(), closing(stream):
         pieces = _gathered(stream, found)
         answer = "".join(pieces).strip() if as_json else _print_answer(pieces)
+    if found["tokens"].get("completion", 0) >= max_tokens:
+        note(f"The answer was cut after {max_tokens} tokens. Allow more with --max-tokens.")
     if found["left_out"]:
         total = len(found["left_out"]) + len(found["context"])
         note(f"{len(found['left_out'])} of {total} passages do not fit into the model's context and were left out.")
@@ -71,8 +76,13 @@ def show_answer(rag: "LocalRAG", question: str, *, as_json: bool, in_full: bool)
 
 def _gathered(stream: Iterator[dict[str, Any]], found: dict[str, Any]) -> Iterator[str]:
     """The pieces of the answer; everything else goes into `found`."""
+    repetition = RepetitionDetector()
     for part in stream:
-        yield part.get("answer", "")
+        piece = part.get("answer", "")
+        yield piece
+        if repetition.is_repeating(piece):
+            note("The answer repeated itself and was cut. Ask in other words, or try a larger model with --model.")
+            return
         for name, value in part.items():
             if name != "answer":
                 found[name] = found[name] + value if isinstance(value, list) and name in found else value

@@ -1,5 +1,6 @@
 """The commands together, and how a fault is told: one sentence on stderr and an exit code, never a traceback."""
 
+import errno
 import io
 import os
 import sys
@@ -10,17 +11,20 @@ import typer
 
 from langchain_localllm import __version__
 from langchain_localllm.cli import INTERRUPTED
+from langchain_localllm.cli.commands import expand
 from langchain_localllm.cli.lazy import LazyGroup
 from langchain_localllm.cli.notes import note
 
 FAILED: Final = 1
 USAGE: Final = 2
+_NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 app = typer.Typer(
     name="localllm",
     cls=LazyGroup,
     help="Local language models, on your own machine.",
     add_completion=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich would double the time of --help
 )
@@ -52,7 +56,7 @@ def run(arguments: Sequence[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no reason to fail
     try:
-        result = app(list(arguments), prog_name="localllm", standalone_mode=False)
+        result = app(expand(arguments), prog_name="localllm", standalone_mode=False)
         sys.stdout.flush()
     except typer.TyperException as error:  # wrong usage, found by typer
         context = getattr(error, "ctx", None)
@@ -63,11 +67,22 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes stdout once more at exit
+        _discard_output()
         return FAILED  # as typer does, where the pipe closes earlier
+    except OSError as error:
+        if error.errno not in _NO_SPACE:
+            raise
+        _discard_output()
+        note(f"The output cannot be written: {error.strerror}. Free space on the disk, and run the command again.")
+        return FAILED
     except Exception as error:  # noqa: BLE001 - what is not ours is raised again; naming ours here would slow --help
         return _tell(error)
     return result if isinstance(result, int) else 0
+
+
+def _discard_output() -> None:
+    """Drop what is still buffered: the interpreter flushes stdout once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _open_closed_streams() -> None:

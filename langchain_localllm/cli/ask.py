@@ -3,18 +3,21 @@
 import os
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from langchain_localllm.cli.answers import note_problems, show_answer
 from langchain_localllm.cli.indexing import index_paths
-from langchain_localllm.cli.serving import check_model, serving
+from langchain_localllm.cli.serving import ANSWER_TOKENS, REFERENCE_HELP, AnswerTokens, answering, check_model, embedding_with
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.rag.defaults import CHUNK_SIZE, PASSAGES
 
 if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
+
+    from langchain_localllm.base.chat import LocalChatModel
     from langchain_localllm.rag import LocalRAG
 
 _EXAMPLE = 'localllm ask notes/ "When does the library close?"'
@@ -29,13 +32,14 @@ def ask(
     *,
     model: Annotated[
         str,
-        typer.Option("--model", help="A GGUF file, a llamafile, or a server's http address. Default: the tiny chat model."),
+        typer.Option("--model", "-m", help=REFERENCE_HELP),
     ] = "",
     embedding_model: Annotated[
         str, typer.Option("--embedding-model", help="The same for the embeddings. Default: the tiny embedding model.")
     ] = "",
     passages: Annotated[int, typer.Option("--passages", "-k", min=1, help="How many passages the model is given.")] = PASSAGES,
     chunk_size: Annotated[int, typer.Option("--chunk-size", min=1, help="Longest passage, in bytes of UTF-8.")] = CHUNK_SIZE,
+    max_tokens: AnswerTokens = ANSWER_TOKENS,
     allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Allow servers on other machines.")] = False,
     show_passages: Annotated[bool, typer.Option("--show-passages", help="Print the passages with their sources.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object: question, answer, sources and more.")] = False,
@@ -49,23 +53,27 @@ def ask(
     _check_words(paths or [], question)
     question = question.encode(errors="replace").decode()  # a terminal may hand over bytes that are no text
     model, embedding_model = model or str(tiny_chat_model()), embedding_model or str(tiny_embedding_model())
-    check_model(model, "--model")
-    check_model(embedding_model, "--embedding-model")
+    model = check_model(model, "--model")
+    embedding_model = check_model(embedding_model, "--embedding-model", embedding=True)
     with ExitStack() as servers:
-        rag = _rag(servers, model, embedding_model, passages=passages, chunk_size=chunk_size, allow_remote=allow_remote)
+        llm = servers.enter_context(answering(model, max_tokens))
+        rag = _rag(
+            llm,
+            servers.enter_context(embedding_with(embedding_model)),
+            k=passages,
+            chunk_size=chunk_size,
+            allow_remote=allow_remote,
+        )
         note_problems(index_paths(rag, paths or []).problems)
-        show_answer(rag, question, as_json=as_json, in_full=show_passages)
+        show_answer(rag, question, as_json=as_json, in_full=show_passages, max_tokens=max_tokens)
 
 
-def _rag(servers: ExitStack, model: str, embedding_model: str, *, passages: int, chunk_size: int, allow_remote: bool) -> "LocalRAG":
-    from langchain_localllm import ChatLlamafile, LlamafileEmbeddings
+def _rag(llm: "LocalChatModel", embeddings: "Embeddings", **options: Any) -> "LocalRAG":
     from langchain_localllm.rag import LocalRAG
     from langchain_localllm.rag.privacy import silence_process
 
     silence_process()
-    embeddings = LlamafileEmbeddings(base_url=servers.enter_context(serving(embedding_model, embedding=True)))
-    llm = ChatLlamafile(base_url=servers.enter_context(serving(model)), temperature=0)
-    return LocalRAG(llm, embeddings, k=passages, chunk_size=chunk_size, allow_remote=allow_remote)
+    return LocalRAG(llm, embeddings, **options)
 
 
 def _check_words(paths: list[Path], question: str) -> None:

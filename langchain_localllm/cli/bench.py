@@ -23,10 +23,11 @@ def bench(
     llama.cpp and GPT4All in this process, llama.cpp's server, and Ollama where it runs, which is given a copy of the model and
     loses it again. Loading is not counted. Each runtime computes with the threads that it chooses by itself.
     """
-    from langchain_localllm.cli.serving import model_file
+    from langchain_localllm.cli.serving import check_text_model, model_file
     from langchain_localllm.cli.timing import RUNTIMES, time_runtime
 
     path = model_file(model)
+    check_text_model(path)
     found = []
     for name in RUNTIMES:
         result = time_runtime(name, path, tokens)

@@ -1,9 +1,13 @@
 """`localllm chat`: a conversation in the terminal."""
 
 import sys
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from langchain_localllm.cli.answering import (
+    MAX_TOKENS,
+    MODEL_HELP,
     MaxTokens,
     Model,
     Seed,
@@ -18,11 +22,12 @@ from langchain_localllm.cli.output import AsJson, print_json
 
 
 def chat(
+    name: Annotated[str, typer.Argument(metavar="[MODEL]", help=MODEL_HELP, show_default=False)] = "",
     *,
     model: Model = "",
     system: System = "",
     temperature: Temperature = None,
-    max_tokens: MaxTokens = None,
+    max_tokens: MaxTokens = MAX_TOKENS,
     seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
@@ -31,7 +36,7 @@ def chat(
     Lines from a pipe are taken as what you say, one after another. With --json each answer is one line of JSON.
     """
     messages: list[Any] = [("system", from_terminal(system))] if system else []
-    with chat_model(model, temperature=temperature, max_tokens=max_tokens, seed=seed) as llm:
+    with chat_model(model or name, temperature=temperature, max_tokens=max_tokens, seed=seed) as llm:
         if sys.stdin.isatty():
             note("An empty line or Ctrl-D ends the conversation.")
         while said := _listen():

@@ -4,6 +4,7 @@ The command `name` is the function `name` in `cli/name.py`, or the `typer.Typer`
 its own. The line is the first one of its help; a test compares them.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 COMMANDS: Final = {
@@ -20,3 +21,41 @@ COMMANDS: Final = {
     "bench": "Measure the tokens per second of one model on every runtime installed here, side by side.",
     "prompt": "Show the exact text that a model receives for a message, and its tokens.",
 }
+
+ALIASES: Final = {
+    "list": ["models", "list"],
+    "ls": ["models", "list"],
+    "show": ["models", "show"],
+    "rm": ["models", "rm"],
+    "version": ["--version"],
+}
+"""Commands of `ollama` that have another name here."""
+
+_ELSEWHERE: Final = {
+    "ps": "No model is kept loaded between commands. `localllm models` lists what is here, running servers too.",
+    "stop": "No model is kept loaded between commands. Ctrl-C ends `localllm serve`.",
+    "create": "Models are not built here. `localllm pull` gets one.",
+    "push": "Models are not published here.",
+    "cp": "Models are not copied here. Copy the file, or use `ollama cp`.",
+}
+"""Commands of `ollama` that have none, and what to do instead."""
+
+
+def expand(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with the command's name here in place of `ollama`'s.
+
+    Raises:
+        InvalidOptionError: There is no such command here; the message says what to do instead.
+
+    Example:
+        >>> expand(["rm", "tiny"])
+        ['models', 'rm', 'tiny']
+    """
+    first, rest = (arguments[0], list(arguments[1:])) if arguments else ("", [])
+    if first in _ELSEWHERE:
+        from langchain_localllm.errors import InvalidOptionError
+
+        raise InvalidOptionError(f"{first}: {_ELSEWHERE[first]}")
+    if first == "help":
+        return [*expand(rest), "--help"]
+    return [*ALIASES.get(first, [first] if first else []), *rest]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from langchain_localllm.cli.answering import (
+    MAX_TOKENS,
     MODEL_HELP,
     MaxTokens,
     Seed,
@@ -44,7 +45,7 @@ def compare(
     model: Annotated[list[str], typer.Option("--model", "-m", help=f"{MODEL_HELP} Give it once for each model.")],
     system: System = "",
     temperature: Temperature = None,
-    max_tokens: MaxTokens = None,
+    max_tokens: MaxTokens = MAX_TOKENS,
     seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:

@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
-from langchain_localllm.cli.commands import COMMANDS
+from langchain_localllm.cli.commands import ALIASES, COMMANDS
 
 if TYPE_CHECKING:
     from typer._click import Command, Context, HelpFormatter
@@ -18,7 +18,7 @@ class LazyGroup(TyperGroup):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment]  # typer suggests near names from these, and no more
+        self.commands = dict.fromkeys([*COMMANDS, *ALIASES])  # type: ignore[assignment]  # typer suggests near names from these, and no more
 
     @override
     def get_command(self, ctx: "Context", cmd_name: str) -> "Command | None":

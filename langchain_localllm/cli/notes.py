@@ -1,5 +1,6 @@
 """What is told beside the answer: notes and progress, on stderr."""
 
+import contextlib
 import sys
 import time
 from types import TracebackType
@@ -13,7 +14,8 @@ _PATIENCE: Final = 1.0  # seconds; shorter work needs no bar
 
 def note(message: str) -> None:
     """Print one line on stderr."""
-    print(f"localllm: {' '.join(message.split())}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # a full disk under stderr is no reason to fail
+        print(f"localllm: {' '.join(message.split())}", file=sys.stderr)
 
 
 class Progress:

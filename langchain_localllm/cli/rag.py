@@ -14,7 +14,7 @@ from langchain_localllm.cli.app import USAGE
 from langchain_localllm.cli.indexing import index_paths
 from langchain_localllm.cli.notes import Progress
 from langchain_localllm.cli.plot import Bar, write_bars
-from langchain_localllm.cli.serving import check_model, serving
+from langchain_localllm.cli.serving import ANSWER_TOKENS, REFERENCE_HELP, AnswerTokens, answering, check_model, embedding_with
 from langchain_localllm.errors import InvalidOptionError, StoreError
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.rag.defaults import PASSAGES
@@ -27,9 +27,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 _STORE = Path(".localllm")
 
 Store = Annotated[Path, typer.Option("--store", help="The folder of the index.")]
-Model = Annotated[
-    str, typer.Option("--model", help="A GGUF file, a llamafile, or a server's http address. Default: the tiny chat model.")
-]
+Model = Annotated[str, typer.Option("--model", "-m", help=REFERENCE_HELP)]
 EmbeddingModel = Annotated[
     str, typer.Option("--embedding-model", help="The same for the embeddings. Default: that of the index, else the tiny one.")
 ]
@@ -72,7 +70,7 @@ def index(
 
     Files that did not change are skipped, and files that are gone are taken out. A run that was stopped goes on where it was.
     """
-    options = {"vectors": vectors or None, "chunk_size": chunk_size, "chunk_overlap": chunk_overlap}
+    options: dict[str, Any] = {"vectors": vectors or None, "chunk_size": chunk_size, "chunk_overlap": chunk_overlap}
     with _opened(store, "", embedding_model, allow_remote=allow_remote, **options) as rag, _with_model(embedding_model):
         report = index_paths(rag, paths or [], rebuild=rebuild)
         if embedding_model:
@@ -100,6 +98,7 @@ def ask(
         list[str] | None,
         typer.Option("--source", help="Look in this file or folder only; can be given several times.", show_default=False),
     ] = None,
+    max_tokens: AnswerTokens = ANSWER_TOKENS,
     mmr: Annotated[bool, typer.Option("--mmr", help="Prefer passages that differ from each other.")] = False,
     allow_remote: Remote = False,
     show_passages: Annotated[bool, typer.Option("--show-passages", help="Print the passages with their sources.")] = False,
@@ -113,9 +112,9 @@ def ask(
         raise InvalidOptionError('The question is empty. Ask something: localllm rag ask "When does the library close?"')
     question = question.encode(errors="replace").decode()  # a terminal may hand over bytes that are no text
     wanted = {"source": _sources(store, source)} if source else None
-    options: dict[str, Any] = {"k": passages, "filter": wanted, "mmr": mmr}
+    options: dict[str, Any] = {"max_tokens": max_tokens, "k": passages, "filter": wanted, "mmr": mmr}
     with _opened(store, model or str(tiny_chat_model()), embedding_model, allow_remote=allow_remote, **options) as rag:
-        show_answer(rag, question, as_json=as_json, in_full=show_passages)
+        show_answer(rag, question, as_json=as_json, in_full=show_passages, max_tokens=max_tokens)
 
 
 @app.command()
@@ -214,6 +213,7 @@ def evaluation(
     embedding_model: EmbeddingModel = "",
     passages: Passages = PASSAGES,
     most: Annotated[int, typer.Option("--questions", min=1, help="How many questions are made, where no file is given.")] = 40,
+    max_tokens: AnswerTokens = ANSWER_TOKENS,
     write: Annotated[Path | None, typer.Option("--write", help="Write the questions that were made to this file.")] = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw the figures into this SVG file.")] = None,
     allow_remote: Remote = False,
@@ -228,7 +228,9 @@ def evaluation(
     from langchain_localllm.rag.questions import make_questions, read_questions, write_questions
 
     questions = read_questions(file) if file else None
-    with _opened(store, model or str(tiny_chat_model()), embedding_model, allow_remote=allow_remote, k=passages) as rag:
+    with _opened(
+        store, model or str(tiny_chat_model()), embedding_model, allow_remote=allow_remote, max_tokens=max_tokens, k=passages
+    ) as rag:
         if questions is None:
             questions = make_questions(rag.store, rag.llm, most)
             if write:
@@ -260,9 +262,10 @@ def _with_model(embedding_model: str) -> Iterator[None]:
 
 
 @contextmanager
-def _opened(store: Path, model: str, embedding_model: str, *, allow_remote: bool, **options: Any) -> "Iterator[LocalRAG]":
+def _opened(
+    store: Path, model: str, embedding_model: str, *, allow_remote: bool, max_tokens: int = ANSWER_TOKENS, **options: Any
+) -> "Iterator[LocalRAG]":
     """The index with its models; servers for them run within the block."""
-    from langchain_localllm import ChatLlamafile, LlamafileEmbeddings
     from langchain_localllm.rag import LocalRAG
     from langchain_localllm.rag import Store as Index
     from langchain_localllm.rag.privacy import silence_process
@@ -272,12 +275,12 @@ def _opened(store: Path, model: str, embedding_model: str, *, allow_remote: bool
     known = held.setting("embedding_source") if held.exists else None
     held.close()
     embedding_source = embedding_model or known or str(tiny_embedding_model())
-    check_model(embedding_source, "--embedding-model")
+    embedding_source = check_model(embedding_source, "--embedding-model", embedding=True)
     if model:
-        check_model(model, "--model")
+        model = check_model(model, "--model")
     with ExitStack() as parts:
-        embeddings = LlamafileEmbeddings(base_url=parts.enter_context(serving(embedding_source, embedding=True)))
-        llm = ChatLlamafile(base_url=parts.enter_context(serving(model)), temperature=0) if model else None
+        embeddings = parts.enter_context(embedding_with(embedding_source))
+        llm = parts.enter_context(answering(model, max_tokens)) if model else None
         yield parts.enter_context(LocalRAG(llm, embeddings, store, allow_remote=allow_remote, **options))
 
 
@@ -298,7 +301,7 @@ def _store_option(store: Path) -> str:
 
 def _source(model: str) -> str:
     """A model as later commands find it, from whatever folder they run in."""
-    return model if "://" in model else str(Path(model).expanduser().absolute())
+    return check_model(model, "--embedding-model", embedding=True)
 
 
 def _fields(thing: Any) -> dict[str, Any]:

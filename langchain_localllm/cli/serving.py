@@ -5,32 +5,134 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
 
 from langchain_localllm.errors import InvalidOptionError
 
 if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
+
     from langchain_localllm import Ollama
+    from langchain_localllm.base.chat import LocalChatModel
+
+ANSWER_TOKENS: Final = 512
+"""Longest answer about files: a small model may otherwise go on until its context is full."""
+AnswerTokens = Annotated[int, typer.Option("--max-tokens", min=1, help="Longest answer, in tokens.")]
+REFERENCE_HELP: Final = (
+    "A GGUF file, a llamafile, ollama:NAME, a server's http address, or a name that localllm models lists. "
+    "Default: the tiny chat model."
+)
 
 
-def check_model(model: str, option: str) -> None:
-    """Refuse a name that is neither a file nor an http address, before any work is done.
+def check_model(model: str, option: str, *, embedding: bool = False) -> str:
+    """Find a model before any work is done.
 
     Args:
-        model: What the person gave.
+        model: A file, an http address, `ollama:NAME` or a name that `localllm models` lists.
         option: The option it was given with, for the message.
+        embedding: Whether it must make embeddings; otherwise it must chat.
+
+    Returns:
+        The model's absolute path, its address or `ollama:NAME`, which mean the same from any folder.
 
     Raises:
-        InvalidOptionError: There is no such file, or it is no address.
+        InvalidOptionError: There is no such model, or it is of another kind.
     """
     if "://" in model:
         from langchain_localllm.transport.address import Address
 
         Address.parse(model)
-    elif not Path(model).expanduser().exists():
+        return model
+    if model.startswith("ollama:") and model != "ollama:":
+        return model
+    path = Path(model).expanduser()
+    if not path.exists():
+        from langchain_localllm.errors import ModelMissingError
+        from langchain_localllm.models.listing import find
+
+        try:
+            found = find(model)
+        except ModelMissingError as error:
+            raise InvalidOptionError(f"{option}: {error}") from None
+        if found.path is None:
+            return found.name
+        path = found.path
+    (check_embedding_model if embedding else check_chat_model)(path)
+    return str(path.absolute())
+
+
+@contextmanager
+def answering(model: str, max_tokens: int) -> "Iterator[LocalChatModel]":
+    """Open the chat model for `ask` and `rag`, at temperature 0.
+
+    Args:
+        model: As `check_model` returns it.
+        max_tokens: Longest answer, in tokens.
+    """
+    from langchain_localllm import ChatLlamafile, ChatOllama
+
+    if model.startswith("ollama:"):
+        yield ChatOllama(model=model.removeprefix("ollama:"), temperature=0, max_tokens=max_tokens)
+        return
+    with serving(model) as url:
+        yield ChatLlamafile(base_url=url, temperature=0, max_tokens=max_tokens)
+
+
+@contextmanager
+def embedding_with(model: str) -> "Iterator[Embeddings]":
+    """Open the embedding model for `ask` and `rag`, as `check_model` returns it."""
+    from langchain_localllm import LlamafileEmbeddings, OllamaEmbeddings
+
+    if model.startswith("ollama:"):
+        yield OllamaEmbeddings(model=model.removeprefix("ollama:"))
+        return
+    with serving(model, embedding=True) as url:
+        yield LlamafileEmbeddings(base_url=url)
+
+
+def check_chat_model(path: Path) -> None:
+    """Refuse a file that cannot chat: one that makes embeddings, or a base model.
+
+    Raises:
+        InvalidOptionError: The file is of another kind, which the message names.
+    """
+    if not path.is_file() or path.suffix != ".gguf":
+        return
+    check_text_model(path)
+    from langchain_localllm.models.gguf_check import check_gguf
+
+    if "tokenizer.chat_template" not in check_gguf(path).metadata:
         raise InvalidOptionError(
-            f"{option}: There is no file {model}. Give a GGUF file, a llamafile, or a server's address that begins with http://."
+            f"{path.name} is a base model: it has no chat template, so it completes text and does not answer. "
+            "Use the instruct version of the model, or complete text in Python with LlamaCpp(model_path=...)."
         )
+
+
+def check_text_model(path: Path) -> None:
+    """Refuse a file that makes embeddings.
+
+    Raises:
+        InvalidOptionError: It does.
+    """
+    from langchain_localllm.models.listing import of_file
+
+    if of_file(path, "").embeddings:
+        raise InvalidOptionError(f"{path.name} is an embedding model: it makes vectors and no text. Pass a chat model.")
+
+
+def check_embedding_model(path: Path) -> None:
+    """Refuse a file that makes text.
+
+    Raises:
+        InvalidOptionError: It does.
+    """
+    from langchain_localllm.models.listing import of_file
+
+    found = of_file(path, "")
+    if not found.problem and not found.embeddings and "embed" not in path.name.lower():
+        raise InvalidOptionError(f"{path.name} is not an embedding model: it makes text. Pass an embedding model.")
 
 
 @contextmanager

@@ -184,7 +184,7 @@ def test_an_empty_folder(tmp_path: Path) -> None:
         (["ask", str(HANDBOOK), QUESTION, "--colour"], "--colour"),
         (["ask", str(HANDBOOK), QUESTION, "-k", "0"], "--passages"),
         (["ask", str(HANDBOOK), QUESTION, "--chunk-size", "many"], "--chunk-size"),
-        (["ask", str(HANDBOOK), QUESTION, "--model", "none.gguf"], "There is no file none.gguf."),
+        (["ask", str(HANDBOOK), QUESTION, "--model", "none.gguf"], "There is no model none.gguf"),
         (["ask", str(HANDBOOK), QUESTION, "--model", "ftp://localhost"], "'ftp://localhost' is not a server's address."),
         (["ask", str(HANDBOOK), QUESTION, "--embedding-model", "http://:x"], "is not a server's address."),
         (["answer"], "answer"),

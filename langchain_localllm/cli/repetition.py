@@ -1,0 +1,53 @@
+"""Notice an answer that repeats itself without end."""
+
+from typing import Final
+
+__all__ = ["RepetitionDetector"]
+
+_WINDOW: Final = 4_000
+"""Characters at the end of the text that are compared."""
+_INTERVAL: Final = 200
+"""Characters between two comparisons."""
+_MIN_LENGTH: Final = 1_000
+"""Characters that repetitions must fill. Rulers of dashes and lists of zeros in ordinary answers are shorter."""
+_MIN_REPEATS: Final = 5
+
+
+class RepetitionDetector:
+    """Watch a text that arrives in pieces.
+
+    Example:
+        >>> detector = RepetitionDetector()
+        >>> any(detector.is_repeating("and so on ") for _ in range(200))
+        True
+    """
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._new = 0
+
+    def is_repeating(self, piece: str) -> bool:
+        """Add a piece, and return whether the text ends in the same words at least five times over, a thousand characters long."""
+        self._text += piece
+        self._new += len(piece)
+        if self._new < _INTERVAL:
+            return False
+        self._new = 0
+        self._text = self._text[-_WINDOW:]
+        return _ends_in_repetition(self._text)
+
+
+def _ends_in_repetition(text: str) -> bool:
+    """Find the shortest period of each end of the text, by the failure function of Knuth, Morris and Pratt."""
+    backwards = text[::-1]
+    borders = [0] * len(backwards)
+    border = 0
+    for end in range(1, len(backwards)):
+        while border and backwards[end] != backwards[border]:
+            border = borders[border - 1]
+        border += backwards[end] == backwards[border]
+        borders[end] = border
+        length = end + 1
+        if length >= _MIN_LENGTH and length >= _MIN_REPEATS * (length - border):
+            return True
+    return False

@@ -1,0 +1,95 @@
+"""The command with the words that people know from `ollama`, with models of the wrong kind, and with outputs that fail."""
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from langchain_localllm.cli.app import run
+from langchain_localllm.cli.commands import expand
+from langchain_localllm.cli.serving import check_chat_model, check_embedding_model, check_model, check_text_model
+from langchain_localllm.errors import InvalidOptionError
+from langchain_localllm.models import listing, tiny_chat_model, tiny_embedding_model
+from tests.unit_tests.test_gguf_check import write_gguf
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["list"], ["models", "list"]),
+        (["ls", "--json"], ["models", "list", "--json"]),
+        (["rm", "-y", "x"], ["models", "rm", "-y", "x"]),
+        (["show", "x"], ["models", "show", "x"]),
+        (["help"], ["--help"]),
+        (["help", "rag"], ["rag", "--help"]),
+        (["help", "rm"], ["models", "rm", "--help"]),
+        (["run", "list"], ["run", "list"]),
+        ([], []),
+    ],
+)
+def test_expand_command_of_ollama_returns_the_one_here(typed: list[str], meant: list[str]) -> None:
+    assert expand(typed) == meant
+
+
+@pytest.mark.parametrize("name", ["ps", "stop", "create", "push", "cp"])
+def test_run_command_that_only_ollama_has_says_what_to_do(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([name, "x"]) == 2
+    assert capsys.readouterr().err.startswith(f"localllm: {name}: ")
+
+
+@pytest.mark.parametrize(("typo", "near"), [("lst", "list"), ("chatt", "chat"), ("modles", "models"), ("shwo", "show")])
+def test_run_typo_suggests_the_near_command(typo: str, near: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([typo]) == 2
+    assert f"'{near}'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["-h"], ["help"], ["run", "-h"], ["models", "rm", "-h"], ["rag", "ask", "-h"]])
+def test_run_short_help_option_prints_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments) == 0
+    assert "Usage: localllm" in capsys.readouterr().out
+
+
+def test_check_kind_of_model_accepts_its_own_and_refuses_others(tmp_path: Path) -> None:
+    base = write_gguf(tmp_path / "base.gguf")
+    check_chat_model(tiny_chat_model())
+    check_embedding_model(tiny_embedding_model())
+    check_text_model(base)
+    with pytest.raises(InvalidOptionError, match=r"base\.gguf is a base model"):
+        check_chat_model(base)
+    with pytest.raises(InvalidOptionError, match="is an embedding model"):
+        check_chat_model(tiny_embedding_model())
+    with pytest.raises(InvalidOptionError, match="is not an embedding model"):
+        check_embedding_model(tiny_chat_model())
+
+
+@pytest.mark.parametrize("name", ["ollama:llama3.2", "http://127.0.0.1:9"])
+def test_check_model_reference_to_a_server_returns_it(name: str) -> None:
+    assert check_model(name, "--model") == name
+
+
+def test_check_model_name_from_the_list_returns_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    for source in ("_of_ollama", "_of_servers"):
+        monkeypatch.setattr(listing, source, list)
+    assert check_model("tiny-chat", "--model") == str(tiny_chat_model())
+    with pytest.raises(InvalidOptionError, match=r"--model: There is no model tiny_chatt .*Did you mean"):
+        check_model("tiny_chatt", "--model")
+
+
+@pytest.mark.parametrize("command", ["run", "bench", "chat"])
+def test_run_embedding_model_is_refused(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+    assert run([command, str(tiny_embedding_model()), *(["Hi"] if command == "run" else [])]) == 2
+    assert "is an embedding model" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Only Linux has /dev/full.")
+@pytest.mark.parametrize("arguments", [["--help"], ["pull"], ["--version"]])
+def test_run_full_disk_gives_a_sentence(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "langchain_localllm.cli", *arguments]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, encoding="utf-8")
+    assert done.returncode == 1
+    assert done.stderr.startswith("localllm: The output cannot be written: No space left on device.")
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,41 @@
+"""When an answer counts as repeating itself."""
+
+import pytest
+
+from langchain_localllm.cli.repetition import RepetitionDetector
+
+LOOPS = {
+    "a word": "no ",
+    "a sentence": "The library closes at five, and the warden locks the door. ",
+    "a paragraph": "".join(f"Line {number} of the same paragraph, once more.\n" for number in range(8)),
+    "one character": "-",
+    "blank lines": "\n",
+    "no spaces": "图书馆五点关门。",
+}
+
+
+def _finds(text: str, step: int) -> bool:
+    detector = RepetitionDetector()
+    return any(detector.is_repeating(text[start : start + step]) for start in range(0, len(text), step))
+
+
+@pytest.mark.parametrize("step", [1, 7, 300])
+@pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)
+def test_is_repeating_loop_after_an_answer_is_found(loop: str, step: int) -> None:
+    assert _finds("It closes at five on Sundays. " + loop * (4_000 // len(loop)), step)
+
+
+TEXTS = {
+    "table": "".join(f"| {number} | row {number * 7} | {'-' * 40} |\n" for number in range(100)),
+    "ruler": "Before\n" + "-" * 500 + "\nAfter, other words follow. ",
+    "numbers": ", ".join(map(str, range(1_500))),
+    "four times": "".join(f"verse {number} " for number in range(40)) * 4,
+    "few words": " ".join(
+        ["the", "lamp", "boat", "house", "shore"][number * number * number % 1_009 % 5] for number in range(1_500)
+    ),
+}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_is_repeating_ordinary_text_is_not_found(text: str) -> None:
+    assert not _finds(text, 5)
