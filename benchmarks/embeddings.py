@@ -30,7 +30,7 @@ from benchmarks.llamacpp import FOLDER
 from langchain_localllm import GPT4AllEmbeddings, LlamaCppEmbeddings, LlamafileEmbeddings, LocalServer, OllamaEmbeddings
 from langchain_localllm.base.threads import default_threads
 from langchain_localllm.models import tiny_embedding_model
-from langchain_localllm.runtimes.gpt4all.binding import without_lines
+from langchain_localllm.runtimes.gpt4all.binding import captured_stderr
 from langchain_localllm.runtimes.llamacpp.computing import computing
 from tests.engines import ollama
 
@@ -107,7 +107,7 @@ def gpt4all(model: Path, threads: int) -> Iterator[Case]:
     client = old("langchain_community.embeddings", "GPT4AllEmbeddings", **settings).client
 
     def one_by_one(texts: list[str]) -> list[list[float]]:
-        with without_lines(_NOISE):  # a line for each text
+        with captured_stderr(_NOISE):  # a line for each text
             return [list(map(float, client.embed(text, prefix=""))) for text in texts]
 
     with GPT4AllEmbeddings(model=model, n_threads=threads) as ours:

@@ -29,7 +29,7 @@ _EVERY: Final = {
 """Architectures with a sliding window, and how many layers there are to one that sees all; below zero, that one comes first."""
 _WINDOWS: Final = {"exaone-moe": 128, "exaone4": 4096, "gemma2": 4096, "llama4": 8192, "smallthinker": 4096}
 """Windows of those whose file may not tell."""
-_RECURRENT: Final = frozenset({"arwkv7", "mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7"})
+RECURRENT: Final = frozenset({"arwkv7", "mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7"})
 _BOTH: Final = frozenset({"falcon-h1"})
 """Architectures whose layers have attention and a state."""
 _NO_CACHE: Final = frozenset(
@@ -92,7 +92,7 @@ class Architecture:
         name = f"{self.name}.{key}"
         each = self._info.lists.get(name)
         value: Any = self._info.metadata.get(name, default) if each is None else each[min(layer, len(each) - 1)]
-        return int(value)
+        return int(value) if isinstance(value, (int, float)) else default
 
     @property
     def words(self) -> int:
@@ -156,7 +156,7 @@ class Architecture:
         return self._state_size() if self._is_recurrent(layer) else 0
 
     def _is_recurrent(self, layer: int) -> bool:
-        if self.name in _RECURRENT or self.name in _BOTH:
+        if self.name in RECURRENT or self.name in _BOTH:
             return True
         told = self._info.lists.get(f"{self.name}.attention.recurrent_layers")
         if told:

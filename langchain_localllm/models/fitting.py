@@ -145,7 +145,7 @@ def _look_up(model: str) -> tuple[str, GGUFInfo]:
     if source.kind == "https":
         folder, _, name = source.name.rpartition("/")
         first = remote_header(source.name)
-        others = part_names(name, int(first.metadata.get("split.count", 1)))[1:]
+        others = part_names(name, first.part_count)[1:]
         return source.name, with_parts(first, (remote_header(f"{folder}/{other}") for other in others))
     if source.kind != "file":
         raise InvalidOptionError(f"{model}: give a file, hf:OWNER/REPO or an https address.")

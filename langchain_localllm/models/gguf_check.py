@@ -8,7 +8,7 @@ import mmap
 import re
 import struct
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
@@ -29,6 +29,11 @@ _BEFORE_GGUF: Final = {b"lmgg": "ggml", b"fmgg": "ggmf", b"tjgg": "ggjt", b"algg
 _SCALARS: Final = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING: Final = 8
 _LIST: Final = 9
+_MOST_ITEMS: Final = 1 << 26
+"""Items of a list, tensors or values of a header; a larger count is damage, and reading so many would take minutes."""
+_MOST_DIMENSIONS: Final = 4
+_DEEPEST_LIST: Final = 8
+"""Levels of lists in a list."""
 _LONGEST_LIST: Final = 4096
 """Lists of numbers up to this length are kept: those with a number for each layer."""
 _PART: Final = re.compile(r"(.*)-\d{5}-of-\d{5}(\.gguf)")
@@ -43,7 +48,7 @@ _BLOCK_SIZES: Final = {
     256: {10: 84, 11: 110, 12: 144, 13: 176, 14: 210, 15: 292}  # Q2_K to Q8_K
     | {16: 66, 17: 74, 18: 98, 19: 50, 21: 110, 22: 82, 23: 136, 29: 56, 34: 54, 35: 66},  # IQ2_XXS to IQ1_M, TQ1_0, TQ2_0
 }
-_BLOCKS: Final = {kind: (values, size) for values, kinds in _BLOCK_SIZES.items() for kind, size in kinds.items()}
+BLOCKS: Final = {kind: (values, size) for values, kinds in _BLOCK_SIZES.items() for kind, size in kinds.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +58,14 @@ class Tensor:
     Attributes:
         shape: Its measures, the one that lies next to each other in the file first.
         size: Bytes in the file.
+        kind: The tensor type's number in the file.
+        offset: Where it begins, in bytes after the header.
     """
 
     shape: tuple[int, ...]
     size: int
+    kind: int = 0
+    offset: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,7 @@ class GGUFInfo:
         special_tokens: The texts of the tokens that begin and end a text, under `bos` and `eos`, where the file names them.
         lists: The lists of numbers that are no longer than a number for each layer can make them.
         tensors: The weights by name; of a model in several parts, those of this part.
+        list_positions: Where in the file each list is.
     """
 
     metadata: dict[str, Any]
@@ -76,6 +86,13 @@ class GGUFInfo:
     special_tokens: dict[str, str] = field(default_factory=dict)
     lists: dict[str, tuple[Any, ...]] = field(default_factory=dict, repr=False)
     tensors: dict[str, Tensor] = field(default_factory=dict, repr=False)
+    list_positions: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def part_count(self) -> int:
+        """The number of files that the model consists of."""
+        count = self.metadata.get("split.count", 1)
+        return count if isinstance(count, int) else 1
 
     @property
     def architecture(self) -> str:
@@ -155,7 +172,7 @@ def check_all_parts(path: str | Path) -> GGUFInfo:
     path = Path(path).expanduser()
     info = check_gguf(path)
     others = []
-    for name in part_names(path.name, int(info.metadata.get("split.count", 1)))[1:]:
+    for name in part_names(path.name, info.part_count)[1:]:
         other = path.with_name(name)
         with open_model_file(other) as file:
             others.append(_read_header(other, file))
@@ -253,16 +270,30 @@ def _read_header(path: Path, file: BinaryIO) -> GGUFInfo:
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
             return _parse(_Reader(data, start), len(data))
-        except _UNREADABLE:
-            size = f"{len(data):,} bytes"
-    raise ModelFileError(f"{path} is cut off or damaged ({size} are there): download it again.")
+        except _UNREADABLE as error:
+            reason = str(error) if isinstance(error, _DamagedError) and error.args else f"{len(data):,} bytes are there"
+    raise ModelFileError(f"{path} is cut off or damaged ({reason}): download it again.")
 
 
-class _BeyondEndError(Exception):
-    """The file ends before what its header announces."""
+class _DamagedError(Exception):
+    """The header announces more than the file can hold, or more than any model has."""
 
 
-_UNREADABLE: Final = (struct.error, UnicodeDecodeError, KeyError, _BeyondEndError)
+_UNREADABLE: Final = (struct.error, UnicodeDecodeError, KeyError, OverflowError, _DamagedError)
+
+
+def read_lists(path: Path, info: GGUFInfo, keys: Iterable[str]) -> dict[str, Sequence[Any]]:
+    """Lists of any length from a file's header, by key; strings are bytes.
+
+    Args:
+        path: The file.
+        info: Its header.
+        keys: The lists to read; those that the file does not have are left out.
+    """
+    with open_model_file(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        reader = _Reader(data, 0)
+        places = {key: info.list_positions[key] for key in keys if key in info.list_positions}
+        return {key: reader.all_strings(place) or reader.numbers(place) for key, place in places.items()}
 
 
 def read_header(data: bytes, size: int) -> GGUFInfo | None:
@@ -284,7 +315,7 @@ def read_header(data: bytes, size: int) -> GGUFInfo | None:
 
 
 def _parse(reader: "_Reader", size: int) -> GGUFInfo:
-    tensor_count, value_count = reader.take("QQ")
+    tensor_count, value_count = reader.count(), reader.count()
     metadata: dict[str, Any] = {}
     list_lengths: dict[str, int] = {}
     places: dict[str, int] = {}
@@ -299,13 +330,16 @@ def _parse(reader: "_Reader", size: int) -> GGUFInfo:
                 lists[key] = reader.numbers(places[key])
         else:
             metadata[key] = reader.string() if kind == _STRING else reader.take(_SCALARS[kind])[0]
-    tensors = _read_tensors(reader, tensor_count, int(metadata.get("general.alignment", 32)), size)
+    alignment = metadata.get("general.alignment", 32)
+    if not isinstance(alignment, int) or not 0 < alignment <= _MOST_ITEMS:
+        raise _DamagedError(f"general.alignment is {alignment!r}, which is not a valid number")
+    tensors = _read_tensors(reader, tensor_count, alignment, size)
     special = {}
     for name in ("bos", "eos"):
         number = metadata.get(f"tokenizer.ggml.{name}_token_id")
         if isinstance(number, int) and 0 <= number < list_lengths.get(_TOKENS, 0):
             special[name] = reader.item_of_strings(places[_TOKENS], number)
-    return GGUFInfo(metadata, list_lengths, special, {key: values for key, values in lists.items() if values}, tensors)
+    return GGUFInfo(metadata, list_lengths, special, {key: values for key, values in lists.items() if values}, tensors, places)
 
 
 def _read_tensors(reader: "_Reader", count: int, alignment: int, file_size: int) -> dict[str, Tensor]:
@@ -315,18 +349,22 @@ def _read_tensors(reader: "_Reader", count: int, alignment: int, file_size: int)
     for _ in range(count):
         name = reader.string()
         (dimensions,) = reader.take("I")
+        if dimensions > _MOST_DIMENSIONS:
+            raise _DamagedError
         shape = reader.take(f"{dimensions}Q")
         kind, offset = reader.take("IQ")
-        values, block = _BLOCKS.get(kind, (1, 0))
+        values, block = BLOCKS.get(kind, (1, 0))
         size = prod(shape) // values * block
-        tensors[name] = Tensor(shape, size)
+        if name in tensors:
+            raise _DamagedError(f"it has two tensors named {name!r}")
+        tensors[name] = Tensor(shape, size, kind, offset)
         end = max(end, offset + size)
     if not count:
         return {}  # a vocabulary alone
     header = reader.position - reader.start
     header += -header % max(alignment, 1)
     if reader.start + header + end > file_size:
-        raise _BeyondEndError
+        raise _DamagedError
     return tensors
 
 
@@ -344,6 +382,13 @@ class _Reader:
         self.position += struct.calcsize(f"<{codes}")
         return values
 
+    def count(self) -> int:
+        """The next number, which counts items."""
+        (count,) = self.take("Q")
+        if count > _MOST_ITEMS:
+            raise _DamagedError
+        return int(count)
+
     def string(self) -> str:
         """The next string."""
         (length,) = self.take("Q")
@@ -351,14 +396,17 @@ class _Reader:
         self._move(length)
         return self.data[start : self.position].decode()
 
-    def skip_list(self) -> int:
+    def skip_list(self, depth: int = 0) -> int:
         """Goes past the next list and returns its number of items."""
-        kind, count = self.take("IQ")
+        (kind,) = self.take("I")
+        count = self.count()
         if kind == _STRING:
             self._skip_strings(count)
         elif kind == _LIST:
+            if depth == _DEEPEST_LIST:
+                raise _DamagedError
             for _ in range(count):
-                self.skip_list()
+                self.skip_list(depth + 1)
         else:
             self._move(count * struct.calcsize(f"<{_SCALARS[kind]}"))
         return int(count)
@@ -367,6 +415,16 @@ class _Reader:
         """The items of a list of numbers that begins at a place; none of a list of something else."""
         kind, count = struct.unpack_from("<IQ", self.data, place)
         return struct.unpack_from(f"<{count}{_SCALARS[kind]}", self.data, place + 12) if kind in _SCALARS else ()
+
+    def all_strings(self, place: int) -> list[bytes]:
+        """The items of a list of strings that begins at a place; none of a list of something else."""
+        kind, count = struct.unpack_from("<IQ", self.data, place)
+        unpack, data, position, found = struct.Struct("<Q").unpack_from, self.data, place + 12, []
+        for _ in range(count if kind == _STRING else 0):
+            start = position + 8
+            position = start + unpack(data, position)[0]
+            found.append(data[start:position])
+        return found
 
     def item_of_strings(self, place: int, number: int) -> str:
         """An item of a list of strings that begins at a place; the reader stays where it is."""
@@ -383,16 +441,17 @@ class _Reader:
         for _ in range(count):
             position += 8 + unpack(data, position)[0]
         self.position = position
+        self._move(0)
 
     def _move(self, size: int) -> None:
         self.position += size
         if self.position > len(self.data):
-            raise _BeyondEndError
+            raise _DamagedError
 
 
 def _check_parts(path: Path, info: GGUFInfo) -> None:
     """Raises where a model of several files is not complete."""
-    count = int(info.metadata.get("split.count", 0))
+    count = info.part_count
     if count <= 1 or not _PART.fullmatch(path.name):
         return
     names = part_names(path.name, count)

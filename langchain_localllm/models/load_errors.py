@@ -6,7 +6,7 @@ from typing import Final
 
 from langchain_localllm.errors import ModelFileError
 
-__all__ = ["load_error"]
+__all__ = ["load_error", "load_warnings"]
 
 # What llama.cpp writes, old and new -> the sentence. {0} is the file, {1} the pattern's group. First match wins.
 _KNOWN: Final[list[tuple[str, str]]] = [
@@ -22,6 +22,10 @@ _KNOWN: Final[list[tuple[str, str]]] = [
         r"not within the file bounds|failed to read key-value|failed to read tensor|corrupted or incomplete",
         "{0} is cut off or damaged: download it again.",
     ),
+    (
+        r"error loading model: ([^\n]*?)\.?\n",
+        "The engine cannot load {0} ({1}): download the file again, or update the engine.",
+    ),
 ]
 
 
@@ -31,3 +35,16 @@ def load_error(path: Path, log: str) -> ModelFileError | None:
         if match := re.search(pattern, log):
             return ModelFileError(sentence.format(path, *match.groups()))
     return None
+
+
+# Warnings that say nothing about a model's answers: about memory, or what the engine corrects by itself.
+_HARMLESS: Final = re.compile(
+    r"control-looking token|type will be overridden|special_eo[gst]|special_eom|n_ctx|buffer|mmap|mlock|offload|repack|^\W*$"
+)
+_FUNCTION: Final = re.compile(r"^(?:~?\w+: +)+")
+
+
+def load_warnings(log: str) -> str:
+    """What llama.cpp warned of while it loaded a file, as one text without names of functions; empty where nothing matters."""
+    lines = [_FUNCTION.sub("", line).strip(" *") for line in log.splitlines()]
+    return ". ".join(dict.fromkeys(line.rstrip(".!") for line in lines if not _HARMLESS.search(line)))

@@ -1,5 +1,6 @@
 """The check of a model file before an engine gets it."""
 
+import contextlib
 import struct
 import zipfile
 from collections.abc import Callable
@@ -9,10 +10,13 @@ import gguf
 import numpy as np
 import pytest
 from gguf.constants import GGML_QUANT_SIZES
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from langchain_localllm.errors import ModelFileError
 from langchain_localllm.models import gguf_check, tiny_embedding_model
 from langchain_localllm.models.gguf_check import check_gguf, is_llamafile, look_into_llamafile
+from langchain_localllm.models.unusual_values import unusual_values
 
 
 def write_gguf(path: Path, *, tokens: int = 3, kind: str | None = None, parts: int | None = None) -> Path:
@@ -47,8 +51,8 @@ def test_shipped_embedding_model_is_good() -> None:
 
 def test_block_sizes_are_those_of_the_gguf_package() -> None:
     for kind, size in GGML_QUANT_SIZES.items():
-        assert gguf_check._BLOCKS.get(kind.value, size) == size
-    assert {gguf.GGMLQuantizationType.Q4_K, gguf.GGMLQuantizationType.BF16} <= gguf_check._BLOCKS.keys()
+        assert gguf_check.BLOCKS.get(kind.value, size) == size
+    assert {gguf.GGMLQuantizationType.Q4_K, gguf.GGMLQuantizationType.BF16} <= gguf_check.BLOCKS.keys()
 
 
 def _raw(content: bytes) -> Callable[[Path], object]:
@@ -125,3 +129,27 @@ def test_llamafile_by_its_name(tmp_path: Path) -> None:
     path.write_text("#!/bin/sh\n")
     assert is_llamafile(path)
     assert look_into_llamafile(path) is None
+
+
+WHOLE = Path(tiny_embedding_model()).read_bytes()
+HEADER = 4096
+LENGTHS = st.sampled_from([0, 1, 2**31, 2**32, 2**62, 2**63 - 1, 2**63, 2**64 - 1])
+
+
+@settings(max_examples=200, deadline=None)
+@given(place=st.integers(8, HEADER), value=st.one_of(LENGTHS, st.integers(0, 2**64 - 1)), size=st.sampled_from([1, 4, 8]))
+def test_damaged_header_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, place: int, value: int, size: int) -> None:
+    path = tmp_path_factory.getbasetemp() / "damaged.gguf"
+    data = struct.pack("<Q", value)[:size]
+    path.write_bytes(WHOLE[:place] + data + WHOLE[place + size :])
+    with contextlib.suppress(ModelFileError):
+        unusual_values(path, check_gguf(path))
+
+
+def test_lists_in_lists_without_end_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "nested.gguf"
+    path.write_bytes(
+        b"GGUF\x03\0\0\0" + struct.pack("<QQQ", 0, 1, 1) + b"k" + struct.pack("<I", 9) + struct.pack("<IQ", 9, 1) * 5000
+    )
+    with pytest.raises(ModelFileError, match="cut off or damaged"):
+        check_gguf(path)

@@ -9,7 +9,6 @@ import functools
 import importlib.metadata
 import os
 import re
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,8 +20,14 @@ _VERSION: Final = "2.8."
 """C functions are called as this version has them."""
 _AT_FIRST_USE: Final = rb"Failed to load libllamamodel|gguf_init_from_file"
 """Where there is no CUDA, the first use names its libraries as missing; that use is ours, with no file."""
+_LAST_LINES: Final = 2
+"""Seconds to wait for the end of what was written to standard error: a process that was started meanwhile may hold the pipe."""
 _ONE_AT_A_TIME: Final = threading.Lock()
 """Standard error belongs to the process."""
+_ERROR: Final = re.compile(
+    r"(?:error loading model(?: vocabulary)?|LLAMA ERROR|error|failed to)\b:? *(.+?)\.?\s*$", re.IGNORECASE | re.MULTILINE
+)
+_OLD: Final = "Its engine is of August 2024; LlamaCpp and LocalServer can load newer models."
 _ONLY_THE_PROMPT: Final = b"%1%2"
 """A template for prompt and answer; without the `%2`, the engine would read two line ends after each answer."""
 
@@ -41,34 +46,46 @@ def binding() -> Any:
         raise MissingDependencyError('GPT4All needs the gpt4all package: pip install "langchain-localllm[gpt4all]".') from None
     if not version.startswith(_VERSION):
         raise MissingDependencyError(f'gpt4all {version} is installed, but 2.8.2 is needed: pip install "gpt4all>=2.8.2,<2.9".')
-    with without_lines(_AT_FIRST_USE):
+    with captured_stderr(_AT_FIRST_USE):
         _pyllmodel.llmodel.llmodel_model_create2(b"", b"kompute", ctypes.byref(ctypes.c_char_p()))
     return _pyllmodel
 
 
 @contextlib.contextmanager
-def without_lines(noise: bytes) -> Iterator[None]:
-    """Keeps lines that the C library writes to standard error from the user; what else is written meanwhile comes after it.
+def captured_stderr(noise: bytes = rb"(?!)") -> Iterator[list[bytes]]:
+    """Collect the lines that the C library writes to standard error; they are complete when the block ends.
+
+    Each line, also of other threads, is passed on to standard error as soon as it is written.
 
     Args:
-        noise: A pattern that such lines match.
+        noise: A pattern of lines that are not passed on.
     """
-    with contextlib.ExitStack() as ending:
-        ending.enter_context(_ONE_AT_A_TIME)
+    lines: list[bytes] = []
+    with _ONE_AT_A_TIME, contextlib.ExitStack() as ending:
         try:
             kept = os.dup(2)
         except OSError:  # there is no standard error
-            yield
+            yield lines
             return
         ending.callback(os.close, kept)
-        caught = ending.enter_context(tempfile.TemporaryFile())
-        os.dup2(caught.fileno(), 2)
+        source, target = os.pipe()
+        reader = threading.Thread(target=_pass_on, args=(source, kept, noise, lines), daemon=True)
+        reader.start()
+        os.dup2(target, 2)
+        os.close(target)
         try:
-            yield
+            yield lines
         finally:
-            os.dup2(kept, 2)
-            caught.seek(0)
-            os.write(2, b"".join(line for line in caught if not re.search(noise, line)))
+            os.dup2(kept, 2)  # which closes the last end that writes into the pipe, so that the reader ends
+            reader.join(_LAST_LINES)
+
+
+def _pass_on(source: int, target: int, noise: bytes, lines: list[bytes]) -> None:
+    with open(source, "rb") as written:
+        for line in written:
+            lines.append(line)
+            if not re.search(noise, line):
+                os.write(target, line)
 
 
 def load_model(path: Path, *, n_ctx: int, ngl: int, device: str | None) -> Any:
@@ -87,19 +104,25 @@ def load_model(path: Path, *, n_ctx: int, ngl: int, device: str | None) -> Any:
             return {"path": model_name}  # its own looks for other names, and on the network
 
     try:
-        model = FromFile(str(path), n_ctx=n_ctx, ngl=ngl, device=device).model
+        with captured_stderr() as lines:
+            model = FromFile(str(path), n_ctx=n_ctx, ngl=ngl, device=device).model
     except RuntimeError as error:
         if "backend" in str(error):
             raise _no_device(device, error) from None
-        raise ModelFileError(
-            f"GPT4All cannot load {path}: {error}. Its engine is of August 2024; LlamaCpp and LocalServer know newer models."
-        ) from None
+        raise ModelFileError(f"GPT4All cannot load {path}: {error}. {_OLD}") from None
     except ValueError as error:
         raise _no_device(device, error) from None
     if not is_loaded(model):
         model.close()
-        raise ModelFileError(f"GPT4All cannot load {path}; its reason stands above, on standard error. Does it fit in memory?")
+        raise ModelFileError(f"GPT4All cannot load {path}: {_reason(lines)}. {_OLD}")
     return model
+
+
+def _reason(lines: list[bytes]) -> str:
+    """Why a file was not loaded: what the first line with an error says."""
+    log = b"".join(lines).decode("utf-8", "replace")
+    match = _ERROR.search(log)
+    return match[1] if match else "it gives no reason"
 
 
 def is_loaded(model: Any) -> bool:

@@ -12,10 +12,11 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 from typing_extensions import override
 
 from langchain_localllm.base.inprocess import InProcessOptions
-from langchain_localllm.base.options import SamplingOptions
+from langchain_localllm.base.options import SamplingOptions, advise_once
 from langchain_localllm.base.threads import default_threads
 from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.models.gguf_check import check_gguf
+from langchain_localllm.models.trial_load import require_loadable
 from langchain_localllm.runtimes.gpt4all.answers import Request
 from langchain_localllm.runtimes.gpt4all.engine import GPT4AllEngine
 from langchain_localllm.runtimes.gpt4all.files import check_kind, check_there, fetch, model_file
@@ -91,6 +92,12 @@ class ModelOptions(InProcessOptions):
         check_there(path)
         info = check_gguf(path)
         check_kind(path, info, embeds=self.EMBEDS)
+        require_loadable(path, info, "GPT4All", "langchain_localllm.runtimes.gpt4all.load_once", embeds=self.EMBEDS)
+        if info.metadata.get("tokenizer.ggml.model") == "gpt2" and "tokenizer.ggml.pre" not in info.metadata:
+            advise_once(
+                f"{path.name} has no tokenizer.ggml.pre, so texts may be split into other tokens than the model was trained with: "
+                "download a newer file of the model."
+            )
         n_ctx = self.n_ctx or min(info.context_length or _MOST_CONTEXT, _MOST_CONTEXT)
         return GPT4AllEngine(path, n_ctx=n_ctx, ngl=self.ngl, device=self.device)
 

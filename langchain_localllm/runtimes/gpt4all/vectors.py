@@ -7,7 +7,7 @@ from typing import Final
 
 from langchain_localllm.base.embedding_work import Vectors
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ServerError
-from langchain_localllm.runtimes.gpt4all.binding import binding, c_text, without_lines
+from langchain_localllm.runtimes.gpt4all.binding import binding, c_text, captured_stderr
 from langchain_localllm.runtimes.gpt4all.engine import Loaded
 
 _NOISE: Final = rb"embed: warning: unknown model"
@@ -65,7 +65,7 @@ def _vectors(texts: list[str], loaded: Loaded, *, cut: bool) -> Vectors:
 
 def _ask(texts: list[str], prefix: str, loaded: Loaded, *, cut: bool) -> Vectors:
     with contextlib.ExitStack() as quiet:
-        quiet.enter_context(without_lines(_NOISE))
+        quiet.enter_context(captured_stderr(_NOISE))
 
         def about_to_compute(*_: object) -> bool:
             quiet.close()

@@ -133,6 +133,7 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
                 stops=prepared.stops,
                 max_tokens=self.max_tokens,
                 logprobs=self.logprobs,
+                cache_prompt=self.cache_prompt,
                 draft=self.draft_model,
                 images=images,
                 shown=engine.model.named(prepared.markers),

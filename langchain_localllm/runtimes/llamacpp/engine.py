@@ -50,13 +50,12 @@ _OUTPUTS: Final = 128
 """Tokens of a batch whose logits are wanted, at most."""
 _WORTH_WAITING: Final = 32
 """Tokens that another request is about to read, from which on a prompt waits for it."""
-_READING_ALONE: Final = 0.25
 _READING_BESIDE: Final = 0.1
 _READING_THE_REST: Final = 0.4
-"""Seconds of a batch that go to prompts: when no answer waits for its next token, when one does, and when that reads them all."""
+"""Seconds of a batch that go to prompts while answers wait for their next token, and when that reads all prompts to their end."""
 _LEAST_READ: Final = 16
 _FIRST_READ: Final = 32
-"""Tokens of a prompt in a batch, at least, and as long as the speed is not known."""
+"""Tokens of a prompt in such a batch, at least, and as long as the speed is not known."""
 
 
 class Engine:
@@ -253,6 +252,8 @@ class _Worker:
         while self._waiting and len(self._answers) < self._parallel:
             request, box = self._waiting[0]
             if not box.left:
+                if self._answers and (request.isolated or self._answers[0].request.isolated):
+                    return
                 limit = self._n_ctx - request.tokens()
                 if request.max_tokens is not None and request.max_tokens >= 0:
                     limit = min(limit, request.max_tokens)
@@ -262,7 +263,8 @@ class _Worker:
             self._waiting.popleft()
 
     def _begin(self, request: Request, box: Mailbox, limit: int) -> None:
-        sequence = self._sequences.take(request.prompt, afresh=request.sampling.repeats and not self._answers)
+        by_seed = request.cache_prompt is None and request.sampling.has_seed and not self._answers
+        sequence = self._sequences.take(request.prompt, afresh=request.isolated or by_seed)
         try:
             answer = Answer(request, box, self._model, sequence, limit)
         except Exception as error:  # noqa: BLE001 - it is this request's alone
@@ -377,12 +379,7 @@ class _Worker:
         reading = [answer for answer in self._answers if answer.reading and not answer.follows and answer.text]
         if not reading:
             return []
-        seconds = _READING_BESIDE if beside else _READING_ALONE
-        share = max(int(self._speed * seconds), _LEAST_READ) if self._speed else _FIRST_READ
-        rest = sum(len(answer.text) for answer in reading)
-        if rest <= self._speed * _READING_THE_REST:
-            share = rest  # others wait longer for one token, but no longer in all, and the answers then go on together
-        most, room = room, min(room, share)
+        most, room = room, min(room, self._reading_share(reading)) if beside else room
         if self._shortest_first:
             reading.sort(key=lambda answer: len(answer.text))
         plan: list[tuple[Answer, Part]] = []
@@ -397,11 +394,18 @@ class _Worker:
         self._shortest_first = len(reading) == 1 or not self._shortest_first  # who comes while one is read, is next
         return plan
 
+    def _reading_share(self, reading: list[Answer]) -> int:
+        """Tokens of prompts in a batch, where other answers wait for its end. Without these, larger batches are always faster."""
+        rest = sum(len(answer.text) for answer in reading)
+        if rest <= self._speed * _READING_THE_REST:
+            return rest  # others wait longer for one token, but no longer in all, and the answers then go on together
+        return max(int(self._speed * _READING_BESIDE), _LEAST_READ) if self._speed else _FIRST_READ
+
     def _part(self, answer: Answer, tokens: Sequence[int], outputs: int) -> Part:
         return Part(answer.sequence.number, len(answer.sequence.tokens), tokens, outputs)
 
     def _guess(self, answer: Answer, room: int) -> list[int]:
-        if not answer.request.draft or answer.request.images or not self._model.remembers_positions:
+        if not answer.request.draft or answer.request.isolated or answer.request.images or not self._model.remembers_positions:
             return []
         self._ring()
         tokens = np.array([*answer.sequence.tokens, *answer.rest], np.intc)

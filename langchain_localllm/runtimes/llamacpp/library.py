@@ -26,7 +26,7 @@ class Log:
 
     def __init__(self) -> None:
         self.shown = False
-        self._kept: deque[str] = deque(maxlen=40)
+        self._kept: deque[str] = deque(maxlen=400)
 
     def hear(self, level: int, text: bytes, _: object) -> None:
         """Called by llama.cpp, from any thread."""

@@ -86,6 +86,7 @@ class LlamaCpp(LlamaCppOptions, LocalLLM):
                 stops=stop,
                 max_tokens=self.max_tokens,
                 logprobs=self.logprobs,
+                cache_prompt=self.cache_prompt,
                 draft=self.draft_model,
             )
             engine.submit(request, box)

@@ -1,21 +1,26 @@
 """A model's weights and vocabulary. Several contexts can share one; its functions can be called from any thread."""
 
 import ctypes
+import importlib.metadata
 import os
 import threading
 import time
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 from langchain_localllm.base.literals import LiteralText
+from langchain_localllm.base.options import advise_once
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, ModelFileError
 from langchain_localllm.models.gguf_check import check_gguf
-from langchain_localllm.models.load_errors import load_error
+from langchain_localllm.models.load_errors import load_error, load_warnings
+from langchain_localllm.models.trial_load import require_loadable
 from langchain_localllm.runtimes.llamacpp.library import LOG, lib
 
+_VERSION: Final = f"llama-cpp-python {importlib.metadata.version('llama-cpp-python')}"
 _LONGEST_PIECE: Final = 512
 _LONGEST_OVERRIDE: Final = 127
 _ENDS_TEXT: Final = -1
@@ -48,6 +53,8 @@ class Model:
         if not self.pointer:
             raise load_error(path, LOG.text()) or ModelFileError(f"llama.cpp cannot load {path}: {LOG.last()}.")
         weakref.finalize(self, _free, self.pointer, os.getpid())
+        if warnings := load_warnings(LOG.text()):
+            advise_once(f"llama.cpp warns about {path.name}: {warnings}.")
         self.load_seconds = time.perf_counter() - started
         if not lib.llama_model_has_decoder(self.pointer) or lib.llama_model_has_encoder(self.pointer):
             raise ModelFileError(f"{path} holds an encoder, which this engine does not run: use a decoder-only model.")
@@ -187,8 +194,17 @@ def open_model(path: Path, settings: Mapping[str, Any]) -> Model:
     key = (path, stat and (stat.st_mtime_ns, stat.st_size), repr(sorted(settings.items())))
     with _opening:
         if (model := _opened.get(key)) is None:
+            _require_loadable(path, settings)
             model = _opened[key] = Model(path, settings)
         return model
+
+
+def _require_loadable(path: Path, settings: Mapping[str, Any]) -> None:
+    overrides = dict(settings.get("kv_overrides") or {})
+    info = check_gguf(path)
+    info = replace(info, metadata=info.metadata | overrides)
+    options = {"kv_overrides": overrides} if overrides else {}
+    require_loadable(path, info, f"llama.cpp ({_VERSION})", "langchain_localllm.runtimes.llamacpp.load_once", **options)
 
 
 def utf8(text: str) -> bytes:

@@ -333,6 +333,10 @@ class LlamaCppOptions(ModelOptions, SamplingOptions):
     logprobs: int | None = Field(default=None, ge=0)
     """Report each token's log probability, and those of so many most probable tokens. `logprobs=True` with `top_logprobs`, as in
     OpenAI's API, works too."""
+    cache_prompt: bool | None = None
+    """Reuse what the cache holds of the prompt's beginning. The last digits then depend on earlier and concurrent requests.
+    `False` makes the answer depend on the prompt and the options alone: the whole prompt is read into an empty cache, and no other
+    request is computed at the same time. Default: reuse it, except for a request with a `seed` while no other is answered."""
     draft_model: Any = Field(default=None, repr=False)
     """Guesses the next tokens, which are then computed together: a `llama_cpp.llama_speculative.LlamaDraftModel`."""
 

@@ -32,6 +32,8 @@ class Request:
         stops: Texts at which the answer ends; they are not part of it.
         max_tokens: Tokens to generate at most; `None` and -1 mean until the model ends or the context is full.
         logprobs: Report each token's probability, and those of so many most probable tokens.
+        cache_prompt: Whether to reuse what the cache holds of the prompt. `False` also keeps other requests out of its batches, so
+            that the answer depends on the request alone; `None` reuses it, except with a seed where nothing else is being answered.
         draft: Guesses tokens, which are then checked together.
         images: Images in the prompt, in order.
         shown: Control tokens that are part of the answer's text.
@@ -42,9 +44,15 @@ class Request:
     stops: Sequence[str] = ()
     max_tokens: int | None = None
     logprobs: int | None = None
+    cache_prompt: bool | None = None
     draft: Draft | None = None
     images: "Sequence[Image]" = ()
     shown: Collection[int] = frozenset()
+
+    @property
+    def isolated(self) -> bool:
+        """Whether no other request may be computed at the same time."""
+        return self.cache_prompt is False
 
     def tokens(self, positions: int | None = None) -> int:
         """Tokens of the prompt, or of so many positions at its beginning; an image can have more tokens than positions."""

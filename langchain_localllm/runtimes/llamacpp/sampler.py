@@ -51,9 +51,9 @@ class Sampling:
     grammar: str | None = None
 
     @property
-    def repeats(self) -> bool:
-        """Whether the same random choices are wanted again."""
-        return self.seed is not None and self.seed >= 0 and self.temperature > 0
+    def has_seed(self) -> bool:
+        """Whether the same answer is expected for the same request."""
+        return self.seed is not None and self.seed >= 0
 
 
 class Sampler:

@@ -140,7 +140,7 @@ class _Worker:
         return vectors
 
     def _tokens(self, text: str, *, cut: bool) -> list[int]:
-        tokens = self._model.tokenize(text)
+        tokens = self._model.tokenize(text, special=False)
         if not tokens:
             raise InvalidRequestError("the model's vocabulary has no token for it.")
         if len(tokens) <= self._n_ctx:

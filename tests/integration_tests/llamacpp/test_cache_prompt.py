@@ -1,0 +1,40 @@
+"""With `cache_prompt=False` or a seed, an answer depends on the prompt and the options alone."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from langchain_localllm import LlamaCpp
+from langchain_localllm.models import tiny_chat_model
+
+SHARED = "The lamp is red. The boat is green. The house is old. " * 4
+PROMPTS = [SHARED * (number % 3) + f"Repeat number {number}: the" for number in range(12)]
+REAL = Path("real_models/SmolLM2-135M-Instruct.Q4_1.gguf")
+MODELS = [Path(tiny_chat_model()), *([REAL] if REAL.exists() else [])]
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_isolated_answers_are_the_same_alone_after_others_and_in_a_batch(path: Path) -> None:
+    options: dict[str, Any] = {"model_path": path, "n_ctx": 1024, "max_tokens": 12, "temperature": 0}
+    alone = []
+    for prompt in PROMPTS:
+        with LlamaCpp(**options) as llm:
+            alone.append(llm.invoke(prompt))
+    with LlamaCpp(**options, cache_prompt=False) as llm:
+        llm.invoke(SHARED)
+        assert [llm.invoke(prompt) for prompt in reversed(PROMPTS)] == alone[::-1]
+        assert llm.batch([*PROMPTS]) == alone
+
+
+CALLS: Final[list[dict[str, Any]]] = [{}, {"seed": 7}, {"cache_prompt": False}, {"seed": 7, "cache_prompt": True}]
+
+
+def test_request_with_a_seed_reads_its_prompt_from_scratch() -> None:
+    cached = []
+    with LlamaCpp(model_path=tiny_chat_model(), n_ctx=512, max_tokens=4, temperature=0) as llm:
+        for call in CALLS:
+            output = llm.generate([PROMPTS[4]], **call).llm_output or {}
+            cached.append(output["token_usage"].get("cached_tokens", 0))
+    assert cached[1:3] == [0, 0]
+    assert cached[3] > 0

@@ -1,0 +1,132 @@
+"""No model file ends the process that loads it: it is refused, tried in a process of its own, or loads."""
+
+import copy
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from langchain_localllm import GPT4All, LlamaCpp
+from langchain_localllm.errors import ModelFileError
+from langchain_localllm.models import tiny_chat_model, tiny_embedding_model, trial_load
+from langchain_localllm.models.gguf_check import check_gguf
+from langchain_localllm.models.unusual_values import unusual_values
+from tests.engines.gguf_mutations import Change, Header, mutations
+
+LOAD_ALL = """
+import sys
+from langchain_localllm.errors import LocalLLMError
+from langchain_localllm.runtimes.{engine}.load_once import load_once
+for path in sys.argv[1:]:
+    print(path, flush=True)
+    try:
+        load_once(path, {options})
+    except LocalLLMError:
+        pass
+print("all loaded or refused")
+"""
+SOURCES = {"llama": tiny_chat_model(), "bert": tiny_embedding_model()}
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "localllm" / "loadable"
+
+
+@pytest.fixture(scope="module", params=["llama", "bert"])
+def files(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Path]]:
+    """The architecture, and a file for each change by the name of the change."""
+    folder = tmp_path_factory.mktemp("mutations")
+    whole = Header.read(Path(SOURCES[request.param]))
+    found = {}
+    for number, (name, change) in enumerate(mutations(request.param).items()):
+        header = copy.deepcopy(whole)
+        change(header)
+        found[name] = folder / f"{number}.gguf"
+        found[name].write_bytes(header.write())
+    return request.param, found
+
+
+def _ordinary(paths: Iterator[Path]) -> Iterator[Path]:
+    for path in paths:
+        try:
+            info = check_gguf(path)
+        except ModelFileError:
+            continue
+        if not unusual_values(path, info):
+            yield path
+
+
+@pytest.mark.parametrize("engine", ["llamacpp", "gpt4all"])
+def test_files_without_unusual_values_do_not_end_the_process(engine: str, files: tuple[str, dict[str, Path]]) -> None:
+    architecture, paths = files
+    ordinary = list(_ordinary(iter(paths.values())))
+    assert 10 < len(ordinary) < len(paths) / 2
+    code = LOAD_ALL.format(engine=engine, options=f"embeds={architecture == 'bert'}" if engine == "gpt4all" else "")
+    done = subprocess.run([sys.executable, "-c", code, *map(str, ordinary)], capture_output=True, text=True, check=False)
+    assert "all loaded or refused" in done.stdout, (done.stdout[-300:], done.stderr[-2000:])
+
+
+def test_whole_files_have_no_unusual_values() -> None:
+    for path in SOURCES.values():
+        assert unusual_values(Path(path), check_gguf(path)) == []
+
+
+def _llamacpp(path: Path) -> object:
+    return LlamaCpp(model_path=path, n_ctx=64)
+
+
+def _gpt4all(path: Path) -> object:
+    return GPT4All(model=path, n_ctx=64)
+
+
+ABORTS: list[tuple[Callable[[Path], object], str, str]] = [
+    (_llamacpp, "a token twice", r"twice, with the ids \d+ and \d+"),
+    (_gpt4all, "a token twice", r"twice, with the ids \d+ and \d+"),
+    (_llamacpp, "*.block_count is 65536", r"llama\.block_count is 65536"),
+    (_llamacpp, "*.attention.layer_norm_rms_epsilon is -1.0", r"llama\.attention\.layer_norm_rms_epsilon is -1\.0"),
+    (_gpt4all, "no tokenizer", r"tokenizer\.ggml\.model is 'no_vocab'"),
+]
+
+
+@pytest.mark.parametrize(("make", "name", "message"), ABORTS)
+def test_file_at_which_an_engine_aborts_is_refused(make: Callable[[Path], object], name: str, message: str, tmp_path: Path) -> None:
+    path = _changed(tmp_path / "model.gguf", mutations("llama")[name])
+    with pytest.raises(ModelFileError, match=message):
+        make(path)
+
+
+def test_unusual_file_that_loads_is_tried_once(tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = _changed(tmp_path / "model.gguf", mutations("llama")["few scores"])
+    assert unusual_values(path, check_gguf(path))
+    with LlamaCpp(model_path=path, n_ctx=64, max_tokens=1) as llm:
+        llm.invoke("Hello")
+    assert len(list(own_cache.iterdir())) == 1
+    monkeypatch.setattr(trial_load, "unusual_values", lambda *_: pytest.fail("it was checked again"))
+    with LlamaCpp(model_path=path, n_ctx=64, max_tokens=1) as llm:
+        llm.invoke("Hello")
+
+
+def test_override_that_aborts_is_refused() -> None:
+    with pytest.raises(ModelFileError, match=r"llama\.attention\.layer_norm_rms_epsilon is -1\.0"):
+        LlamaCpp(model_path=tiny_chat_model(), n_ctx=64, kv_overrides={"llama.attention.layer_norm_rms_epsilon": -1.0})
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals of this kind")
+def test_file_that_never_loads_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = _changed(tmp_path / "model.gguf", mutations("llama")["few scores"])
+    monkeypatch.setattr(trial_load, "_SECONDS", 0.01)
+    monkeypatch.setattr(trial_load, "_BYTES_PER_SECOND", 1e12)
+    with pytest.raises(ModelFileError, match="does not finish loading it within"):
+        LlamaCpp(model_path=path, n_ctx=64)
+
+
+def _changed(path: Path, change: Change) -> Path:
+    header = Header.read(Path(tiny_chat_model()))
+    change(header)
+    path.write_bytes(header.write())
+    return path
