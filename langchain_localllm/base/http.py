@@ -190,15 +190,17 @@ class AnswerDecoder(ABC):
 
     def end(self) -> list[Piece]:
         """What is left when the bytes have ended; raises `StreamBrokenError` when the answer is not whole."""
-        broken = StreamBrokenError(f"The server ended its answer before it was complete. {self.WHY_CUT}")
         rest = self._lines.end().strip()
         try:
             last = self._read(rest) if rest else None
         except StreamBrokenError:  # a line that was cut
-            raise broken from None
+            raise self._broken() from None
         if not self._finished:
-            raise broken
+            raise self._broken()
         return [last] if last else []
+
+    def _broken(self) -> StreamBrokenError:
+        return StreamBrokenError(f"The server ended its answer before it was complete. {self.WHY_CUT}")
 
     def _read(self, line: bytes) -> Piece | None:
         if self._finished:

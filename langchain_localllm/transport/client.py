@@ -167,7 +167,7 @@ class HttpClient:
                     return reply.read_all()
             case First(reply):
                 with reply.answering(), _closed_by_error(reply):
-                    reply.first = reply.read()
+                    reply.first = reply.first or reply.read()
             case Pause(seconds):
                 time.sleep(seconds)
         return None
@@ -183,7 +183,7 @@ class HttpClient:
                     return await reply.read_all()
             case First(reply):
                 with reply.answering(), _closed_by_error(reply):
-                    reply.first = await reply.read()
+                    reply.first = reply.first or await reply.read()
             case Pause(seconds):
                 await asyncio.sleep(seconds)
         return None

@@ -120,6 +120,7 @@ LLAMAFILE: Final = {
     "n_keep": Case(-1),
     "n_probs": Case(2),
     "lora": Case([{"id": 0, "scale": 0.5}]),
+    "extra_body": Case({"min_tokens": 5, "stop": ["END"]}, {"min_tokens": 5, "stop": ["END"]}),
     "cache_prompt": Case(value=False, changes=False),
     "id_slot": Case(1, changes=False),
     **_CONNECTION,
@@ -129,6 +130,13 @@ CHAT_LLAMAFILE: Final = LLAMAFILE | {
     "max_tokens": Case(7, {"max_tokens": 7}),
     "logit_bias": Case({5: False, "a": 1.5}, {"logit_bias": {"5": -100, "a": 1.5}}),
     "n_probs": Case(2, {"logprobs": True, "top_logprobs": 2}),
+    "chat_template_kwargs": Case({"tone": "dry"}),
+    "reasoning": Case(
+        "low",
+        {"reasoning_effort": "low", "chat_template_kwargs": {"enable_thinking": True, "reasoning_effort": "low"}},
+    ),
+    "reasoning_format": Case("none"),
+    "parallel_tool_calls": Case(value=True, sent={}),  # only with tools
     "validate_model_on_init": Case(value=True, sent={}, changes=False),
 }
 OLLAMA: Final = {
@@ -175,7 +183,7 @@ SUBJECTS: Final = {
             "stream": True,
             "stream_options": {"include_usage": True},
         },
-        _ALIASES,
+        {**_ALIASES, "think": ("reasoning", "low")},
     ),
     "Ollama": Subject(
         FakeOllama,

@@ -122,11 +122,11 @@ def test_an_answer_is_read_a_byte_at_a_time_and_without_its_last_line_end(kind: 
 
 @every_kind
 @given(share=st.floats(min_value=0, max_value=1, exclude_max=True))
-def test_an_answer_that_ends_early_is_broken_wherever_it_ends(kind: str, share: float) -> None:
+def test_an_answer_that_ends_before_its_reason_is_broken_wherever_it_ends(kind: str, share: float) -> None:
     make, answer = ANSWERS[kind]
-    whole = answer.rstrip(b"\n}] ")  # a last event that lacks only its line end is whole
+    unfinished = answer.partition(b'"stop"' if kind == "text" else b'"finish_reason": "stop"')[0]
     with pytest.raises((errors.StreamBrokenError, errors.WrongServerError)):
-        decode(make(READER), whole[: int(len(whole) * share)])
+        decode(make(READER), unfinished[: int(len(unfinished) * share)])
 
 
 @every_kind
@@ -180,11 +180,94 @@ def test_a_text_of_which_the_server_dropped_a_part_raises(end: dict[str, Any]) -
     assert "None" not in str(caught.value)
 
 
-def test_a_chat_answer_without_its_done_is_broken() -> None:
+USAGE = {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8}
+ENDS: dict[str, bytes] = {
+    "usage in an event of its own": choice({}, "stop") + event(choices=[], usage=USAGE) + DONE,
+    "usage with the reason": event(choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}], usage=USAGE) + DONE,
+    "usage before the reason": event(choices=[], usage=USAGE) + choice({}, "stop") + DONE,
+    "no choices beside usage": choice({}, "stop") + event(usage=USAGE) + DONE,
+    "no [DONE]": choice({}, "stop") + event(choices=[], usage=USAGE),
+    "no [DONE], and no last line end": (choice({}, "stop") + event(choices=[], usage=USAGE)).rstrip(b"\n"),
+    "[DONE] without a space": choice({}, "stop") + event(choices=[], usage=USAGE) + b"data:[DONE]\n\n",
+    "reason and usage again": (choice({}, "stop") + event(choices=[], usage=USAGE)) * 2 + DONE,
+    "reason with text": choice({"content": ""}, "stop") + event(choices=[], usage=USAGE) + b": bye\n\n",
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_an_answer_with_a_reason_is_whole_however_it_ends(end: str) -> None:
+    pieces = decode(ChatDecoder(READER), choice({"content": "a"}), ENDS[end])
+    assert text_of(pieces) == "a"
+    finish = pieces[-1].finish
+    assert finish
+    assert (finish.reason, finish.prompt_tokens, finish.completion_tokens) == ("stop", 3, 5)
+
+
+@pytest.mark.parametrize("rest", [b"", DONE, b": keep-alive\n\n", event(choices=[], usage=USAGE), b"data: {", b'data: {"choices'])
+def test_an_answer_without_a_reason_is_broken(rest: bytes) -> None:
     with pytest.raises(errors.StreamBrokenError):
-        decode(ChatDecoder(READER), CHAT_ANSWER.removesuffix(DONE))
+        decode(ChatDecoder(READER), choice({"content": "a"}), rest)
     with pytest.raises(errors.StreamBrokenError):
-        decode(ChatDecoder(READER), choice({"content": "a"}), DONE)  # no reason for the end
+        decode(CompletionDecoder(READER), event(content="a", stop=False), rest)
+
+
+@pytest.mark.parametrize(
+    ("reason", "ours"), [("function_call", "tool_calls"), ("eos_token", "stop"), ("length", "length"), ("content_filter",) * 2]
+)
+def test_reasons_under_other_names_are_read(reason: str, ours: str) -> None:
+    finish = decode(ChatDecoder(READER), choice({}, reason))[-1].finish
+    assert finish
+    assert finish.reason == ours
+
+
+# --- forms of the stream ---
+
+SPREAD = b'data: {\ndata:  "choices": [{"index": 0, "delta":\ndata: {"content": "a"}}]}\n\n'
+STREAMS: dict[str, bytes] = {
+    "a byte order mark": b"\xef\xbb\xbf" + choice({"content": "a"}) + choice({}, "stop"),
+    "no spaces": (choice({"content": "a"}) + choice({}, "stop")).replace(b"data: ", b"data:"),
+    "two spaces": (choice({"content": "a"}) + choice({}, "stop")).replace(b"data: ", b"data:  "),
+    "keep-alives": b": ping\n\n" + choice({"content": "a"}) + b":\n\n:ping\n" + choice({}, "stop") + b": ping\n\n",
+    "event names": b"event: message\n" + choice({"content": "a"}) + b"id: 2\nevent: chunk\n" + choice({}, "stop"),
+    "data of several lines": SPREAD + choice({}, "stop"),
+    "data of several lines, CRLF": (SPREAD + choice({}, "stop")).replace(b"\n", b"\r\n"),
+    "no blank lines": (choice({"content": "a"}) + choice({}, "stop")).replace(b"\n\n", b"\n"),
+    "content as parts": choice({"content": [{"type": "text", "text": "a"}]}) + choice({}, "stop"),
+    "one JSON object": json.dumps({"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}]}).encode(),
+    "one JSON object, indented": json.dumps(
+        {"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}]}, indent=2
+    ).encode(),
+    "one JSON object without a reason": json.dumps({"choices": [{"message": {"content": "a"}}]}).encode(),
+    "one JSON object with a text": json.dumps({"choices": [{"text": "a", "finish_reason": "stop"}]}).encode(),
+}
+
+
+@pytest.mark.parametrize("form", STREAMS)
+@given(places=st.lists(st.integers(min_value=0), max_size=12))
+def test_a_stream_is_read_in_each_form_wherever_it_is_cut(form: str, places: list[int]) -> None:
+    answer = STREAMS[form]
+    edges = [0, *sorted(place % (len(answer) + 1) for place in places), len(answer)]
+    pieces = decode(ChatDecoder(READER), *[answer[start:end] for start, end in itertools.pairwise(edges)])
+    assert text_of(pieces) == "a"
+    assert [piece.finish.reason for piece in pieces if piece.finish] == ["stop"]
+
+
+def test_a_whole_answer_of_each_path_is_read() -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    message = {"role": "assistant", "content": None, "tool_calls": [call], "reasoning_content": "Hm."}
+    answer = {"model": "m", "choices": [{"message": message, "finish_reason": "tool_calls"}], "usage": USAGE}
+    piece, end = decode(ChatDecoder(READER), json.dumps(answer).encode())
+    assert (piece.reasoning, piece.tool_calls) == ("Hm.", [{"index": 0, "id": "c1", "name": "f", "args": "{}"}])
+    assert end.finish == Finish("tool_calls", prompt_tokens=3, completion_tokens=5, model="m")
+    (own,) = decode(CompletionDecoder(READER), json.dumps({**TEXT_END, "content": "a"}).encode())
+    assert (own.text, own.finish) == ("a", FINISH)
+    text, end = decode(CompletionDecoder(READER), json.dumps({"choices": [{"text": "a", "finish_reason": "length"}]}).encode())
+    assert (text.text, end.finish) == ("a", Finish("length"))
+
+
+def test_the_words_before_a_break_are_shown() -> None:
+    with pytest.raises(errors.StreamBrokenError, match="upstream connect error"):
+        decode(ChatDecoder(READER), choice({"content": "a"}), b"upstream connect error or disconnect\n")
 
 
 def test_reasoning_tool_calls_and_probabilities_are_read() -> None:
@@ -219,8 +302,9 @@ def test_reasoning_tool_calls_and_probabilities_are_read() -> None:
     [
         b"<!DOCTYPE html>\n<html></html>",
         b"<html></html>",
-        b'{"content": "a", "stop": true}',
+        b'{"hello": "world"}',
         b'{"choices": []}\n',
+        b'["a"]',
         b"Ollama is running",
     ],
 )
@@ -339,6 +423,22 @@ def sent(error: Any) -> bytes:
         (b'error: {"content": "it broke"}\n\n', errors.ServerError, "it broke"),  # old llamafiles
         (b'error: "it broke"\n\n', errors.ServerError, "it broke"),
         (b"error: it broke\n\n", errors.ServerError, "it broke"),
+        (event(message="it broke", code=500), errors.ServerError, "it broke"),
+        (event(object="error", message="it broke", type="BadRequestError", code=400), errors.InvalidRequestError, "it broke"),
+        (event(detail="it broke"), errors.ServerError, "it broke"),
+        (event(detail=[{"loc": ["body", "top_p"], "msg": "it broke"}]), errors.ServerError, "top_p: it broke"),
+        (b"event: error\n" + event(message="it broke"), errors.ServerError, "it broke"),
+        (b"event: error\n" + sent("it broke"), errors.ServerError, "it broke"),
+        (b"event: error\ndata: it broke\n\n", errors.ServerError, "it broke"),
+        (b'event: error\ndata: {\ndata: "message": "it broke"}\n\n', errors.ServerError, "it broke"),
+        (b"event: error\r\ndata: it broke\r\n\r\n", errors.ServerError, "it broke"),
+        (
+            event(choices=[{"index": 0, "delta": {}, "finish_reason": "error"}], error={"message": "it broke"}),
+            errors.ServerError,
+            "it broke",
+        ),
+        (json.dumps({"error": {"message": "it broke"}}).encode() + b"\n", errors.ServerError, "it broke"),
+        (json.dumps({"detail": "it broke"}).encode(), errors.ServerError, "it broke"),
     ],
 )
 @every_kind
@@ -347,7 +447,7 @@ def test_an_error_in_a_stream_is_raised_after_what_came_before(kind: str, line: 
     begun = event(content="The", stop=False) if kind == "text" else choice({"content": "The"})
     assert text_of(decoder.feed(begun)) == "The"
     with pytest.raises(errors.ModelCallError) as caught:
-        decoder.feed(line)
+        decode(decoder, line)
     assert type(caught.value) is error
     assert words in str(caught.value)
 

@@ -10,6 +10,7 @@ import ctypes
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -43,7 +44,7 @@ from langchain_localllm.models.load_errors import load_error
 from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
 from langchain_localllm.runtimes.llamacpp.memory import bytes_per_token, cache_length, context_length, free_memory, room_aside
 from langchain_localllm.runtimes.llamacpp.server_params import new_server, server_params
-from langchain_localllm.runtimes.llamafile.api import TOO_LARGE, ChatDecoder, CompletionDecoder, ErrorReader
+from langchain_localllm.runtimes.llamafile.api import ChatDecoder, CompletionDecoder, ErrorReader
 
 PARALLEL: Final = 8
 """Requests that are answered together where no number is given."""
@@ -394,8 +395,8 @@ def ask(socket_path: Path, path: str, payload: Mapping[str, Any]) -> Any:
 
 def checked(answer: Any) -> Any:
     """The server's answer; raises the error that it is."""
-    if error := answer.get("error") if isinstance(answer, dict) else None:
-        raise _errors.in_stream(error)
+    if isinstance(answer, dict) and answer.get("error"):
+        raise _errors.in_answer(answer)
     return answer
 
 
@@ -407,15 +408,20 @@ def as_json(payload: Mapping[str, Any]) -> bytes:
         raise InvalidRequestError(f"The text holds half of a surrogate pair ({error.object[error.start]!r}): remove it.") from None
 
 
+_TOO_LARGE: Final = re.compile(r"input \((\d+) tokens\) is too large.*batch size: (\d+)")
+
+
 class _Errors(ErrorReader):
     """Turns the server's errors into ours, in words for an engine in this process."""
 
     @override
     def __call__(self, status: int, body: Any) -> ModelCallError:
-        error = body["error"] if isinstance(body["error"], dict) else {"message": body["error"]}
+        error = body.get("error", body) if isinstance(body, dict) else body
+        if not isinstance(error, dict):
+            error = {"message": error}
         prompt, context = error.get("n_prompt_tokens"), error.get("n_ctx")
         reason = str(error.get("message", ""))
-        if too_large := TOO_LARGE.search(reason):  # a text to embed
+        if too_large := _TOO_LARGE.search(reason):  # a text to embed
             prompt, context = int(too_large[1]), int(too_large[2])
         if too_large or error.get("type") == "exceed_context_size_error":
             return ContextLengthError(

@@ -5,134 +5,159 @@ Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server
 
 import re
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, Final
+
+from typing_extensions import override
 
 from langchain_localllm.base.engine import Finish, Piece, Timings
 from langchain_localllm.base.http import UNREADABLE, AnswerDecoder, ServerOptions
 from langchain_localllm.errors import (
-    ContextLengthError,
     InvalidRequestError,
     ModelCallError,
-    ModelLoadingError,
     ModelMissingError,
+    ServerError,
     StreamBrokenError,
     WrongServerError,
 )
+from langchain_localllm.runtimes.llamafile.error_reader import ErrorReader, context_error, reported_error
+from langchain_localllm.runtimes.llamafile.tool_call_deltas import ToolCallDeltas
+from langchain_localllm.transport.balance import Ask, T
 from langchain_localllm.transport.client import HttpClient
-from langchain_localllm.transport.faults import status_error
 from langchain_localllm.transport.lines import json_or_text, parse_json
 from langchain_localllm.transport.plan import Patience, Plan, Read, Send, fetch_json, open_reply
 
-TOO_LARGE: Final = re.compile(r"input \((\d+) tokens\) is too large.*batch size: (\d+)")
-_NO_SUCH_MODEL: Final = re.compile(r"\bmodel\b.*(missing|not found|required)", re.IGNORECASE)
-_NOT_FOUND: Final = frozenset({404, 405})
-_LOADING: Final = 503
+__all__ = [
+    "ChatDecoder",
+    "CompletionDecoder",
+    "ErrorReader",
+    "ask",
+    "model_at",
+    "model_name",
+    "model_names",
+    "name_if_told",
+    "open_stream",
+    "tokenize",
+]
+
+_WANTS_MODEL: Final = re.compile(
+    r"\bmodel\b.{0,60}\b(missing|required|not found|not specified|not provided|must|empty|unspecified|does not exist|null)"
+    r"|\b(missing|requires?|required|specify|provide|no|unknown)\b.{0,40}\bmodel\b",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What servers say to a request that does not name a model, though they want one."""
+_NO_STREAM: Final = re.compile(r"\bstream", re.IGNORECASE)
 _SECONDS: Final = 10.0
 """Silence after which a question beside the answer is given up."""
-_NOT_SUPPORTED: Final = 501
 _OTHER_FIELDS: Final = frozenset({b"", b"event", b"id", b"retry"})
 """What an event stream holds beside data: blank lines, comments and these fields."""
-
-
-class ErrorReader:
-    """Turns the server's errors, as a status or in the middle of a stream, into ours."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url  # of several servers the one that was asked last
-
-    def __call__(self, status: int, body: Any) -> ModelCallError:
-        """The error for an HTTP status and its body (parsed JSON, or text)."""
-        error = body.get("error", body) if isinstance(body, dict) else {}
-        if not isinstance(error, dict):
-            error = {"message": error}
-        words = (error.get(name) for name in ("message", "content", "detail"))  # today's, old llamafiles', other servers'
-        reason = str(next(filter(None, words), body.strip() if isinstance(body, str) else ""))
-        if error.get("type") == "exceed_context_size_error":
-            return _context_error(error.get("n_prompt_tokens"), error.get("n_ctx"))
-        if too_large := TOO_LARGE.search(reason):  # what a server started for embeddings says
-            return _context_error(int(too_large[1]), int(too_large[2]))
-        if status in _NOT_FOUND:
-            return self._not_found(status, reason if isinstance(body, dict) else "")
-        if status == _LOADING:
-            return ModelLoadingError(f"The server at {self.url} is still loading its model. Wait, or raise `wait_until_ready`.")
-        if status == _NOT_SUPPORTED:
-            return InvalidRequestError(f"The server at {self.url} cannot do this: {reason}")
-        return status_error(status, reason, url=self.url)
-
-    def in_stream(self, error: Any) -> ModelCallError:
-        """The error for one that is reported in the middle of a stream: an object, or text."""
-        code = error.get("code") if isinstance(error, dict) else None
-        return self(code if isinstance(code, int) else 500, {"error": error})
-
-    def no_stream(self) -> WrongServerError:
-        """The error for a success that is no stream of events, such as a web page."""
-        return self._foreign("it sent no events")
-
-    def _not_found(self, status: int, reason: str) -> ModelCallError:
-        if "model" in reason.lower():
-            return ModelMissingError(f"The server at {self.url} lacks the model ({reason}). Give one that it offers as `model`.")
-        return self._foreign(f"it answered {status}")
-
-    def _foreign(self, what: str) -> WrongServerError:
-        return WrongServerError(f"The server at {self.url} does not speak llama.cpp's API ({what}). Is `base_url` right?")
-
-
-def _context_error(prompt_tokens: int | None, context_tokens: int | None) -> ContextLengthError:
-    known = prompt_tokens and context_tokens
-    lengths = f"{prompt_tokens} tokens, the context holds {context_tokens}" if known else "more tokens than the context holds"
-    return ContextLengthError(
-        f"The prompt is too long: {lengths}. Shorten it, or start the server with a larger context (`--ctx-size`).",
-        prompt_tokens=prompt_tokens,
-        context_tokens=context_tokens,
-    )
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_FINISH_REASONS: Final = {"function_call": "tool_calls", "eos_token": "stop", "eos": "stop", "max_tokens": "length"}
+"""Reasons under other names: of OpenAI's older API, TGI and others."""
 
 
 # --- plans ---
 
 
 def open_stream(options: ServerOptions, path: str, payload: dict[str, Any], read_error: ErrorReader) -> Plan[Any]:
-    """Ask for an answer that is streamed."""
+    """Ask for an answer that is streamed; a server that cannot stream it is asked for the whole answer."""
 
+    def asking(model: str | None) -> Plan[Any]:
+        body = {**payload, "stream": True}
+        if model and not body.get("model"):
+            body["model"] = model
+        while True:
+            try:
+                return (yield from options.on_server(_opening(options, path, body, read_error), streamed=True))
+            except (InvalidRequestError, ServerError) as error:
+                if "stream_options" in body and "stream_options" in str(error):
+                    body = {name: value for name, value in body.items() if name != "stream_options"}
+                elif body["stream"] and _NO_STREAM.search(str(error)):  # llama.cpp of before May 2025, where there are tools
+                    body = {name: value for name, value in body.items() if name != "stream_options"} | {"stream": False}
+                else:
+                    raise
+
+    return naming_model(options, asking)
+
+
+def _opening(options: ServerOptions, path: str, body: dict[str, Any], read_error: ErrorReader) -> Ask[Any]:
     def plan(client: HttpClient, patience: Patience) -> Plan[Any]:
         read_error.url = client.address.url
-        send = Send("POST", path, {**payload, "stream": True}, options.timeout, client)
-        reply = yield from open_reply(send, patience, read_error)
-        if getattr(reply, "content_type", "").startswith("application/json"):  # LM Studio answers unknown paths so, with 200
-            yield Read(reply)
-            raise read_error.no_stream()
+        reply = yield from open_reply(Send("POST", path, body, options.timeout, client), patience, read_error)
+        if getattr(reply, "content_type", "").startswith("application/json"):  # not a stream: a whole answer, or an error
+            whole = yield Read(reply)
+            answer = json_or_text(whole)
+            if isinstance(answer, dict) and (error := reported_error(answer)):
+                raise read_error.in_answer(error)
+            reply.first = whole
         return reply
 
-    try:
-        return (yield from options.on_server(plan, streamed=True))
-    except (InvalidRequestError, ModelMissingError) as error:
-        if isinstance(error, ModelMissingError) or _NO_SUCH_MODEL.search(str(error)):
-            yield from _name_models(options, error)
-        raise
+    return plan
 
 
-def _name_models(options: ServerOptions, error: ModelCallError) -> Plan[None]:
-    """Raise an error that tells which models there are, where the server offers several."""
+def naming_model(options: ServerOptions, asking: Callable[[str | None], Plan[T]]) -> Plan[T]:
+    """Make a request, and where the server wants a model named and offers one, name it, then and in later requests.
+
+    Args:
+        options: The server; `model` is sent where it is set.
+        asking: Makes the request's plan, for the name to send or `None`.
+
+    Raises:
+        ModelMissingError: The server wants a model named, and offers several, which the message lists.
+    """
+    given: str | None = getattr(options, "model", None)
+    known: dict[Any, str] = getattr(options, "_only_models", {})
+    place = options.base_url if isinstance(options.base_url, str) else tuple(options.base_url)
     try:
-        names = yield from model_names(options)
+        return (yield from asking(given or known.get(place)))
+    except (InvalidRequestError, ModelMissingError, ServerError) as error:
+        if not _is_about_model(error):
+            raise
+        names = yield from _names_if_known(options)
+        if given or len(names) != 1 or place in known:
+            raise _with_names(error, names) from error
+        known[place] = names[0]
+    try:
+        return (yield from asking(known[place]))
+    except (InvalidRequestError, ModelMissingError, ServerError) as error:
+        if not _is_about_model(error):
+            raise
+        raise _with_names(error, names) from error
+
+
+def _is_about_model(error: ModelCallError) -> bool:
+    return isinstance(error, ModelMissingError) or bool(_WANTS_MODEL.search(str(error)))
+
+
+def _with_names(error: ModelCallError, names: list[str]) -> ModelCallError:
+    if not names:
+        return error if isinstance(error, ModelMissingError) else InvalidRequestError(f"{error} Give a name as `model`.")
+    return ModelMissingError(f"{error} It offers these as `model`: {', '.join(names)}.")
+
+
+def _names_if_known(options: ServerOptions) -> Plan[list[str]]:
+    try:
+        return (yield from model_names(options))
     except ModelCallError:
-        return
-    if len(names) > 1:
-        raise ModelMissingError(f"{error} It offers these as `model`: {', '.join(names)}.") from error
+        return []
 
 
 def ask(options: ServerOptions, method: str, path: str, payload: dict[str, Any] | None = None) -> Plan[Any]:
     """Ask for one JSON answer."""
-    model = _model_of(options)  # a router sends the request on to it
-    body = {"model": model, **payload} if payload is not None and model else payload
 
-    def plan(client: HttpClient, patience: Patience) -> Plan[Any]:
-        return fetch_json(Send(method, path, body, options.timeout, client), patience, ErrorReader(client.address.url))
+    def asking(model: str | None) -> Plan[Any]:
+        body = {"model": model, **payload} if payload is not None and model else payload  # a router sends it on to the model
 
-    return options.on_server(plan)
+        def plan(client: HttpClient, patience: Patience) -> Plan[Any]:
+            read_error = ErrorReader(client.address.url)
+            answer = yield from fetch_json(Send(method, path, body, options.timeout, client), patience, read_error)
+            if isinstance(answer, dict) and answer.get("error"):
+                raise read_error.in_answer(answer)
+            return answer
 
+        return options.on_server(plan)
 
-def _model_of(options: ServerOptions) -> str | None:
-    return getattr(options, "model", None)
+    return asking(None) if payload is None else naming_model(options, asking)
 
 
 def model_names(options: ServerOptions) -> Plan[list[str]]:
@@ -194,27 +219,58 @@ def tokenize(options: ServerOptions, text: str) -> Plan[list[int]]:
 
 
 class _EventDecoder(AnswerDecoder):
-    """Reads server-sent events."""
+    """Read server-sent events, or the one JSON object of a server that does not stream."""
 
     def __init__(self, read_error: ErrorReader) -> None:
         super().__init__()
         self._read_error = read_error
         self._begun = False
+        self._reports_error = False  # after `event: error`
+        self._held = b""  # data that goes on in the next line
+        self._whole: list[bytes] | None = None  # the lines of an answer that is not a stream
+        self._unread = b""  # the last line that is not part of a stream of events
 
+    @override
+    def feed(self, data: bytes) -> list[Piece]:
+        return [piece for line in self._lines.feed(data) if (line or self._held) and (piece := self._read(line))]
+
+    @override
     def _piece(self, line: bytes) -> Piece | None:
+        if self._whole is not None:
+            self._whole.append(line)
+            return None
         field, _, value = line.partition(b":")
         if field != b"data":
-            self._check(field.strip(), value)
-            return None
+            return self._other(line, field.strip(), value)
         self._begun = True
+        if self._held or self._reports_error:
+            return self._continued(value)
         if value.strip() == b"[DONE]":
             return self._done()
-        return self.event(parse_json(value))
+        try:
+            event = parse_json(value)
+        except StreamBrokenError:
+            return self._continued(value)
+        return self.event(event)
+
+    def _continued(self, value: bytes) -> Piece | None:
+        """Read data of several lines, which a blank line ends."""
+        self._held += value + b"\n"
+        if self._reports_error:
+            if isinstance(error := json_or_text(self._held), str):
+                return None
+            raise self._read_error.in_answer(error)
+        try:
+            event = parse_json(self._held)
+        except StreamBrokenError:
+            return None
+        self._held = b""
+        return self.event(event)
 
     def event(self, event: dict[str, Any]) -> Piece | None:
         """The piece for an event, if it holds one; raises the error that it reports."""
-        if error := event.get("error"):
-            raise self._read_error.in_stream(error)
+        if ("error" in event or not ("choices" in event or "content" in event)) and (error := reported_error(event)):
+            raise self._read_error.in_answer(error)
         return self._event(event)
 
     def last(self) -> Piece:
@@ -223,23 +279,77 @@ class _EventDecoder(AnswerDecoder):
             raise StreamBrokenError("llama.cpp ended its answer before it was complete.")
         return piece
 
-    def _check(self, field: bytes, value: bytes) -> None:
-        """Raise for a line without data that reports an error, or that no stream of events holds."""
+    def _other(self, line: bytes, field: bytes, value: bytes) -> Piece | None:
+        """Read a line that does not hold data of an event."""
+        if not self._begun and line.startswith(_BYTE_ORDER_MARK):
+            return self._piece(line.removeprefix(_BYTE_ORDER_MARK))
+        if self._held:  # nothing more of it comes
+            self._raise_held()
         if field == b"error":
-            raise self._read_error.in_stream(json_or_text(value.strip()))
-        if not self._begun and field not in _OTHER_FIELDS:
-            raise self._read_error.no_stream()
+            raise self._read_error.in_answer(json_or_text(value.strip()))
+        if field == b"event":
+            self._reports_error = value.strip() == b"error"
+        elif line.startswith(b"{"):
+            self._whole = [line]
+        elif field not in _OTHER_FIELDS:
+            self._unread = line.strip()
+            if not self._begun:
+                raise self._read_error.not_an_answer(line.decode("utf-8", "replace"))
+        return None
+
+    def _raise_held(self) -> None:
+        held, self._held = self._held, b""
+        if self._reports_error:
+            raise self._read_error.in_answer(held.decode("utf-8", "replace"))
+        parse_json(held)  # raises, since it was not whole
+
+    @override
+    def end(self) -> list[Piece]:
+        if self._finished:
+            return []
+        pieces = [piece for line in self._lines.end().splitlines() if line and (piece := self._read(line))]
+        if self._held:
+            if self._reports_error:
+                self._raise_held()
+            raise self._broken()
+        if self._whole is not None:
+            pieces += self._whole_answer(b"\n".join(self._whole))
+        if not self._finished and (last := self._done()):  # llamafile and llama.cpp of 2024 send no [DONE]
+            self._finished = True
+            pieces.append(last)
+        if not self._finished:
+            raise self._broken()
+        return pieces
+
+    def _broken(self) -> StreamBrokenError:
+        error = super()._broken()
+        return StreamBrokenError(f"{error} Its last words: {self._unread.decode('utf-8', 'replace')}") if self._unread else error
+
+    def _whole_answer(self, body: bytes) -> list[Piece]:
+        """Return the pieces of an answer that came as one JSON object."""
+        not_read = self._broken() if self._begun else self._read_error.not_an_answer(body.decode("utf-8", "replace"))
+        try:
+            piece = self.event(json_or_text(body))
+        except UNREADABLE:
+            raise not_read from None
+        if piece is None:
+            if self._done() is None:
+                raise not_read
+            return []
+        self._finished = piece.finish is not None
+        return [piece]
 
     @abstractmethod
     def _event(self, event: dict[str, Any]) -> Piece | None:
         """The piece for an event."""
 
     def _done(self) -> Piece | None:
+        """The piece that ends the answer, where it may end here."""
         return None
 
 
 class ChatDecoder(_EventDecoder):
-    """Reads `/v1/chat/completions`. The reason for the end, the usage and `[DONE]` come in events of their own."""
+    """Reads `/v1/chat/completions`. The reason for the end, the usage and `[DONE]` come in events of their own, or together."""
 
     def __init__(self, read_error: ErrorReader) -> None:
         super().__init__(read_error)
@@ -247,7 +357,9 @@ class ChatDecoder(_EventDecoder):
         self._usage: dict[str, Any] = {}
         self._timings: dict[str, Any] = {}
         self._model: str | None = None
+        self._calls = ToolCallDeltas()
 
+    @override
     def _event(self, event: dict[str, Any]) -> Piece | None:
         self._model = event.get("model") or self._model
         self._usage = event.get("usage") or self._usage
@@ -256,21 +368,39 @@ class ChatDecoder(_EventDecoder):
             return None
         choice = event["choices"][0]
         self._reason = choice.get("finish_reason") or self._reason
-        delta = choice.get("delta") or {}
+        if self._reason == "error":
+            raise self._read_error.in_answer(choice.get("error") or "it ended its answer with finish_reason 'error'")
+        delta = choice.get("delta") or choice.get("message") or {}  # the latter in an answer that is not streamed
+        content = delta.get("content") or choice.get("text") or ""
         piece = Piece(
-            delta.get("content") or choice.get("text") or "",
+            "".join(map(_text_of_part, content)) if isinstance(content, list) else content,
             reasoning=delta.get("reasoning_content") or delta.get("reasoning") or "",  # the latter from newer vLLMs
-            tool_calls=[_tool_call(call) for call in delta["tool_calls"]] if delta.get("tool_calls") else None,
+            tool_calls=self._calls_of(delta),
             logprobs=(choice.get("logprobs") or {}).get("content"),
         )
         return piece if piece.text or piece.reasoning or piece.tool_calls else None
 
+    def _calls_of(self, delta: dict[str, Any]) -> list[dict[str, Any]] | None:
+        if calls := delta.get("tool_calls"):
+            return self._calls.read(calls) or None
+        if call := delta.get("function_call"):  # OpenAI's older API
+            return self._calls.read(call) or None
+        return None
+
+    @override
+    def _whole_answer(self, body: bytes) -> list[Piece]:
+        pieces = super()._whole_answer(body)
+        if pieces:
+            self._reason = self._reason or "stop"  # it is whole, even where it does not say why it ended
+        return pieces
+
+    @override
     def _done(self) -> Piece | None:
         if self._reason is None:
             return None
         details = self._usage.get("prompt_tokens_details") or {}
         finish = Finish(
-            reason=self._reason,
+            reason=_FINISH_REASONS.get(self._reason, self._reason),
             prompt_tokens=self._usage.get("prompt_tokens"),
             completion_tokens=self._usage.get("completion_tokens"),
             cached_tokens=details.get("cached_tokens"),
@@ -289,7 +419,8 @@ class CompletionDecoder(ChatDecoder):
         if not event.get("stop"):
             return Piece(event["content"], logprobs=event.get("completion_probabilities"))
         if event.get("truncated") and not _is_full(event):
-            raise _context_error(None, None)
+            settings = event.get("generation_settings") or {}
+            raise context_error(context_tokens=settings.get("n_ctx"))
         return Piece(event.get("content", ""), _completion_finish(event))
 
 
@@ -318,11 +449,5 @@ def _seconds(milliseconds: float | None) -> float | None:
     return None if milliseconds is None else milliseconds / 1000
 
 
-def _tool_call(part: dict[str, Any]) -> dict[str, Any]:
-    function = part.get("function") or {}
-    return {
-        "index": part.get("index", 0),
-        "id": part.get("id"),
-        "name": function.get("name"),
-        "args": function.get("arguments", ""),
-    }
+def _text_of_part(part: Any) -> str:
+    return str(part.get("text") or "") if isinstance(part, dict) else str(part)

@@ -1,6 +1,7 @@
 """The chat model on llama.cpp's server; the server applies the model's own chat template."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from langchain_core.language_models import ModelProfile
 from typing_extensions import override
@@ -38,6 +39,18 @@ class ChatLlamafile(LlamafileOptions, LocalChatModel):
     validate_model_on_init: bool = False
     """Whether to ask the server at construction, which fills `profile`; fails where no server answers."""
 
+    ALIASES: ClassVar[Mapping[str, str]] = {**LlamafileOptions.ALIASES, "think": "reasoning"}
+
+    chat_template_kwargs: dict[str, Any] | None = None
+    """Variables for the model's chat template, such as `{"enable_thinking": False}`."""
+    reasoning: bool | str | None = None
+    """Whether a reasoning model thinks before it answers, where its chat template has a switch; or how hard: `low`, `medium` or
+    `high`. `think` works too."""
+    reasoning_format: str | None = None
+    """How llama.cpp's server hands out thoughts: `none` leaves them in the text, `deepseek` and `auto` take them out."""
+    parallel_tool_calls: bool | None = None
+    """Whether an answer may hold several tool calls. Default: the server's; llama.cpp's allows one unless this is `True`."""
+
     @override
     def model_post_init(self, context: Any, /) -> None:
         super().model_post_init(context)
@@ -62,11 +75,11 @@ class ChatLlamafile(LlamafileOptions, LocalChatModel):
 
     @override
     def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
-        payload = chat_payload(self.payload(), messages, stop, request)
+        payload = {**chat_payload(self.payload(), messages, stop, request), **(self.extra_body or {})}
         client = self.client
         read_error = ErrorReader(client.address.url)
         forced = request.get("tool_choice") == "required"
-        schema = enforced_schema(request, several=request.get("parallel_tool_calls") is True) if forced else None
+        schema = enforced_schema(request, several=payload.get("parallel_tool_calls") is True) if forced else None
         handle = HttpHandle(client, self._opening(payload, schema, read_error), ChatDecoder(read_error))
         return ReadHandle(handle, reader(request.get("tools", ()), request.get("tool_choice")))
 

@@ -40,7 +40,7 @@ class Llamafile(LlamafileOptions, LocalLLM):
     def open_answer(self, prompt: str, stop: list[str]) -> Handle:
         client = self.client
         read_error = ErrorReader(client.address.url)
-        payload = completion_payload(self.payload(), prompt, stop)
+        payload = {**completion_payload(self.payload(), prompt, stop), **(self.extra_body or {})}
         return HttpHandle(client, self._opening(payload, read_error), CompletionDecoder(read_error))
 
     def _opening(self, payload: dict[str, Any], read_error: ErrorReader) -> Plan[Any]:
@@ -54,10 +54,12 @@ class Llamafile(LlamafileOptions, LocalLLM):
                 asked = self.with_options({"base_url": read_error.url})  # of several servers the one that refused
                 name = yield from name_if_told(asked)
                 facts = yield from server_facts(asked, self._facts)
-                if name is None or facts.llama_cpp:
+                if facts.llama_cpp:
                     raise
-                self._facts[place] = facts = replace(facts, model=name)
-        named = {"model": facts.model, **payload}
+                facts = replace(facts, model=name)
+                if name:
+                    self._facts[place] = facts
+        named = {"model": facts.model, **payload} if facts.model else payload
         return (yield from open_stream(self, "/v1/completions", as_openai(named), read_error))
 
     @override

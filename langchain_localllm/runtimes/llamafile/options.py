@@ -23,7 +23,7 @@ DEFAULT_URL: Final = "http://localhost:8080"
 Sampler = Literal[
     "adaptive_p", "dry", "infill", "min_p", "penalties", "temperature", "top_k", "top_n_sigma", "top_p", "typ_p", "xtc"
 ]
-_NOT_SENT: Final = CONNECTION_OPTIONS | {"base_url", "stop", "validate_model_on_init"}
+_NOT_SENT: Final = CONNECTION_OPTIONS | {"base_url", "extra_body", "stop", "validate_model_on_init"}
 
 
 class ManyServers(ServerOptions):
@@ -32,7 +32,10 @@ class ManyServers(ServerOptions):
     base_url: str | list[str] | tuple[str, ...] = DEFAULT_URL
     """The server's address, or a list of those of several that run the same model: the least busy one is asked."""
     model: str | None = None
-    """The model's name, for servers that offer several. A server with one model finds it by itself."""
+    """The model's name, for servers that offer several. Where a server wants a name and offers one model, that one's is sent."""
+
+    _only_models: dict[Any, str] = PrivateAttr(default_factory=dict)
+    """By address, the name that a server with one model wants to be sent; copies share it."""
 
     @override
     def _identify(self, client: HttpClient) -> Plan[str | None]:
@@ -111,6 +114,8 @@ class LlamafileOptions(ManyServers, SamplingOptions):
     """The server's slot to use; -1 is any that is idle."""
     lora: list[dict[str, Any]] | None = None
     """LoRA adapters of the server and their scales: `[{"id": 0, "scale": 0.5}]`."""
+    extra_body: dict[str, Any] | None = None
+    """Fields to send with each request as they are, such as `{"min_tokens": 5}` for vLLM. They replace fields of the same name."""
 
     _facts: Known = PrivateAttr(default_factory=dict)  # copies share it
     _served: dict[Any, str] = PrivateAttr(default_factory=dict)  # by address, the model that answered; likewise

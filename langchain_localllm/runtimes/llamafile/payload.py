@@ -27,11 +27,23 @@ def chat_payload(
         payload["logit_bias"] = _openai_logit_bias(bias)
     if payload.pop("continue_final_message", None):
         payload |= {"continue_final_message": True, "add_generation_prompt": False}
+    if (reasoning := payload.pop("reasoning", None)) is not None:
+        payload |= _reasoning_fields(reasoning, payload.get("chat_template_kwargs") or {})
     if "tools" in payload:
         payload["tools"] = [_engine_tool(tool) for tool in payload["tools"]]
+    else:
+        payload.pop("parallel_tool_calls", None)
     if "response_format" in payload:
         payload["response_format"] = engine_format(payload["response_format"])
     return payload
+
+
+def _reasoning_fields(reasoning: bool | str, template_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that switch thinking on or off, or say how hard to think; templates know them under different names."""
+    if isinstance(reasoning, bool):
+        return {"chat_template_kwargs": {"enable_thinking": reasoning, **template_kwargs}}
+    switch = {"enable_thinking": True, "reasoning_effort": reasoning}
+    return {"chat_template_kwargs": {**switch, **template_kwargs}, "reasoning_effort": reasoning}
 
 
 def _engine_tool(tool: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,121 @@
+"""Number the parts of tool calls in a stream, however a server numbers them."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(slots=True)
+class _Call:
+    """A call so far."""
+
+    number: int
+    id: str | None
+    name: str
+    args: str = ""
+
+    def is_complete(self) -> bool:
+        try:
+            return isinstance(json.loads(self.args), dict)
+        except ValueError:
+            return False
+
+
+class ToolCallDeltas:
+    """Tell the calls of one answer apart.
+
+    OpenAI's API numbers calls by `index`, and gives the id and the name once and the arguments in pieces. Other servers leave out
+    the index, give each call the same one, repeat what was sent, or send arguments whole, as an object. What comes out is as
+    OpenAI's: numbered from 0, with each part once.
+    """
+
+    __slots__ = ("_by_index", "_calls", "_ids")
+
+    def __init__(self) -> None:
+        self._calls: list[_Call] = []
+        self._by_index: dict[Any, _Call] = {}  # the newest call with that index
+        self._ids: set[str] = set()
+
+    def read(self, parts: Any) -> list[dict[str, Any]]:
+        """Return the parts of calls, each with `index`, `id`, `name` and `args`.
+
+        Args:
+            parts: A delta's `tool_calls`.
+        """
+        if isinstance(parts, dict):
+            parts = [parts]
+        return [read for part in parts if (read := self._read(part)) is not None]
+
+    def _read(self, part: dict[str, Any]) -> dict[str, Any] | None:
+        function = part.get("function") or part
+        index, call_id = part.get("index"), str(part.get("id") or "")
+        name, args = function.get("name") or "", _as_text(function.get("arguments"))
+        call = self._call_for(index, call_id, name)
+        if call is None or _begins_another(call, call_id, name, args):
+            return self._begun(index, call_id, name, args)
+        self._by_index[index] = call
+        call.id = call.id or call_id or None
+        new_name = "" if name == call.name else name
+        new_args = _new_part(call, args, repeated=bool(name or call_id))
+        call.name += new_name
+        call.args += new_args
+        if not (new_name or new_args):
+            return None
+        return {"index": call.number, "id": None, "name": new_name or None, "args": new_args}
+
+    def _call_for(self, index: Any, call_id: str, name: str) -> _Call | None:
+        """Return the call that a part may belong to."""
+        known = next((call for call in reversed(self._calls) if call_id and call.id == call_id), None)
+        if known and index is None:
+            return known
+        if index in self._by_index:
+            return self._by_index[index]
+        if not self._calls or (name and index is not None):
+            return None
+        if index is not None and call_id and not known:  # its name comes later
+            return None
+        return known or self._calls[-1]
+
+    def _begun(self, index: Any, call_id: str, name: str, args: str) -> dict[str, Any]:
+        unique = call_id if call_id not in self._ids else ""
+        self._ids.add(call_id)
+        call = _Call(len(self._calls), call_id or None, name, args)
+        self._calls.append(call)
+        self._by_index[index] = call
+        return {"index": call.number, "id": unique or None, "name": name or None, "args": args}
+
+
+def _begins_another(call: _Call, call_id: str, name: str, args: str) -> bool:
+    """Return whether a part with an index that was seen, or without one, is the beginning of another call."""
+    if not (name and call.name):
+        return False
+    if name != call.name and call_id != call.id:
+        return True
+    other_id = bool(call_id and call.id and call_id != call.id)  # some servers make a new id for each part
+    if not call.args:
+        return other_id
+    if not call.is_complete():
+        return False
+    return other_id or name != call.name or bool(args.strip() and not args.startswith(call.args))
+
+
+def _new_part(call: _Call, args: str, *, repeated: bool) -> str:
+    """Return what is new in a part's arguments; some servers repeat what was sent before it.
+
+    Args:
+        call: The call so far.
+        args: The arguments in the part.
+        repeated: Whether the part repeats the id or the name.
+    """
+    if not call.args:
+        return args
+    if (repeated and args.startswith(call.args)) or (args == call.args and call.is_complete()):
+        return args[len(call.args) :]
+    return args
+
+
+def _as_text(args: Any) -> str:
+    """Return arguments as JSON text; an object without members may be filled later."""
+    if isinstance(args, str):
+        return args
+    return json.dumps(args, ensure_ascii=False) if args else ""
