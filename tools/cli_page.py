@@ -53,6 +53,14 @@ width are respected. `localllm --install-completion` teaches your shell the comm
 name that `localllm models` lists, without its folder and `.gguf` if you like. Without it, the tiny chat model of this package
 answers.
 
+`run MODEL PROMPT` and `chat MODEL` are short for `-m MODEL`. A single word after `run` is the model if a model has this name, and
+the prompt otherwise. `ask` and `rag` accept the same references except those that begin with `gpt4all:`, `llamacpp:` or
+`llamafile:`.
+
+A base model, which has no chat template, and an embedding model are refused where a chat model is needed. Answers end after
+`--max-tokens`, and when they repeat themselves; a note on stderr says so. `localllm list`, `show` and `rm` are short for those of
+`localllm models`.
+
 `pull` puts models from the Hugging Face Hub into the hub's own cache, Ollama's into Ollama, GPT4All's into `~/.cache/gpt4all`,
 and files from an https address into the folder that `LOCALLLM_MODELS` names, by default this user's data folder. Of the hub,
 `HF_ENDPOINT`, `HF_HOME` and `HF_TOKEN` work as everywhere. Without a quantisation in the name, it takes the largest one of at
