@@ -1,6 +1,5 @@
 """Indexing with a bar that shows files, passages and the time that is left."""
 
-import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -25,7 +24,6 @@ def index_paths(rag: "LocalRAG", paths: Sequence[Path], *, rebuild: bool = False
     Raises:
         DocumentError: There is nothing to read in them.
     """
-    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # its notes on odd files would stand between ours
     with _Bar() as bar:
         report = rag.index(paths, rebuild=rebuild, on_progress=bar.show)
     if not rag.store.catalogue.counts().passages:

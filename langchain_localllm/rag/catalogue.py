@@ -63,7 +63,7 @@ class FileEntry:
 
     Attributes:
         path: Its path: relative to the folder that holds the store where it lies in there, else absolute.
-        hash: SHA-256 of its bytes.
+        hash: SHA-256 of its bytes, after the version of the readers.
         problem: Why nothing of it is in the index, or `None`.
     """
 

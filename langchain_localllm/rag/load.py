@@ -78,8 +78,8 @@ def load_file(path: str | Path) -> list[Document]:
     """Read one file; what it is, is told by its name's ending and its first bytes.
 
     Args:
-        path: A text, Markdown, HTML, PDF, docx, CSV, JSON or notebook file, or source code. Any other file is taken as plain text
-            unless it looks binary.
+        path: A text, Markdown, HTML, XML, PDF, docx, RTF, mail, CSV, JSON or notebook file, or source code. Any other file is
+            read as plain text unless it looks binary.
 
     Returns:
         Documents with metadata `source`, and `page`, `heading`, `cell` or `language` where there is one; at least one.

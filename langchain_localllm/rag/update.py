@@ -15,6 +15,7 @@ from langchain_localllm.errors import DocumentError
 from langchain_localllm.rag.catalogue import Announced, FileEntry
 from langchain_localllm.rag.file_keys import FileKeys, absolute, readable
 from langchain_localllm.rag.find import find_files
+from langchain_localllm.rag.formats import READERS_VERSION
 from langchain_localllm.rag.load import iterate_file
 from langchain_localllm.rag.relevance import calibrate
 from langchain_localllm.rag.split import iterate_passages
@@ -227,10 +228,11 @@ def _is_gone(path: Path) -> bool:
 
 
 def _hash(path: Path) -> str:
+    """Return what changes when a file's text in the index may have changed."""
     if not path.is_file():
         return ""  # reading a pipe could wait for ever; whoever loads it says what is wrong
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return f"{READERS_VERSION}:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
 def _root_key(root: Path, path: Path) -> str:

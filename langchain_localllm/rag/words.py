@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
+from langchain_localllm.rag.normalize import normalize
+
 _EAST_ASIAN: Final = re.compile(r"([\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])")
 """Kana and Chinese characters, which are written without spaces between words."""
 _ENDING: Final = re.compile(r"(?<=\w{3})(?:ies|ied|y|es|e|s|ed|ing)$")
@@ -25,7 +27,7 @@ def separated(text: str) -> str:
         >>> separated("The 船 is blue.").split()
         ['The', '船', 'is', 'blue.']
     """
-    return _EAST_ASIAN.sub(r" \1 ", text)
+    return _EAST_ASIAN.sub(r" \1 ", normalize(text))
 
 
 def search_terms(question: str) -> list[str]:
@@ -49,7 +51,7 @@ def content_words(text: str) -> set[str]:
 
 
 def _terms(text: str) -> Iterator[str]:
-    for run in _WORD.findall(text.lower()):
+    for run in _WORD.findall(normalize(text).lower()):
         parts = separated(run).split()
         if len(parts) == 1 and (len(run) > 1 or not run.isalpha()) and run not in _COMMON:
             yield run

@@ -14,13 +14,13 @@ def test_an_installed_extra_is_fine() -> None:
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def distribution(name: str) -> None:
-        if name in {"pypdf", "jinja2"}:
+        if name in {"python-docx", "jinja2"}:
             raise PackageNotFoundError(name)
 
     monkeypatch.setattr(extras, "distribution", distribution)
     extras.require("server")
     with pytest.raises(
-        MissingDependencyError, match=r'jinja2, pypdf\. To get them: pip install "langchain-localllm\[llamacpp,rag\]"'
+        MissingDependencyError, match=r'jinja2, python-docx\. To get them: pip install "langchain-localllm\[llamacpp,rag\]"'
     ):
         extras.require("llamacpp", "rag")  # llamacpp holds the extra gguf, which wants jinja2
 

@@ -10,39 +10,74 @@ from pathlib import Path
 from langchain_core.documents import Document
 
 from langchain_localllm.rag.formats.code import LANGUAGES, code_reader
+from langchain_localllm.rag.formats.content_lines import read_content_lines
+from langchain_localllm.rag.formats.detect import detect, refuse_unsupported
 from langchain_localllm.rag.formats.docx import read_docx
 from langchain_localllm.rag.formats.html import read_html
 from langchain_localllm.rag.formats.json import read_json, read_json_lines
+from langchain_localllm.rag.formats.mail import read_mail, read_mailbox
 from langchain_localllm.rag.formats.markdown import read_markdown
 from langchain_localllm.rag.formats.notebook import read_notebook
 from langchain_localllm.rag.formats.pdf import read_pdf
+from langchain_localllm.rag.formats.rtf import START as RTF_START
+from langchain_localllm.rag.formats.rtf import read_rtf
 from langchain_localllm.rag.formats.table import read_csv
 from langchain_localllm.rag.formats.text import read_text
+from langchain_localllm.rag.formats.xml import read_xml
 
 Reader = Callable[[bytes], Iterable[Document]]
+
+READERS_VERSION = 2
+"""To be raised when files are read differently: an index made before reads them again, and embeds only what changed."""
 
 READERS: dict[str, Reader] = {
     ".csv": read_csv,
     ".docx": read_docx,
+    ".eml": read_mail,
+    ".fb2": read_xml,
     ".htm": read_html,
     ".html": read_html,
+    ".ics": read_content_lines,
     ".ipynb": read_notebook,
     ".json": read_json,
     ".jsonl": read_json_lines,
     ".markdown": read_markdown,
     ".md": read_markdown,
+    ".mbox": read_mailbox,
+    ".mht": read_mail,
+    ".mhtml": read_mail,
     ".ndjson": read_json_lines,
     ".pdf": read_pdf,
+    ".rtf": read_rtf,
+    ".svg": read_xml,
     ".tsv": read_csv,
+    ".vcf": read_content_lines,
     ".xhtml": read_html,
+    ".xml": read_xml,
     **{ending: code_reader(language) for ending, language in LANGUAGES.items()},
 }
 
+_DETECTED: dict[str, Reader] = {
+    "html": read_html,
+    "ics": read_content_lines,
+    "mail": read_mail,
+    "mbox": read_mailbox,
+    "xml": read_xml,
+}
 _PDF_START = b"%PDF-"
 
 
 def reader_for(path: Path, start: bytes) -> Reader:
-    """The reader for a file: PDF by its first bytes, the others by the name's ending, else plain text."""
+    """The reader for a file: PDF and RTF by its first bytes, the others by the name's ending, else by what it looks like.
+
+    Raises:
+        DocumentError: It is of a known format that cannot be read.
+    """
     if start.startswith(_PDF_START):
         return read_pdf
-    return READERS.get(path.suffix.lower(), read_text)
+    if start.startswith(RTF_START):
+        return read_rtf
+    reader = READERS.get(path.suffix.lower())
+    if reader is not read_docx:
+        refuse_unsupported(path, start)
+    return reader or _DETECTED.get(detect(start), read_text)

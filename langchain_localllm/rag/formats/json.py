@@ -9,6 +9,7 @@ from langchain_core.documents import Document
 from langchain_localllm.errors import DocumentError
 from langchain_localllm.rag.formats.located import located
 from langchain_localllm.rag.formats.text import decode
+from langchain_localllm.rag.normalize import normalize
 
 
 def read_json(data: bytes) -> Iterator[Document]:
@@ -19,9 +20,13 @@ def read_json(data: bytes) -> Iterator[Document]:
         [('boat', 'name: Heron; seats: 2, 3')]
     """
     try:
-        value = json.loads(decode(data))
+        value = json.loads(normalize(decode(data)))
+        yield from _parts(value)
     except (ValueError, RecursionError) as error:
-        raise DocumentError(f"it is no JSON ({error}). Correct it, or save it as a .txt file.") from error
+        raise DocumentError(f"it is not valid JSON ({error}). Correct it, or save it as a .txt file.") from error
+
+
+def _parts(value: Any) -> Iterator[Document]:
     parts = enumerate(value, 1) if isinstance(value, list) else value.items() if isinstance(value, dict) else [("", value)]
     for name, part in parts:
         if text := plain(part):
@@ -30,12 +35,12 @@ def read_json(data: bytes) -> Iterator[Document]:
 
 def read_json_lines(data: bytes) -> Iterator[Document]:
     """A Document for each line, which is a JSON value of its own."""
-    for number, line in enumerate(decode(data).split("\n"), 1):
+    for number, line in enumerate(normalize(decode(data)).split("\n"), 1):
         if line.strip():
             try:
                 text = plain(json.loads(line))
             except (ValueError, RecursionError) as error:
-                raise DocumentError(f"line {number} is no JSON ({error}). Correct it, or save it as a .txt file.") from error
+                raise DocumentError(f"line {number} is not valid JSON ({error}). Correct it, or save it as a .txt file.") from error
             yield located(text, [(0, number)])
 
 

@@ -9,6 +9,7 @@ from langchain_core.documents import Document
 from langchain_localllm.errors import DocumentError
 from langchain_localllm.rag.formats.located import located
 from langchain_localllm.rag.formats.text import decode
+from langchain_localllm.rag.normalize import normalize
 
 _SAMPLE = 10_000
 _DELIMITERS = ",;\t|"
@@ -21,7 +22,7 @@ def read_csv(data: bytes) -> Iterator[Document]:
         >>> [row.page_content for row in read_csv(b"boat,price\nHeron,14\nTern,9")]
         ['boat: Heron; price: 14', 'boat: Tern; price: 9']
     """
-    text = decode(data)
+    text = normalize(decode(data))
     rows = csv.reader(StringIO(text, newline=""), _dialect(text[:_SAMPLE]))
     try:
         names = [name.strip() for name in next(rows, [])]
@@ -32,7 +33,7 @@ def read_csv(data: bytes) -> Iterator[Document]:
                 yield located("; ".join(pairs), [(0, line)])
             line = rows.line_num + 1
     except csv.Error as error:
-        raise DocumentError(f"it is no table that can be read ({error}). Save it anew as CSV.") from error
+        raise DocumentError(f"it is not a readable table ({error}). Save it anew as CSV.") from error
 
 
 def _dialect(sample: str) -> type[csv.Dialect]:

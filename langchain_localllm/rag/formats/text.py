@@ -9,6 +9,7 @@ from langchain_core.documents import Document
 
 from langchain_localllm.errors import DocumentError
 from langchain_localllm.rag.formats.located import LocatedDocument, located
+from langchain_localllm.rag.normalize import normalize
 
 _MARKS = [  # the longer marks first: UTF-16's is the beginning of UTF-32's
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -21,14 +22,33 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _MOST_CONTROLS = 0.01  # share of control characters above which bytes are no text
 _SAMPLE = 100_000
 """Bytes that are looked at to guess an encoding; more take long and tell little."""
-_BINARY = "it is a binary file, and of no kind that can be read."
+_BINARY = "it is a binary file of an unsupported type. Save its text as .docx, .pdf or .txt."
 _WRAPPED = 50  # a line of at least so many characters was broken by its editor, not by its author
 _NEW_BLOCK = re.compile(r"\s*([-*+•|>#]|```|~~~|\d+[.)]\s)")
+_HYPHENS = ("-", "\u2010", "\u00ad")
+_CUT_WORD = re.compile(r"[^\W\d_](?:-|\u2010|\u00ad)$")
+_LAST_WORD = re.compile(r"([^\W\d_]+).$")
+_FIRST_WORD = re.compile(r"[^\W\d_]+")
+_HYPHENATED = re.compile(r"[^\W\d_]+-[^\W\d_]+")
+_KEEPS_HYPHEN = frozenset(["ex", "half", "non", "self", "well"])
+_CONJUNCTION = re.compile(r"(?:and|or|und|oder|bzw|et|ou|e|o|y|i|en|of|och|og)\b")
+_DATA_ADDRESS = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=.-]+)*;base64,[A-Za-z0-9+/=]*")
+_ENCODED_LINE = re.compile(r"\s*(?=.*[A-Z])(?=.*[a-z])(?=.*[0-9+/])[A-Za-z0-9+/]{56,}={0,2}\s*")
+_UUENCODED = re.compile(r"begin [0-7]{3,4} \S")
+_ENCODED_LINES = 4  # so many in a row are an encoded file
+_ENCODED_LENGTH = 56
+_UU_SPACES = 4  # that some programs strip at the end of a line
+_ENCODED_END = re.compile(r"\s*[A-Za-z0-9+/]+={0,2}\s*")
+_LONG_WORD = re.compile(r"[A-Za-z0-9+/]{400,}={0,2}")
+_LONG = 400
 
 
 def read_text(data: bytes) -> Iterator[Document]:
-    """A plain text file as one Document."""
-    yield tidied(enumerate(decode(data).split("\n"), 1))
+    """A plain text file as one Document, without what is encoded in it, such as base64."""
+    document = tidied(enumerate(decode(data).split("\n"), 1))
+    if not document.page_content and data.strip():
+        raise DocumentError("it holds encoded data and no text. Decode it and index the result.")
+    yield document
 
 
 def decode(data: bytes) -> str:
@@ -70,26 +90,103 @@ def refuse_binary(text: str) -> None:
 
 
 def tidied(lines: Iterable[tuple[int, str]], metadata: dict[str, Any] | None = None) -> LocatedDocument:
-    """A Document of numbered lines: those of each paragraph are put back together, as small models expect."""
+    """A Document of numbered lines: those of each paragraph are put back together, as small models expect.
+
+    Words that were cut at the end of a line are whole again, characters are normalized, and encoded data is left out.
+    """
     pieces: list[str] = []
     starts: list[tuple[int, int]] = []
     length = 0
-    before = ""
+    before = ""  # the line as the file has it: normalizing drops a soft hyphen at its end
     blank = False
+    lines = list(_without_encoded(lines))
+    hyphenated: set[str] | None = None
     for number, full in lines:
-        line = full.rstrip() if pieces else full.strip()
+        line = normalize(full.rstrip() if pieces else full.strip())
         if not line:
             blank = True
             continue
-        goes_on = not blank and len(before) >= _WRAPPED and not _NEW_BLOCK.match(line)
-        joint = "" if not pieces else " " if goes_on else "\n\n" if blank else "\n"
-        text = line.lstrip() if goes_on else line
+        text, joint = line, "" if not pieces else "\n\n" if blank else "\n"
+        if not blank and before.endswith(_HYPHENS) and _CUT_WORD.search(before) and line.lstrip()[:1].islower():
+            if hyphenated is None:
+                hyphenated = {word.lower() for _, each in lines for word in _HYPHENATED.findall(each)}
+            text = line.lstrip()
+            length -= len(pieces[-1])
+            pieces[-1], joint = _joined(pieces[-1], before, text, hyphenated)
+            length += len(pieces[-1])
+        elif not blank and len(before) >= _WRAPPED and not _NEW_BLOCK.match(line):
+            text, joint = line.lstrip(), " "
         pieces += (joint, text)
         length += len(joint)
         starts.append((length, number))
         length += len(text)
-        before, blank = line, False
+        before, blank = full.rstrip(), False
     return located("".join(pieces), starts, metadata)
+
+
+def _joined(text: str, line: str, following: str, hyphenated: set[str]) -> tuple[str, str]:
+    """Return the text of a line that ends in a hyphen, and what joins it to the following one.
+
+    The hyphen goes, unless the file has the word with a hyphen elsewhere, or it stands for a part of the next word.
+    """
+    if line.endswith("\u00ad"):
+        return text, ""
+    left, right = _LAST_WORD.search(text), _FIRST_WORD.match(following)
+    start = left[1].lower() if left else ""
+    if _CONJUNCTION.match(following):
+        return text, " "
+    if start in _KEEPS_HYPHEN or f"{start}-{right[0].lower() if right else ''}" in hyphenated:
+        return text, ""
+    return text[:-1], ""
+
+
+def _without_encoded(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Yield the lines without files that are encoded in them, as base64 or by uuencode."""
+    waiting: list[tuple[int, str]] = []
+    begin: tuple[int, str] | None = None  # the line that begins a uuencoded file, until the next one shows whether it does
+    uuencoded = False
+    for number, line in lines:
+        uuencoded = (uuencoded or begin is not None) and _is_uuencoded(line)
+        if uuencoded:
+            begin = None
+            continue
+        if begin:
+            yield begin
+        begin = (number, line) if line.startswith("begin ") and _UUENCODED.match(line) else None
+        if begin:
+            continue
+        if len(line) >= _ENCODED_LENGTH and _ENCODED_LINE.fullmatch(line):
+            waiting.append((number, line))
+            continue
+        if len(waiting) < _ENCODED_LINES:
+            yield from waiting
+        is_end = len(waiting) >= _ENCODED_LINES and _ENCODED_END.fullmatch(line)
+        waiting = []
+        if not is_end:
+            yield number, _without_long_words(line) if len(line) > _LONG or "base64," in line else line
+    if begin:
+        yield begin
+    if len(waiting) < _ENCODED_LINES:
+        yield from ((number, _without_long_words(line)) for number, line in waiting)
+
+
+def _is_uuencoded(line: str) -> bool:
+    """Return whether a line has the length that its first character stands for."""
+    if not line.strip("` ") or line.strip() == "end":
+        return True
+    groups = -(-((ord(line[0]) - 32) & 63) // 3)
+    return 0 <= groups * 4 - len(line.rstrip()) + 1 <= _UU_SPACES and max(line) <= "`"
+
+
+def _without_long_words(line: str) -> str:
+    """Return a line without encoded data: addresses that hold a file, and words of mixed characters no person wrote."""
+
+    def kept(found: re.Match[str]) -> str:
+        word = found[0]
+        mixed = any(map(str.isupper, word)) and any(map(str.islower, word)) and any(map(str.isdigit, word))
+        return "" if mixed else word
+
+    return _LONG_WORD.sub(kept, _DATA_ADDRESS.sub("", line))
 
 
 def tidy(text: str) -> str:

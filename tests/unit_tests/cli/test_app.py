@@ -17,7 +17,7 @@ HEAVY = [
     "langchain_text_splitters",
     "numpy",
     "pydantic",
-    "pypdf",
+    "pypdfium2",
     "requests",
     "rich",
     "xllamacpp",

@@ -107,7 +107,7 @@ def test_emoji_and_joiners_survive(tmp_path: Path) -> None:
         ("a.txt", b"", "it is empty"),
         ("a.txt", b" \n\t\n", "it holds no text"),
         ("a.bin", bytes(range(256)) * 20, "it is a binary file"),
-        ("a.txt", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x10", "it is a binary file"),
+        ("a.txt", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x10", "it is an image"),
         ("a.html", b"\0\1\2\3<p>no</p>", "it is a binary file"),
         ("a.pdf", b"%PDF-1.7\n", "it is a broken or truncated PDF"),
         ("a.pdf", b"no pdf at all", "it is a broken or truncated PDF"),
@@ -175,7 +175,7 @@ def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
         load_documents([tmp_path], lambda _: None)
 
 
-@pytest.mark.parametrize(("name", "module"), [("a.pdf", "pypdf"), ("a.html", "bs4")])
+@pytest.mark.parametrize(("name", "module"), [("a.pdf", "pypdfium2"), ("a.html", "bs4"), ("a.rtf", "striprtf.striprtf")])
 def test_a_missing_library_names_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, module: str) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingDependencyError, match=r'pip install "langchain-localllm\[rag\]"'):

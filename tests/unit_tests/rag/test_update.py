@@ -11,6 +11,7 @@ from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings
 from langchain_localllm.errors import ContextLengthError, DocumentError, InvalidOptionError, StoreError
 from langchain_localllm.rag.catalogue import FileEntry
 from langchain_localllm.rag.file_keys import FileKeys
+from langchain_localllm.rag.formats import READERS_VERSION
 from langchain_localllm.rag.store import Store, passage_id
 from langchain_localllm.rag.update import Progress, remove, update
 
@@ -334,3 +335,20 @@ def test_one_large_file_with_flat_memory(tmp_path: Path, monkeypatch: pytest.Mon
     assert report.passages > 10_000
     assert peak < large.stat().st_size
     assert 0.3 < seen[len(seen) // 2].bytes / seen[-1].all_bytes < 0.7  # progress within the file, so the time left is known
+
+
+def test_update_index_of_an_earlier_version_reads_files_again_and_embeds_only_what_changed(store: Store, notes: Path) -> None:
+    (notes / "cut.txt").write_text("The con\ufb01gu-\nration.")
+    update(store, [notes])
+    assert "The configuration." in texts(store)
+    with store.writing():
+        old = [FileEntry(key, "a hash without the version of the readers") for key in store.catalogue.paths()]
+        for entry in old:
+            file = store.catalogue.file(entry.path)
+            assert file is not None
+            assert file.hash.startswith(f"{READERS_VERSION}:")
+        store.catalogue._db.connection.executemany("UPDATE file SET hash = ?", [(old[0].hash,)])
+        store.catalogue._db.connection.commit()
+    report = update(store)
+    assert (report.changed, report.passages) == (4, 0)
+    assert update(store).unchanged == 4

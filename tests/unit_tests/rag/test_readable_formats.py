@@ -1,0 +1,236 @@
+"""Files of markup, encoded data and typeset text: what is read of them, and what is refused."""
+
+import base64
+import binascii
+import os
+import random
+from email.message import EmailMessage
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from langchain_localllm.errors import DocumentError
+from langchain_localllm.rag import load_file
+from langchain_localllm.rag.formats.text import tidied, tidy
+from langchain_localllm.rag.normalize import normalize
+from langchain_localllm.rag.words import content_words, search_terms, separated
+
+SENTENCE = "Der Schlüssel hängt hinter dem Barometer."
+NOISE = base64.encodebytes(random.Random(1).randbytes(600)).decode()  # noqa: S311 - noise, no secret
+RTF = r"{\rtf1\ansi {\fonttbl {\f0 A;}} Der Schl\'fcssel h\u228?ngt hinter dem Barometer.\par {\pict\pngblip 89504e47}}"
+FB2 = (
+    '<?xml version="1.0" encoding="windows-1251"?><FictionBook>'
+    "<description><document-info><id>X1</id></document-info></description>"
+    "<body><section><title><p>Глава</p></title><p>Лодка <emphasis>синяя</emphasis>.</p></section></body>"
+    '<binary id="c">AAAABBBB1234</binary></FictionBook>'
+)
+
+
+def load(folder: Path, name: str, content: str | bytes) -> list[tuple[str, str]]:
+    file = folder / name
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return [(each.page_content, each.metadata.get("heading", "")) for each in load_file(file)]
+
+
+def mail() -> EmailMessage:
+    message = EmailMessage()
+    message["From"], message["Subject"], message["MIME-Version"] = "a@example.org", "Schlüssel", "1.0"
+    message.set_content(SENTENCE, cte="base64")
+    message.add_alternative(f"<p>{SENTENCE} <b>HTML</b></p>", subtype="html")
+    message.add_attachment(os.urandom(300), maintype="application", subtype="pdf", filename="Plan.pdf")
+    return message
+
+
+@pytest.mark.parametrize("name", ["a.rtf", "a.doc", "a.txt"])
+def test_rtf_is_read_as_text_by_any_name(tmp_path: Path, name: str) -> None:
+    assert load(tmp_path, name, RTF) == [(SENTENCE, "")]
+
+
+@pytest.mark.parametrize("name", ["a.eml", "a.mht", "1234.host:2,S"])
+def test_mail_is_decoded_and_its_attachments_are_named(tmp_path: Path, name: str) -> None:
+    [(text, heading)] = load(tmp_path, name, bytes(mail()))
+    assert text == f"From: a@example.org\nSubject: Schlüssel\nAttachments: Plan.pdf\n\n{SENTENCE}"
+    assert heading == "Schlüssel"
+
+
+def test_mail_of_html_and_a_forwarded_mail_are_read(tmp_path: Path) -> None:
+    message = EmailMessage()
+    message["Subject"] = "Fwd"
+    message.set_content("<h1>Boats</h1><p>The boat is blue.</p>", subtype="html")
+    message.add_attachment(mail())
+    loaded = load(tmp_path, "a.eml", bytes(message))
+    assert ("The boat is blue.", "Fwd > Boats") in loaded
+    assert any(SENTENCE in text for text, _ in loaded)
+
+
+@pytest.mark.parametrize("name", ["a.mbox", "Inbox"])
+def test_mailbox_is_read_mail_by_mail(tmp_path: Path, name: str) -> None:
+    one = b"From a@example.org Sat Nov 28 09:00:00 2026\n" + bytes(mail())
+    assert [heading for _, heading in load(tmp_path, name, one + b"\n\n" + one)] == ["Schlüssel", "Schlüssel"]
+
+
+@pytest.mark.parametrize(
+    ("declared", "body"),
+    [("utf-8", SENTENCE.encode("cp1252")), ("us-ascii", SENTENCE.encode()), ("x-unknown", SENTENCE.encode())],
+)
+def test_mail_with_a_wrong_charset_is_read(tmp_path: Path, declared: str, body: bytes) -> None:
+    header = f"Subject: x\nContent-Type: text/plain; charset={declared}\nContent-Transfer-Encoding: 8bit\n\n".encode()
+    assert "Barometer" in load(tmp_path, "a.eml", header + body)[0][0]
+
+
+def test_fictionbook_has_chapters_and_no_pictures(tmp_path: Path) -> None:
+    assert load(tmp_path, "a.fb2", FB2.encode("cp1251")) == [("Лодка синяя.", "Глава")]
+
+
+@pytest.mark.parametrize("name", ["a.svg", "map"])
+def test_svg_is_read_as_its_labels(tmp_path: Path, name: str) -> None:
+    svg = '<svg xmlns="x"><style>.a{}</style><title>Map</title><text>The <tspan>jetty</tspan></text><path d="M0 0"/></svg>'
+    assert load(tmp_path, name, svg) == [("Map\nThe jetty", "")]
+
+
+@pytest.mark.parametrize("name", ["feed.xml", "feed.rss"])
+def test_feed_holds_html_that_is_read(tmp_path: Path, name: str) -> None:
+    feed = '<?xml version="1.0"?><rss><item><d><![CDATA[<p>The <b>boat</b> is blue.</p>]]></d></item></rss>'
+    assert load(tmp_path, name, feed) == [("The boat is blue.", "")]
+
+
+def test_xml_entities_are_not_expanded(tmp_path: Path) -> None:
+    bomb = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "haha"><!ENTITY b "&a;&a;">]><x>The boat &b; is blue.</x>'
+    assert "haha" not in load(tmp_path, "a.xml", bomb)[0][0]
+
+
+@pytest.mark.parametrize("name", ["page.txt", "page.aspx", "page"])
+def test_html_by_another_name_is_read_as_html(tmp_path: Path, name: str) -> None:
+    page = "\ufeff<!-- saved --><!DOCTYPE html><html><head><style>p {}</style></head><body><p>The boat.</p></body></html>"
+    assert load(tmp_path, name, page) == [("The boat.", "")]
+
+
+def test_calendar_and_contacts_are_told_in_words(tmp_path: Path) -> None:
+    event = (
+        "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART;TZID=Europe/Berlin:20261128T093000\r\n"
+        "SUMMARY:The long\r\n er trip\\, by boat\r\nBEGIN:VALARM\r\nTRIGGER:-PT15M\r\nEND:VALARM\r\nLOCATION:Jetty\r\n"
+        "END:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+    assert load(tmp_path, "a.ics", event) == [("Start: 2026-11-28 09:30\nSummary: The longer trip, by boat\nLocation: Jetty", "")]
+    card = (
+        "BEGIN:VCARD\nFN;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:J=C3=BC=\nrgen\nPHOTO;ENCODING=BASE64:AAAA\n BBBB\n"
+        "ADR;TYPE=home:;;Lake Road 1;Fenn\nEND:VCARD\n"
+    )
+    assert load(tmp_path, "contacts", card) == [("Name: Jürgen\nAddress: Lake Road 1, Fenn", "")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.ps", "%!PS-Adobe-3.0\n/Times findfont", "PostScript"),
+        ("a.txt", NOISE, "encoded data"),
+        ("one-line.txt", NOISE.replace("\n", ""), "encoded data"),
+        ("a.min.js", "var a=function(){return 1};" * 400, "minified"),
+        ("a.css", ".a{color:red}" * 600, "minified"),
+        ("a.msg", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "Outlook"),
+        ("a.epub", b"PK\x03\x04" + bytes(600), "EPUB"),
+        ("a.gz", b"\x1f\x8b" + bytes(600), "gzip"),
+        ("a.rtf", "no rtf", "not an RTF file"),
+        ("a.json", '{"a": ' * 900 + "1" + "}" * 900, ""),
+    ],
+)
+def test_unsupported_file_is_refused_with_its_reason(tmp_path: Path, name: str, content: str | bytes, reason: str) -> None:
+    try:
+        load(tmp_path, name, content)
+    except DocumentError as error:
+        assert reason in str(error)  # noqa: PT017 - deep JSON may be read too
+        assert name in str(error)  # noqa: PT017
+    else:
+        assert not reason
+
+
+def test_encoded_data_within_a_text_is_left_out(tmp_path: Path) -> None:
+    packed = "".join(binascii.b2a_uu(random.Random(2).randbytes(45)).decode() for _ in range(5))  # noqa: S311
+    text = (
+        f"Before.\n\n{NOISE}\nBetween.\n\nbegin 644 a.bin\n{packed}`\nend\n\n![x](data:image/png;base64,{'iVBORw0KGgo' * 9}) After."
+    )
+    assert load(tmp_path, "a.md", text) == [("Before.\n\nBetween.\n\n![x]() After.", "")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "d41d8cd98f00b204e9800998ecf8427e0000000000000000000000000000000a\n" * 5,
+        "ACGT" * 20 + "\n" + "TGCA" * 20 + "\n" + "ACGT" * 20 + "\n" + "TGCA" * 20,
+        "begin 100 years ago",
+        "a" * 2000,
+    ],
+)
+def test_long_words_that_are_not_encoded_stay(tmp_path: Path, text: str) -> None:
+    assert load(tmp_path, "a.txt", text)[0][0].split() == text.split()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a stan-\ndard one", "a standard one"),
+        ("the con\ufb01gu-\nration", "the configuration"),
+        ("Wör-\nter", "Wörter"),
+        ("a soft\u00ad\nware", "a software"),
+        ("a well-\nknown one", "a well-known one"),
+        ("an e-mail and an e-\nmail", "an e-mail and an e-mail"),
+        ("Haupt-\nund Nebensaison", "Haupt- und Nebensaison"),
+        ("North-\nSouth", "North-\nSouth"),
+        ("a pause -\nand on", "a pause -\nand on"),
+        ("range 3-\nlong", "range 3-\nlong"),
+        ("end-\n\nnew", "end-\n\nnew"),
+    ],
+)
+def test_words_cut_at_a_lines_end_are_whole(text: str, expected: str) -> None:
+    assert tidy(text) == expected
+
+
+def test_lines_are_known_after_a_cut_word() -> None:
+    document = tidied(enumerate(["A stan-", "dard \ufb03", "", "Three."], 1))
+    assert document.page_content == "A standard ffi\n\nThree."
+    assert [document.line_at(document.page_content.index(word)) for word in ("A", "dard", "Three")] == [1, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("e\ufb03cient \ufb02ow", "efficient flow"),
+        ("u\u0308ber", "über"),
+        ("\u2f08\u2f24", "人大"),
+        ("\uff21\uff11\uff0c", "A1\uff0c"),
+        ("\uff76\uff9e", "ガ"),
+        ("5 m² and ½ 2⁵ ™", "5 m² and ½ 2⁵ ™"),
+        ("👩‍🔬 می‌خواهم", "👩‍🔬 می‌خواهم"),
+    ],
+)
+def test_characters_are_as_typed(text: str, expected: str) -> None:
+    assert normalize(text) == expected
+
+
+def test_words_match_across_spellings() -> None:
+    assert separated("e\ufb03cient") == "efficient"
+    assert search_terms("e\ufb03cient") == ['"efficient"']
+    assert content_words("u\u0308ber") == content_words("über")
+
+
+def test_pdf_line_end_hyphens_and_a_broken_page_are_handled(tmp_path: Path) -> None:
+    from pypdf import PdfWriter
+    from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
+
+    writer = PdfWriter()
+    page = writer.add_blank_page(595, 842)
+    font = DictionaryObject(
+        {NameObject(k): NameObject(v) for k, v in (("/Type", "/Font"), ("/Subtype", "/Type1"), ("/BaseFont", "/Helvetica"))}
+    )
+    stream = DecodedStreamObject()
+    stream.set_data(
+        b"BT /F1 12 Tf 14 TL 72 770 Td (This document only describes the long stan-) Tj T* (dard of the boats on the lake.) Tj ET"
+    )
+    page[NameObject("/Contents")] = writer._add_object(stream)
+    page[NameObject("/Resources")] = DictionaryObject({NameObject("/Font"): DictionaryObject({NameObject("/F1"): font})})
+    out = BytesIO()
+    writer.write(out)
+    assert load(tmp_path, "a.pdf", out.getvalue()) == [
+        ("This document only describes the long standard of the boats on the lake.", "")
+    ]
