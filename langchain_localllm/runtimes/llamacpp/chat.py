@@ -201,8 +201,11 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
             return super().get_num_tokens_from_messages(messages, tools)
         conversation = to_openai(messages, continue_final=bool(self.continue_final_message))
         request = {"tools": openai_tools(tools)} if tools else {}
-        prompt = self.engine.render(self._chat_payload({}, conversation, [], request))
-        return len(self.engine.tokenize(prompt))
+        payload = self._chat_payload({}, conversation, [], request)
+        if any(isinstance(message.get("content"), list) for message in conversation):  # only reading an image says how many it has
+            *_, last = WorkerHandle(partial(self.engine.chat, {**payload, "max_tokens": 1}), self.timeout).pieces()
+            return (last.finish and last.finish.prompt_tokens) or 0
+        return len(self.engine.tokenize(self.engine.render(payload)))
 
     @override
     def count(self, prepared: Prepared) -> int:

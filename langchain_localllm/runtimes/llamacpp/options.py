@@ -16,7 +16,7 @@ from langchain_localllm.base.inprocess import InProcessOptions
 from langchain_localllm.base.logits import LogitBias, enable_logprobs, normalize_logit_bias
 from langchain_localllm.base.options import MaxTokens, SamplingOptions
 from langchain_localllm.base.threads import default_threads
-from langchain_localllm.errors import InvalidOptionError
+from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 from langchain_localllm.runtimes.llamacpp.backend import Backend, check_options, choose_backend
 
 CACHE_TYPES: Final = {"f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8, "iq4_nl": 20, "bf16": 30}
@@ -395,6 +395,7 @@ class LlamaCppOptions(ModelOptions, SamplingOptions):
         if self.seed is not None and self.seed >= 0:
             chosen["seed"] = self.seed % _SEEDS
         if self.logit_bias:
+            self.engine.check_tokens(token for token in self.logit_bias if isinstance(token, int))
             chosen["logit_bias"] = [[token, bias] for token, bias in self.logit_bias.items()]
         if self.logprobs is not None:
             chosen["n_probs"] = max(1, self.logprobs)
@@ -402,6 +403,8 @@ class LlamaCppOptions(ModelOptions, SamplingOptions):
         if self.json_schema is not None:
             chosen["json_schema"] = self.json_schema
         elif (grammar := self.grammar_text()) is not None:
+            if not grammar.strip():  # the server would answer without one
+                raise InvalidRequestError("The grammar is empty. Give one with a rule `root`, or leave it out.")
             chosen["grammar"] = grammar
         return chosen
 

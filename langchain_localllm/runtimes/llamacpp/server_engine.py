@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -102,6 +102,7 @@ class ServerEngine:
         info = check_all_parts(path)
         if projector:
             check_projector(projector[0])
+        self._vocabulary_size = info.list_lengths.get("tokenizer.ggml.tokens", 0)
         free = free_memory()
         per_token = bytes_per_token(info, context_settings.get("type_k"), context_settings.get("type_v"))
         self.n_ctx = context_length(info, n_ctx, per_token, free, context_settings)
@@ -137,6 +138,13 @@ class ServerEngine:
         refuse_fork()
         extra = {"stream": True, "stream_options": {"include_usage": True}, "return_progress": True}
         self._requests.submit(_Job(method, as_json({**payload, **extra}), decoder, box))
+
+    def check_tokens(self, tokens: Iterable[int]) -> None:
+        """Raise `InvalidRequestError` for a token that the vocabulary does not have; the server would ignore it."""
+        if outside := [token for token in tokens if not 0 <= token < self._vocabulary_size]:
+            raise InvalidRequestError(
+                f"`logit_bias` names the token {outside[0]}, but the vocabulary ends at {self._vocabulary_size - 1}."
+            )
 
     def tokenize(self, text: str, *, begin: bool = True) -> list[int]:
         """The text's token ids, with those that the model wants at the beginning of a text if `begin`."""

@@ -9,10 +9,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import pytest
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import BaseMessage, HumanMessage
 from pydantic import BaseModel
 
 from langchain_localllm import ChatLlamaCpp, LlamaCpp
@@ -26,6 +26,7 @@ from langchain_localllm.errors import (
 )
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes.llamacpp import backend
+from tests.engines.images import block, png, projector
 from tests.engines.models import without_template
 
 QUESTION: Final = "What is the weather in Bern?"
@@ -134,6 +135,19 @@ def test_a_conversation_that_the_template_refuses_is_an_error_of_the_request(cha
     assert chat.invoke("Hello!").text
 
 
+def test_chat_sees_images_and_counts_their_tokens(tmp_path: Path) -> None:
+    path = projector(tmp_path / "mmproj.gguf")
+    question: list[BaseMessage] = [HumanMessage([{"type": "text", "text": "What is it?"}, block(png(200, 0, 0))])]
+    answers = []
+    for name in get_args(backend.Backend):
+        with ChatLlamaCpp(model_path=tiny_chat_model(), mmproj_path=path, backend=name, temperature=0, max_tokens=12) as seeing:
+            answer = seeing.invoke(question)
+            assert answer.usage_metadata is not None
+            assert seeing.get_num_tokens_from_messages(question) == answer.usage_metadata["input_tokens"]
+            answers.append((answer.text, answer.usage_metadata["input_tokens"]))
+    assert answers[0] == answers[1]
+
+
 # --- the engine ---
 
 
@@ -149,6 +163,19 @@ def test_a_prompt_over_the_context_raises_with_both_lengths() -> None:
         assert raised.value.context_tokens == 300
         assert raised.value.prompt_tokens is not None
         assert raised.value.prompt_tokens > 300
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"logit_bias": {10**7: 1.0}}, "vocabulary ends"), ({"grammar": " "}, "empty"), ({"grammar": "root ::= ("}, "grammar")],
+)
+def test_what_the_server_would_ignore_or_refuse_is_an_error_of_the_request(
+    options: dict[str, Any], words: str, chat: ChatLlamaCpp
+) -> None:
+    with LlamaCpp(model_path=tiny_chat_model(), backend="xllamacpp") as llm:
+        for model in (llm, chat):
+            with pytest.raises(InvalidRequestError, match=words):
+                model.invoke("Hello!", **options)
 
 
 def test_half_a_surrogate_pair_is_refused(chat: ChatLlamaCpp) -> None:
