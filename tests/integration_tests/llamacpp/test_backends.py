@@ -27,9 +27,10 @@ from langchain_localllm.errors import (
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes.llamacpp import backend
 from tests.engines.images import block, png, projector
-from tests.engines.models import without_template
+from tests.engines.models import with_control_tokens, without_template
 
 QUESTION: Final = "What is the weather in Bern?"
+HARMONY: Final = ["<|start|>", "<|channel|>", "<|message|>", "<|end|>", "<|return|>", "<|call|>"]
 AnyArguments: Final[Any] = LlamaCpp
 """The class, for arguments that are not fields."""
 
@@ -108,6 +109,23 @@ def test_chat_reads_calls_that_a_grammar_writes(chat: ChatLlamaCpp) -> None:
     answer = chat.bind_tools([weather]).invoke(QUESTION, grammar=written)
     assert [(call["name"], call["args"]) for call in answer.tool_calls] == [("weather", {"city": "Rome"})]
     assert answer.response_metadata["finish_reason"] == "tool_calls"
+
+
+@pytest.mark.parametrize("name", get_args(backend.Backend))
+def test_chat_reads_harmony_whose_markers_are_tokens(name: backend.Backend, tmp_path: Path) -> None:
+    path = with_control_tokens(tiny_chat_model(), tmp_path / "harmony.gguf", HARMONY)
+    template = "{% for m in messages %}<|start|>{{ m.role }}<|message|>{{ m.content }}<|end|>{% endfor %}<|start|>assistant"
+    with ChatLlamaCpp(
+        model_path=path, chat_template=template + "{# <|channel|> tools #}", backend=name, n_ctx=512, max_tokens=80
+    ) as model:
+        start, channel, message, end, *_ = (f"<[{model.get_token_ids(marker)[-1]}]>" for marker in HARMONY)
+        thought = f'root ::= {channel} "analysis" {message} "Hm." {end} {start} "assistant" {channel} '
+        answer = model.invoke("2+2?", grammar=f'{thought} "final" {message} "Four."')
+        assert (answer.text, answer.additional_kwargs["reasoning_content"]) == ("Four.", "Hm.")
+        call = thought + f'"commentary to=functions.weather json" {message} "{{\\"city\\": \\"Bern\\"}}"'
+        answer = model.bind_tools([weather]).invoke(QUESTION, grammar=call)
+        assert (answer.text, answer.additional_kwargs["reasoning_content"]) == ("", "Hm.")
+        assert [(each["name"], each["args"]) for each in answer.tool_calls] == [("weather", {"city": "Bern"})]
 
 
 def test_chat_counts_the_tokens_of_messages(chat: ChatLlamaCpp) -> None:
