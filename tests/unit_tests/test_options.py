@@ -259,7 +259,8 @@ def test_the_cache_key_holds_what_changes_the_answer(name: str, given: str, subj
     call = {} if given == "to the object" else {name: case.value}
     changed.invoke("Hi", **call)
     changed.invoke("Hi", **call)
-    assert len(changed.asked) == int(case.changes)
+    without_tools = name == "parallel_tool_calls" and given == "to the call"  # a call without tools leaves it out
+    assert len(changed.asked) == int(case.changes and not without_tools)
 
 
 def test_both_kinds_of_stop_are_in_the_key(make: Callable[..., Any], path: Path) -> None:

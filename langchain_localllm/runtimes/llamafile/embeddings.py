@@ -1,5 +1,6 @@
 """Embeddings by llama.cpp's server."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
@@ -32,13 +33,15 @@ from langchain_localllm.runtimes.llamafile.vectors import (
     tokens,
 )
 
-_OPENAI: Final[tuple[Way, ...]] = (openai_base64, openai)
-_LLAMACPP: Final[tuple[Way, ...]] = (llamacpp, llamacpp_one_by_one)
 _WAYS: Final[Mapping[bool, tuple[Way, ...]]] = {
-    True: (*_OPENAI, *_LLAMACPP, openai_one_by_one),
-    False: (*_LLAMACPP, *_OPENAI, openai_one_by_one),
+    True: (openai_base64, openai, llamacpp),
+    False: (llamacpp, openai_base64, openai),
 }
-"""How to ask, the best first, for vectors of length 1 and for raw ones."""
+"""How to ask for the vectors of several texts, the best first, for vectors of length 1 and for raw ones."""
+_ONE_BY_ONE: Final[tuple[Way, ...]] = (llamacpp_one_by_one, openai_one_by_one)
+"""The last resort, tried with one text: a server may refuse a list only because it is long."""
+_ABOUT_THE_WAY: Final = re.compile(r"\b503\b|base64|encoding_format")
+"""Words of a failure for which another way to ask can help."""
 _REFUSED: Final = (InvalidRequestError, ServerError, WrongServerError)
 """What a server answers to a way of asking that it does not know."""
 _PLAIN: Final[list[Input]] = ["a"]
@@ -97,7 +100,7 @@ class LlamafileEmbeddings(ManyServers, ServedEmbeddings):
         if place in self._found:
             return (yield from self._found[place](self, texts))
         refusals: list[ModelCallError] = []
-        for way in _WAYS[self.normalize]:
+        for way in _WAYS[self.normalize] if len(texts) > 1 else (*_WAYS[self.normalize], *_ONE_BY_ONE):
             try:
                 vectors = yield from way(self, texts)
             except NoPoolingError:
@@ -105,13 +108,15 @@ class LlamafileEmbeddings(ManyServers, ServedEmbeddings):
             except ModelLoadingError:
                 raise
             except _REFUSED as error:
+                if isinstance(error, ServerError) and not _ABOUT_THE_WAY.search(str(error)):
+                    raise
                 refusals.append(error)
             else:
                 self._found[place] = way
                 return vectors
+        if texts != _PLAIN:
+            yield from self._ask_for([*_PLAIN])  # finds the way, or shows that the texts are not to blame
+            return (yield from self._ask_for(texts))
         refusal = next((error for error in refusals if not isinstance(error, WrongServerError)), refusals[-1])
-        if texts != _PLAIN and not isinstance(refusal, WrongServerError):
-            yield from self._ask_for([*_PLAIN])  # where this fails too, the texts are not to blame
-            raise refusal
         advice = "" if "--embedding" in str(refusal) else _HOW_TO_SERVE
         raise WrongServerError(f"The server gives no embeddings. {refusal} {advice}".rstrip()) from refusal
