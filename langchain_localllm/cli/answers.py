@@ -34,7 +34,7 @@ def note_problems(problems: list[str], where: str = "") -> None:
         note(f"Left out: {len(problems) - len(shown)} more files. {where} names them.")
 
 
-def show_answer(rag: "LocalRAG", question: str, *, as_json: bool, in_full: bool, max_tokens: int) -> None:
+def show_answer(rag: "LocalRAG", question: str, *, as_json: bool, in_full: bool) -> None:
     """Ask, and print the answer as it comes, then its sources.
 
     Args:
@@ -42,7 +42,6 @@ def show_answer(rag: "LocalRAG", question: str, *, as_json: bool, in_full: bool,
         question: The question.
         as_json: Print one JSON object instead.
         in_full: Print the passages too.
-        max_tokens: The longest answer that the model was allowed.
     """
     from langchain_localllm.rag import NO_ANSWER
 
@@ -52,8 +51,9 @@ def show_answer(rag: "LocalRAG", question: str, *, as_json: bool, in_full: bool,
     with ending_at_once(), closing(stream):
         pieces = _gathered(stream, found)
         answer = "".join(pieces).strip() if as_json else _print_answer(pieces)
-    if found["tokens"].get("completion", 0) >= max_tokens:
-        note(f"The answer was cut after {max_tokens} tokens. Allow more with --max-tokens.")
+    limit = getattr(rag.llm, "max_tokens", None)
+    if limit and found["tokens"].get("completion", 0) >= limit:
+        note(f"The answer was cut after {limit} tokens. Allow more with --max-tokens.")
     if found["left_out"]:
         total = len(found["left_out"]) + len(found["context"])
         note(f"{len(found['left_out'])} of {total} passages do not fit into the model's context and were left out.")

@@ -69,12 +69,6 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         _discard_output()
         return FAILED  # as typer does, where the pipe closes earlier
-    except OSError as error:
-        if error.errno not in _NO_SPACE:
-            raise
-        _discard_output()
-        note(f"The output cannot be written: {error.strerror}. Free space on the disk, and run the command again.")
-        return FAILED
     except Exception as error:  # noqa: BLE001 - what is not ours is raised again; naming ours here would slow --help
         return _tell(error)
     return result if isinstance(result, int) else 0
@@ -94,6 +88,10 @@ def _open_closed_streams() -> None:
 
 def _tell(error: Exception) -> int:
     """Tell a fault that this package raises on purpose; any other is a mistake of ours, and its traceback is wanted."""
+    if isinstance(error, OSError) and error.errno in _NO_SPACE:
+        _discard_output()
+        note(f"The output cannot be written: {error.strerror}. Free space on the disk, and run the command again.")
+        return FAILED
     from langchain_localllm.errors import InvalidOptionError, LocalLLMError
 
     if not isinstance(error, LocalLLMError):

@@ -9,7 +9,7 @@ import typer
 
 from langchain_localllm.cli.answers import note_problems, show_answer
 from langchain_localllm.cli.indexing import index_paths
-from langchain_localllm.cli.serving import ANSWER_TOKENS, REFERENCE_HELP, AnswerTokens, answering, check_model, embedding_with
+from langchain_localllm.cli.serving import REFERENCE_HELP, AnswerTokens, answering, check_model, embedding_with
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.rag.defaults import CHUNK_SIZE, PASSAGES
@@ -39,7 +39,7 @@ def ask(
     ] = "",
     passages: Annotated[int, typer.Option("--passages", "-k", min=1, help="How many passages the model is given.")] = PASSAGES,
     chunk_size: Annotated[int, typer.Option("--chunk-size", min=1, help="Longest passage, in bytes of UTF-8.")] = CHUNK_SIZE,
-    max_tokens: AnswerTokens = ANSWER_TOKENS,
+    max_tokens: AnswerTokens = None,
     allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Allow servers on other machines.")] = False,
     show_passages: Annotated[bool, typer.Option("--show-passages", help="Print the passages with their sources.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object: question, answer, sources and more.")] = False,
@@ -65,7 +65,7 @@ def ask(
             allow_remote=allow_remote,
         )
         note_problems(index_paths(rag, paths or []).problems)
-        show_answer(rag, question, as_json=as_json, in_full=show_passages, max_tokens=max_tokens)
+        show_answer(rag, question, as_json=as_json, in_full=show_passages)
 
 
 def _rag(llm: "LocalChatModel", embeddings: "Embeddings", **options: Any) -> "LocalRAG":

@@ -14,7 +14,7 @@ from langchain_localllm.cli.app import USAGE
 from langchain_localllm.cli.indexing import index_paths
 from langchain_localllm.cli.notes import Progress
 from langchain_localllm.cli.plot import Bar, write_bars
-from langchain_localllm.cli.serving import ANSWER_TOKENS, REFERENCE_HELP, AnswerTokens, answering, check_model, embedding_with
+from langchain_localllm.cli.serving import REFERENCE_HELP, AnswerTokens, answering, check_model, embedding_with
 from langchain_localllm.errors import InvalidOptionError, StoreError
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.rag.defaults import PASSAGES
@@ -98,7 +98,7 @@ def ask(
         list[str] | None,
         typer.Option("--source", help="Look in this file or folder only; can be given several times.", show_default=False),
     ] = None,
-    max_tokens: AnswerTokens = ANSWER_TOKENS,
+    max_tokens: AnswerTokens = None,
     mmr: Annotated[bool, typer.Option("--mmr", help="Prefer passages that differ from each other.")] = False,
     allow_remote: Remote = False,
     show_passages: Annotated[bool, typer.Option("--show-passages", help="Print the passages with their sources.")] = False,
@@ -114,7 +114,7 @@ def ask(
     wanted = {"source": _sources(store, source)} if source else None
     options: dict[str, Any] = {"max_tokens": max_tokens, "k": passages, "filter": wanted, "mmr": mmr}
     with _opened(store, model or str(tiny_chat_model()), embedding_model, allow_remote=allow_remote, **options) as rag:
-        show_answer(rag, question, as_json=as_json, in_full=show_passages, max_tokens=max_tokens)
+        show_answer(rag, question, as_json=as_json, in_full=show_passages)
 
 
 @app.command()
@@ -213,7 +213,7 @@ def evaluation(
     embedding_model: EmbeddingModel = "",
     passages: Passages = PASSAGES,
     most: Annotated[int, typer.Option("--questions", min=1, help="How many questions are made, where no file is given.")] = 40,
-    max_tokens: AnswerTokens = ANSWER_TOKENS,
+    max_tokens: AnswerTokens = None,
     write: Annotated[Path | None, typer.Option("--write", help="Write the questions that were made to this file.")] = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw the figures into this SVG file.")] = None,
     allow_remote: Remote = False,
@@ -263,7 +263,7 @@ def _with_model(embedding_model: str) -> Iterator[None]:
 
 @contextmanager
 def _opened(
-    store: Path, model: str, embedding_model: str, *, allow_remote: bool, max_tokens: int = ANSWER_TOKENS, **options: Any
+    store: Path, model: str, embedding_model: str, *, allow_remote: bool, max_tokens: int | None = None, **options: Any
 ) -> "Iterator[LocalRAG]":
     """The index with its models; servers for them run within the block."""
     from langchain_localllm.rag import LocalRAG

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 ANSWER_TOKENS: Final = 512
 """Longest answer about files: a small model may otherwise go on until its context is full."""
-AnswerTokens = Annotated[int, typer.Option("--max-tokens", min=1, help="Longest answer, in tokens.")]
+AnswerTokens = Annotated[
+    int | None,
+    typer.Option(
+        "--max-tokens", min=1, help="Longest answer, in tokens. Default: 512, but at most a quarter of the model's context."
+    ),
+]
 REFERENCE_HELP: Final = (
     "A GGUF file, a llamafile, ollama:NAME, a server's http address, or a name that localllm models lists. "
     "Default: the tiny chat model."
@@ -64,20 +69,31 @@ def check_model(model: str, option: str, *, embedding: bool = False) -> str:
 
 
 @contextmanager
-def answering(model: str, max_tokens: int) -> "Iterator[LocalChatModel]":
+def answering(model: str, max_tokens: int | None) -> "Iterator[LocalChatModel]":
     """Open the chat model for `ask` and `rag`, at temperature 0.
 
     Args:
         model: As `check_model` returns it.
-        max_tokens: Longest answer, in tokens.
+        max_tokens: Longest answer, in tokens; `None` for the default, which leaves room for passages in a small context.
     """
     from langchain_localllm import ChatLlamafile, ChatOllama
 
+    def limit(llm: "LocalChatModel") -> int:
+        return max_tokens or _default_tokens(llm)
+
     if model.startswith("ollama:"):
-        yield ChatOllama(model=model.removeprefix("ollama:"), temperature=0, max_tokens=max_tokens)
+        name = model.removeprefix("ollama:")
+        yield ChatOllama(model=name, temperature=0, max_tokens=limit(ChatOllama(model=name)))
         return
     with serving(model) as url:
-        yield ChatLlamafile(base_url=url, temperature=0, max_tokens=max_tokens)
+        yield ChatLlamafile(base_url=url, temperature=0, max_tokens=limit(ChatLlamafile(base_url=url)))
+
+
+def _default_tokens(llm: "LocalChatModel") -> int:
+    from langchain_localllm.prompts.look import look
+
+    context = look(llm).context
+    return min(ANSWER_TOKENS, max(context // 4, 1)) if context else ANSWER_TOKENS
 
 
 @contextmanager

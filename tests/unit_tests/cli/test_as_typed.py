@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from langchain_localllm.cli import app as app_module
 from langchain_localllm.cli.app import run
 from langchain_localllm.cli.commands import expand
 from langchain_localllm.cli.serving import check_chat_model, check_embedding_model, check_model, check_text_model
-from langchain_localllm.errors import InvalidOptionError
+from langchain_localllm.errors import ConnectionFailedError, InvalidOptionError, LocalLLMError, ModelFileError
 from langchain_localllm.models import listing, tiny_chat_model, tiny_embedding_model
 from tests.unit_tests.test_gguf_check import write_gguf
 
@@ -93,3 +94,15 @@ def test_run_full_disk_gives_a_sentence(arguments: list[str]) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("localllm: The output cannot be written: No space left on device.")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("kind", [ConnectionFailedError, ModelFileError])
+def test_run_error_of_this_package_gives_a_sentence(
+    kind: type[LocalLLMError], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise kind("No server answers.")
+
+    monkeypatch.setattr(app_module, "app", fail)
+    assert run(["models"]) == 1
+    assert capsys.readouterr().err == "localllm: No server answers.\n"
