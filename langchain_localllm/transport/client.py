@@ -9,13 +9,14 @@ import socket
 import ssl
 import time
 import weakref
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
 import aiohttp
 import requests
 import urllib3
+from typing_extensions import override
 
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, ModelCallError
 from langchain_localllm.transport.address import Address
@@ -385,6 +386,10 @@ class OpenReply:
     first: bytes = b""
     held: Callable[[Exception | None], None] | None = None
 
+    def hold(self, whole: bytes) -> None:
+        """Keep the body, which was read as a whole, for the stream's reader."""
+        self.first = whole
+
     def ended(self, error: Exception | None = None) -> None:
         """Tell whoever keeps count."""
         held, self.held = self.held, None
@@ -425,6 +430,11 @@ class _SyncReply(OpenReply):
         parts = raw.read_chunked(decode_content=packed) if raw.chunked else iter(lambda: raw.read1(_READ_SIZE, packed), b"")
         self.read: Callable[[], bytes] = functools.partial(next, parts, b"")
 
+    @override
+    def hold(self, whole: bytes) -> None:
+        super().hold(whole)
+        self.read = bytes
+
     def read_all(self) -> bytes:
         return self._response.content
 
@@ -433,15 +443,24 @@ class _SyncReply(OpenReply):
         super().close()
 
 
+async def _nothing_more() -> bytes:
+    return b""
+
+
 class _AsyncReply(OpenReply):
     def __init__(self, client: HttpClient, response: aiohttp.ClientResponse) -> None:
         self.client = client
         self.status = response.status
         self.content_type = response.headers.get("Content-Type", "")
         _is_compressed(client.address, response.headers)  # refuses what aiohttp would hand out as it is
-        self.read = response.content.readany
+        self.read: Callable[[], Awaitable[bytes]] = response.content.readany
         self.read_all = response.read
         self._response = response
+
+    @override
+    def hold(self, whole: bytes) -> None:
+        super().hold(whole)
+        self.read = _nothing_more
 
     def close(self) -> None:
         self._response.close()

@@ -89,7 +89,7 @@ def _opening(options: ServerOptions, path: str, body: dict[str, Any], read_error
             answer = json_or_text(whole)
             if isinstance(answer, dict) and (error := reported_error(answer)):
                 raise read_error.in_answer(error)
-            reply.first = whole
+            reply.hold(whole)
         return reply
 
     return plan
@@ -108,13 +108,14 @@ def naming_model(options: ServerOptions, asking: Callable[[str | None], Plan[T]]
     given: str | None = getattr(options, "model", None)
     known: dict[Any, str] = getattr(options, "_only_models", {})
     place = options.base_url if isinstance(options.base_url, str) else tuple(options.base_url)
+    sent = given or known.get(place)
     try:
-        return (yield from asking(given or known.get(place)))
+        return (yield from asking(sent))
     except (InvalidRequestError, ModelMissingError, ServerError) as error:
         if not _is_about_model(error):
             raise
         names = yield from _names_if_known(options)
-        if given or len(names) != 1 or place in known:
+        if sent or len(names) != 1:
             raise _with_names(error, names) from error
         known[place] = names[0]
     try:
