@@ -406,6 +406,8 @@ class LlamaCppOptions(ModelOptions, SamplingOptions):
             if not grammar.strip():  # the server would answer without one
                 raise InvalidRequestError("The grammar is empty. Give one with a rule `root`, or leave it out.")
             chosen["grammar"] = grammar
+            forbidden = [[token, False] for token in self.engine.nul_tokens]
+            chosen["logit_bias"] = [*chosen.get("logit_bias", ()), *forbidden]
         return chosen
 
     def sampling(self) -> Any:

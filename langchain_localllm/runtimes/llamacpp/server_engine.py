@@ -7,6 +7,7 @@ that no port is open.
 
 import contextlib
 import ctypes
+import functools
 import http.client
 import json
 import os
@@ -39,7 +40,7 @@ from langchain_localllm.errors import (
     ModelFileError,
     ServerError,
 )
-from langchain_localllm.models.gguf_check import check_all_parts, check_projector
+from langchain_localllm.models.gguf_check import check_all_parts, check_projector, read_lists
 from langchain_localllm.models.load_errors import load_error
 from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
 from langchain_localllm.runtimes.llamacpp.memory import bytes_per_token, cache_length, context_length, free_memory, room_aside
@@ -48,6 +49,7 @@ from langchain_localllm.runtimes.llamafile.api import ChatDecoder, CompletionDec
 
 PARALLEL: Final = 8
 """Requests that are answered together where no number is given."""
+_TOKENS: Final = "tokenizer.ggml.tokens"
 _KEPT_TEXTS: Final = 4096
 """Texts of which is kept whether they hold special tokens."""
 _MEBIBYTE: Final = 1 << 20
@@ -102,7 +104,8 @@ class ServerEngine:
         info = check_all_parts(path)
         if projector:
             check_projector(projector[0])
-        self._vocabulary_size = info.list_lengths.get("tokenizer.ggml.tokens", 0)
+        self._path, self._info = path, info
+        self._vocabulary_size = info.list_lengths.get(_TOKENS, 0)
         free = free_memory()
         per_token = bytes_per_token(info, context_settings.get("type_k"), context_settings.get("type_v"))
         self.n_ctx = context_length(info, n_ctx, per_token, free, context_settings)
@@ -145,6 +148,13 @@ class ServerEngine:
             raise InvalidRequestError(
                 f"`logit_bias` names the token {outside[0]}, but the vocabulary ends at {self._vocabulary_size - 1}."
             )
+
+    @functools.cached_property
+    def nul_tokens(self) -> tuple[int, ...]:
+        """Tokens that hold a NUL character, which ends a text in C: llama.cpp's grammars let them pass anywhere."""
+        nul = "\u0100".encode() if self._info.metadata.get("tokenizer.ggml.model") == "gpt2" else b"\0"
+        tokens = read_lists(self._path, self._info, [_TOKENS]).get(_TOKENS, ())
+        return tuple(number for number, token in enumerate(tokens) if nul in token or token == b"<0x00>")
 
     def tokenize(self, text: str, *, begin: bool = True) -> list[int]:
         """The text's token ids, with those that the model wants at the beginning of a text if `begin`."""

@@ -212,7 +212,7 @@ def test_what_is_put_aside_is_counted_with_the_cache(model_file: Path, monkeypat
     monkeypatch.setattr("langchain_localllm.runtimes.llamacpp.engine.free_memory", lambda: 10_000_000)
     with LlamaCpp(model_path=model_file, n_ctx=512, n_parallel=1) as llm:
         cache = 10_000_000 - 8 * sequences(llm)._aside._size
-        assert cache == pytest.approx(llm.engine.cells * bytes_per_token(llm.engine.model, None, None), rel=0.01)
+        assert cache == pytest.approx(llm.engine.cells * bytes_per_token(llm.engine.model.info, None, None), rel=0.01)
 
 
 def test_a_state_that_cannot_be_cut_is_put_aside_whole(model_file: Path, tmp_path: Path) -> None:

@@ -53,7 +53,10 @@ def test_a_class_with_tools_is_believed_when_nobody_tells() -> None:
     assert not supports_tools(Llamafile(base_url=NOWHERE))
 
 
-def props(template: str = "<|im_start|>", **more: Any) -> dict[str, Any]:
+TEMPLATE = "<|im_start|>{% for message in messages %}{{ message.content }}{% endfor %}"
+
+
+def props(template: str = TEMPLATE, **more: Any) -> dict[str, Any]:
     return {"chat_template": template, "bos_token": "<s>", "default_generation_settings": {"n_ctx": 8192}, **more}
 
 
@@ -63,21 +66,21 @@ def test_a_server_is_asked_once() -> None:
         selector = ConditionalPromptSelector(conditionals=[(is_family("llama2") | ~context_at_least(9000), EXPLAIN.text)])
         for _ in range(3):
             assert selector.get_prompt(llm.with_retry()) is EXPLAIN.text
-            assert for_model("Why?", llm).format() == "<|im_start|>"
+            assert for_model("Why?", llm).format() == "<|im_start|>Why?"
         assert [(request.method, request.path) for request in server.requests] == [("GET", "/props")]
 
 
 def test_and_once_more_where_the_template_writes_the_beginning_token() -> None:
-    for tokens, text in (([1], "<|im_start|>"), ([], "<s><|im_start|>")):
-        with ScriptedServer(in_turn([as_json(props("{{ bos_token }}<|im_start|>")), as_json({"tokens": tokens})])) as server:
+    for tokens, text in (([1], "<|im_start|>Why?"), ([], "<s><|im_start|>Why?")):
+        with ScriptedServer(in_turn([as_json(props("{{ bos_token }}" + TEMPLATE)), as_json({"tokens": tokens})])) as server:
             assert for_model("Why?", Llamafile(base_url=server.base_url)).format() == text
             assert [request.path for request in server.requests] == ["/props", "/tokenize"]
 
 
 def test_a_server_that_does_not_say_whether_it_adds_the_token_is_taken_to_do_so() -> None:
     for answer in (as_json({"error": {"message": "not found"}}, 404), as_json([])):
-        with ScriptedServer(in_turn([as_json(props("{{ bos_token }}<|im_start|>")), answer])) as server:
-            assert for_model("Why?", Llamafile(base_url=server.base_url)).format() == "<|im_start|>"
+        with ScriptedServer(in_turn([as_json(props("{{ bos_token }}" + TEMPLATE)), answer])) as server:
+            assert for_model("Why?", Llamafile(base_url=server.base_url)).format() == "<|im_start|>Why?"
 
 
 def test_a_server_without_props_tells_its_name() -> None:
