@@ -100,8 +100,10 @@ class ModelCallError(LocalLLMError, ModelError):
     Attributes:
         failed_text: Of texts to embed, the index of the one that failed; `None` where it is not about one of them.
         done: The vectors of the texts that were embedded before, by index.
+        blames_server: Whether the server refused a plain text as well, so that none of the texts is the reason.
     """
 
+    blames_server: bool = False
     failed_text: int | None = None
     done: Mapping[int, list[float]] = MappingProxyType({})
 

@@ -136,7 +136,7 @@ class Work:
         try:
             vectors = yield from self._embed(self._texts[start:end])
         except _OF_A_TEXT as error:
-            if isinstance(error, ModelLoadingError):
+            if isinstance(error, ModelLoadingError) or error.blames_server:
                 raise
             if end - start == 1:
                 raise self._named(error, start) from None

@@ -46,9 +46,9 @@ def test_text_is_answered(server: ScriptedServer, path: paths.Path) -> None:
 async def test_texts_are_embedded_or_the_server_is_to_blame(server: ScriptedServer, version: Version) -> None:
     embeddings = LlamafileEmbeddings(base_url=server.base_url, wait_until_ready=0)
     if version.embeddings == "none":
-        with pytest.raises(errors.WrongServerError, match=r"503: Service Unavailable.*--server --v2"):
+        with pytest.raises(errors.ServerError, match=r"503: Service Unavailable.*--server --v2"):
             embeddings.embed_documents(["a", "b"])
-        with pytest.raises(errors.WrongServerError, match=r"503: Service Unavailable.*--server --v2"):
+        with pytest.raises(errors.ServerError, match=r"503: Service Unavailable.*--server --v2"):
             await embeddings.aembed_query("a")
     else:
         assert embeddings.embed_documents(["b", "c", "d"]) == [[0.6, 0.8]] * 3

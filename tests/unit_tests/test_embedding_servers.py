@@ -88,7 +88,7 @@ def test_answers_without_vectors_raise(body: Any) -> None:
 def test_a_server_that_does_not_embed_says_so() -> None:
     answer = (501, {"error": {"message": "This server does not support embeddings. Start it with `--embeddings`"}})
     model = FakeLlamafile().answering(lambda _: answer)
-    with pytest.raises(WrongServerError, match=r"gives no embeddings.*does not support embeddings"):
+    with pytest.raises(InvalidRequestError, match=r"gives no embeddings.*does not support embeddings"):
         model.embed_query("a")
     assert len(model.asked) == len({(send.path, str(send.body)) for send in model.asked}), "each way is tried once"
 
@@ -150,7 +150,7 @@ def test_a_server_that_cuts_a_text_is_noticed_by_its_counts(truncate: bool) -> N
 
 def test_a_server_that_refuses_every_text_is_to_blame_and_not_the_first_text() -> None:
     model = FakeLlamafile().answering(lambda _: (400, {"error": {"message": "no"}}))
-    with pytest.raises(WrongServerError, match=r"gives no embeddings.*: no.*--v2") as caught:
+    with pytest.raises(InvalidRequestError, match=r"gives no embeddings.*: no.*--v2") as caught:
         model.embed_documents(["a", "b", "c"])
     assert caught.value.failed_text is None
 

@@ -119,4 +119,6 @@ class LlamafileEmbeddings(ManyServers, ServedEmbeddings):
             return (yield from self._ask_for(texts))
         refusal = next((error for error in refusals if not isinstance(error, WrongServerError)), refusals[-1])
         advice = "" if "--embedding" in str(refusal) else _HOW_TO_SERVE
-        raise WrongServerError(f"The server gives no embeddings. {refusal} {advice}".rstrip()) from refusal
+        refusal.args = (f"The server gives no embeddings. {refusal} {advice}".rstrip(),)
+        refusal.blames_server = True
+        raise refusal

@@ -54,7 +54,7 @@ class Llamafile(LlamafileOptions, LocalLLM):
                 asked = self.with_options({"base_url": read_error.url})  # of several servers the one that refused
                 name = yield from name_if_told(asked)
                 facts = yield from server_facts(asked, self._facts)
-                if facts.llama_cpp:
+                if facts.llama_cpp or (name is None and self.other_servers):  # another server must not hide a wrong address
                     raise
                 facts = replace(facts, model=name)
                 if name:

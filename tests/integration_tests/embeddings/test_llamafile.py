@@ -3,7 +3,7 @@
 import pytest
 
 from langchain_localllm import LlamafileEmbeddings, LocalServer
-from langchain_localllm.errors import WrongServerError
+from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.models import tiny_chat_model
 
 from .conftest import Make
@@ -16,7 +16,7 @@ def runtime() -> str:
 
 
 def test_a_server_without_embeddings_says_so(chat_server: LocalServer) -> None:
-    with pytest.raises(WrongServerError, match="embeddings"):
+    with pytest.raises(InvalidRequestError, match="embeddings"):
         LlamafileEmbeddings(base_url=chat_server.base_url).embed_query("ferry")
 
 
