@@ -126,8 +126,10 @@ class _Handler(BaseHTTPRequestHandler):
             return False
         if isinstance(part, Wait):
             self._wait(part.seconds)
-        else:
-            self.wfile.write(part if raw else b"%x\r\n%s\r\n" % (len(part), part))
+        elif raw:
+            self.wfile.write(part)
+        elif part:  # an empty chunk would end the body
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
         return True
 
     def _wait(self, seconds: float) -> None:
