@@ -1,6 +1,6 @@
 """Loads a model as the engine does, and says on stderr what llama.cpp finds wrong with it.
 
-    python -P _load_in_child.py '{"model": "FILE", "lora": null, "mmproj": null, "chat_template": null}'
+    python -P _load_in_child.py '{"model": "FILE", "lora": [], "mmproj": null, "chat_template": null}'
 
 It imports nothing of this package, for speed.
 """
@@ -9,19 +9,19 @@ import json
 import os
 import sys
 import tempfile
+from typing import Any
 
 import xllamacpp
 
 
-def main(given: dict[str, str | None]) -> None:
+def main(given: dict[str, Any]) -> None:
     """Load what is given, and end."""
     params = xllamacpp.CommonParams()
     params.model.path = given["model"]
     params.chat_template = given["chat_template"] or ""
     if given["mmproj"]:
         params.mmproj.path = given["mmproj"]
-    if given["lora"]:
-        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(given["lora"], 1.0)]
+    params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(path, 1.0) for path in given["lora"]]
     params.port = 0
     params.n_ctx, params.n_parallel = 256, 1
     params.fit_params = params.warmup = params.ui = False

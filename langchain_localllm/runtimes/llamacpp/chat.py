@@ -24,6 +24,7 @@ from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.base.worker import Mailbox, WorkerHandle
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 from langchain_localllm.runtimes.llamacpp.options import LlamaCppOptions, PathText
+from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
 from langchain_localllm.templates.tool_calls import JSON, ToolCallParser
 
 
@@ -91,6 +92,10 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
         return (key, template) if self._on_server and (template := self._other_template()) else key
 
     @override
+    def engine_settings(self) -> EngineSettings:
+        template = self._other_template() if self._on_server else None
+        return replace(super().engine_settings(), projector=self._projector(), chat_template=template)
+
     def _projector(self) -> tuple[Path, dict[str, Any]] | None:
         if self.mmproj_path is None:
             return None
@@ -191,7 +196,6 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
             payload |= {"continue_final_message": True, "add_generation_prompt": False}
         return payload
 
-    @override
     def _other_template(self) -> str | None:
         return self.template().source if self.chat_format is not None or self.chat_template is not None else None
 

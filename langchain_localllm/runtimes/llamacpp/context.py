@@ -15,6 +15,7 @@ from langchain_localllm.errors import InvalidOptionError, ModelFileError
 from langchain_localllm.runtimes.llamacpp.computing import computing
 from langchain_localllm.runtimes.llamacpp.library import LOG, lib
 from langchain_localllm.runtimes.llamacpp.model import Model
+from langchain_localllm.runtimes.llamacpp.settings import Adapters
 from langchain_localllm.runtimes.llamacpp.threads import Threads
 
 if TYPE_CHECKING:
@@ -50,14 +51,14 @@ class Context:
     Args:
         model: The model.
         settings: Fields of `llama_context_params` to set. Without `n_threads_batch`, it is found by trying.
-        lora: Path of an adapter and its scale.
+        lora: Paths of LoRA adapters and their scales.
 
     Raises:
         InvalidOptionError: llama.cpp cannot make a context with these settings.
-        ModelFileError: The adapter cannot be used.
+        ModelFileError: An adapter cannot be used.
     """
 
-    def __init__(self, model: Model, settings: Mapping[str, Any], lora: tuple[str, float] | None = None) -> None:
+    def __init__(self, model: Model, settings: Mapping[str, Any], lora: Adapters = ()) -> None:
         self.model = model
         self._abort = ctypes.create_string_buffer(2)
         params = lib.llama_context_default_params()
@@ -72,7 +73,8 @@ class Context:
         if not self.pointer:
             raise InvalidOptionError(f"llama.cpp cannot make a context of {params.n_ctx:,} tokens for {model.name}: {LOG.last()}.")
         self._memory = lib.llama_get_memory(self.pointer)
-        self._adapter = self._adapt(lora) if lora else None
+        self._adapters: list[Any] = []
+        self._load_adapters(lora)
         self.cells: int = lib.llama_n_ctx(self.pointer)
         self.batch_size: int = lib.llama_n_batch(self.pointer)
         self._make_batch()
@@ -92,14 +94,18 @@ class Context:
         in_one = lib.llama_n_ubatch(self.pointer) >= self.batch_size
         return self.model.remembers_positions and (in_one or not self.model.window)
 
-    def _adapt(self, lora: tuple[str, float]) -> Any:
-        path, scale = lora
-        adapter = lib.llama_adapter_lora_init(self.model.pointer, os.fsencode(path))
-        adapters, scales = (lib.llama_adapter_lora_p_ctypes * 1)(adapter), (ctypes.c_float * 1)(scale)
-        if not adapter or lib.llama_set_adapters_lora(self.pointer, adapters, 1, scales):
-            self.free()
-            raise ModelFileError(f"{path} is no LoRA adapter for {self.model.name}: {LOG.last()}.")
-        return adapter
+    def _load_adapters(self, lora: Adapters) -> None:
+        for path, _ in lora:
+            adapter = lib.llama_adapter_lora_init(self.model.pointer, os.fsencode(path))
+            if not adapter:
+                self.free()
+                raise ModelFileError(f"{path} is not a LoRA adapter for {self.model.name}: {LOG.last()}.")
+            self._adapters.append(adapter)
+        count = len(lora)
+        if count:
+            adapters = (lib.llama_adapter_lora_p_ctypes * count)(*self._adapters)
+            scales = (ctypes.c_float * count)(*(scale for _, scale in lora))
+            lib.llama_set_adapters_lora(self.pointer, adapters, count, scales)
 
     def _make_batch(self) -> None:
         size = self.batch_size
@@ -233,8 +239,8 @@ class Context:
         if self.pointer:
             lib.llama_free(self.pointer)
             self.pointer = None
-            if getattr(self, "_adapter", None):
-                lib.llama_adapter_lora_free(self._adapter)
+            for adapter in self._adapters:
+                lib.llama_adapter_lora_free(adapter)
 
 
 def _bytes(array: npt.NDArray[np.uint8]) -> Any:

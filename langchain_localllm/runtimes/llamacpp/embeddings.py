@@ -54,23 +54,16 @@ class LlamaCppEmbeddings(ModelOptions, InProcessEmbeddings):
 
     @override
     def load(self) -> Any:
-        arguments: dict[str, Any] = {
-            "path": self._path,
-            "model_settings": self._model_settings(),
-            "context_settings": self._context_settings(),
-            "n_ctx": self.n_ctx,
-            "lora": self._lora(),
-        }
         engine: Any
         if self._on_server:
             from langchain_localllm.runtimes.llamacpp.server_embedder import ServerEmbedder
 
-            engine = ServerEmbedder(**arguments, numa=self.numa, verbose=self.verbose)
+            engine = ServerEmbedder(self.engine_settings())
         else:
             from langchain_localllm.runtimes.llamacpp.vectors import Embedder
 
             self._prepare()
-            engine = Embedder(**arguments)
+            engine = Embedder(self.engine_settings())
         if not self._info(engine).embeds:
             advise_once(f"The model {self._path.name} {NO_POOLING}")
         return engine

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from queue import Empty
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -34,6 +34,7 @@ from langchain_localllm.runtimes.llamacpp.prompt_cache import common_length
 from langchain_localllm.runtimes.llamacpp.request import Answer, Request
 from langchain_localllm.runtimes.llamacpp.sampler import top_logprobs
 from langchain_localllm.runtimes.llamacpp.sequences import Sequences
+from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
 
 if TYPE_CHECKING:
     from langchain_localllm.runtimes.llamacpp.images import Image, Projector, Prompt
@@ -62,13 +63,7 @@ class Engine:
     """A loaded model that answers requests from any thread or event loop.
 
     Args:
-        path: The model file.
-        model_settings: Fields of `llama_model_params` to set.
-        context_settings: Fields of `llama_context_params` to set, without lengths.
-        n_ctx: Tokens of context; `None` chooses, "auto" is the most that fits, 0 is the model's own.
-        n_parallel: Requests to answer together; `None` chooses.
-        lora: Path of an adapter and its scale.
-        projector: Path of the projector that turns images into tokens, and fields of `mtmd_context_params` to set.
+        settings: The files and how they are loaded.
 
     Attributes:
         model: The weights and the vocabulary.
@@ -82,36 +77,31 @@ class Engine:
         ServerError: This process is a fork of one that loaded a model.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        model_settings: Mapping[str, Any],
-        context_settings: Mapping[str, Any],
-        *,
-        n_ctx: int | Literal["auto"] | None = None,
-        n_parallel: int | None = None,
-        lora: tuple[str, float] | None = None,
-        projector: tuple[Path, Mapping[str, Any]] | None = None,
-    ) -> None:
+    def __init__(self, settings: EngineSettings) -> None:
         refuse_fork()
-        self.model: Model = open_model(path, model_settings)
-        self.projector = _projector(self.model, *projector) if projector else None
+        given = settings.context
+        self.model: Model = open_model(settings.path, settings.model)
+        self.projector = _projector(self.model, *settings.projector) if settings.projector else None
         free = free_memory()
-        parallel = n_parallel or PARALLEL
-        per_token = bytes_per_token(self.model.info, context_settings.get("type_k"), context_settings.get("type_v"))
+        parallel = settings.n_parallel or PARALLEL
+        per_token = bytes_per_token(self.model.info, given.get("type_k"), given.get("type_v"))
         weights = int(lib.llama_model_size(self.model.pointer))
-        self.n_ctx = context_length(self.model.info, n_ctx, per_token, free, context_settings, weights=weights)
-        on_gpu = bool(model_settings.get("n_gpu_layers"))
+        self.n_ctx = context_length(self.model.info, settings.n_ctx, per_token, free, given, weights=weights)
+        on_gpu = bool(settings.model.get("n_gpu_layers"))
         beside = 1 if on_gpu else parallel  # how much a GPU has free is not known
         self.cells = cache_length(self.model.info, self.n_ctx, beside, per_token, free)
-        batch = max(min(context_settings.get("n_batch", 512), self.cells), parallel)
+        batch = max(min(given.get("n_batch", 512), self.cells), parallel)
         sequences = parallel + ((_SPARE if on_gpu else 1) if self.model.remembers_positions else 0)
-        settings = {"n_ubatch": batch, **context_settings, "n_batch": batch, "n_ctx": self.cells, "n_seq_max": sequences}
-        settings["n_outputs_max"] = max(sequences, min(batch, _OUTPUTS))
-        context = Context(self.model, {**settings, "kv_unified": True}, lora)
+        lengths = {
+            "n_batch": batch,
+            "n_ctx": self.cells,
+            "n_outputs_max": max(sequences, min(batch, _OUTPUTS)),
+            "n_seq_max": sequences,
+        }
+        context = Context(self.model, {"n_ubatch": batch, **given, **lengths, "kv_unified": True}, settings.lora)
         self._together = int(lib.llama_n_ubatch(context.pointer))
         aside = 0 if on_gpu else room_aside(self.cells, per_token, free)  # moving it from a GPU is slow
-        runs = most_runs(aside, per_token, flash=context_settings.get("flash_attn_type") == 1)
+        runs = most_runs(aside, per_token, flash=given.get("flash_attn_type") == 1)
         self._worker = _Worker(context, Sequences(context, sequences, aside, runs), parallel, self.cells, self.n_ctx)
         self._end = weakref.finalize(self, self._worker.thread.end)
 

@@ -11,7 +11,16 @@ from langchain_localllm.models.limits import SHARE, largest_context, layers_on_g
 from langchain_localllm.models.machine import free_memory, this_machine
 from langchain_localllm.models.memory import Settings, layer_cache
 
-__all__ = ["bytes_per_token", "cache_length", "context_length", "free_memory", "gpu_layers", "most_runs", "room_aside"]
+__all__ = [
+    "bytes_per_token",
+    "cache_length",
+    "context_length",
+    "free_memory",
+    "gpu_layers",
+    "most_runs",
+    "room_aside",
+    "text_length",
+]
 
 LARGEST_DEFAULT: Final = 8192
 """Tokens of context where nobody asks for another length, unless the model or the memory sets a smaller limit."""
@@ -67,6 +76,17 @@ def context_length(
     if asked is None:
         return max(_LEAST, min(trained, LARGEST_DEFAULT, int(free * _SHARE_FOR_ONE) // per_token))
     return asked or trained
+
+
+def text_length(asked: int | Literal["auto"] | None, trained: int | None) -> int:
+    """Tokens that a text to embed can have.
+
+    Args:
+        asked: Tokens, at most those of the model; 0 is the model's own, `None` the same up to 8,192.
+        trained: The tokens that the model was trained with, where its file names them.
+    """
+    most = trained or LARGEST_DEFAULT
+    return min(most, LARGEST_DEFAULT) if not isinstance(asked, int) else min(asked or most, most)
 
 
 def gpu_layers(path: Path, context: int | Literal["auto"] | None) -> int:

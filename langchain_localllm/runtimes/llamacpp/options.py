@@ -6,6 +6,7 @@ Source: https://llama-cpp-python.readthedocs.io/en/latest/api-reference/ (`Llama
 import math
 import os
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
@@ -18,6 +19,7 @@ from langchain_localllm.base.options import MaxTokens, SamplingOptions
 from langchain_localllm.base.threads import default_threads
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 from langchain_localllm.runtimes.llamacpp.backend import Backend, check_options, choose_backend
+from langchain_localllm.runtimes.llamacpp.settings import Adapters, EngineSettings
 
 CACHE_TYPES: Final = {"f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8, "iq4_nl": 20, "bf16": 30}
 """Types that the cache can have, and llama.cpp's numbers for them."""
@@ -253,8 +255,20 @@ class ModelOptions(InProcessOptions):
             **({"n_threads_batch": batch} if batch else {}),
         }
 
-    def _lora(self) -> tuple[str, float] | None:
-        return (str(Path(self.lora_path).expanduser()), self.lora_scale) if self.lora_path else None
+    def _adapters(self) -> Adapters:
+        return ((str(Path(self.lora_path).expanduser()), self.lora_scale),) if self.lora_path else ()
+
+    def engine_settings(self) -> EngineSettings:
+        """The files and settings that the engine is loaded with."""
+        return EngineSettings(
+            path=self._path,
+            model=self._model_settings(),
+            context=self._context_settings(),
+            n_ctx=self.n_ctx,
+            lora=self._adapters(),
+            numa=self.numa,
+            verbose=bool(getattr(self, "verbose", False)),
+        )
 
     def _prepare(self) -> None:
         """Set what holds for the whole process."""
@@ -352,32 +366,18 @@ class LlamaCppOptions(ModelOptions, SamplingOptions):
 
     @override
     def load(self) -> Any:
-        arguments: dict[str, Any] = {
-            "path": self._path,
-            "model_settings": self._model_settings(),
-            "context_settings": self._context_settings(),
-            "n_ctx": self.n_ctx,
-            "n_parallel": self.n_parallel,
-            "lora": self._lora(),
-            "projector": self._projector(),
-        }
         if self._on_server:
             from langchain_localllm.runtimes.llamacpp.server_engine import ServerEngine
 
-            verbose = bool(getattr(self, "verbose", False))
-            return ServerEngine(**arguments, chat_template=self._other_template(), numa=self.numa, verbose=verbose)
+            return ServerEngine(self.engine_settings())
         from langchain_localllm.runtimes.llamacpp.engine import Engine
 
         self._prepare()
-        return Engine(**arguments)
+        return Engine(self.engine_settings())
 
-    def _other_template(self) -> str | None:
-        """The chat template to use instead of the file's, where there is one; a text class uses none at all."""
-        return None
-
-    def _projector(self) -> tuple[Path, dict[str, Any]] | None:
-        """The file that turns images into tokens, and settings for it; of no use where a class takes only text."""
-        return None
+    @override
+    def engine_settings(self) -> EngineSettings:
+        return replace(super().engine_settings(), n_parallel=self.n_parallel)
 
     def tokens_of(self, text: str) -> list[int]:
         """The text's token ids, by the model's own tokenizer."""

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final
@@ -14,8 +14,9 @@ from langchain_localllm.base.engine_thread import EngineThread, freed
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ModelFileError
 from langchain_localllm.models.gguf_check import check_all_parts
 from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
-from langchain_localllm.runtimes.llamacpp.memory import LARGEST_DEFAULT
+from langchain_localllm.runtimes.llamacpp.memory import text_length
 from langchain_localllm.runtimes.llamacpp.server_engine import as_json, ask, checked, keep_from_forks, start_server
+from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
 
 _MEAN: Final = 1
 _RANK: Final = 4
@@ -30,13 +31,7 @@ class ServerEmbedder:
     """A loaded model that embeds texts from any thread or event loop.
 
     Args:
-        path: The model file.
-        model_settings: How it is loaded, under llama-cpp-python's names.
-        context_settings: The context and the threads, under llama-cpp-python's names, without lengths.
-        n_ctx: Tokens of a text; `None` is the model's, at most 8,192, and 0 is the model's.
-        lora: Path of an adapter and its scale.
-        numa: The strategy for memory that is nearer to some cores than to others.
-        verbose: Whether llama.cpp's log goes to stderr.
+        settings: The file and how it is loaded. Without `n_ctx`, a text has at most the model's context and 8,192 tokens.
 
     Attributes:
         info: What the file's header says.
@@ -47,39 +42,26 @@ class ServerEmbedder:
         ServerError: This process is a fork of one that loaded a model.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        model_settings: Mapping[str, Any],
-        context_settings: Mapping[str, Any],
-        *,
-        n_ctx: int | None = None,
-        lora: tuple[str, float] | None = None,
-        numa: bool | int = False,
-        verbose: bool = False,
-    ) -> None:
+    def __init__(self, settings: EngineSettings) -> None:
         refuse_fork()
+        path = settings.path
         self.info = check_all_parts(path)
         if self.info.pooling_type == _RANK:
             raise ModelFileError(f"{path} ranks pairs of texts, and makes no vectors: use an embedding model.")
-        trained = self.info.context_length or LARGEST_DEFAULT
-        self.n_ctx = min(trained, LARGEST_DEFAULT) if n_ctx is None else min(n_ctx or trained, trained)
-        batch = max(self.n_ctx, int(context_settings.get("n_batch", 0)))  # a text is embedded in one batch or not at all
-        settings = {
-            **model_settings,
-            **context_settings,
+        self.n_ctx = text_length(settings.n_ctx, self.info.context_length)
+        batch = max(self.n_ctx, int(settings.context.get("n_batch", 0)))  # a text is embedded in one batch or not at all
+        more = {
             "cache_ram_mib": 0,
             "embd_normalize": _RAW,
             "embedding": True,
             "kv_unified_per_slot": self.n_ctx,
-            "model_alias": {path.name},
             "n_batch": batch,
             "n_ctx": self.n_ctx * _SLOTS,
             "n_parallel": _SLOTS,
             "n_ubatch": batch,
             "pooling_type": self.info.pooling_type or _MEAN,
         }
-        server, socket_path = start_server(settings, path, lora=lora, numa=numa, verbose=verbose)
+        server, socket_path = start_server(settings, more)
         self._worker = _Worker(server, socket_path, self.n_ctx, path.name)
         self._end = weakref.finalize(self, self._worker.end)
 

@@ -25,7 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from typing_extensions import override
 
@@ -45,6 +45,7 @@ from langchain_localllm.models.load_errors import load_error
 from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
 from langchain_localllm.runtimes.llamacpp.memory import bytes_per_token, cache_length, context_length, free_memory, room_aside
 from langchain_localllm.runtimes.llamacpp.server_params import new_server, server_params
+from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
 from langchain_localllm.runtimes.llamafile.api import ChatDecoder, CompletionDecoder, ErrorReader
 
 PARALLEL: Final = 8
@@ -63,16 +64,7 @@ class ServerEngine:
     """A loaded model that answers requests from any thread or event loop.
 
     Args:
-        path: The model file.
-        model_settings: How it is loaded, under llama-cpp-python's names.
-        context_settings: The context and the threads, under llama-cpp-python's names, without lengths.
-        n_ctx: Tokens of context; `None` chooses, "auto" is the most that fits, 0 is the model's own.
-        n_parallel: Requests to answer together; `None` chooses.
-        lora: Path of an adapter and its scale.
-        projector: Path of the projector that turns images into tokens, and settings for it.
-        chat_template: A chat template to use instead of the file's.
-        numa: The strategy for memory that is nearer to some cores than to others.
-        verbose: Whether llama.cpp's log goes to stderr.
+        settings: The files and how they are loaded.
 
     Attributes:
         n_ctx: Tokens that a prompt and its answer can have together.
@@ -85,45 +77,29 @@ class ServerEngine:
         ServerError: This process is a fork of one that loaded a model.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        model_settings: Mapping[str, Any],
-        context_settings: Mapping[str, Any],
-        *,
-        n_ctx: int | Literal["auto"] | None = None,
-        n_parallel: int | None = None,
-        lora: tuple[str, float] | None = None,
-        projector: tuple[Path, Mapping[str, Any]] | None = None,
-        chat_template: str | None = None,
-        numa: bool | int = False,
-        verbose: bool = False,
-    ) -> None:
+    def __init__(self, settings: EngineSettings) -> None:
         refuse_fork()
         started = time.perf_counter()
+        path, context = settings.path, settings.context
         info = check_all_parts(path)
-        if projector:
-            check_projector(projector[0])
+        if settings.projector:
+            check_projector(settings.projector[0])
         self._path, self._info = path, info
         self._vocabulary_size = info.list_lengths.get(_TOKENS, 0)
         free = free_memory()
-        per_token = bytes_per_token(info, context_settings.get("type_k"), context_settings.get("type_v"))
-        self.n_ctx = context_length(info, n_ctx, per_token, free, context_settings)
-        on_gpu = bool(model_settings.get("n_gpu_layers"))
-        wanted = n_parallel or PARALLEL
+        per_token = bytes_per_token(info, context.get("type_k"), context.get("type_v"))
+        self.n_ctx = context_length(info, settings.n_ctx, per_token, free, context)
+        on_gpu = bool(settings.model.get("n_gpu_layers"))
+        wanted = settings.n_parallel or PARALLEL
         cells = self.n_ctx * wanted if on_gpu else cache_length(info, self.n_ctx, wanted, per_token, free)
         slots = max(1, cells // self.n_ctx)  # each request has a whole context, so that none fails in the middle
-        settings = {
-            **model_settings,
-            **context_settings,
+        sizes = {
             "cache_ram_mib": room_aside(cells, per_token, free) // _MEBIBYTE,
-            "chat_template": chat_template or "",
             "kv_unified_per_slot": self.n_ctx,  # not rounded up, as the length of the cache is
-            "model_alias": {path.name},
             "n_ctx": self.n_ctx * slots,
             "n_parallel": slots,
         }
-        server, self.socket_path = start_server(settings, path, lora=lora, projector=projector, numa=numa, verbose=verbose)
+        server, self.socket_path = start_server(settings, sizes)
         self.load_seconds = time.perf_counter() - started
         self._special: dict[str, bool] = {}  # by text
         self._requests = _Requests(server, slots, self.load_seconds, f"llama.cpp {path.name}")
@@ -348,15 +324,7 @@ def _signal_handlers_kept() -> Iterator[None]:
             library.sigaction(number, action, None)
 
 
-def start_server(
-    settings: Mapping[str, Any],
-    path: Path,
-    *,
-    lora: tuple[str, float] | None = None,
-    projector: tuple[Path, Mapping[str, Any]] | None = None,
-    numa: bool | int = False,
-    verbose: bool = False,
-) -> tuple[Any, Path]:
+def start_server(settings: EngineSettings, more: Mapping[str, Any]) -> tuple[Any, Path]:
     """Start a server, and return it and the socket on which it listens, in a folder that only this user can open.
 
     The arguments are those of `server_params`.
@@ -364,7 +332,7 @@ def start_server(
     Raises:
         ModelFileError: The file is not a usable model.
     """
-    params = server_params(settings, path, lora=lora, projector=projector, numa=numa, verbose=verbose)
+    params = server_params(settings, more)
     folder = Path(tempfile.mkdtemp(prefix="llama-"))
     params.hostnames = [str(folder / "llama.sock")]
     try:
@@ -372,12 +340,18 @@ def start_server(
             return new_server(params), folder / "llama.sock"
     except RuntimeError:
         shutil.rmtree(folder, ignore_errors=True)
-        files = {"model": str(path), "lora": lora and lora[0], "mmproj": projector and str(projector[0])}
-        raise _load_failure(path, {**files, "chat_template": settings.get("chat_template")}) from None
+        raise _load_failure(settings) from None
 
 
-def _load_failure(path: Path, given: Mapping[str, str | None]) -> ModelFileError:
+def _load_failure(settings: EngineSettings) -> ModelFileError:
     """The error for a file that could not be loaded; a second try in another process, whose log can be read, says why."""
+    path = settings.path
+    given = {
+        "model": str(path),
+        "lora": [adapter for adapter, _ in settings.lora],
+        "mmproj": settings.projector and str(settings.projector[0]),
+        "chat_template": settings.chat_template,
+    }
     command = [sys.executable, "-P", str(_LOAD), json.dumps(given)]
     try:
         run = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_LOADING_SECONDS, check=False)  # noqa: S603 - a list, no shell

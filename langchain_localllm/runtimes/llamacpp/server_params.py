@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.runtimes.llamacpp.backend import missing_backend
+from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
 
 try:
     import xllamacpp
@@ -47,43 +48,36 @@ _DEFAULTS: Final[dict[str, Any]] = {
 }
 
 
-def server_params(
-    settings: Mapping[str, Any],
-    path: Path,
-    *,
-    lora: tuple[str, float] | None = None,
-    projector: tuple[Path, Mapping[str, Any]] | None = None,
-    numa: bool | int = False,
-    verbose: bool = False,
-) -> Any:
+def server_params(settings: EngineSettings, more: Mapping[str, Any]) -> Any:
     """The parameters of a server.
 
     Args:
-        settings: Under the names of llama-cpp-python where it has them, else under those of the package.
-        path: The model file.
-        lora: Path of an adapter and its scale.
-        projector: Path of the projector that turns images into tokens, and settings for it.
-        numa: The strategy for memory that is nearer to some cores than to others; `True` distributes.
-        verbose: Whether llama.cpp's log goes to stderr.
+        settings: The files and how they are loaded.
+        more: Other parameters, such as the lengths, under the names of the package.
 
     Raises:
         InvalidOptionError: llama.cpp has no such value.
     """
     params = xllamacpp.CommonParams()
-    params.model.path = str(path)
-    for name, value in {**_DEFAULTS, **settings}.items():
+    params.model.path = str(settings.path)
+    params.model_alias = {settings.path.name}
+    params.chat_template = settings.chat_template or ""
+    for name, value in {**_DEFAULTS, **settings.model, **settings.context, **more}.items():
         _set(params, name, value)
-    params.cpuparams_batch.n_threads = settings.get("n_threads_batch", settings["n_threads"])
-    if lora:
-        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(*lora)]
-    if projector:
-        params.mmproj.path = str(projector[0])
-        params.mmproj_use_gpu = projector[1]["use_gpu"]
-        for name in ("image_min_tokens", "image_max_tokens"):
-            setattr(params, name, projector[1].get(name, -1))
-    params.numa = xllamacpp.ggml_numa_strategy(int(numa))
-    params.verbosity = _INFO if verbose else _QUIET
+    params.cpuparams_batch.n_threads = settings.context.get("n_threads_batch", settings.context["n_threads"])
+    params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(path, scale) for path, scale in settings.lora]
+    if settings.projector:
+        _set_projector(params, *settings.projector)
+    params.numa = xllamacpp.ggml_numa_strategy(int(settings.numa))
+    params.verbosity = _INFO if settings.verbose else _QUIET
     return params
+
+
+def _set_projector(params: Any, path: Path, settings: Mapping[str, Any]) -> None:
+    params.mmproj.path = str(path)
+    params.mmproj_use_gpu = settings["use_gpu"]
+    for name in ("image_min_tokens", "image_max_tokens"):
+        setattr(params, name, settings.get(name, -1))
 
 
 def new_server(params: Any) -> Any:

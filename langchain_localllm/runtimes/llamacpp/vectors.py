@@ -5,7 +5,6 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from langchain_localllm.base.embedding_work import Vectors, shortened
@@ -14,8 +13,9 @@ from langchain_localllm.errors import ContextLengthError, InvalidRequestError, M
 from langchain_localllm.runtimes.llamacpp.context import ABORTED, DONE, Context, Part
 from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
 from langchain_localllm.runtimes.llamacpp.library import lib
-from langchain_localllm.runtimes.llamacpp.memory import LARGEST_DEFAULT
+from langchain_localllm.runtimes.llamacpp.memory import text_length
 from langchain_localllm.runtimes.llamacpp.model import Model, open_model
+from langchain_localllm.runtimes.llamacpp.settings import Adapters, EngineSettings
 
 _MOST_SEQUENCES: Final = 256
 """Texts in a batch; llama.cpp takes no more."""
@@ -43,11 +43,7 @@ class Embedder:
     """A loaded model that embeds texts from any thread or event loop.
 
     Args:
-        path: The model file.
-        model_settings: Fields of `llama_model_params` to set.
-        context_settings: Fields of `llama_context_params` to set, without lengths.
-        n_ctx: Tokens of a text; `None` is the model's, at most 8,192, and 0 is the model's.
-        lora: Path of an adapter and its scale.
+        settings: The file and how it is loaded. Without `n_ctx`, a text has at most the model's context and 8,192 tokens.
 
     Attributes:
         model: The weights and the vocabulary.
@@ -59,23 +55,15 @@ class Embedder:
         ServerError: This process is a fork of one that loaded a model.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        model_settings: Mapping[str, Any],
-        context_settings: Mapping[str, Any],
-        *,
-        n_ctx: int | None = None,
-        lora: tuple[str, float] | None = None,
-    ) -> None:
+    def __init__(self, settings: EngineSettings) -> None:
         refuse_fork()
-        self.model: Model = open_model(path, model_settings)
+        self.model: Model = open_model(settings.path, settings.model)
         info = self.model.info
         if info.pooling_type == _RANK:
-            raise ModelFileError(f"{path} ranks pairs of texts, and makes no vectors: use an embedding model.")
-        trained = self.model.trained_context or LARGEST_DEFAULT
-        self.n_ctx = min(trained, LARGEST_DEFAULT) if n_ctx is None else min(n_ctx or trained, trained)
-        self._worker = _Worker(self.model, {**context_settings, "pooling_type": info.pooling_type or _MEAN}, self.n_ctx, lora)
+            raise ModelFileError(f"{settings.path} ranks pairs of texts, and makes no vectors: use an embedding model.")
+        self.n_ctx = text_length(settings.n_ctx, self.model.trained_context)
+        context = {**settings.context, "pooling_type": info.pooling_type or _MEAN}
+        self._worker = _Worker(self.model, context, self.n_ctx, settings.lora)
         self._end = weakref.finalize(self, self._worker.thread.end)
 
     def submit(self, texts: Sequence[str], *, cut: bool = False) -> Future[Vectors]:
@@ -97,7 +85,7 @@ class Embedder:
 class _Worker:
     """The thread. It knows nothing of the `Embedder`, so that a forgotten one can go."""
 
-    def __init__(self, model: Model, settings: Mapping[str, Any], n_ctx: int, lora: tuple[str, float] | None) -> None:
+    def __init__(self, model: Model, settings: Mapping[str, Any], n_ctx: int, lora: Adapters) -> None:
         self._model, self._settings, self._n_ctx, self._lora = model, settings, n_ctx, lora
         self._nothing = model.tokenize("")
         self._size = lib.llama_model_n_embd_out(model.pointer)

@@ -153,7 +153,7 @@ def test_an_adapter_is_applied_by_its_scale(llm: LlamaCpp, model_file: Path, tmp
             answers.append(adapted.invoke(PROMPT))
     assert answers[0] == llm.invoke(PROMPT)
     assert answers[1] != answers[0]
-    with pytest.raises(ModelFileError, match="no LoRA adapter"):
+    with pytest.raises(ModelFileError, match="not a LoRA adapter"):
         LlamaCpp(model_path=model_file, lora_path=model_file)
 
 

@@ -1,0 +1,38 @@
+"""What an engine is loaded with, the same for both backends."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Adapters = tuple[tuple[str, float], ...]
+"""Paths of LoRA adapters and their scales."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """The files and settings that an engine is loaded with.
+
+    Attributes:
+        path: The model file.
+        model: How it is loaded: fields of `llama_model_params`.
+        context: The context and the threads: fields of `llama_context_params`, without lengths.
+        n_ctx: Tokens of context; `None` chooses, "auto" is the most that fits, 0 is the model's own.
+        n_parallel: Requests to answer together; `None` chooses.
+        lora: Paths of LoRA adapters and their scales.
+        projector: Path of the projector that turns images into tokens, and settings for it.
+        chat_template: A chat template to use instead of the file's.
+        numa: The strategy for memory that is nearer to some cores than to others.
+        verbose: Whether llama.cpp's log goes to stderr.
+    """
+
+    path: Path
+    model: Mapping[str, Any] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict)
+    n_ctx: int | Literal["auto"] | None = None
+    n_parallel: int | None = None
+    lora: Adapters = ()
+    projector: tuple[Path, Mapping[str, Any]] | None = None
+    chat_template: str | None = None
+    numa: bool | int = False
+    verbose: bool = False
