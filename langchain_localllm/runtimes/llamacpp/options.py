@@ -15,11 +15,12 @@ from typing_extensions import override
 
 from langchain_localllm.base.inprocess import InProcessOptions
 from langchain_localllm.base.logits import LogitBias, enable_logprobs, normalize_logit_bias
-from langchain_localllm.base.options import MaxTokens, SamplingOptions
+from langchain_localllm.base.options import MaxTokens
 from langchain_localllm.base.threads import default_threads
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 from langchain_localllm.runtimes.llamacpp.backend import Backend, check_options, choose_backend
 from langchain_localllm.runtimes.llamacpp.settings import Adapters, EngineSettings
+from langchain_localllm.runtimes.llamafile.sampler_options import SAMPLER_FIELDS, SamplerOptions
 
 CACHE_TYPES: Final = {"f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8, "iq4_nl": 20, "bf16": 30}
 """Types that the cache can have, and llama.cpp's numbers for them."""
@@ -63,21 +64,7 @@ _SPEED: Final = frozenset(
     ]
 )
 """Options that change how fast an answer comes, but not which."""
-_SAMPLING: Final = [
-    "temperature",
-    "top_k",
-    "top_p",
-    "min_p",
-    "typical_p",
-    "repeat_penalty",
-    "frequency_penalty",
-    "presence_penalty",
-    "mirostat",
-    "mirostat_tau",
-    "mirostat_eta",
-    "seed",
-    "ignore_eos",
-]
+_SAMPLING: Final = ("temperature", "top_k", "top_p", "seed", *SAMPLER_FIELDS)
 
 _ALL: Final = -1
 _SEEDS: Final = 1 << 32
@@ -279,17 +266,18 @@ class ModelOptions(InProcessOptions):
             start_numa(self.numa)
 
 
-class LlamaCppOptions(ModelOptions, SamplingOptions):
+class LlamaCppOptions(ModelOptions, SamplerOptions):
     """What the text and the chat class share."""
 
     ALIASES: ClassVar[Mapping[str, str]] = {
-        **SamplingOptions.ALIASES,
+        **SamplerOptions.ALIASES,
         "mirostat_mode": "mirostat",
         "model": "model_path",
         "n_probs": "logprobs",
         "repeat_last_n": "last_n_tokens_size",
     }
     RETIRED: ClassVar[Mapping[str, str]] = {
+        **SamplerOptions.RETIRED,
         "chat_format": "prompts reach the model as they are. ChatLlamaCpp applies the chat template of the file.",
         "chat_handler": "it works with llama-cpp-python's own class only.",
         "client": "the engine belongs to the object and makes itself.",
@@ -299,9 +287,7 @@ class LlamaCppOptions(ModelOptions, SamplingOptions):
         "lora_base": "llama.cpp applies an adapter to the loaded model. Give `lora_path`.",
         "n_parts": "a GGUF file tells its parts itself.",
         "no_perf": "timings are always in the result.",
-        "penalize_nl": "llama.cpp took it out. Use `logit_bias` to discourage a token.",
         "pooling_type": "LlamaCppEmbeddings makes vectors.",
-        "tfs_z": "llama.cpp took tail-free sampling out. Use `min_p` or `typical_p`.",
         "tokenizer": "the model's own tokenizer is used.",
         "vocab_only": "a model without weights cannot answer.",
     }
@@ -315,29 +301,11 @@ class LlamaCppOptions(ModelOptions, SamplingOptions):
     """Tokens to generate at most, at least 1; -1 and `None` mean until the model ends or its context is full."""
     temperature: float | None = Field(default=0.8, ge=0)
     """Randomness; 0 always takes the most probable token."""
-    min_p: float | None = Field(default=None, ge=0, le=1)
-    """Drop tokens less probable than this share of the most probable one. Default: 0.05."""
-    typical_p: float | None = Field(default=None, gt=0, le=1)
-    """Locally typical sampling. Default: 1, which is off."""
-    repeat_penalty: float | None = Field(default=None, gt=0)
-    """Makes tokens that the answer already has less probable. Default: 1, which is off."""
-    frequency_penalty: float | None = None
-    """Makes tokens less probable by how often the answer has them. Default: 0, which is off."""
-    presence_penalty: float | None = None
-    """Makes tokens that the answer has less probable. Default: 0, which is off."""
     last_n_tokens_size: int | None = Field(default=None, ge=-1)
     """Tokens that the penalties look back at; -1 is all. Default: 64."""
-    mirostat: int | None = Field(default=None, ge=0, le=2)
-    """Mirostat sampling: 0 is off, 1 is Mirostat, 2 is Mirostat 2.0."""
-    mirostat_tau: float | None = None
-    """Mirostat's target entropy. Default: 5."""
-    mirostat_eta: float | None = None
-    """Mirostat's learning rate. Default: 0.1."""
     logit_bias: Annotated[LogitBias | None, BeforeValidator(normalize_logit_bias)] = None
     """Added to the logits of tokens, by their ids, or by a text for all of its tokens; `False` bans a token. A list of such pairs,
     as llama.cpp's server takes, works too."""
-    ignore_eos: bool | None = None
-    """Go on when the model wants to end."""
     grammar: Annotated[str | None, BeforeValidator(_grammar_text)] = None
     """A GBNF grammar that the answer follows: its text, or a `llama_cpp.LlamaGrammar`."""
     grammar_path: PathText | None = None
@@ -387,11 +355,9 @@ class LlamaCppOptions(ModelOptions, SamplingOptions):
 
     def payload(self) -> dict[str, Any]:
         """The options that are set, as llama.cpp's server takes them."""
-        chosen: dict[str, Any] = {name: value for name in _SAMPLING if (value := getattr(self, name)) is not None}
+        chosen = self._sampling(self.engine.n_ctx)
         if self.max_tokens is not None:
             chosen["n_predict"] = self.max_tokens
-        if self.last_n_tokens_size is not None:
-            chosen["repeat_last_n"] = self.engine.n_ctx if self.last_n_tokens_size == _ALL else self.last_n_tokens_size
         if self.seed is not None and self.seed >= 0:
             chosen["seed"] = self.seed % _SEEDS
         if self.logit_bias:
@@ -410,13 +376,23 @@ class LlamaCppOptions(ModelOptions, SamplingOptions):
             chosen["logit_bias"] = [*chosen.get("logit_bias", ()), *forbidden]
         return chosen
 
+    def _sampling(self, n_ctx: int) -> dict[str, Any]:
+        """Return the options of the samplers that are set, under llama.cpp's names."""
+        chosen: dict[str, Any] = {name: value for name in _SAMPLING if (value := getattr(self, name)) is not None}
+        if self.last_n_tokens_size is not None:
+            chosen["repeat_last_n"] = self.last_n_tokens_size
+        for name in ("dry_penalty_last_n", "repeat_last_n"):
+            if chosen.get(name) == _ALL:
+                chosen[name] = n_ctx
+        if order := self.sampler_order():
+            chosen["samplers"] = order
+        return chosen
+
     def sampling(self) -> Any:
         """How tokens are chosen, as the engine wants it."""
         from langchain_localllm.runtimes.llamacpp.sampler import Sampling
 
-        chosen = {name: value for name in _SAMPLING if (value := getattr(self, name)) is not None}
-        if self.last_n_tokens_size is not None:
-            chosen["repeat_last_n"] = self.last_n_tokens_size
+        chosen = self._sampling(self.engine.n_ctx)
         return Sampling(**chosen, logit_bias=self._token_bias(), grammar=self.grammar_text())
 
     def _token_bias(self) -> dict[int, float]:

@@ -76,7 +76,7 @@ class Answer:
 
     def __init__(self, request: Request, box: Mailbox, model: Model, sequence: sequences.Sequence, limit: int) -> None:
         self.request, self.box, self.sequence, self.limit = request, box, sequence, limit
-        self.sampler = Sampler(model, request.sampling)
+        self.sampler = Sampler(model, request.sampling, request.prompt)
         self.cached = len(sequence.tokens)
         self.rest: list[int] = list(request.prompt[self.cached :])
         self.reading = True

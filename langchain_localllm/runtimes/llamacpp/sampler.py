@@ -2,7 +2,7 @@
 
 import ctypes
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,7 +12,8 @@ import numpy.typing as npt
 from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.runtimes.llamacpp.context import Context
 from langchain_localllm.runtimes.llamacpp.library import LOG, lib
-from langchain_localllm.runtimes.llamacpp.model import Model
+from langchain_localllm.runtimes.llamacpp.model import Model, utf8
+from langchain_localllm.runtimes.llamafile.sampler_options import DEFAULT_SAMPLERS, SamplerName
 
 _CANDIDATE: Final = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 _SEEDS: Final = 1 << 32
@@ -25,7 +26,8 @@ class Sampling:
 
     Attributes:
         seed: Repeats the random choices; `None` and negative numbers draw one.
-        repeat_last_n: Tokens of the answer that the penalties look back at; -1 is all.
+        repeat_last_n: Tokens of the answer that the penalties look back at.
+        samplers: The samplers in their order.
         logit_bias: Added to the logits of tokens.
         ignore_eos: Go on when the model wants to end.
         grammar: A GBNF grammar that the answer follows.
@@ -38,10 +40,24 @@ class Sampling:
     top_p: float = 0.95
     min_p: float = 0.05
     typical_p: float = 1.0
+    top_n_sigma: float = -1.0
     repeat_penalty: float = 1.0
     frequency_penalty: float = 0.0
     presence_penalty: float = 0.0
     repeat_last_n: int = 64
+    dry_multiplier: float = 0.0
+    dry_base: float = 1.75
+    dry_allowed_length: int = 2
+    dry_penalty_last_n: int = 64
+    dry_sequence_breakers: Sequence[str] = ("\n", ":", '"', "*")
+    xtc_probability: float = 0.0
+    xtc_threshold: float = 0.1
+    dynatemp_range: float = 0.0
+    dynatemp_exponent: float = 1.0
+    adaptive_target: float = -1.0
+    adaptive_decay: float = 0.9
+    samplers: Sequence[SamplerName] = DEFAULT_SAMPLERS
+    min_keep: int = 1
     mirostat: int = 0
     mirostat_tau: float = 5.0
     mirostat_eta: float = 0.1
@@ -49,6 +65,17 @@ class Sampling:
     logit_bias: Mapping[int, float] = field(default_factory=dict)
     ignore_eos: bool = False
     grammar: str | None = None
+
+    @property
+    def penalties(self) -> tuple[float, float, float]:
+        """The penalties for repeated tokens, in llama.cpp's order."""
+        return self.repeat_penalty, self.frequency_penalty, self.presence_penalty
+
+    @property
+    def greedy(self) -> bool:
+        """Whether the most probable token is always chosen, after the penalties."""
+        others = self.dry_multiplier, self.xtc_probability, self.dynatemp_range, self.mirostat
+        return self.temperature == 0 and self.samplers is DEFAULT_SAMPLERS and not any(others)
 
     @property
     def has_seed(self) -> bool:
@@ -59,25 +86,30 @@ class Sampling:
 class Sampler:
     """The samplers of one answer, which remember its tokens.
 
+    Args:
+        model: The model.
+        options: How tokens are chosen.
+        prompt: The tokens of the prompt.
+
     Raises:
         InvalidRequestError: The grammar does not parse, or a token to bias is not in the vocabulary.
     """
 
-    def __init__(self, model: Model, options: Sampling) -> None:
+    def __init__(self, model: Model, options: Sampling, prompt: Sequence[int] = ()) -> None:
         self._model = model
         params = lib.llama_sampler_chain_default_params()
         self._chain = lib.llama_sampler_chain_init(params)
         self._grammar: Any = None
         self._bias: tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]] | None = None  # where nothing but that changes the choice
         try:
-            self._fill(options)
+            self._fill(options, prompt)
             if options.grammar is not None:
                 self._grammar = _parsed(model, options.grammar)
         except BaseException:
             self.free()
             raise
 
-    def _fill(self, options: Sampling) -> None:
+    def _fill(self, options: Sampling, prompt: Sequence[int]) -> None:
         size = self._model.size
         bias = dict(options.logit_bias)
         if options.ignore_eos:
@@ -86,30 +118,69 @@ class Sampler:
             bias |= dict.fromkeys(self._model.holding_nul, -np.inf)
         if wrong := [token for token in bias if not 0 <= token < size]:
             raise InvalidRequestError(f"`logit_bias` names the token {wrong[0]}, but the vocabulary ends at {size - 1}.")
-        penalties = options.repeat_penalty, options.frequency_penalty, options.presence_penalty
-        if options.temperature == 0 and options.grammar is None and penalties == _NO_PENALTIES:
+        if options.greedy and options.grammar is None and options.penalties == _NO_PENALTIES:
             with np.errstate(over="ignore"):  # it is infinite then
                 self._bias = np.array(list(bias), np.intp), np.array(list(bias.values())).astype(np.float32)
             return
         if bias:
             self._add(lib.llama_sampler_init_logit_bias(size, len(bias), (lib.llama_logit_bias * len(bias))(*bias.items())))
-        if penalties != _NO_PENALTIES:
-            last = options.repeat_last_n if options.repeat_last_n >= 0 else self._model.trained_context
-            self._add(lib.llama_sampler_init_penalties(size, last, *penalties))
-        if options.temperature == 0:
-            self._add(lib.llama_sampler_init_greedy())
-            return
         seed = secrets.randbelow(_SEEDS) if options.seed is None or options.seed < 0 else options.seed % _SEEDS
         if options.mirostat:
+            self._add_penalties(options)
             self._add(lib.llama_sampler_init_temp(options.temperature))
             self._add_mirostat(options, seed)
+        elif options.greedy:
+            self._add_penalties(options)
+            self._add(lib.llama_sampler_init_greedy())
+        else:
+            self._add_in_order(options, seed, prompt)
+
+    def _add_penalties(self, options: Sampling) -> None:
+        if options.penalties != _NO_PENALTIES:
+            self._add(lib.llama_sampler_init_penalties(self._model.size, options.repeat_last_n, *options.penalties))
+
+    def _add_in_order(self, options: Sampling, seed: int, prompt: Sequence[int]) -> None:
+        keep = options.min_keep
+        temperatures = options.temperature, options.dynatemp_range, options.dynatemp_exponent
+        add: dict[SamplerName, Callable[[], object]] = {
+            "dry": lambda: self._add_dry(options, prompt),
+            "infill": self._add_infill,
+            "min_p": lambda: self._add(lib.llama_sampler_init_min_p(options.min_p, keep)),
+            "penalties": lambda: self._add_penalties(options),
+            "temperature": lambda: self._add(lib.llama_sampler_init_temp_ext(*temperatures)),
+            "top_k": lambda: self._add(lib.llama_sampler_init_top_k(options.top_k)),
+            "top_n_sigma": lambda: self._add(lib.llama_sampler_init_top_n_sigma(options.top_n_sigma)),
+            "top_p": lambda: self._add(lib.llama_sampler_init_top_p(options.top_p, keep)),
+            "typ_p": lambda: self._add(lib.llama_sampler_init_typical(options.typical_p, keep)),
+            "xtc": lambda: self._add(lib.llama_sampler_init_xtc(options.xtc_probability, options.xtc_threshold, keep, seed)),
+        }
+        for name in options.samplers:
+            if name in add:
+                add[name]()
+        if "adaptive_p" in options.samplers:  # it chooses a token, so it is the last one wherever it is listed
+            self._add(lib.llama_sampler_init_adaptive_p(options.adaptive_target, options.adaptive_decay, seed))
+        else:
+            self._add(lib.llama_sampler_init_dist(seed))
+
+    def _add_dry(self, options: Sampling, prompt: Sequence[int]) -> None:
+        """Add DRY, which sees the end of the prompt as well."""
+        if not (options.dry_multiplier and options.dry_penalty_last_n):
             return
-        self._add(lib.llama_sampler_init_top_k(options.top_k))
-        self._add(lib.llama_sampler_init_typical(options.typical_p, 1))
-        self._add(lib.llama_sampler_init_top_p(options.top_p, 1))
-        self._add(lib.llama_sampler_init_min_p(options.min_p, 1))
-        self._add(lib.llama_sampler_init_temp(options.temperature))
-        self._add(lib.llama_sampler_init_dist(seed))
+        texts = [utf8(text) for text in options.dry_sequence_breakers]
+        breakers = (ctypes.c_char_p * len(texts))(*texts)
+        settings = options.dry_multiplier, options.dry_base, options.dry_allowed_length, options.dry_penalty_last_n
+        dry = lib.llama_sampler_init_dry(self._model.vocabulary, *settings, breakers, len(texts))
+        self._add(dry)
+        for token in prompt[-options.dry_penalty_last_n :]:
+            if 0 <= token < self._model.size:  # not a part of an image
+                lib.llama_sampler_accept(dry, token)
+
+    def _add_infill(self) -> None:
+        if self._model.end_token is None:
+            raise InvalidRequestError(
+                f"{self._model.name} has no token at which texts end, so the sampler `infill` cannot be used."
+            )
+        self._add(lib.llama_sampler_init_infill(self._model.vocabulary))
 
     def _add_mirostat(self, options: Sampling, seed: int) -> None:
         tau, eta = options.mirostat_tau, options.mirostat_eta

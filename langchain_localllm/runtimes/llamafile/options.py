@@ -4,7 +4,7 @@ Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server ("POST /c
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr
 from typing_extensions import override
@@ -12,17 +12,14 @@ from typing_extensions import override
 from langchain_localllm.base.engine import Finish
 from langchain_localllm.base.http import CONNECTION_OPTIONS, ServerOptions
 from langchain_localllm.base.logits import LogitBias, enable_logprobs, normalize_logit_bias
-from langchain_localllm.base.options import SamplingOptions
 from langchain_localllm.base.results import short_name
 from langchain_localllm.runtimes.llamafile.api import model_at, name_if_told
 from langchain_localllm.runtimes.llamafile.facts import Known
+from langchain_localllm.runtimes.llamafile.sampler_options import SamplerOptions
 from langchain_localllm.transport.client import HttpClient
 from langchain_localllm.transport.plan import Plan
 
 DEFAULT_URL: Final = "http://localhost:8080"
-Sampler = Literal[
-    "adaptive_p", "dry", "infill", "min_p", "penalties", "temperature", "top_k", "top_n_sigma", "top_p", "typ_p", "xtc"
-]
 _NOT_SENT: Final = CONNECTION_OPTIONS | {"base_url", "extra_body", "stop", "validate_model_on_init"}
 
 
@@ -42,59 +39,17 @@ class ManyServers(ServerOptions):
         return model_at(client, self.patience, self.model)
 
 
-class LlamafileOptions(ManyServers, SamplingOptions):
+class LlamafileOptions(ManyServers, SamplerOptions):
     """What the text and the chat class share."""
 
     START_HINT: ClassVar[str] = (
         "Start one, for example with `./model.llamafile --server --nobrowser`, or from Python with "
         "`langchain_localllm.LocalServer('model.gguf')`, and give its address as `base_url`."
     )
-    RETIRED: ClassVar[Mapping[str, str]] = {
-        "penalize_nl": "llama.cpp took it out. Use `logit_bias` to discourage a token.",
-        "tfs_z": "llama.cpp took tail-free sampling out. Use `min_p` or `typical_p`.",
-    }
     NOT_IN_KEY: ClassVar[frozenset[str]] = CONNECTION_OPTIONS | {"cache_prompt", "id_slot", "stop", "validate_model_on_init"}
 
-    min_p: float | None = Field(default=None, ge=0, le=1)
-    """Drop tokens less probable than this share of the most probable one."""
-    typical_p: float | None = Field(default=None, ge=0, le=1)
-    """Locally typical sampling; 1 is off."""
-    repeat_penalty: float | None = Field(default=None, ge=0)
-    """Makes repeated tokens less probable; 1 is off."""
     repeat_last_n: int | None = Field(default=None, ge=-1)
-    """Tokens that `repeat_penalty` looks back at; -1 is the whole context, which newer servers refuse."""
-    presence_penalty: float | None = None
-    """Makes tokens that occurred less probable; 0 is off."""
-    frequency_penalty: float | None = None
-    """Makes tokens less probable by how often they occurred; 0 is off."""
-    dry_multiplier: float | None = Field(default=None, ge=0)
-    """Strength of DRY sampling against repeated phrases; 0 is off."""
-    dry_base: float | None = None
-    """Growth of the DRY penalty with the length of the phrase."""
-    dry_allowed_length: int | None = None
-    """Length of a phrase that DRY lets pass."""
-    dry_penalty_last_n: int | None = None
-    """Tokens that DRY looks back at; -1 is the whole context, which newer servers refuse."""
-    dry_sequence_breakers: list[str] | None = None
-    """Texts at which DRY starts anew."""
-    xtc_probability: float | None = Field(default=None, ge=0, le=1)
-    """Chance that XTC removes the most probable tokens; 0 is off."""
-    xtc_threshold: float | None = Field(default=None, ge=0, le=1)
-    """Probability from which XTC counts a token as a top choice."""
-    dynatemp_range: float | None = None
-    """Temperature moves between `temperature` minus and plus this; 0 is off."""
-    dynatemp_exponent: float | None = None
-    """How temperature follows entropy."""
-    mirostat: int | None = Field(default=None, ge=0, le=2)
-    """Mirostat sampling: 0 is off, 1 is Mirostat, 2 is Mirostat 2.0."""
-    mirostat_tau: float | None = None
-    """Mirostat's target entropy."""
-    mirostat_eta: float | None = None
-    """Mirostat's learning rate."""
-    samplers: list[Sampler] | None = None
-    """The samplers in their order, by name; the server itself would leave out unknown ones in silence."""
-    min_keep: int | None = Field(default=None, ge=0)
-    """Tokens that the samplers leave at least."""
+    """Tokens that the penalties look back at; -1 is the whole context, which newer servers refuse. Default: 64."""
     grammar: str | None = None
     """A GBNF grammar that the answer follows."""
     json_schema: dict[str, Any] | None = None
@@ -102,8 +57,6 @@ class LlamafileOptions(ManyServers, SamplingOptions):
     logit_bias: Annotated[LogitBias | None, BeforeValidator(normalize_logit_bias)] = None
     """Added to the logits of tokens, by their ids, or by a text for all of its tokens; `False` bans a token. A list of such pairs
     works too."""
-    ignore_eos: bool | None = None
-    """Go on when the model wants to end."""
     n_keep: int | None = Field(default=None, ge=-1)
     """Tokens of the prompt kept when a server shifts its context; such an answer raises here."""
     n_probs: int | None = Field(default=None, ge=0)
@@ -134,6 +87,8 @@ class LlamafileOptions(ManyServers, SamplingOptions):
     def payload(self) -> dict[str, Any]:
         """The options that are set, as the server wants them."""
         chosen = self.chosen(_NOT_SENT)
+        if order := self.sampler_order():
+            chosen["samplers"] = order
         if "max_tokens" in chosen:
             chosen["n_predict"] = chosen.pop("max_tokens")
         if "logit_bias" in chosen:
