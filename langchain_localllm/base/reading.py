@@ -49,7 +49,7 @@ class AnswerReader:
         if logprobs is not None:  # of a token whose text is held back
             yield Piece("", logprobs=logprobs)
         if piece.finish:
-            yield from self._cut_calls()
+            yield from self._cut_calls(cut=piece.finish.reason == "length")
             called = bool(self._args) and piece.finish.reason == "stop"
             yield Piece("", replace(piece.finish, reason="tool_calls") if called else piece.finish)
 
@@ -84,11 +84,15 @@ class AnswerReader:
         self._args[index].append(call.get("args") or "")
         return call
 
-    def _cut_calls(self) -> Iterator[Piece]:
-        """Make calls that cannot be read invalid: LangChain would repair them, and a tool would run with half of its arguments."""
+    def _cut_calls(self, *, cut: bool) -> Iterator[Piece]:
+        """Make calls that cannot be read invalid: LangChain would repair them, and a tool would run with half of its arguments.
+
+        Args:
+            cut: Whether the answer ended at a limit of tokens, so that missing arguments are not arguments that were left out.
+        """
         for index, parts in self._args.items():
             args = "".join(parts)
-            if args and not _is_object(args):
+            if (args or cut) and not _is_object(args):
                 yield Piece("", tool_calls=[{"index": index, "id": None, "name": None, "args": _unreadable_end(args)}])
 
 
@@ -115,6 +119,12 @@ def _unreadable_end(text: str) -> str:
             open_brackets.pop()
     wrong = "]" if open_brackets[-1:] == ["{"] else "}"
     return ("\\" if escaped else "") + ('"' if in_string else "") + wrong
+
+
+def without_unreadable_end(args: str) -> str:
+    """Return the arguments of a call that was cut as the model wrote them."""
+    ends = (len(args) - length for length in (1, 2, 3))
+    return next((args[:end] for end in ends if end >= 0 and _unreadable_end(args[:end]) == args[end:]), args)
 
 
 def reader(tools: Sequence[dict[str, Any]], choice: str | None) -> AnswerReader:

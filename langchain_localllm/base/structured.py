@@ -16,6 +16,7 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 from typing_extensions import override
 
 from langchain_localllm.base.json_schema import broken_rules, check_schema, is_json_schema, modern_schema
+from langchain_localllm.base.reading import without_unreadable_end
 from langchain_localllm.errors import AnswerCutError, InvalidOptionError, StructuredOutputError
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
@@ -67,20 +68,17 @@ class Form:
             AnswerCutError: The answer was cut.
             StructuredOutputError: It is not JSON, or breaks a rule.
         """
-        values = list(_values_in(text))
+        values = [value for value in _values_in(text) if not (cut and type(value) in (int, float))]  # more digits might follow
         failures: list[StructuredOutputError] = []
         for value in [value for value in values if isinstance(value, dict) == self.is_object] or values:
             try:
                 return self.check(value, text)
             except StructuredOutputError as error:
                 failures.append(error)
+        if cut and not (values and _is_json(text)):
+            raise _cut_error("The answer was cut in the middle of its JSON", text)
         if failures:
             raise failures[0]
-        if cut:
-            raise AnswerCutError(
-                f"The answer was cut in the middle of its JSON, after {_end(text)}. Raise `max_tokens`, or ask for less.",
-                llm_output=text,
-            )
         raise StructuredOutputError(f"The answer is not valid JSON: {_beginning(text)}", llm_output=text)
 
     def check(self, value: Any, text: str) -> Any:
@@ -105,13 +103,13 @@ class Form:
         for call in message.tool_calls:
             if call["name"] == self.name:
                 return self._of_arguments(call["args"])
-        for invalid in message.invalid_tool_calls:
-            text = invalid["args"] or ""
-            if _was_cut(message):
-                raise AnswerCutError(
-                    f"The call was cut in the middle of its arguments, after {_end(text)}. Raise `max_tokens`, or ask for less.",
-                    llm_output=text,
-                )
+        invalid = next((call["args"] or "" for call in message.invalid_tool_calls), None)
+        if _was_cut(message):
+            raise _cut_error(
+                "The answer was cut before its call was complete", without_unreadable_end(invalid or "") or message.text
+            )
+        if invalid is not None:
+            text = invalid
             raise StructuredOutputError(f"The arguments of the call are not valid JSON: {_beginning(text)}", llm_output=text)
         raise StructuredOutputError(
             f"The model did not call {self.name}, but answered: {_beginning(message.text)}", llm_output=message.text
@@ -316,6 +314,14 @@ def _partial(text: str, opening: str) -> Any:
         return None
 
 
+def _is_json(text: str) -> bool:
+    try:
+        _decoder.decode(text.strip())
+    except ValueError:
+        return False
+    return True
+
+
 def _was_cut(message: AIMessage) -> bool:
     return message.response_metadata.get("finish_reason") == "length"
 
@@ -324,6 +330,11 @@ def _reasons(error: ValueError) -> str:
     if not hasattr(error, "errors"):
         return str(error)
     return "; ".join(f"`{'.'.join(map(str, fault['loc'])) or 'the answer'}`: {fault['msg']}" for fault in error.errors())
+
+
+def _cut_error(what: str, text: str) -> AnswerCutError:
+    place = f", after {_end(text)}" if text else ", before it wrote anything"
+    return AnswerCutError(f"{what}{place}. Raise `max_tokens`, or ask for less.", llm_output=text)
 
 
 def _beginning(text: str) -> str:

@@ -1,5 +1,6 @@
 """Schemas that people use, on the three engines that make grammars of them: each is accepted, and what is enforced holds."""
 
+import asyncio
 import datetime as dt
 import itertools
 import json
@@ -299,3 +300,22 @@ def test_a_growing_object_is_streamed(chat: Any) -> None:
     assert len(grown) > 1
     for before, after in itertools.pairwise(grown):
         assert before.keys() <= after.keys()
+
+
+@pytest.mark.parametrize("path", ["invoke", "ainvoke", "stream", "astream"])
+@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+def test_structured_output_cut_early_raises_answer_cut_error(chat: Any, method: Any, path: str) -> None:
+    begun = isinstance(chat, ChatGPT4All)  # the prompt holds the beginning of its answer
+    for max_tokens in (1, 2) if begun else (1, 2, 3, 5) if method == "json_mode" else (1, 2, 3, 4, 5, 6, 8, 10):
+        short = chat.with_structured_output(House, method=method, max_tokens=max_tokens)
+        with pytest.raises(AnswerCutError, match="Raise `max_tokens`"):
+            _run(short, path)
+
+
+def _run(chain: Any, path: str) -> Any:
+    async def streamed() -> list[Any]:
+        return [part async for part in chain.astream("A big red house.")]
+
+    if path in {"ainvoke", "astream"}:
+        return asyncio.run(chain.ainvoke("A big red house.") if path == "ainvoke" else streamed())
+    return chain.invoke("A big red house.") if path == "invoke" else list(chain.stream("A big red house."))

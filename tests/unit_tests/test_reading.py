@@ -12,7 +12,7 @@ from langchain_core.utils.json import parse_partial_json
 
 from langchain_localllm.base.engine import Finish, Handle, Piece
 from langchain_localllm.base.messages import to_openai
-from langchain_localllm.base.reading import AnswerReader, ReadHandle, _unreadable_end, reader
+from langchain_localllm.base.reading import AnswerReader, ReadHandle, _unreadable_end, reader, without_unreadable_end
 from langchain_localllm.templates.thinking import ThinkSplitter
 from langchain_localllm.templates.tool_calls import HERMES, ToolCallParser
 
@@ -94,6 +94,17 @@ def test_a_call_that_was_cut_is_invalid(args: str) -> None:
     assert answer.response_metadata["finish_reason"] == "length"
 
 
+def test_a_call_cut_before_its_arguments_is_invalid_and_one_without_arguments_is_whole() -> None:
+    for reason in ("length", "stop"):
+        answer = both_ways(
+            ScriptedChat(
+                script=[Piece("", tool_calls=[{"index": 0, "id": "x", "name": "clock", "args": ""}]), Piece("", Finish(reason))]
+            )
+        )
+        assert [call["name"] for call in answer.tool_calls] == ([] if reason == "length" else ["clock"])
+        assert len(answer.invalid_tool_calls) == (reason == "length")
+
+
 def test_a_call_in_the_text_that_was_cut_is_invalid() -> None:
     answer = both_ways(ScriptedChat(script=said('<tool_call>{"name": "remove", "arguments": {"path": "/', "length")))
     assert answer.tool_calls == []
@@ -114,6 +125,12 @@ def test_langchain_does_not_repair_what_was_cut(value: Any, data: st.DataObject)
     except ValueError:
         return
     assert not isinstance(repaired, dict)
+
+
+@given(st.text(alphabet='{}[]":\\a1, ', max_size=12))
+def test_without_unreadable_end_drops_the_bracket(cut: str) -> None:
+    shown = without_unreadable_end(cut + _unreadable_end(cut))
+    assert shown in {cut, cut + '"', cut + "\\", cut + '\\"'}  # a quote may be the model's
 
 
 MENTIONS = st.sampled_from(

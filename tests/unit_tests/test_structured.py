@@ -3,6 +3,7 @@
 import datetime as dt
 import enum
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Annotated, Any, Literal
 
@@ -98,15 +99,58 @@ def test_the_error_says_which_rule_failed(text: str, words: str) -> None:
     assert caught.value.llm_output == text
 
 
-def test_an_answer_that_was_cut_says_so() -> None:
-    with pytest.raises(AnswerCutError, match="Raise `max_tokens`"):
-        form_of(Lamp).of_text(answer('{"colour": "r', "length"))
-    cut = AIMessage(
-        "", invalid_tool_calls=[{"name": "Lamp", "args": '{"col', "id": "1", "error": None, "type": "invalid_tool_call"}]
-    )
-    cut.response_metadata = {"finish_reason": "length"}
-    with pytest.raises(AnswerCutError):
+class Count(RootModel[int]):
+    """A number."""
+
+
+@pytest.mark.parametrize(
+    ("schema", "text"),
+    [
+        (Lamp, '{"colour": "r'),
+        (Lamp, '{"'),
+        (Lamp, ""),
+        (Lamp, "Here it is: "),
+        (Lamp, '```json\n{"colour'),
+        (Lamp, '[1] {"colour": "red'),
+        (Lamp, '{"note": 1} {"colour": "red'),
+        (Count, "12"),
+        (Count, "-"),
+        (Count, "1e"),
+    ],
+)
+def test_read_answer_cut_early_raises_answer_cut_error(schema: type, text: str) -> None:
+    with pytest.raises(AnswerCutError, match="Raise `max_tokens`") as caught:
+        form_of(schema).of_text(answer(text, "length"))
+    assert caught.value.llm_output == text
+
+
+def test_read_complete_json_at_the_limit_is_not_cut() -> None:
+    assert form_of(Lamp).of_text(answer('{"colour": "red"}', "length")) == Lamp(colour="red")
+    with pytest.raises(StructuredOutputError, match="`watts`") as caught:
+        form_of(Lamp).of_text(answer('{"colour": "red", "watts": 1000}', "length"))
+    assert not isinstance(caught.value, AnswerCutError)
+
+
+@pytest.mark.parametrize(
+    ("text", "args", "shown"),
+    [
+        ("", None, "before it wrote anything"),
+        ('{"na', None, """after '{"na'"""),
+        ("<tool_", None, "after '<tool_'"),
+        ("", "}", "before it wrote anything"),
+        ("", '{"col"}]', """after '{"col"}]'"""),
+        ("", '{"col"]', "after '{\"col\"'"),
+        ("", '{"a": [1}', r"""after '{"a": \[1'"""),
+        ("", '{"a": "\\\\"]', "after '"),
+    ],
+)
+def test_read_call_cut_early_raises_answer_cut_error(text: str, args: str | None, shown: str) -> None:
+    cut = answer(text, "length")
+    if args is not None:
+        cut.invalid_tool_calls = [{"name": "Lamp", "args": args, "id": "1", "error": None, "type": "invalid_tool_call"}]
+    with pytest.raises(AnswerCutError, match="Raise `max_tokens`") as caught:
         form_of(Lamp).of_call(cut)
+    assert re.search(shown, str(caught.value))
 
 
 def test_a_call_gives_the_object_and_an_answer_without_one_is_told() -> None:
