@@ -356,6 +356,7 @@ def _noting(kind: Any, sockets: "weakref.WeakSet[socket.socket]") -> Any:
         def connect(self) -> None:
             super().connect()
             sockets.add(self.sock)
+            self.is_verified = True  # unverified only by `verify=False`, and urllib3 would warn of that on every request
 
     return type(kind.__name__, (kind,), {"ConnectionCls": Connection})
 

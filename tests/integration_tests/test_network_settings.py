@@ -3,6 +3,7 @@
 import gzip
 import ssl
 import subprocess
+import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -126,6 +127,13 @@ def test_a_certificate_of_ones_own_is_named_in_the_environment(
 def test_a_certificate_of_ones_own_is_named_as_an_option(path: paths.Path, secure: str, certificate: tuple[Path, Path]) -> None:
     assert path(ChatLlamafile(base_url=secure, verify=str(certificate[0])), "Hi") == HELLO
     assert path(ChatLlamafile(base_url=secure, verify=False), "Hi") == HELLO
+
+
+def test_verify_false_does_not_warn(path: paths.Path, secure: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(2):
+            assert path(ChatLlamafile(base_url=secure, verify=False), "Hi") == HELLO
 
 
 @pytest.mark.parametrize("verify", [None, True])
