@@ -1,5 +1,6 @@
 """What servers say of their faults, in their own forms and words, and which errors that becomes."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,6 +10,24 @@ from langchain_localllm.runtimes.llamafile.error_reader import ErrorReader
 
 URL = "http://host:8080"
 READER = ErrorReader(URL)
+
+FORMS: dict[str, Callable[[str], Any]] = {
+    "OpenAI": lambda words: {"error": {"message": words, "type": "server_error", "code": None}},
+    "text": lambda words: {"error": words},
+    "message and code": lambda words: {"message": words, "code": 502},
+    "vLLM": lambda words: {"object": "error", "message": words, "type": "InternalServerError", "code": 502},
+    "FastAPI": lambda words: {"detail": words},
+    "FastAPI, object": lambda words: {"detail": {"error": {"message": words}}},
+    "KoboldCpp": lambda words: {"detail": {"msg": words, "type": "service_unavailable"}},
+    "FastAPI, list": lambda words: {"detail": [{"type": "missing", "loc": ["body", "x"], "msg": words}]},
+    "TGI": lambda words: {"error": words, "error_type": "overloaded"},
+    "old llamafile": lambda words: {"content": words},
+    "list": lambda words: {"errors": [{"message": words}]},
+    "RFC 9457": lambda words: {"type": "about:blank", "title": words, "status": 502},
+    "another": lambda words: {"failure": {"cause": words}},
+    "plain": lambda words: f"{words}\n",
+}
+"""The forms in which servers report an error, as functions of their words."""
 
 # What each server says of a prompt that is too long, the prompt's length and the context's, as far as they are in it.
 TOO_LONG: dict[str, tuple[str, int | None, int | None]] = {
@@ -178,20 +197,13 @@ TOO_LONG: dict[str, tuple[str, int | None, int | None]] = {
 
 
 @pytest.mark.parametrize("server", TOO_LONG)
-@pytest.mark.parametrize("form", ["error", "message", "detail", "text", "in answer"])
-def test_a_prompt_that_is_too_long_is_a_context_length_error_on_each_server(server: str, form: str) -> None:
+@pytest.mark.parametrize("form", FORMS)
+def test_error_reader_prompt_too_long_is_context_length_error(server: str, form: str) -> None:
     words, prompt, context = TOO_LONG[server]
-    bodies: dict[str, Any] = {
-        "error": {"error": {"message": words, "type": "BadRequestError", "param": None, "code": 400}},
-        "message": {"object": "error", "message": words, "type": "BadRequestError", "code": 400},
-        "detail": {"detail": words},
-        "text": words,
-        "in answer": {"error": words},
-    }
-    error = READER.in_answer(bodies[form]) if form == "in answer" else READER(400, bodies[form])
-    assert isinstance(error, errors.ContextLengthError)
-    assert (error.prompt_tokens, error.context_tokens) == (prompt, context)
-    assert words.strip() in str(error), "the server's own words are shown"
+    for error in (READER(400, FORMS[form](words)), READER.in_answer(FORMS[form](words))):
+        assert isinstance(error, errors.ContextLengthError)
+        assert (error.prompt_tokens, error.context_tokens) == (prompt, context)
+        assert words.strip() in str(error), "the server's own words are shown"
 
 
 @pytest.mark.parametrize(
@@ -245,29 +257,12 @@ def test_only_a_503_of_a_server_that_loads_is_one_to_wait_for(body: Any, is_load
     assert isinstance(error, errors.ModelLoadingError) == is_loading
 
 
-FORMS: dict[str, Any] = {
-    "OpenAI": {"error": {"message": "no free slot", "type": "server_error", "code": None}},
-    "text": {"error": "no free slot"},
-    "message and code": {"message": "no free slot", "code": 502},
-    "vLLM": {"object": "error", "message": "no free slot", "type": "InternalServerError", "code": 502},
-    "FastAPI": {"detail": "no free slot"},
-    "FastAPI, object": {"detail": {"error": {"message": "no free slot"}}},
-    "KoboldCpp": {"detail": {"msg": "no free slot", "type": "service_unavailable"}},
-    "FastAPI, list": {"detail": [{"type": "missing", "loc": ["body", "x"], "msg": "no free slot"}]},
-    "TGI": {"error": "no free slot", "error_type": "overloaded"},
-    "old llamafile": {"content": "no free slot"},
-    "list": {"errors": [{"message": "no free slot"}]},
-    "RFC 9457": {"type": "about:blank", "title": "no free slot", "status": 502},
-    "another": {"failure": {"cause": "no free slot"}},
-    "plain": "no free slot\n",
-}
-
-
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("status", [400, 403, 404, 409, 422, 429, 500, 501, 502, 503])
-def test_an_error_shows_the_servers_words(form: str, status: int) -> None:
-    assert "no free slot" in str(READER(status, FORMS[form]))
-    assert "no free slot" in str(READER.in_answer(FORMS[form]))
+def test_error_reader_shows_the_servers_words(form: str, status: int) -> None:
+    body = FORMS[form]("no free slot")
+    assert "no free slot" in str(READER(status, body))
+    assert "no free slot" in str(READER.in_answer(body))
 
 
 @pytest.mark.parametrize(
