@@ -7,17 +7,21 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """How long an engine worked on a request, in seconds; `None` where the engine does not tell.
+    """How long an engine worked on a request, in seconds; `None` where the engine does not report it.
 
     Attributes:
         load: Loading the model.
         prompt: Reading the prompt.
         generation: Generating the answer.
+        draft_n: Tokens that were drafted (speculative decoding).
+        draft_n_accepted: How many of them were right.
     """
 
     load: float | None = None
     prompt: float | None = None
     generation: float | None = None
+    draft_n: int | None = None
+    draft_n_accepted: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,8 @@ def describe(finish: Finish) -> dict[str, Any]:
     """Return what a result says about how it was made; unknown values are left out.
 
     The keys are `finish_reason`, `normalized_finish_reason`, `model_name`, `usage` (`prompt_tokens`, `completion_tokens`,
-    `total_tokens`, `cached_tokens`), `timings` (`load`, `prompt` and `generation` in seconds, `tokens_per_second`), `context` where
-    it was asked for, and what the engine reports under its own names.
+    `total_tokens`, `cached_tokens`), `timings` (`load`, `prompt` and `generation` in seconds, `tokens_per_second`, and with drafts
+    `draft_n` and `draft_n_accepted`), `context` where it was asked for, and what the engine reports under its own names.
     """
     about = {
         **finish.native,
@@ -71,7 +71,14 @@ def _total(finish: Finish) -> int | None:
 def _timings(finish: Finish) -> dict[str, float]:
     spent = finish.timings
     speed = finish.completion_tokens / spent.generation if finish.completion_tokens and spent.generation else None
-    values = {"load": spent.load, "prompt": spent.prompt, "generation": spent.generation, "tokens_per_second": speed}
+    values = {
+        "load": spent.load,
+        "prompt": spent.prompt,
+        "generation": spent.generation,
+        "tokens_per_second": speed,
+        "draft_n": spent.draft_n,
+        "draft_n_accepted": spent.draft_n_accepted,
+    }
     return {key: value for key, value in values.items() if value is not None}
 
 

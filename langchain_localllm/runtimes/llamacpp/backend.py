@@ -11,13 +11,20 @@ Backend = Literal["llama-cpp-python", "xllamacpp"]
 MODULES: Final[dict[Backend, str]] = {"xllamacpp": "xllamacpp", "llama-cpp-python": "llama_cpp"}
 EXTRAS: Final[dict[Backend, str]] = {"xllamacpp": "llamacpp", "llama-cpp-python": "llama-cpp-python"}
 
-UNSUPPORTED: Final[dict[str, str]] = {
-    "draft_model": "llama.cpp's server drafts by itself, not by a Python object",
-    "kv_overrides": "the package does not offer it",
-    "spm_infill": "its way to complete text does not fill gaps",
-    "suffix": "its way to complete text does not fill gaps",
+_NO_SERVER: Final = "only llama.cpp's server has it"
+UNSUPPORTED: Final[dict[Backend, dict[str, str]]] = {
+    "xllamacpp": {
+        "draft_model": "llama.cpp's server drafts by itself (`spec_type`, `draft_model_path`), not by a Python object",
+        "kv_overrides": "the package does not offer it",
+        "spm_infill": "its way to complete text does not fill gaps",
+        "suffix": "its way to complete text does not fill gaps",
+    },
+    "llama-cpp-python": {
+        "draft_model_path": "it drafts by `spec_type='ngram-simple'` or by a Python object (`draft_model`)",
+        **{f"spec_type={name!r}": _NO_SERVER for name in ("ngram-map-k", "ngram-map-k4v", "ngram-mod", "ngram-cache")},
+    },
 }
-"""Options that the backend `xllamacpp` does not support, and why."""
+"""Options that a backend does not support, and why."""
 
 
 def is_installed(backend: Backend) -> bool:
@@ -29,13 +36,19 @@ def choose_backend(options: Collection[str], preferred: Backend) -> Backend:
     """The backend to use where none is given: the preferred one if it is installed and supports all options, else the other.
 
     Args:
-        options: The names of the options that are set.
+        options: The names of the options that are set, or `name=value` where it depends on the value.
         preferred: The one to use where both can.
 
     Raises:
+        InvalidOptionError: Each of them lacks an option.
         MissingDependencyError: Neither is installed, or only one that does not support an option.
     """
-    able: list[Backend] = ["llama-cpp-python"] if UNSUPPORTED.keys() & set(options) else ["xllamacpp", "llama-cpp-python"]
+    able: list[Backend] = [backend for backend in ("xllamacpp", "llama-cpp-python") if not _refused(backend, options)]
+    if not able:
+        names = sorted({name for backend in UNSUPPORTED for name in _refused(backend, options)})
+        raise InvalidOptionError(
+            f"No backend of llama.cpp supports all of these together: {', '.join(f'`{name}`' for name in names)}."
+        )
     installed = [backend for backend in able if is_installed(backend)]
     if installed:
         return preferred if preferred in installed else installed[0]
@@ -44,13 +57,18 @@ def choose_backend(options: Collection[str], preferred: Backend) -> Backend:
 
 
 def check_options(backend: Backend, options: Collection[str]) -> None:
-    """Raise `InvalidOptionError` for an option that the backend does not support."""
-    if backend == "xllamacpp" and (refused := sorted(UNSUPPORTED.keys() & set(options))):
+    """Raise `InvalidOptionError` for an option that the backend does not support; the message names the one that does."""
+    if refused := _refused(backend, options):
         name = refused[0]
+        other = "llama-cpp-python" if backend == "xllamacpp" else "xllamacpp"
         raise InvalidOptionError(
-            f"The backend xllamacpp does not support `{name}`: {UNSUPPORTED[name]}. Make the object with "
-            "backend='llama-cpp-python', or leave the option out."
+            f"The backend {backend} does not support `{name}`: {UNSUPPORTED[backend][name]}. Make the object with "
+            f"backend={other!r}, or leave the option out."
         )
+
+
+def _refused(backend: Backend, options: Collection[str]) -> list[str]:
+    return sorted(UNSUPPORTED[backend].keys() & set(options))
 
 
 def missing_backend(backend: Backend, reason: object = "it is not installed") -> MissingDependencyError:

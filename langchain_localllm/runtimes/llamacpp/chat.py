@@ -139,7 +139,7 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
                 max_tokens=self.max_tokens,
                 logprobs=self.logprobs,
                 cache_prompt=self.cache_prompt,
-                draft=self.draft_model,
+                draft=self.draft(),
                 images=images,
                 shown=engine.model.named(prepared.markers),
             )

@@ -351,6 +351,7 @@ class _Worker:
             except Exception as error:  # noqa: BLE001 - it is the caller's own code
                 self._leave(answer, InvalidRequestError(f"The `draft_model` failed ({type(error).__name__}: {error})."))
                 continue
+            answer.drafted += len(guessed)
             drafts -= len(guessed)
             room -= len(guessed)
             plan.append((answer, self._part(answer, [*answer.rest, *guessed], 1 + len(guessed))))
@@ -445,6 +446,7 @@ class _Worker:
                 if reason or token != guess:
                     self._sequences.cut(answer.sequence, part.start + len(part.tokens) - len(expected) + 1 + number)
                     break
+                answer.accepted += 1
         except Exception as error:  # noqa: BLE001 - it is this request's alone
             self._leave(answer, error)
             return

@@ -87,7 +87,7 @@ class LlamaCpp(LlamaCppOptions, LocalLLM):
                 max_tokens=self.max_tokens,
                 logprobs=self.logprobs,
                 cache_prompt=self.cache_prompt,
-                draft=self.draft_model,
+                draft=self.draft(),
             )
             engine.submit(request, box)
 

@@ -19,7 +19,7 @@ from langchain_localllm.base.options import MaxTokens
 from langchain_localllm.base.threads import default_threads
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 from langchain_localllm.runtimes.llamacpp.backend import Backend, check_options, choose_backend
-from langchain_localllm.runtimes.llamacpp.settings import Adapters, EngineSettings
+from langchain_localllm.runtimes.llamacpp.settings import Adapters, EngineSettings, SpecType, Speculation
 from langchain_localllm.runtimes.llamafile.sampler_options import SAMPLER_FIELDS, SamplerOptions
 
 CACHE_TYPES: Final = {"f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8, "iq4_nl": 20, "bf16": 30}
@@ -66,6 +66,7 @@ _SPEED: Final = frozenset(
 """Options that change how fast an answer comes, but not which."""
 _SAMPLING: Final = ("temperature", "top_k", "top_p", "seed", *SAMPLER_FIELDS)
 
+_SPECULATION: Final = frozenset({"draft_model_path", "spec_draft_n_max", "spec_ngram_size_n", "spec_type"})
 _ALL: Final = -1
 _SEEDS: Final = 1 << 32
 
@@ -83,6 +84,10 @@ def _cache_type(value: Any) -> Any:
 
 def _grammar_text(value: Any) -> Any:
     return getattr(value, "_grammar", value)  # llama_cpp.LlamaGrammar
+
+
+def _spec_type(value: Any) -> Any:
+    return "ngram-simple" if value == "ngram" else value
 
 
 def _path_text(value: Any) -> Any:
@@ -194,11 +199,15 @@ class ModelOptions(InProcessOptions):
 
     @model_validator(mode="after")
     def _choose_backend(self) -> Self:
-        options = self.chosen().keys()
+        options = self._features()
         if self.backend is None:
             self.__dict__["backend"] = choose_backend(options, self.PREFERRED_BACKEND)
         check_options(self.backend or self.PREFERRED_BACKEND, options)
         return self
+
+    def _features(self) -> set[str]:
+        """Return the names of the options that are set, for which a backend has to have support."""
+        return set(self.chosen())
 
     @override
     def loading_key(self) -> Hashable:
@@ -274,7 +283,11 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
         "mirostat_mode": "mirostat",
         "model": "model_path",
         "n_probs": "logprobs",
+        "draft": "spec_type",
+        "draft_max": "spec_draft_n_max",
+        "model_draft": "draft_model_path",
         "repeat_last_n": "last_n_tokens_size",
+        "spec_draft_model": "draft_model_path",
     }
     RETIRED: ClassVar[Mapping[str, str]] = {
         **SamplerOptions.RETIRED,
@@ -291,8 +304,8 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
         "tokenizer": "the model's own tokenizer is used.",
         "vocab_only": "a model without weights cannot answer.",
     }
-    LOADING: ClassVar[frozenset[str]] = ModelOptions.LOADING | {"n_parallel"}
-    NOT_IN_KEY: ClassVar[frozenset[str]] = ModelOptions.NOT_IN_KEY | {"grammar_path", "stop"}
+    LOADING: ClassVar[frozenset[str]] = ModelOptions.LOADING | {"n_parallel", *_SPECULATION}
+    NOT_IN_KEY: ClassVar[frozenset[str]] = ModelOptions.NOT_IN_KEY | _SPECULATION | {"grammar_path", "stop"}
 
     n_parallel: int | None = Field(default=None, ge=1, le=128)
     """Requests that are answered together. Default: 8. The cache has room for that many whole contexts, or for as many as fit into
@@ -320,7 +333,17 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
     `False` makes the answer depend on the prompt and the options alone: the whole prompt is read into an empty cache, and no other
     request is computed at the same time. Default: reuse it, except for a request with a `seed` while no other is answered."""
     draft_model: Any = Field(default=None, repr=False)
-    """Guesses the next tokens, which are then computed together: a `llama_cpp.llama_speculative.LlamaDraftModel`."""
+    """Drafts the next tokens, which are then computed together: a `llama_cpp.llama_speculative.LlamaDraftModel`."""
+    spec_type: Annotated[SpecType | None, BeforeValidator(_spec_type)] = None
+    """Drafts the next tokens from the text so far, which helps where an answer copies from its prompt: `ngram-simple` (or `ngram`),
+    and with `xllamacpp` llama.cpp's other ways, such as `ngram-mod`. Then `flash_attn` is on unless it is given, so that greedy
+    answers stay the same."""
+    draft_model_path: PathText | None = None
+    """A smaller model with the same vocabulary, which drafts the next tokens; with `xllamacpp`."""
+    spec_draft_n_max: int | None = Field(default=None, ge=1, le=64)
+    """Tokens to draft at most. Default: 4 from the text so far, 3 by a model; `ngram-mod` has 64."""
+    spec_ngram_size_n: int | None = Field(default=None, ge=1, le=64)
+    """Tokens that have to repeat before what followed them is drafted. Default: 3; `ngram-mod` has 24."""
 
     @classmethod
     @override
@@ -345,7 +368,33 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
 
     @override
     def engine_settings(self) -> EngineSettings:
-        return replace(super().engine_settings(), n_parallel=self.n_parallel)
+        settings = super().engine_settings()
+        context = settings.context
+        if (speculation := self._speculation()) and "flash_attn" not in self.model_fields_set:
+            context = {**context, "flash_attn_type": 1}  # without it, several tokens together are computed a little differently
+        return replace(settings, n_parallel=self.n_parallel, speculation=speculation, context=context)
+
+    def _speculation(self) -> Speculation | None:
+        if self.spec_type is None and self.draft_model_path is None:
+            if alone := [name for name in ("spec_draft_n_max", "spec_ngram_size_n") if getattr(self, name) is not None]:
+                raise InvalidOptionError(f"`{alone[0]}` has no effect without `spec_type` or `draft_model_path`. Give one of them.")
+            return None
+        path = Path(self.draft_model_path).expanduser().absolute() if self.draft_model_path else None
+        return Speculation(self.spec_type, path, self.spec_draft_n_max, self.spec_ngram_size_n)
+
+    @override
+    def _features(self) -> set[str]:
+        return super()._features() | ({f"spec_type={self.spec_type!r}"} if self.spec_type else set())
+
+    def draft(self) -> Any:
+        """What drafts tokens for our own engine, or `None`."""
+        if self.spec_type is None:
+            return self.draft_model
+        if self.draft_model is not None:
+            raise InvalidOptionError("`draft_model` and `spec_type` cannot be used together. Give one of them.")
+        from langchain_localllm.runtimes.llamacpp.drafts import prompt_lookup
+
+        return prompt_lookup(self.spec_ngram_size_n, self.spec_draft_n_max)
 
     def tokens_of(self, text: str) -> list[int]:
         """The text's token ids, by the model's own tokenizer."""

@@ -71,6 +71,8 @@ class Answer:
         cached: Tokens of the prompt that need not be read.
         reading: Whether the prompt is still being read.
         looked: When it came, or when an image of it was last read.
+        drafted: Tokens that were drafted.
+        accepted: How many of them were right.
         follows: Another answer whose prompt begins alike and is being read, and how many tokens both share.
     """
 
@@ -81,6 +83,7 @@ class Answer:
         self.rest: list[int] = list(request.prompt[self.cached :])
         self.reading = True
         self.follows: tuple[Answer, int] | None = None
+        self.drafted, self.accepted = 0, 0
         self._model = model
         self._count = 0
         self._text = _decoder("replace")
@@ -144,7 +147,8 @@ class Answer:
     def finish(self, reason: str) -> None:
         """Tell the reader how the answer ended."""
         ended = time.perf_counter()
-        timings = Timings(self._model.load_seconds, self._first - self._started, ended - self._first)
+        drafts = (self.drafted, self.accepted) if self.drafted else ()
+        timings = Timings(self._model.load_seconds, self._first - self._started, ended - self._first, *drafts)
         prompt, cached = self.request.tokens(), self.request.tokens(self.cached)
         end = Finish(reason, prompt, self._count, cached, timings, self._model.name)
         self.box.put(Piece("", end, logprobs=self._logprobs or None))

@@ -84,6 +84,9 @@ class ServerEngine:
         info = check_all_parts(path)
         if settings.projector:
             check_projector(settings.projector[0])
+        draft = settings.speculation and settings.speculation.model
+        if draft:
+            check_all_parts(draft)
         self._path, self._info = path, info
         self._vocabulary_size = info.list_lengths.get(_TOKENS, 0)
         free = free_memory()
@@ -100,10 +103,20 @@ class ServerEngine:
             "n_parallel": slots,
         }
         server, self.socket_path = start_server(settings, sizes)
+        if draft:
+            self._check_draft(draft)
         self.load_seconds = time.perf_counter() - started
         self._special: dict[str, bool] = {}  # by text
         self._requests = _Requests(server, slots, self.load_seconds, f"llama.cpp {path.name}")
         self._end = weakref.finalize(self, _end, self._requests, self.socket_path.parent)
+
+    def _check_draft(self, draft: Path) -> None:
+        """Raise where the server uses no draft model; it only logs that."""
+        if not all(slot["speculative"] for slot in ask(self.socket_path, "/slots")):
+            shutil.rmtree(self.socket_path.parent, ignore_errors=True)
+            raise ModelFileError(
+                f"{draft} cannot draft for {self._path.name}: use a smaller model of the same family, whose vocabulary is the same."
+            )
 
     def chat(self, payload: Mapping[str, Any], box: Mailbox) -> None:
         """Hand over a request for `/v1/chat/completions`; its answer comes into the mailbox."""
@@ -350,6 +363,7 @@ def _load_failure(settings: EngineSettings) -> ModelFileError:
         "model": str(path),
         "lora": [adapter for adapter, _ in settings.lora],
         "mmproj": settings.projector and str(settings.projector[0]),
+        "draft": str(settings.speculation.model) if settings.speculation and settings.speculation.model else None,
         "chat_template": settings.chat_template,
     }
     command = [sys.executable, "-P", str(_LOAD), json.dumps(given)]
@@ -377,10 +391,11 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def ask(socket_path: Path, path: str, payload: Mapping[str, Any]) -> Any:
-    """Ask a server over its socket for one JSON answer."""
+def ask(socket_path: Path, path: str, payload: Mapping[str, Any] | None = None) -> Any:
+    """Ask a server over its socket for one JSON answer; with a payload by POST."""
+    body = None if payload is None else as_json(payload)
     with contextlib.closing(_UnixConnection(str(socket_path))) as connection:
-        connection.request("POST", path, as_json(payload), {"Content-Type": "application/json"})
+        connection.request("GET" if body is None else "POST", path, body, {"Content-Type": "application/json"})
         answer = json.loads(connection.getresponse().read())
     return checked(answer)
 

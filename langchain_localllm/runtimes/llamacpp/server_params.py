@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.runtimes.llamacpp.backend import missing_backend
-from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
+from langchain_localllm.runtimes.llamacpp.drafts import N_MAX, SIZE_N
+from langchain_localllm.runtimes.llamacpp.settings import EngineSettings, Speculation
 
 try:
     import xllamacpp
@@ -68,9 +69,31 @@ def server_params(settings: EngineSettings, more: Mapping[str, Any]) -> Any:
     params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(path, scale) for path, scale in settings.lora]
     if settings.projector:
         _set_projector(params, *settings.projector)
+    if settings.speculation:
+        _set_speculation(params, settings.speculation)
     params.numa = xllamacpp.ggml_numa_strategy(int(settings.numa))
     params.verbosity = _INFO if settings.verbose else _QUIET
     return params
+
+
+def _set_speculation(params: Any, speculation: Speculation) -> None:
+    chosen = params.speculative
+    types = xllamacpp.common_speculative_type
+    kinds = [types[f"COMMON_SPECULATIVE_TYPE_{speculation.kind.upper().replace('-', '_')}"]] if speculation.kind else []
+    if speculation.model:
+        kinds.append(types.COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE)
+        chosen.draft.mparams.path = str(speculation.model)
+        chosen.draft.n_gpu_layers = params.n_gpu_layers
+        chosen.draft.cpuparams.n_threads = params.cpuparams.n_threads
+        chosen.draft.cpuparams_batch.n_threads = params.cpuparams_batch.n_threads
+        chosen.draft.n_max = speculation.n_max or chosen.draft.n_max
+    chosen.types = kinds
+    size_n, n_max = speculation.size_n or SIZE_N, speculation.n_max or N_MAX
+    for ngram in (chosen.ngram_simple, chosen.ngram_map_k, chosen.ngram_map_k4v):
+        ngram.size_n, ngram.size_m = size_n, max(size_n, n_max)  # llama.cpp drafts no fewer than it compares
+    chosen.ngram_mod.n_match = speculation.size_n or chosen.ngram_mod.n_match
+    chosen.ngram_mod.n_max = speculation.n_max or chosen.ngram_mod.n_max
+    chosen.ngram_mod.n_min = min(chosen.ngram_mod.n_min, chosen.ngram_mod.n_max)
 
 
 def _set_projector(params: Any, path: Path, settings: Mapping[str, Any]) -> None:

@@ -9,6 +9,27 @@ Adapters = tuple[tuple[str, float], ...]
 """Paths of LoRA adapters and their scales."""
 
 
+SpecType = Literal["ngram-simple", "ngram-map-k", "ngram-map-k4v", "ngram-mod", "ngram-cache"]
+"""llama.cpp's ways to draft the next tokens from what was read and written before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speculation:
+    """How tokens are drafted that the model then checks together.
+
+    Attributes:
+        kind: The way to draft from the text so far.
+        model: A smaller model that drafts.
+        n_max: Tokens to draft at most.
+        size_n: Tokens that have to repeat before what followed them is drafted.
+    """
+
+    kind: SpecType | None = None
+    model: Path | None = None
+    n_max: int | None = None
+    size_n: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
     """The files and settings that an engine is loaded with.
@@ -21,6 +42,7 @@ class EngineSettings:
         n_parallel: Requests to answer together; `None` chooses.
         lora: Paths of LoRA adapters and their scales.
         projector: Path of the projector that turns images into tokens, and settings for it.
+        speculation: How tokens are drafted, if they are.
         chat_template: A chat template to use instead of the file's.
         numa: The strategy for memory that is nearer to some cores than to others.
         verbose: Whether llama.cpp's log goes to stderr.
@@ -33,6 +55,7 @@ class EngineSettings:
     n_parallel: int | None = None
     lora: Adapters = ()
     projector: tuple[Path, Mapping[str, Any]] | None = None
+    speculation: Speculation | None = None
     chat_template: str | None = None
     numa: bool | int = False
     verbose: bool = False

@@ -443,7 +443,12 @@ def _completion_finish(event: dict[str, Any]) -> Finish:
 
 
 def _timings(timings: dict[str, Any]) -> Timings:
-    return Timings(prompt=_seconds(timings.get("prompt_ms")), generation=_seconds(timings.get("predicted_ms")))
+    return Timings(
+        prompt=_seconds(timings.get("prompt_ms")),
+        generation=_seconds(timings.get("predicted_ms")),
+        draft_n=timings.get("draft_n"),
+        draft_n_accepted=timings.get("draft_n_accepted"),
+    )
 
 
 def _seconds(milliseconds: float | None) -> float | None:

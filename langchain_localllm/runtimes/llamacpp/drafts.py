@@ -1,0 +1,42 @@
+"""Drafting the next tokens of an answer from the text so far (n-gram speculation)."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+SIZE_N: Final = 3
+"""Tokens that have to repeat before what followed them is drafted."""
+N_MAX: Final = 4
+"""Tokens to draft: checking more takes a CPU longer than it saves."""
+
+
+def prompt_lookup(size_n: int | None = None, n_max: int | None = None) -> Callable[[npt.NDArray[Any]], npt.NDArray[Any]]:
+    """Return a function that drafts what followed the last tokens where they occurred before, the last time.
+
+    Args:
+        size_n: Tokens that have to be the same.
+        n_max: Tokens to draft at most.
+
+    Example:
+        >>> draft = prompt_lookup(size_n=2, n_max=3)
+        >>> draft(np.array([1, 2, 3, 4, 5, 1, 2])).tolist()
+        [3, 4, 5]
+    """
+    same, most = size_n or SIZE_N, n_max or N_MAX
+
+    def draft(tokens: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        count = len(tokens) - same  # places at which an earlier occurrence can begin
+        if count < 1:
+            return tokens[:0]
+        found = np.ones(count, bool)
+        for offset in range(same):
+            found &= tokens[offset : offset + count] == tokens[count + offset]
+        places = np.flatnonzero(found)
+        if not len(places):
+            return tokens[:0]
+        start = int(places[-1]) + same
+        return tokens[start : start + most]
+
+    return draft
