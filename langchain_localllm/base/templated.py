@@ -4,7 +4,6 @@ import re
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final
 
@@ -25,11 +24,12 @@ from langchain_localllm.errors import ChatTemplateError, InvalidOptionError, Inv
 from langchain_localllm.templates.chat_template import ChatTemplate
 from langchain_localllm.templates.harmony import HarmonySplitter, is_harmony
 from langchain_localllm.templates.instructions import render_to_continue, render_with_instructions
+from langchain_localllm.templates.markers import held_back
 from langchain_localllm.templates.named import given_template, is_template, named_template
-from langchain_localllm.templates.thinking import MARKERS, ThinkSplitter, thinking_markers
+from langchain_localllm.templates.thinking import ALL_MARKERS, THINK, ThinkSplitter, answer_markers
 from langchain_localllm.templates.tool_calls import ToolCallParser, ToolFormat, tool_format
 
-_THINKING: Final = frozenset({*chain.from_iterable(MARKERS), "<|think|>"})
+_THINKING: Final = ALL_MARKERS | {"<|think|>"}
 """Special tokens that models and people write on purpose, in answers and instructions: what marks thoughts or switches them on."""
 
 
@@ -41,6 +41,7 @@ class Prepared:
         prompt: The conversation as text, with placeholders for what `images` and `literals` hold.
         stops: Texts at which the answer ends.
         reader: Tells thoughts and calls in the answer.
+        begun: The beginning of a marker with which the prompt ends; the rest of it is written by the model.
         schema: A JSON schema of the answer, or of the JSON in a forced call.
         form: How a forced call is written; `None` where none is forced.
         several: Whether several calls may be forced.
@@ -52,6 +53,7 @@ class Prepared:
     prompt: str
     stops: list[str]
     reader: AnswerReader
+    begun: str = ""
     schema: dict[str, Any] | None = None
     form: ToolFormat | None = None
     several: bool = False
@@ -198,11 +200,12 @@ class TemplatedChatModel(LocalChatModel):
             prompt=prompt,
             stops=[*stop, *template.stop],
             reader=AnswerReader(thoughts, ToolCallParser(form, parameters) if tools else None),
+            begun=prompt[held_back(prompt, thoughts.markers) :].strip() if schema is None else "",
             schema=schema,
             form=form if choice == "required" else None,
             several=request.get("parallel_tool_calls") is True,
             images=images,
-            markers=(*chain.from_iterable(MARKERS), *thoughts.markers, *(form.markers if tools else ())),
+            markers=(*THINK[:2], *thoughts.markers, *(form.markers if tools else ())),
             literals=placeholders.texts,
         )
 
@@ -221,12 +224,12 @@ class TemplatedChatModel(LocalChatModel):
             prompt = prompt.removeprefix(template.bos_token)  # the engine puts it there
         if is_harmony(template.source):
             return prompt, HarmonySplitter()
-        markers = thinking_markers(template.source) or MARKERS[0]
-        inside = prompt.rstrip().endswith(markers[0])
+        markers = answer_markers(template.source)
+        inside = prompt.rstrip().endswith(markers.opening)
         if self.continue_final_message:
-            inside = prompt.rfind(markers[0]) > prompt.rfind(markers[1])
+            inside = prompt.rfind(markers.opening) > prompt.rfind(markers.closing)
         if inside and constrained:  # an answer of a given form leaves no room for thoughts
-            prompt, inside = f"{prompt.rstrip()}\n\n{markers[1]}\n\n", False
+            prompt, inside = f"{prompt.rstrip()}\n\n{markers.closing}\n\n", False
         return prompt, ThinkSplitter(markers, inside=inside)
 
     @override

@@ -49,21 +49,8 @@ class CallBlock:
     inside: tuple[str, ...] = ()
 
 
-_FUNCTION: Final = re.compile(r"(?:<function=)?([\w.-]+)>(.*?)(?:</function>|$)", re.DOTALL)
-_PARAMETER: Final = re.compile(r"<parameter=([^>\s]+)>\n?(.*?)\n?(?:</parameter>|(?=<parameter=)|$)", re.DOTALL)
-_INVOKE: Final = re.compile(r'invoke name="([\w.-]+)">(.*?)(?:</(?:｜DSML｜)?invoke>|$)', re.DOTALL)
-_NAMED_PARAMETER: Final = re.compile(r'parameter name="([^"]+)"[^>]*>(.*?)(?:</(?:｜DSML｜)?parameter>|$)', re.DOTALL)
-_ARG: Final = re.compile(r"<arg_key>(.*?)</arg_key>\s*<arg_value>(.*?)(?:</arg_value>|$)", re.DOTALL)
-_GLM_NAME: Final = re.compile(r"\s*([\w.-]+)")
-_DEEPSEEK: Final = re.compile(
-    r"<｜tool▁call▁begin｜>(?:function<｜tool▁sep｜>)?([\w.-]+)(?:<｜tool▁sep｜>|\s*```json)(.*?)(?:```\s*)?(?:<｜tool▁call▁end｜>|$)",
-    re.DOTALL,
-)
-_KIMI: Final = re.compile(
-    r"<\|tool_call_begin\|>\s*(?:functions\.)?([\w.-]+?)(?::(\d+))?\s*<\|tool_call_argument_begin\|>(.*?)(?:<\|tool_call_end\|>|$)",
-    re.DOTALL,
-)
-_HARMONY: Final = re.compile(r".*?\bto=functions\.([\w.-]+).*?<\|message\|>(.*)", re.DOTALL)
+_PARAMETER_END: Final = r"(?:</parameter>|(?=<parameter=)|$)"
+_DSML: Final = "</(?:｜DSML｜|atem:)?"
 _CONSTANTS: Final = {"true": True, "false": False, "null": None}
 """Names that models write in Python's place of `True`, `False` and `None`."""
 
@@ -84,8 +71,7 @@ def _object(text: str) -> dict[str, Any] | None:
 
 def _typed(text: str, schema: Any) -> Any:
     """A value that a model wrote as plain text: text where the schema wants text, else what it is as JSON."""
-    kind = schema.get("type") if isinstance(schema, Mapping) else None
-    if kind == "string":
+    if _is_text(schema):
         return text
     try:
         return json.loads(text)
@@ -93,44 +79,62 @@ def _typed(text: str, schema: Any) -> Any:
         return _CONSTANTS.get(text.strip().lower(), text)
 
 
+def _is_text(schema: Any) -> bool:
+    """Whether a schema wants text, or accepts it beside other types."""
+    if not isinstance(schema, Mapping):
+        return False
+    kinds = schema.get("type")
+    choices = [choice for key in ("anyOf", "oneOf") for choice in schema.get(key) or () if isinstance(choice, Mapping)]
+    enum = schema.get("enum") or ()
+    return (
+        "string" in (kinds if isinstance(kinds, list) else [kinds])
+        or any(map(_is_text, choices))
+        or ("type" not in schema and bool(enum) and all(isinstance(value, str) for value in enum))
+    )
+
+
 def _typed_args(name: str, pairs: list[tuple[str, str]], parameters: Parameters) -> dict[str, Any]:
     properties = (parameters.get(name) or {}).get("properties") or {}
     return {key: _typed(value, properties.get(key)) for key, value in pairs}
 
 
-def _read_functions(body: str, parameters: Parameters) -> Iterator[WrittenCall]:
-    for name, inner in _FUNCTION.findall(body):
-        if inner.lstrip().startswith("{"):
-            yield _call(name, _object(inner), inner)
-        else:
-            yield _call(name, _typed_args(name, _PARAMETER.findall(inner), parameters), inner)
+Reader = Callable[[str, Parameters], Iterator[WrittenCall]]
 
 
-def _read_invokes(body: str, parameters: Parameters) -> Iterator[WrittenCall]:
-    for name, inner in _INVOKE.findall(body):
-        yield _call(name, _typed_args(name, _NAMED_PARAMETER.findall(inner), parameters), inner)
+def _tagged(call: str, parameter: str) -> Reader:
+    """Return a reader of calls whose arguments are written one by one.
+
+    Args:
+        call: Matches a call: its name and what is in it.
+        parameter: Matches an argument in it: its name and its value.
+    """
+    calls, arguments = re.compile(call, re.DOTALL), re.compile(parameter, re.DOTALL)
+
+    def read(body: str, parameters: Parameters) -> Iterator[WrittenCall]:
+        for name, inner in calls.findall(body):
+            if inner.lstrip().startswith("{"):
+                yield _call(name, _object(inner), inner)
+            else:
+                yield _call(name, _typed_args(name, arguments.findall(inner), parameters), inner)
+
+    return read
 
 
-def _read_arg_keys(body: str, parameters: Parameters) -> Iterator[WrittenCall]:
-    if name := _GLM_NAME.match(body):
-        pairs = [(key.strip(), value) for key, value in _ARG.findall(body)]
-        yield _call(name[1], _typed_args(name[1], pairs, parameters), body)
+def _named(call: str) -> Reader:
+    """Return a reader of calls whose arguments are JSON.
 
+    Args:
+        call: Matches a call: its `name`, `args` and, where the model writes one, `id`.
+    """
+    calls = re.compile(call, re.DOTALL)
 
-def _read_deepseek(body: str, _: Parameters) -> Iterator[WrittenCall]:
-    for name, args in _DEEPSEEK.findall(body):
-        unfenced = args.strip().removeprefix("```json")
-        yield _call(name, _object(unfenced), unfenced)
+    def read(body: str, _: Parameters) -> Iterator[WrittenCall]:
+        for found in calls.finditer(body):
+            groups = found.groupdict()
+            args = groups["args"].strip().removeprefix("```json")
+            yield _call(groups["name"], _object(args), args, groups.get("id"))
 
-
-def _read_kimi(body: str, _: Parameters) -> Iterator[WrittenCall]:
-    for name, number, args in _KIMI.findall(body):
-        yield _call(name, _object(args), args, f"functions.{name}:{number}" if number else None)
-
-
-def _read_harmony(body: str, _: Parameters) -> Iterator[WrittenCall]:
-    if found := _HARMONY.fullmatch(body):
-        yield _call(found[1], _object(found[2]), found[2])
+    return read
 
 
 def _read_python(body: str, _: Parameters) -> Iterator[WrittenCall]:
@@ -156,45 +160,146 @@ def _python_value(node: ast.expr) -> Any:
     return _CONSTANTS[node.id] if isinstance(node, ast.Name) and node.id in _CONSTANTS else ast.literal_eval(node)
 
 
-_ANYTHING: Final = re.compile("")
+# --- Gemma 4: an object with bare keys, and strings between quotes of their own ---
 
+_GEMMA_CALL: Final = re.compile(r"call:([\w.-]+)(\{.*)", re.DOTALL)
+_GEMMA_QUOTE: Final = '<|"|>'
+_GEMMA_KEY: Final = re.compile(r"([{,]\s*)([^\s\"'{}\[\],:]+)(\s*:)")
+
+
+def _read_gemma(body: str, _: Parameters) -> Iterator[WrittenCall]:
+    if found := _GEMMA_CALL.search(body):
+        name, written = found.groups()
+        texts = written.split(_GEMMA_QUOTE)
+        texts[::2] = [_GEMMA_KEY.sub(r'\1"\2"\3', text) for text in texts[::2]]
+        texts[1::2] = [json.dumps(text, ensure_ascii=False) for text in texts[1::2]]
+        yield _call(name, _object("".join(texts)), written)
+
+
+# --- MiniMax M3: elements whose names are those of the arguments, each after a mark ---
+
+_M3: Final = "]<]minimax[>["
+_M3_CALL: Final = re.compile(rf'{re.escape(_M3)}<invoke name="([^"]+)">(.*?)(?:{re.escape(_M3)}</invoke>|$)', re.DOTALL)
+_M3_ELEMENT: Final = re.compile(rf"{re.escape(_M3)}<([^/<>]+)>(.*?){re.escape(_M3)}</\1>", re.DOTALL)
+
+
+def _read_minimax3(body: str, parameters: Parameters) -> Iterator[WrittenCall]:
+    for name, inner in _M3_CALL.findall(body):
+        properties = (parameters.get(name) or {}).get("properties") or {}
+        yield _call(name, {key: _element(value, properties.get(key)) for key, value in _M3_ELEMENT.findall(inner)}, inner)
+
+
+def _element(text: str, schema: Any) -> Any:
+    """Return the value of an element: an array of items, an object, or what is written in it."""
+    inner = _M3_ELEMENT.findall(text)
+    if not inner or _is_text(schema):
+        return _typed(text, schema)
+    schema = schema if isinstance(schema, Mapping) else {}
+    if all(key == "item" for key, _ in inner):
+        return [_element(value, schema.get("items")) for _, value in inner]
+    properties = schema.get("properties") or {}
+    return {key: _element(value, properties.get(key)) for key, value in inner}
+
+
+_ANYTHING: Final = re.compile("")
+_NAME: Final = r"([\w.-]+)"
+
+_FUNCTION: Final = _tagged(rf"(?:<function=)?{_NAME}>(.*?)(?:</function>|$)", rf"<parameter=([^>\s]+)>\n?(.*?)\n?{_PARAMETER_END}")
 FUNCTIONS: Final = CallBlock(
-    re.compile(r"\s*<function=[\w.-]+>"), re.compile(r"\s*(<[a-z]{0,8}(=[\w.-]{0,64})?)?"), "</tool_call>", _read_functions
+    re.compile(r"\s*<function=[\w.-]+>"), re.compile(r"\s*(<[a-z]{0,8}(=[\w.-]{0,64})?)?"), "</tool_call>", _FUNCTION
 )
 """`<tool_call><function=NAME><parameter=KEY>VALUE</parameter></function></tool_call>`: Qwen3-Coder, Qwen3.5, Nemotron 3."""
+BARE_FUNCTION: Final = CallBlock(re.compile(r"[\w.-]+>"), re.compile(r"[\w.-]*"), "</function>", _FUNCTION)
+"""`<function=NAME>{...}</function>`: Functionary 3.1, Llama 3; Qwen3-Coder where it forgets `<tool_call>`."""
+SEED: Final = CallBlock(_ANYTHING, _ANYTHING, "</seed:tool_call>", _FUNCTION)
+
+
+def _arg_keys(suffix: str = "") -> Reader:
+    key, value = (f"<{tag}{suffix}>(.*?)</{tag}{suffix}>" for tag in ("arg_key", "arg_value"))
+    return _tagged(
+        rf"\s*(?:<tool_call{suffix}>)?\s*{_NAME}(?:<tool_sep{suffix}>)?\s*(.*?)(?:</tool_call{suffix}>|$)",
+        rf"{key}\s*{value}",
+    )
+
+
 ARG_KEYS: Final = CallBlock(
     re.compile(r"\s*[\w.-]+\s*(<arg_key>|</tool_call>)"),
     re.compile(r"\s*[\w.-]{0,64}\s*(</?[a-z_]{0,9})?"),
     "</tool_call>",
-    _read_arg_keys,
+    _arg_keys(),
 )
-"""`<tool_call>NAME<arg_key>KEY</arg_key><arg_value>VALUE</arg_value></tool_call>`: GLM 4.5 and later."""
-SEED: Final = CallBlock(_ANYTHING, _ANYTHING, "</seed:tool_call>", _read_functions)
-LONE_FUNCTION: Final = CallBlock(re.compile(r"[\w.-]+>"), re.compile(r"[\w.-]*"), "</function>", _read_functions)
-"""`<function=NAME>{...}</function>`: Functionary 3.1, Llama 3."""
-INVOKES: Final = CallBlock(_ANYTHING, _ANYTHING, "</minimax:tool_call>", _read_invokes)
+"""`<tool_call>NAME<arg_key>KEY</arg_key><arg_value>VALUE</arg_value></tool_call>`: GLM 4.5 and later, Ling 3, Laguna, Spark."""
+HUNYUAN: Final = CallBlock(_ANYTHING, _ANYTHING, "</tool_calls:opensource>", _arg_keys(":opensource"))
+
+_INVOKE: Final = _tagged(
+    rf'invoke name="([^"]+)">(.*?)(?:{_DSML}invoke>|$)', rf'parameter name="([^"]+)"[^>]*>(.*?)(?:{_DSML}parameter>|$)'
+)
+MINIMAX: Final = CallBlock(_ANYTHING, _ANYTHING, "</minimax:tool_call>", _INVOKE)
+ATEM: Final = CallBlock(_ANYTHING, _ANYTHING, "</atem:function_calls>", _INVOKE)
 DSML: Final = tuple(
-    CallBlock(re.compile(f"{name}>"), re.compile(r"[a-z_]{0,14}"), f"</｜DSML｜{name}>", _read_invokes)
+    CallBlock(re.compile(f"{name}>"), re.compile(r"[a-z_]{0,14}"), f"</｜DSML｜{name}>", _INVOKE)
     for name in ("function_calls", "tool_calls")
 )
 """DeepSeek V3.2 and V4."""
+MINIMAX3: Final = CallBlock(_ANYTHING, _ANYTHING, f"{_M3}</tool_call>", _read_minimax3)
+PARAMS: Final = CallBlock(
+    re.compile(r'[\w.-]+">'),
+    re.compile(r'[\w.-]*"?'),
+    "</function>",
+    _tagged(rf'{_NAME}">(.*?)(?:</function>|$)', r'<param name="([^"]+)">(?:<!\[CDATA\[)?(.*?)(?:\]\]>)?</param>'),
+)
+"""`<function name="NAME"><param name="KEY">VALUE</param></function>`: MiniCPM 5."""
+KIMI3: Final = CallBlock(
+    _ANYTHING,
+    _ANYTHING,
+    "<|close|>tools<|sep|>",
+    _tagged(
+        r'<\|open\|>call tool="([^"]+)"[^<]*<\|sep\|>(.*?)<\|close\|>call<\|sep\|>',
+        r'<\|open\|>argument key="([^"]+)"[^<]*<\|sep\|>(.*?)<\|close\|>argument<\|sep\|>',
+    ),
+    ("<|open|>", "<|close|>", "<|sep|>"),
+)
 DEEPSEEK: Final = CallBlock(
-    _ANYTHING, _ANYTHING, "<｜tool▁calls▁end｜>", _read_deepseek, ("<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>")
+    _ANYTHING,
+    _ANYTHING,
+    "<｜tool▁calls▁end｜>",
+    _named(
+        r"<｜tool▁call▁begin｜>(?:function<｜tool▁sep｜>)?(?P<name>[\w.-]+)(?:<｜tool▁sep｜>|\s*```json)"
+        r"(?P<args>.*?)(?:```\s*)?(?:<｜tool▁call▁end｜>|$)"
+    ),
+    ("<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>"),
 )
 KIMI: Final = CallBlock(
     _ANYTHING,
     _ANYTHING,
     "<|tool_calls_section_end|>",
-    _read_kimi,
+    _named(
+        r"<\|tool_call_begin\|>\s*(?P<id>(?:functions\.)?(?P<name>[\w.-]+?)(?::\d+)?)\s*"
+        r"<\|tool_call_argument_begin\|>(?P<args>.*?)(?:<\|tool_call_end\|>|$)"
+    ),
     ("<|tool_call_begin|>", "<|tool_call_argument_begin|>", "<|tool_call_end|>"),
 )
-PYTHON: Final = CallBlock(_ANYTHING, _ANYTHING, "<|tool_call_end|>", _read_python)
-"""`<|tool_call_start|>[NAME(KEY=VALUE)]<|tool_call_end|>`: LFM2."""
+SOLAR: Final = CallBlock(
+    _ANYTHING,
+    _ANYTHING,
+    "<|calls|>",
+    _named(
+        r"<\|tool_call:begin\|>(?P<id>[^<]*)<\|tool_call:name\|>(?P<name>[\w.-]+)"
+        r"<\|tool_call:args\|>(?P<args>.*?)(?:<\|tool_call:end\|>|$)"
+    ),
+    ("<|tool_call:begin|>", "<|tool_call:name|>", "<|tool_call:args|>", "<|tool_call:end|>"),
+)
 HARMONY: Final = CallBlock(
     re.compile(r"(commentary|analysis)[^<]*\bto=functions\."),
     re.compile(r"[a-z]{0,10}(\s[^<]{0,64})?"),
     "<|call|>",
-    _read_harmony,
+    _named(r".*?\bto=functions\.(?P<name>[\w.-]+).*?<\|message\|>(?P<args>.*)"),
     ("<|start|>", "<|constrain|>", "<|message|>", "<|end|>", "<|return|>"),
 )
 """`<|channel|>commentary to=functions.NAME <|constrain|>json<|message|>{...}<|call|>`: gpt-oss."""
+PYTHON: Final = CallBlock(_ANYTHING, _ANYTHING, "<|tool_call_end|>", _read_python)
+"""`<|tool_call_start|>[NAME(KEY=VALUE)]<|tool_call_end|>`: LFM2."""
+GEMMA: Final = CallBlock(
+    re.compile(r"call:[\w.-]+\{"), re.compile(r"[a-z]{0,4}(:[\w.-]*)?"), "<tool_call|>", _read_gemma, (_GEMMA_QUOTE,)
+)
+"""`<|tool_call>call:NAME{KEY:<|"|>VALUE<|"|>}<tool_call|>`: Gemma 4."""

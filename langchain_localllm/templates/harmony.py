@@ -1,4 +1,4 @@
-"""Harmony, the format of gpt-oss: each part of an answer has a header that says for whom it is.
+"""Harmony, the format of gpt-oss, and Muse's: each part of an answer has a header that says for whom it is.
 
 Source: https://github.com/openai/harmony/blob/main/docs/format.md
 """
@@ -12,23 +12,27 @@ from langchain_localllm.templates.thinking import Split
 __all__ = ["HarmonySplitter", "is_harmony"]
 
 _START, _CHANNEL, _MESSAGE, _CALL = "<|start|>", "<|channel|>", "<|message|>", "<|call|>"
-_ENDS: Final = ("<|end|>", "<|return|>", _CALL)
+_ENDS: Final = ("<|end|>", "<|return|>", _CALL, "<|eom|>", "<|eot|>")
 _END: Final = re.compile("|".join(map(re.escape, _ENDS)))
 _OPENINGS: Final = (_CHANNEL, _START, "assistant", "to=")
 """How a header begins."""
-_RECIPIENT: Final = re.compile(r"\bto=(functions\.[\w.-]+)")
+_RECIPIENT: Final = re.compile(r"\bto=([\w.-]+)")
+_FUNCTIONS: Final = "functions."
+_XML_CALL: Final = "<atem:"
+"""How Muse's calls begin, which hold the tool's name themselves."""
 
 
 def is_harmony(template: str) -> bool:
     """Whether a chat template's model writes Harmony."""
-    return _CHANNEL in template
+    return _CHANNEL in template or _XML_CALL in template
 
 
 class HarmonySplitter:
-    """Splits an answer into thoughts (the channel `analysis`) and text (all others), as `ThinkSplitter` does for other models.
+    """Splits an answer into thoughts (the channel `analysis`, or to `self`) and text, as `ThinkSplitter` does for other models.
 
-    A call of a function becomes text in one form, `<|channel|>commentary to=functions.NAME<|message|>{...}<|call|>`, which
-    `ToolCallParser` reads. Text without a header, as a grammar may force it, is the answer.
+    A call of a function becomes text in one form, `<|channel|>commentary to=functions.NAME<|message|>{...}<|call|>` or
+    `<|message|><atem:function_calls>...`, which `ToolCallParser` reads. Text without a header, as a grammar may force it, is
+    the answer.
 
     Attributes:
         done: Whether all that comes now is the answer.
@@ -73,10 +77,15 @@ class HarmonySplitter:
         if not found:
             return None
         self._held = rest
-        if recipient := _RECIPIENT.search(header):
+        named = _RECIPIENT.search(header)
+        recipient = named[1] if named else ""
+        if recipient.startswith(_FUNCTIONS):
             self._kind = "call"
-            return Split("", f"{_CHANNEL}commentary to={recipient[1]}{_MESSAGE}")
-        self._kind = "reasoning" if "analysis" in header else "text"
+            return Split("", f"{_CHANNEL}commentary to={recipient}{_MESSAGE}")
+        if recipient and recipient not in {"self", "user"} and _CHANNEL not in header:
+            self._kind = "xml call"
+            return Split("", _MESSAGE)
+        self._kind = "reasoning" if "analysis" in header or recipient == "self" else "text"
         return Split("", "")
 
     def _body(self) -> Split | None:

@@ -1,17 +1,84 @@
-"""What a reasoning model thinks before it answers, told from the answer."""
+"""The thoughts of a reasoning model, split from its answer."""
 
+from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
 from langchain_localllm.templates.markers import held_back
 
-MARKERS: Final = (("<think>", "</think>"), ("[THINK]", "[/THINK]"))
-"""How models mark their thoughts."""
+__all__ = ["ALL_MARKERS", "THINK", "Split", "ThinkSplitter", "ThoughtMarkers", "answer_markers", "thinking_markers"]
 
 
-def thinking_markers(template: str) -> tuple[str, str] | None:
-    """The markers that a chat template knows, or `None`."""
-    return next((pair for pair in MARKERS if pair[0] in template or pair[1] in template), None)
+class ThoughtMarkers(NamedTuple):
+    """How a family of models marks thoughts.
+
+    Attributes:
+        opening: What begins the thoughts.
+        closing: What ends them.
+        around: Markers around the text of the answer, which are not a part of it.
+        ended_by: What ends the thoughts where `closing` is missing, and begins a call.
+    """
+
+    opening: str
+    closing: str
+    around: tuple[str, ...] = ()
+    ended_by: tuple[str, ...] = ()
+
+
+THINK: Final = ThoughtMarkers("<think>", "</think>")
+_FAMILIES: Final[Mapping[str, ThoughtMarkers]] = {
+    "<seed:think>": ThoughtMarkers("<seed:think>", "</seed:think>"),  # Seed-OSS
+    "<mm:think>": ThoughtMarkers("<mm:think>", "</mm:think>"),  # MiniMax M3
+    "[THINK]": ThoughtMarkers("[THINK]", "[/THINK]"),  # Magistral, Ministral
+    "<|START_RESPONSE|>": ThoughtMarkers(  # Command R7B, Command A
+        "<|START_THINKING|>", "<|END_THINKING|>", ("<|START_RESPONSE|>", "<|END_RESPONSE|>")
+    ),
+    "<|START_TEXT|>": ThoughtMarkers("<|START_THINKING|>", "<|END_THINKING|>", ("<|START_TEXT|>", "<|END_TEXT|>")),
+    "<|CHATBOT_TOKEN|>": ThoughtMarkers("<think>", "</think>", ("<|CHATBOT_TOKEN|>",)),  # Command R+
+    "<|inner_prefix|>": ThoughtMarkers("<|inner_prefix|>", "<|inner_suffix|>"),  # Apertus
+    "<|channel>": ThoughtMarkers("<|channel>thought", "<channel|>", ("<|channel>thought", "<channel|>")),  # Gemma 4
+    "<|open|>": ThoughtMarkers(  # Kimi K3
+        "<|open|>think<|sep|>",
+        "<|close|>think<|sep|>",
+        ("<|open|>response<|sep|>", "<|close|>response<|sep|>", "<|close|>message<|sep|>"),
+    ),
+    "[BEGIN FINAL RESPONSE]": ThoughtMarkers(  # Apriel
+        "Here are my reasoning steps:", "[BEGIN FINAL RESPONSE]", ("[END FINAL RESPONSE]",)
+    ),
+    "<|begin|>assistant": ThoughtMarkers(  # Solar Open
+        "<|think|>", "<|end|>", ("<|begin|>assistant", "<|content|>", "<|end|>")
+    ),
+    ":opensource": ThoughtMarkers("<think:opensource>", "</think:opensource>"),  # Hunyuan 3
+    "<response></response>": ThoughtMarkers("<think>", "</think>", ("<response>", "</response>")),  # Granite 3.3
+    ">>>all": ThoughtMarkers("<think>", "</think>", (">>>all\n",)),  # Functionary 3.2
+    "<|tool_calls_section_begin|>": ThoughtMarkers("<think>", "</think>", ended_by=("<|tool_calls_section_begin|>",)),  # Kimi K2
+    "<parameter=": ThoughtMarkers("<think>", "</think>", ended_by=("<tool_call>\n<function=",)),  # Qwen3.5, Nemotron 3, Step 3.5
+    "<role>ASSISTANT</role>": ThoughtMarkers("<think>", "</think>", ended_by=("<tool_call>",)),  # Ling 3
+}
+"""What a chat template holds, and how its model marks thoughts, where not by `<think>` alone."""
+ALL_MARKERS: Final = frozenset(
+    marker for markers in (THINK, *_FAMILIES.values()) for marker in (markers.opening, markers.closing, *markers.around)
+)
+"""The markers of all families; special tokens in many models."""
+_PUT_TOGETHER: Final = ("<|open|>", ":opensource")
+"""What is in templates that put the markers of thoughts together from parts."""
+
+
+def answer_markers(template: str) -> ThoughtMarkers:
+    """Return how a chat template's model marks thoughts and answers; one that does not think may mark its answers, too."""
+    return next((markers for sign, markers in _FAMILIES.items() if sign in template), THINK)
+
+
+def thinking_markers(template: str) -> ThoughtMarkers | None:
+    """Return the same for a model that thinks, and `None` for others.
+
+    Example:
+        >>> thinking_markers("{% if enable_thinking %}[THINK]{% endif %}")
+        ThoughtMarkers(opening='[THINK]', closing='[/THINK]', around=(), ended_by=())
+    """
+    markers = answer_markers(template)
+    thinks = markers.opening in template or markers.closing in template or any(sign in template for sign in _PUT_TOGETHER)
+    return markers if thinks else None
 
 
 class Split(NamedTuple):
@@ -35,7 +102,7 @@ class _State(Enum):
 
 
 class ThinkSplitter:
-    """Tells thoughts from the answer in a text that comes in pieces. Thoughts stand at the beginning, between two markers.
+    """Splits a text that comes in pieces into thoughts, which are at its beginning between two markers, and the answer.
 
     White space around the markers is left out.
 
@@ -52,22 +119,26 @@ class ThinkSplitter:
         Split(reasoning='', text='Four.')
     """
 
-    __slots__ = ("_closing", "_held", "_opening", "_state", "done", "markers")
+    __slots__ = ("_after_marker", "_around", "_closing", "_ends", "_held", "_opening", "_state", "done", "markers")
 
-    def __init__(self, markers: tuple[str, str] = MARKERS[0], *, inside: bool = False) -> None:
+    def __init__(self, markers: ThoughtMarkers = THINK, *, inside: bool = False) -> None:
         """Begin.
 
         Args:
-            markers: What begins and ends the thoughts.
+            markers: What begins and ends the thoughts, and the answer.
             inside: Whether the prompt already held the first marker.
         """
-        self._opening, self._closing = self.markers = markers
+        self._opening, self._closing, around, ended_by = markers
+        self._around = around
+        self._ends = (self._closing, *ended_by)
+        self.markers = (self._opening, self._closing, *around)
         self._state = _State.THOUGHT_BEGINS if inside else _State.START
         self._held = ""
+        self._after_marker = False  # whether white space that comes now follows a marker around the answer
         self.done = False
 
     def feed(self, text: str) -> Split:
-        """What can be told of the text so far."""
+        """Return what is certain of the text so far."""
         if self.done:
             return Split("", text)
         self._held += text
@@ -80,12 +151,14 @@ class ThinkSplitter:
             reasoning = self._think()
         if self._state is _State.ANSWER_BEGINS:
             self._skip_space(_State.ANSWER)
-        self.done = self._state is _State.ANSWER
-        return Split(reasoning, self._release(len(self._held)) if self.done else "")
+        answering = self._state is _State.ANSWER
+        self.done = answering and not self._around
+        return Split(reasoning, self._answer(last=False) if answering else "")
 
     def end(self) -> Split:
-        """What was held back, when no more text comes."""
-        rest, thinking = self._release(len(self._held)), self._state is _State.THINKING
+        """Return what was held back, when no more text comes."""
+        thinking = self._state is _State.THINKING
+        rest = self._release(len(self._held)) if thinking else self._answer(last=True)
         self.done = True
         return Split(rest, "") if thinking else Split("", rest)
 
@@ -93,15 +166,35 @@ class ThinkSplitter:
         begun = self._held.lstrip()
         if begun.startswith(self._opening):
             self._held, self._state = begun[len(self._opening) :], _State.THOUGHT_BEGINS
-        elif not self._opening.startswith(begun):
+        elif begun.startswith(self._closing):  # no thoughts, as some models answer that are not to think
+            self._held, self._state = begun[len(self._closing) :], _State.ANSWER_BEGINS
+        elif not (self._opening.startswith(begun) or self._closing.startswith(begun)):
             self._state = _State.ANSWER
 
     def _think(self) -> str:
-        before, found, after = self._held.partition(self._closing)
-        if not found:
-            return self._release(held_back(self._held, [self._closing]))
-        self._held, self._state = after, _State.ANSWER_BEGINS
+        at = min((at for end in self._ends if (at := self._held.find(end)) >= 0), default=-1)
+        if at < 0:
+            return self._release(held_back(self._held, self._ends))
+        before = self._release(at)
+        self._held, self._state = self._held.removeprefix(self._closing), _State.ANSWER_BEGINS
         return before.rstrip()
+
+    def _answer(self, *, last: bool) -> str:
+        """Return the text of the answer without the markers around it and the white space beside them."""
+        if not self._around:
+            return self._release(len(self._held))
+        answer = ""
+        while found := min(((at, marker) for marker in self._around if (at := self._held.find(marker)) >= 0), default=None):
+            answer += self._without_space(self._release(found[0])).rstrip()
+            self._held, self._after_marker = self._held.removeprefix(found[1]), True
+        return answer + self._without_space(self._release(len(self._held) if last else held_back(self._held, self._around)))
+
+    def _without_space(self, text: str) -> str:
+        if not self._after_marker:
+            return text
+        text = text.lstrip()
+        self._after_marker = not text
+        return text
 
     def _skip_space(self, then: _State) -> None:
         self._held = self._held.lstrip()

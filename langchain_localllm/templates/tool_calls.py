@@ -3,21 +3,28 @@
 import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any, Final
 
 from langchain_localllm.templates.call_blocks import (
     ARG_KEYS,
+    ATEM,
+    BARE_FUNCTION,
     DEEPSEEK,
     DSML,
     FUNCTIONS,
+    GEMMA,
     HARMONY,
-    INVOKES,
+    HUNYUAN,
     KIMI,
-    LONE_FUNCTION,
+    KIMI3,
+    MINIMAX,
+    MINIMAX3,
+    PARAMS,
     PYTHON,
     SEED,
+    SOLAR,
     CallBlock,
     Parameters,
     WrittenCall,
@@ -42,6 +49,7 @@ class ToolFormat:
         inside: Other markers in a call.
         blocks: Other ways to write calls after the same marker.
         fenced: Whether an answer that begins with a call in a code fence is a call too.
+        others: Other markers that begin calls, and how these are written.
     """
 
     opening: str
@@ -53,6 +61,16 @@ class ToolFormat:
     inside: tuple[str, ...] = ()
     blocks: tuple[CallBlock, ...] = ()
     fenced: bool = False
+    others: tuple[tuple[str, CallBlock], ...] = ()
+
+    @property
+    def openings(self) -> tuple[str, ...]:
+        """What may begin calls."""
+        return (*((self.opening,) if self.opening else ()), *(opening for opening, _ in self.others))
+
+    def blocks_after(self, opening: str) -> tuple[CallBlock, ...]:
+        """How calls after a marker are written, if not as JSON."""
+        return self.blocks if opening == self.opening else tuple(block for other, block in self.others if other == opening)
 
     @property
     def markers(self) -> tuple[str, ...]:
@@ -68,23 +86,46 @@ MISTRAL: Final = ToolFormat("[TOOL_CALLS]", bare=True, before="[TOOL_CALLS][", a
 LLAMA3: Final = ToolFormat("<|python_tag|>", bare=True, arguments="parameters")
 JSON: Final = ToolFormat("", bare=True)
 
+_COHERE: Final = ToolFormat("<|START_ACTION|>", "<|END_ACTION|>", bare=True)
+_LFM2: Final = ToolFormat("<|tool_call_start|>", "<|tool_call_end|>", bare=True, blocks=(PYTHON,))
+
 FORMATS: Final = {
     "<|channel|>": ToolFormat("<|channel|>", bare=True, blocks=(HARMONY,)),
+    "<atem:function_calls>": ToolFormat("<|message|><atem:function_calls>", bare=True, blocks=(ATEM,)),  # Muse
+    "]<]minimax[>[": ToolFormat("]<]minimax[>[<tool_call>", bare=True, blocks=(MINIMAX3,)),
+    ":opensource": ToolFormat("<tool_calls:opensource>", bare=True, blocks=(HUNYUAN,)),
+    "<|open|>": ToolFormat("<|open|>tools<|sep|>", bare=True, blocks=(KIMI3,)),
     "<｜tool▁calls▁begin｜>": ToolFormat("<｜tool▁calls▁begin｜>", bare=True, blocks=(DEEPSEEK,)),
     "<|tool_calls_section_begin|>": ToolFormat("<|tool_calls_section_begin|>", bare=True, blocks=(KIMI,)),
     "｜DSML｜": ToolFormat("<｜DSML｜", bare=True, blocks=DSML),
-    "<|tool_call_start|>": ToolFormat("<|tool_call_start|>", "<|tool_call_end|>", bare=True, blocks=(PYTHON,)),
-    "<|START_ACTION|>": ToolFormat("<|START_ACTION|>", "<|END_ACTION|>", bare=True),
+    "<|tool_calls|>": ToolFormat("<|tool_calls|>", bare=True, blocks=(SOLAR,)),
+    "<|tool_call>": ToolFormat("<|tool_call>", bare=True, blocks=(GEMMA,)),
+    "<|tool_call_start|>": _LFM2,
+    "List of tools: ": _LFM2,
+    "<|START_ACTION|>": _COHERE,
+    "Action:": ToolFormat(  # Command R+
+        "Action:\n```json", "```", bare=True, before="Action:\n```json\n[", after="]\n```", arguments="parameters"
+    ),
     "<TOOLCALL>": ToolFormat("<TOOLCALL>", "</TOOLCALL>", bare=True),
-    "<minimax:tool_call>": ToolFormat("<minimax:tool_call>", bare=True, blocks=(INVOKES,)),
+    "<|tools_prefix|>": ToolFormat("<|tools_prefix|>", "<|tools_suffix|>", bare=True),  # Apertus
+    "<minimax:tool_call>": ToolFormat("<minimax:tool_call>", bare=True, blocks=(MINIMAX,)),
     "<seed:tool_call>": ToolFormat("<seed:tool_call>", bare=True, blocks=(SEED,)),
-    "<|tool_call|>": ToolFormat("<|tool_call|>", bare=True),
+    "<function name=": ToolFormat('<function name="', bare=True, blocks=(PARAMS,)),
+    "<|function_call|>": ToolFormat("<|function_call|>", bare=True),  # GigaChat 3.1
+    "<|role_sep|>": ToolFormat(
+        "<|message_sep|>\n\nfunction call<|role_sep|>", bare=True, inside=("<|message_sep|>", "<|role_sep|>")
+    ),
+    "functools": ToolFormat("functools", bare=True),  # FireFunction
+    ">>>all": ToolFormat(">>>", bare=True),  # Functionary 3.2
+    "<|tool_call|>": ToolFormat("<|tool_call|>", "<|/tool_call|>", bare=True),  # Granite 3, Phi-4-mini
+    "<parameter=": replace(HERMES, others=(("<function=", BARE_FUNCTION),)),  # Qwen3-Coder
+    "<tool_calls>": ToolFormat("<tool_calls>", "</tool_calls>", bare=True),  # Apriel, MiniMax M1
     "<tool_call>": HERMES,
     "[TOOL_CALLS]": MISTRAL,
-    "<function=": ToolFormat("<function=", bare=True, blocks=(LONE_FUNCTION,)),
+    "<function=": ToolFormat("<function=", bare=True, blocks=(BARE_FUNCTION,)),
     "<|python_tag|>": LLAMA3,
 }
-"""What a chat template holds, and the way in which its model writes calls. Many families share `<tool_call>`."""
+"""What a chat template holds, and how its model writes calls. Many families share `<tool_call>`."""
 
 
 def tool_format(template: str) -> ToolFormat:
@@ -130,7 +171,21 @@ class ToolCallParser:
         []
     """
 
-    __slots__ = ("_block", "_closed", "_form", "_lead", "_marked", "_names", "_parameters", "_read", "_scanner", "_state", "_text")
+    __slots__ = (
+        "_block",
+        "_blocks",
+        "_closed",
+        "_form",
+        "_lead",
+        "_marked",
+        "_names",
+        "_openings",
+        "_parameters",
+        "_read",
+        "_scanner",
+        "_state",
+        "_text",
+    )
 
     def __init__(self, form: ToolFormat, names: Collection[str] = ()) -> None:
         """Begin.
@@ -141,8 +196,10 @@ class ToolCallParser:
                 names one of them.
         """
         self._form = form
+        self._openings = form.openings
         self._names = frozenset(names)
         self._parameters: Parameters = names if isinstance(names, Mapping) else {}
+        self._blocks: tuple[CallBlock, ...] = ()  # how calls after the marker that was found may be written
         self._block: CallBlock | None = None  # how the calls after the marker are written, if not as JSON
         self._state = _State.START if form.bare or form.fenced else _State.TEXT
         self._marked = False  # whether the calls that are being read began with the marker
@@ -217,18 +274,19 @@ class ToolCallParser:
         self._take(len(whole))
         lead, self._lead = self._lead, ""
         known = [call for call in calls if not self._names or call.name in self._names]
-        self._read, self._closed = bool(known), True
+        self._read, self._closed = bool(known), block.closing == self._form.closing
         self._state = _State.CALLS if known else _State.TEXT
         return list(calls) if known else [lead + whole]
 
     def _tell_text(self, *, last: bool) -> list[str | WrittenCall] | None:
-        opening = self._form.opening
-        at = self._text.find(opening) if opening else -1
-        if at < 0:
-            size = held_back(self._text, [opening]) if opening and not last else len(self._text)
+        openings = self._openings
+        found = min(((at, opening) for opening in openings if (at := self._text.find(opening)) >= 0), default=None)
+        if found is None:
+            size = held_back(self._text, openings) if openings and not last else len(self._text)
             return [self._take(size)] if size else None
+        at, opening = found
         end, before = at + len(opening), len(self._text[:at].rstrip())
-        begins = self._begins_call(end, last=last)
+        begins = self._begins_call(opening, end, last=last)
         if begins is None:
             return [self._take(before)] if before else None
         if not begins:
@@ -243,22 +301,22 @@ class ToolCallParser:
         self._state = _State.BLOCK if self._block else _State.CALLS
         self._marked, self._read = True, False
 
-    def _begins_call(self, start: int, *, last: bool) -> bool | None:
+    def _begins_call(self, opening: str, start: int, *, last: bool) -> bool | None:
         """Whether a call begins after a marker, which ends at `start`; `None` where more text is needed to tell."""
         rest = self._text[start:].lstrip()
-        if self._form.opening.startswith(rest):
+        if opening.startswith(rest):
             return False if last else None
-        if rest.startswith(self._form.opening):
+        if rest.startswith(opening):
             return False
-        if rest[0] == "{" or (rest[0] == "[" and PYTHON not in self._form.blocks):
-            self._block = None
+        self._blocks, self._block = self._form.blocks_after(opening), None
+        if rest[0] == "{" or (rest[0] == "[" and PYTHON not in self._blocks):
             return True
-        self._block = next((block for block in self._form.blocks if block.begins.match(rest)), None)
+        self._block = next((block for block in self._blocks if block.begins.match(rest)), None)
         return True if self._block else self._header_begins(rest, last=last)
 
     def _header_begins(self, rest: str, *, last: bool) -> bool | None:
         """Whether a name comes before the arguments, as newer Mistral models write it; `None` where more text is needed to tell."""
-        if not last and any(block.may_begin.fullmatch(rest) for block in self._form.blocks):
+        if not last and any(block.may_begin.fullmatch(rest) for block in self._blocks):
             return None
         header, brace, _ = rest.partition("{")
         if brace:
@@ -267,16 +325,16 @@ class ToolCallParser:
 
     def _tell_calls(self, *, last: bool) -> list[str | WrittenCall] | None:
         start = len(self._text) - len(self._text.lstrip(_BETWEEN))
-        rest, opening = self._text[start:], self._form.opening
+        rest, openings = self._text[start:], self._openings
         closing = self._form.closing if self._read and not self._closed else ""
-        if not rest or (closing or opening).startswith(rest) or opening.startswith(rest):
+        if not rest or closing.startswith(rest) or any(opening.startswith(rest) for opening in openings):
             return self._end_calls(rest, closing) if last else None
         if closing and rest.startswith(closing):
             self._take(start + len(closing))
             self._closed = True
             return []
-        if opening and rest.startswith(opening):
-            begins = self._begins_call(start + len(opening), last=last)
+        if opening := next((opening for opening in openings if rest.startswith(opening)), ""):
+            begins = self._begins_call(opening, start + len(opening), last=last)
             if begins:
                 self._open(start + len(opening))
             return self._end_with_text() if begins is False else None if begins is None else []
@@ -306,7 +364,7 @@ class ToolCallParser:
         self._scanner = None
         body = self._take(len(self._text) if end is None else end)
         lead, self._lead = self._lead, ""
-        calls = _calls_in(body, start)
+        calls = _calls_in(body, start, self._names)
         cut = end is None and self._marked and (key := _FIRST_KEY.match(body[start:])) and key[1] in _CALL_KEYS
         if cut or self._are_calls(calls, body, start):
             self._read, self._closed = True, False
@@ -324,7 +382,7 @@ class ToolCallParser:
         return taken
 
 
-def _calls_in(body: str, start: int) -> list[WrittenCall]:
+def _calls_in(body: str, start: int, names: Collection[str] = ()) -> list[WrittenCall]:
     """The calls of a JSON value that begins at `start` of a text."""
     try:
         value = json.loads(body[start:])
@@ -333,7 +391,14 @@ def _calls_in(body: str, start: int) -> list[WrittenCall]:
     if header := _HEADER.fullmatch(body, 0, start):
         return [WrittenCall(header[1], body[start:], header[2], valid=isinstance(value, dict))]
     values = value if isinstance(value, list) else [value]
-    return [_call(item, body.lstrip(_BETWEEN).rstrip()) for item in values]
+    return [call for item in values for call in (_named_by_key(item, names) or [_call(item, body.lstrip(_BETWEEN).rstrip())])]
+
+
+def _named_by_key(value: Any, names: Collection[str]) -> list[WrittenCall]:
+    """The calls in an object whose keys are names of tools, as Apertus writes them."""
+    if not (isinstance(value, dict) and value and all(key in names and isinstance(args, dict) for key, args in value.items())):
+        return []
+    return [WrittenCall(name, json.dumps(args, ensure_ascii=False)) for name, args in value.items()]
 
 
 def _call(value: Any, written: str) -> WrittenCall:

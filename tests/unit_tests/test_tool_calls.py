@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from langchain_localllm.templates.call_blocks import WrittenCall
 from langchain_localllm.templates.harmony import HarmonySplitter
-from langchain_localllm.templates.thinking import MARKERS, ThinkSplitter, thinking_markers
+from langchain_localllm.templates.thinking import THINK, ThinkSplitter, ThoughtMarkers, thinking_markers
 from langchain_localllm.templates.tool_calls import (
     HERMES,
     JSON,
@@ -19,6 +19,7 @@ from langchain_localllm.templates.tool_calls import (
     ToolFormat,
     tool_format,
 )
+from tests.engines.chat_formats import CALL_STYLES, CALLS, TOOLS
 
 NAMES = ("add", "weather")
 ADD = {"name": "add", "arguments": {"a": 1, "b": [2, {"c": "}"}]}}
@@ -171,6 +172,43 @@ FAMILIES: list[tuple[str, str, list[str | WrittenCall]]] = [
 def test_calls_of_a_family_are_read_in_pieces_of_every_size(template: str, text: str, expected: list[str | WrittenCall]) -> None:
     for size in (1, 2, 3, 7, len(text)):
         assert parsed(tool_format(f"tools {template}"), [text[at : at + size] for at in range(0, len(text), size)]) == expected
+
+
+@pytest.mark.parametrize("style", [name for name in CALL_STYLES if name not in {"functionary-3.2", "llama3", "muse"}])
+def test_calls_in_published_styles_are_read_in_pieces_of_every_size(style: str) -> None:
+    schemas = {tool["function"]["name"]: tool["function"]["parameters"] for tool in TOOLS}
+    written = CALL_STYLES[style]
+    for text, calls in ((written.one, CALLS[:1]), (written.both, CALLS)):
+        for size in (1, 2, 3, 7, len(text)) if text else ():
+            parser = ToolCallParser(tool_format(text), schemas)
+            parts = [part for at in range(0, len(text), size) for part in parser.feed(text[at : at + size])] + parser.end()
+            read = [part for part in parts if isinstance(part, WrittenCall)]
+            assert len(read) == len([part for part in parts if str(part).strip()])
+            assert [(call.name, json.loads(call.args)) for call in read] == list(calls)
+            assert not written.ids or [call.id for call in read] == list(written.ids[: len(read)])
+
+
+def test_nested_arguments_in_elements_are_objects_and_arrays() -> None:
+    mark = "]<]minimax[>["
+    schema = {"tags": {"type": "array"}, "limit": {"type": "object"}, "note": {"type": ["string", "null"]}}
+    text = (
+        f'{mark}<tool_call>\n{mark}<invoke name="add">{mark}<tags>{mark}<item>a{mark}</item>{mark}<item>1{mark}</item>{mark}</tags>'
+        f"{mark}<limit>{mark}<max>10{mark}</max>{mark}</limit>{mark}<note>12{mark}</note>{mark}</invoke>\n{mark}</tool_call>"
+    )
+    parser = ToolCallParser(tool_format(mark), {"add": {"properties": schema}})
+    assert parser.feed(text) == [WrittenCall("add", '{"tags": ["a", 1], "limit": {"max": 10}, "note": "12"}')]
+
+
+def test_gemma_objects_are_read_with_bare_keys_and_quotes_of_their_own() -> None:
+    text = '<|tool_call>call:add{a:{theme:<|"|>it\'s "dark": {x}<|"|>,on:true},b:[<|"|>x<|"|>,-1.5e3,null],c:{}}<tool_call|> Done.'
+    args = {"a": {"theme": 'it\'s "dark": {x}', "on": True}, "b": ["x", -1500.0, None], "c": {}}
+    assert parsed(tool_format("<|tool_call>"), list(text)) == [WrittenCall("add", json.dumps(args)), " Done."]
+
+
+def test_qwen_coder_may_leave_out_the_opening_marker() -> None:
+    call = "<function=add>\n<parameter=a>\n1\n</parameter>\n</function>\n</tool_call>"
+    expected: list[str | WrittenCall] = ["I add.", WrittenCall("add", '{"a": 1}'), WrittenCall("add", '{"a": 1}')]
+    assert parsed(tool_format("<tool_call> <parameter="), list(f"I add.\n{call}\n<tool_call>\n{call}")) == expected
 
 
 def test_plain_values_are_text_where_the_schema_wants_text() -> None:
@@ -340,8 +378,8 @@ THOUGHTS = [
 ]
 
 
-def split(pieces: list[str], *, inside: bool = False) -> tuple[str, str]:
-    splitter = ThinkSplitter(inside=inside)
+def split(pieces: list[str], *, inside: bool = False, markers: ThoughtMarkers = THINK) -> tuple[str, str]:
+    splitter = ThinkSplitter(markers, inside=inside)
     parts = [*map(splitter.feed, pieces), splitter.end()]
     return "".join(part.reasoning for part in parts), "".join(part.text for part in parts)
 
@@ -357,7 +395,32 @@ def test_any_cut_gives_the_same_thoughts(data: st.DataObject, text: str, inside:
     assert split(cut(data, text), inside=inside) == split([text], inside=inside)
 
 
+AROUND = ThoughtMarkers("<think>", "</think>", ("<start>", "<stop>"), ("<call>",))
+
+
+@pytest.mark.parametrize(
+    ("text", "inside", "expected"),
+    [
+        ("<think>a</think><start>b <c> d<stop>", False, ("a", "b <c> d")),
+        ("</think>\n<start>\nb\n<stop>\n", True, ("", "b")),
+        ("</think>b", False, ("", "b")),
+        ("b<stop><call>{}", False, ("", "b<call>{}")),
+        ("a\n<call>{}", True, ("a", "<call>{}")),
+        ("<start>b", False, ("", "b")),
+        ("b <sto", False, ("", "b <sto")),
+    ],
+)
+def test_markers_around_an_answer_are_left_out(text: str, inside: bool, expected: tuple[str, str]) -> None:
+    assert split([text], inside=inside, markers=AROUND) == expected
+    assert split(list(text), inside=inside, markers=AROUND) == expected
+
+
+@given(st.data(), st.lists(st.sampled_from([*AROUND[:2], *AROUND.around, "<call>", " ", "a", "<", "\n"]), max_size=9).map("".join))
+def test_any_cut_gives_the_same_answer_without_markers(data: st.DataObject, text: str) -> None:
+    assert split(cut(data, text), markers=AROUND) == split([text], markers=AROUND)
+
+
 def test_the_template_tells_the_markers() -> None:
-    assert thinking_markers("... content.split('</think>') ...") == MARKERS[0]
-    assert thinking_markers("[THINK]") == MARKERS[1]
+    assert thinking_markers("... content.split('</think>') ...") == THINK
+    assert thinking_markers("[THINK]") == ("[THINK]", "[/THINK]", (), ())
     assert thinking_markers("{{ messages }}") is None

@@ -56,7 +56,7 @@ class ChatGPT4All(GPT4AllOptions, TemplatedChatModel):
             shown=frozenset(marker.encode() for marker in prepared.markers),
         )
         handle = WorkerHandle(lambda box: engine.submit(partial(answer, asked, box)), self.timeout)
-        return ReadHandle(handle, prepared.reader, begun)
+        return ReadHandle(handle, prepared.reader, prepared.begun + begun)
 
     @override
     def reads_special_token(self, text: str) -> bool:

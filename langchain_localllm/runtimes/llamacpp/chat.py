@@ -145,7 +145,7 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
             )
             engine.submit(asked, box)
 
-        return ReadHandle(WorkerHandle(submit, self.timeout, slow=bool(prepared.images)), prepared.reader)
+        return ReadHandle(WorkerHandle(submit, self.timeout, slow=bool(prepared.images)), prepared.reader, prepared.begun)
 
     def _open_on_server(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
         """Have llama.cpp's server render the template and read the answer, thoughts and calls included."""
@@ -180,7 +180,7 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
             raise InvalidRequestError("The backend xllamacpp does not take a grammar beside images. Use `json_schema` instead.")
         payload = completion_payload(options, prepared.separated, prepared.stops)
         submit = partial(self.engine.complete, {**payload, "preserved_tokens": prepared.markers})
-        return ReadHandle(WorkerHandle(submit, self.timeout), prepared.reader)
+        return ReadHandle(WorkerHandle(submit, self.timeout), prepared.reader, prepared.begun)
 
     def _chat_payload(
         self, options: dict[str, Any], messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]
