@@ -25,6 +25,7 @@ from langchain_localllm.base.content import with_readable_blocks
 from langchain_localllm.base.engine import Handle, Piece
 from langchain_localllm.base.messages import to_openai
 from langchain_localllm.base.options import STREAM_SWITCHES, SamplingOptions, caching
+from langchain_localllm.base.reasoning import ReasoningOptions
 from langchain_localllm.base.request import calls_allowed, canonical_request, instruction, response_schema
 from langchain_localllm.base.response_format import canonical_format
 from langchain_localllm.base.results import describe, usage_metadata
@@ -43,7 +44,7 @@ _FOR_LANGCHAIN: Final = frozenset(
 """What LangChain's own methods take beside options."""
 
 
-class LocalChatModel(SamplingOptions, BaseChatModel):
+class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
     """A chat model on a local engine. A runtime adds its options and says how messages are opened."""
 
     NOT_PER_CALL: ClassVar[frozenset[str]] = frozenset(BaseChatModel.model_fields) | {"streaming"}

@@ -38,6 +38,7 @@ class Finish:
         model: The model's name as the engine gives it.
         context: The tokens of prompt and answer, from an engine that goes on from them.
         native: What the engine reports besides, under its own names, such as Ollama's `eval_count`.
+        reasoning_tokens: How many of the generated tokens are thoughts.
     """
 
     reason: str
@@ -48,6 +49,7 @@ class Finish:
     model: str | None = None
     context: list[int] | None = None
     native: Mapping[str, Any] = field(default_factory=dict)
+    reasoning_tokens: int | None = None
 
 
 @dataclass(slots=True)

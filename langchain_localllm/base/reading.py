@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_localllm.base.engine import Handle, Piece
-from langchain_localllm.templates.harmony import HarmonySplitter
+from langchain_localllm.base.thoughts import Splitter
 from langchain_localllm.templates.thinking import Split, ThinkSplitter
 from langchain_localllm.templates.tool_calls import HERMES, JSON, ToolCallParser, WrittenCall
 
@@ -16,15 +16,20 @@ from langchain_localllm.templates.tool_calls import HERMES, JSON, ToolCallParser
 class AnswerReader:
     """Reads the pieces of one answer."""
 
-    __slots__ = ("_args", "_calls", "_thoughts")
+    __slots__ = ("_args", "_calls", "_found_thoughts", "_keeps_thoughts", "_thoughts")
 
-    def __init__(self, thoughts: ThinkSplitter | HarmonySplitter | None = None, calls: ToolCallParser | None = None) -> None:
+    def __init__(
+        self, thoughts: Splitter | None = None, calls: ToolCallParser | None = None, *, keeps_thoughts: bool = True
+    ) -> None:
         """Begin.
 
         Args:
             thoughts: Tells thoughts in the text from the answer, where the engine does not.
             calls: Tells tool calls in the text from the answer, where the engine does not.
+            keeps_thoughts: Whether thoughts are handed out.
         """
+        self._keeps_thoughts = keeps_thoughts
+        self._found_thoughts = False
         self._thoughts = thoughts
         self._calls = calls
         self._args: dict[int, list[str]] = {}  # by call, what came of its arguments
@@ -33,6 +38,10 @@ class AnswerReader:
         """What can be told with this piece."""
         if self._thoughts and self._thoughts.done:
             self._thoughts = None
+        if piece.reasoning and not self._keeps_thoughts:
+            piece.reasoning = ""
+            if not (piece.text or piece.tool_calls or piece.finish):
+                return ()
         if not (self._thoughts or self._calls or piece.tool_calls or piece.finish):
             return (piece,)
         return self._told(piece)
@@ -50,15 +59,20 @@ class AnswerReader:
             yield Piece("", logprobs=logprobs)
         if piece.finish:
             yield from self._cut_calls(cut=piece.finish.reason == "length")
-            called = bool(self._args) and piece.finish.reason == "stop"
-            yield Piece("", replace(piece.finish, reason="tool_calls") if called else piece.finish)
+            finish = piece.finish
+            if self._args and finish.reason == "stop":
+                finish = replace(finish, reason="tool_calls")
+            if self._found_thoughts and finish.reasoning_tokens == 0:  # an engine that took them for text counted none
+                finish = replace(finish, reasoning_tokens=None)
+            yield Piece("", finish)
 
     def _texts(self, text: str, *, last: bool) -> Iterator[Piece]:
         splits = [Split("", text)]
         if self._thoughts:
             splits = [self._thoughts.feed(text), *([self._thoughts.end()] if last else [])]
         for split in splits:
-            if split.reasoning:
+            self._found_thoughts = self._found_thoughts or bool(split.reasoning)
+            if split.reasoning and self._keeps_thoughts:
                 yield Piece("", reasoning=split.reasoning)
             yield from self._parts(self._calls.feed(split.text) if self._calls else [split.text])
         if self._calls and last:
@@ -127,14 +141,15 @@ def without_unreadable_end(args: str) -> str:
     return next((args[:end] for end in ends if end >= 0 and _unreadable_end(args[:end]) == args[end:]), args)
 
 
-def reader(tools: Sequence[dict[str, Any]], choice: str | None) -> AnswerReader:
+def reader(tools: Sequence[dict[str, Any]], choice: str | None, *, keeps_thoughts: bool = True) -> AnswerReader:
     """What reads the answers of a server, which reads calls and thoughts itself as far as it can.
 
     A forced call comes as JSON; calls that the server could not read, or did not try to, come as text.
     """
     names = [tool["function"]["name"] for tool in tools]
     form = JSON if choice == "required" else HERMES
-    return AnswerReader(ThinkSplitter(), ToolCallParser(form, names) if names and choice != "none" else None)
+    calls = ToolCallParser(form, names) if names and choice != "none" else None
+    return AnswerReader(ThinkSplitter(), calls, keeps_thoughts=keeps_thoughts)
 
 
 @dataclass(frozen=True, slots=True)

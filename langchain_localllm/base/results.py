@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from langchain_core.callbacks import BaseRunManager
-from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
+from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult, RunInfo
 
 from langchain_localllm.base.engine import Finish, Piece
@@ -37,8 +37,9 @@ def describe(finish: Finish) -> dict[str, Any]:
     """Return what a result says about how it was made; unknown values are left out.
 
     The keys are `finish_reason`, `normalized_finish_reason`, `model_name`, `usage` (`prompt_tokens`, `completion_tokens`,
-    `total_tokens`, `cached_tokens`), `timings` (`load`, `prompt` and `generation` in seconds, `tokens_per_second`, and with drafts
-    `draft_n` and `draft_n_accepted`), `context` where it was asked for, and what the engine reports under its own names.
+    `total_tokens`, `cached_tokens`, `reasoning_tokens`), `timings` (`load`, `prompt` and `generation` in seconds,
+    `tokens_per_second`, and with drafts `draft_n` and `draft_n_accepted`), `context` where it was asked for, and what the engine
+    reports under its own names.
     """
     about = {
         **finish.native,
@@ -58,6 +59,7 @@ def _usage(finish: Finish) -> dict[str, int]:
         "completion_tokens": finish.completion_tokens,
         "total_tokens": _total(finish),
         "cached_tokens": finish.cached_tokens,
+        "reasoning_tokens": finish.reasoning_tokens,
     }
     return {key: value for key, value in counts.items() if value is not None}
 
@@ -93,6 +95,8 @@ def usage_metadata(finish: Finish) -> UsageMetadata | None:
     )
     if finish.cached_tokens is not None:
         usage["input_token_details"] = InputTokenDetails(cache_read=finish.cached_tokens)
+    if finish.reasoning_tokens is not None:
+        usage["output_token_details"] = OutputTokenDetails(reasoning=finish.reasoning_tokens)
     return usage
 
 

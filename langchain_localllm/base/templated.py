@@ -2,8 +2,9 @@
 
 import re
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final
 
@@ -19,14 +20,16 @@ from langchain_localllm.base.literals import LiteralText, Placeholders, separate
 from langchain_localllm.base.messages import to_openai, with_markers, with_parsed_arguments
 from langchain_localllm.base.reading import AnswerReader
 from langchain_localllm.base.request import enforced_schema
+from langchain_localllm.base.thoughts import Splitter, ThoughtTracker
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.errors import ChatTemplateError, InvalidOptionError, InvalidRequestError, ModelFileError
 from langchain_localllm.templates.chat_template import ChatTemplate
-from langchain_localllm.templates.harmony import HarmonySplitter, is_harmony
+from langchain_localllm.templates.harmony import OPENING, HarmonySplitter, is_harmony
 from langchain_localllm.templates.instructions import render_to_continue, render_with_instructions
 from langchain_localllm.templates.markers import held_back
 from langchain_localllm.templates.named import given_template, is_template, named_template
-from langchain_localllm.templates.thinking import ALL_MARKERS, THINK, ThinkSplitter, answer_markers
+from langchain_localllm.templates.thinking import ALL_MARKERS, THINK, ThinkSplitter, answer_markers, thinking_markers
+from langchain_localllm.templates.thinking_switch import switch_variables, with_switch_word
 from langchain_localllm.templates.tool_calls import ToolCallParser, ToolFormat, tool_format
 
 _THINKING: Final = ALL_MARKERS | {"<|think|>"}
@@ -42,6 +45,9 @@ class Prepared:
         stops: Texts at which the answer ends.
         reader: Tells thoughts and calls in the answer.
         begun: The beginning of a marker with which the prompt ends; the rest of it is written by the model.
+        thoughts: Follows the thoughts in the answer, for the engine.
+        closing: What ends the thoughts, where the engine ends them.
+        bridge: What stands between the thoughts and an answer of a given form.
         schema: A JSON schema of the answer, or of the JSON in a forced call.
         form: How a forced call is written; `None` where none is forced.
         several: Whether several calls may be forced.
@@ -53,7 +59,10 @@ class Prepared:
     prompt: str
     stops: list[str]
     reader: AnswerReader
+    thoughts: ThoughtTracker
     begun: str = ""
+    closing: str = ""
+    bridge: str = ""
     schema: dict[str, Any] | None = None
     form: ToolFormat | None = None
     several: bool = False
@@ -89,6 +98,9 @@ class TemplatedChatModel(LocalChatModel):
 
     TEXT_ONLY: ClassVar[str] = "this class"
     """What accepts only text, in the error about images."""
+
+    CAN_THINK_FIRST: ClassVar[bool] = True
+    """Whether the engine can let the model think before an answer of a given form."""
 
     chat_format: str | None = None
     """The name of a template: one of the file's, such as `tool_use`, or one of llama-cpp-python's formats, such as `chatml`.
@@ -192,15 +204,20 @@ class TemplatedChatModel(LocalChatModel):
             [placeholders.put(message, self.kept_tokens(message["role"])) for message in messages]
         )
         constrained = self.constrained or schema is not None
-        prompt, thoughts = self._prompt(template, messages, placeholders.put(tools), constrained=constrained)
+        prompt, splitter = self._prompt(template, messages, placeholders.put(tools), constrained=constrained)
+        thoughts = splitter()
         if not all(marker in prompt for marker in images):
             raise ChatTemplateError("The chat template of this model leaves out an image. Put images into messages of the user.")
         parameters = {tool["function"]["name"]: tool["function"].get("parameters") for tool in tools}
+        begun = prompt[held_back(prompt, thoughts.markers) :].strip() if schema is None else ""
         return Prepared(
             prompt=prompt,
             stops=[*stop, *template.stop],
-            reader=AnswerReader(thoughts, ToolCallParser(form, parameters) if tools else None),
-            begun=prompt[held_back(prompt, thoughts.markers) :].strip() if schema is None else "",
+            reader=AnswerReader(thoughts, ToolCallParser(form, parameters) if tools else None, keeps_thoughts=self.keeps_thoughts),
+            begun=begun,
+            thoughts=ThoughtTracker(splitter(), self.budget, begun, expected=may_think(template.source)),
+            closing=self.budget_message + thoughts.closing,
+            bridge=thoughts.bridge if constrained else "",
             schema=schema,
             form=form if choice == "required" else None,
             several=request.get("parallel_tool_calls") is True,
@@ -216,21 +233,30 @@ class TemplatedChatModel(LocalChatModel):
 
     def _prompt(
         self, template: ChatTemplate, messages: list[dict[str, Any]], tools: list[dict[str, Any]], *, constrained: bool
-    ) -> tuple[str, ThinkSplitter | HarmonySplitter]:
+    ) -> tuple[str, Callable[[], Splitter]]:
         conversation = with_parsed_arguments(map(_known_role, messages))
+        conversation = with_switch_word(template.source, conversation, self.reasoning)
         render = render_to_continue if self.continue_final_message else render_with_instructions
-        prompt = render(template, conversation, tools=tools, **(self.chat_template_kwargs or {}))
+        prompt = render(template, conversation, tools=tools, **self.template_variables(template.source))
         if template.bos_token and self.about().adds_bos:
             prompt = prompt.removeprefix(template.bos_token)  # the engine puts it there
+        thinks_first = constrained and self.CAN_THINK_FIRST and bool(self.reasoning) and self.budget != 0
         if is_harmony(template.source):
-            return prompt, HarmonySplitter()
+            inside = thinks_first and not self.continue_final_message
+            return prompt + (OPENING if inside else ""), partial(HarmonySplitter, inside=inside)
         markers = answer_markers(template.source)
         inside = prompt.rstrip().endswith(markers.opening)
         if self.continue_final_message:
             inside = prompt.rfind(markers.opening) > prompt.rfind(markers.closing)
-        if inside and constrained:  # an answer of a given form leaves no room for thoughts
+        elif thinks_first and may_think(template.source) and not inside:
+            prompt, inside = prompt + markers.opening, True
+        if inside and (self.budget == 0 or (constrained and not thinks_first)):
             prompt, inside = f"{prompt.rstrip()}\n\n{markers.closing}\n\n", False
-        return prompt, ThinkSplitter(markers, inside=inside)
+        return prompt, partial(ThinkSplitter, markers, inside=inside)
+
+    def template_variables(self, source: str) -> dict[str, Any]:
+        """What the template reads beside messages and tools."""
+        return {**switch_variables(source, self.reasoning, self.budget), **(self.chat_template_kwargs or {})}
 
     @override
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
@@ -250,6 +276,11 @@ class TemplatedChatModel(LocalChatModel):
         if about.context:
             profile["max_input_tokens"] = about.context
         return profile
+
+
+def may_think(template: str) -> bool:
+    """Whether a chat template's model is one that thinks."""
+    return is_harmony(template) or thinking_markers(template) is not None
 
 
 def _known_role(message: dict[str, Any]) -> dict[str, Any]:

@@ -9,11 +9,14 @@ from typing import Final
 from langchain_localllm.templates.markers import held_back
 from langchain_localllm.templates.thinking import Split
 
-__all__ = ["HarmonySplitter", "is_harmony"]
+__all__ = ["OPENING", "HarmonySplitter", "is_harmony"]
 
 _START, _CHANNEL, _MESSAGE, _CALL = "<|start|>", "<|channel|>", "<|message|>", "<|call|>"
 _ENDS: Final = ("<|end|>", "<|return|>", _CALL, "<|eom|>", "<|eot|>")
 _END: Final = re.compile("|".join(map(re.escape, _ENDS)))
+OPENING: Final = f"{_CHANNEL}analysis{_MESSAGE}"
+"""What begins thoughts."""
+_FINAL: Final = f"{_START}assistant{_CHANNEL}final{_MESSAGE}"
 _OPENINGS: Final = (_CHANNEL, _START, "assistant", "to=")
 """How a header begins."""
 _RECIPIENT: Final = re.compile(r"\bto=([\w.-]+)")
@@ -46,11 +49,31 @@ class HarmonySplitter:
 
     __slots__ = ("_held", "_kind", "done", "markers")
 
-    def __init__(self) -> None:
+    def __init__(self, *, inside: bool = False) -> None:
+        """Begin.
+
+        Args:
+            inside: Whether the prompt already held the beginning of the thoughts.
+        """
         self._held = ""
-        self._kind = ""  # of the part that is being read: reasoning, text or call; empty in a header
+        self._kind = "reasoning" if inside else ""  # of the part that is read: reasoning, text or call; empty in a header
         self.done = False
         self.markers = (_START, _CHANNEL, _MESSAGE, "<|constrain|>", *_ENDS)
+
+    @property
+    def thinking(self) -> bool:
+        """Whether what comes now belongs to the thoughts."""
+        return self._kind == "reasoning"
+
+    @property
+    def closing(self) -> str:
+        """What ends the thoughts."""
+        return _ENDS[0]
+
+    @property
+    def bridge(self) -> str:
+        """What stands between the end of the thoughts and the answer."""
+        return _FINAL
 
     def feed(self, text: str) -> Split:
         """Return what is certain of the text so far."""

@@ -137,6 +137,21 @@ class ThinkSplitter:
         self._after_marker = False  # whether white space that comes now follows a marker around the answer
         self.done = False
 
+    @property
+    def thinking(self) -> bool:
+        """Whether what comes now belongs to the thoughts, as far as is known."""
+        return self._state in {_State.THOUGHT_BEGINS, _State.THINKING}
+
+    @property
+    def closing(self) -> str:
+        """What ends the thoughts."""
+        return self._closing
+
+    @property
+    def bridge(self) -> str:
+        """What stands between the end of the thoughts and the answer."""
+        return ""
+
     def feed(self, text: str) -> Split:
         """Return what is certain of the text so far."""
         if self.done:

@@ -76,6 +76,19 @@ class FakeChat(ChatLlamafile):
         return FakeHandle()
 
 
+class _LlamaCppServer(_AnyServer):
+    """Knows of every address that the server there is llama.cpp's."""
+
+    def __missing__(self, _: object) -> ServerFacts:
+        return ServerFacts(llama_cpp=True)
+
+
+class FakeLlamaCppChat(FakeChat):
+    """A chat class whose server is llama.cpp's."""
+
+    _facts: Known = PrivateAttr(default_factory=_LlamaCppServer)
+
+
 class FakeOllama(Ollama):
     """Another text class, whose server has told of the model already."""
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .fakes import FakeChat, FakeChatOllama, FakeOllama, FakeText
+from .fakes import FakeChatOllama, FakeLlamaCppChat, FakeOllama, FakeText
 
 
 @dataclass(frozen=True)
@@ -134,6 +134,7 @@ LLAMAFILE: Final = {
     "id_slot": Case(1, changes=False),
     **_CONNECTION,
 }
+_THINKING: Final = {"timings_per_token": True}
 CHAT_LLAMAFILE: Final = LLAMAFILE | {
     "continue_final_message": Case(value=False, sent={}),
     "max_tokens": Case(7, {"max_tokens": 7}),
@@ -142,8 +143,14 @@ CHAT_LLAMAFILE: Final = LLAMAFILE | {
     "chat_template_kwargs": Case({"tone": "dry"}),
     "reasoning": Case(
         "low",
-        {"reasoning_effort": "low", "chat_template_kwargs": {"enable_thinking": True, "reasoning_effort": "low"}},
+        {
+            **_THINKING,
+            "reasoning_effort": "low",
+            "chat_template_kwargs": {"enable_thinking": True, "thinking": True, "reasoning_effort": "low"},
+        },
     ),
+    "reasoning_budget": Case(9, {**_THINKING, "thinking_budget_tokens": 9}),
+    "reasoning_budget_message": Case("Enough.", {}),  # only with a budget
     "reasoning_format": Case("none"),
     "parallel_tool_calls": Case(value=True, sent={}),  # only with tools
     "validate_model_on_init": Case(value=True, sent={}, changes=False),
@@ -167,7 +174,7 @@ OLLAMA: Final = {
     "raw": Case(value=True, sent={"raw": True}),
     "context": Case([1, 2], {"context": [1, 2]}),
     "format": Case({"type": "object"}, {"format": {"type": "object"}}),
-    "think": Case("low", {"think": "low"}),
+    "reasoning": Case("low", {"think": "low"}),
     "logprobs": Case(value=True, sent={"logprobs": True}),
     "top_logprobs": Case(2, {"top_logprobs": 2, "logprobs": True}),
     "options": Case({"new_option": 1}, {"options": {"new_option": 1}}),
@@ -184,7 +191,7 @@ CHAT_OLLAMA: Final = {name: case for name, case in OLLAMA.items() if name not in
 SUBJECTS: Final = {
     "Llamafile": Subject(FakeText, LLAMAFILE, {"prompt": "Hi", "stop": [], "stream": True}, _ALIASES),
     "ChatLlamafile": Subject(
-        FakeChat,
+        FakeLlamaCppChat,
         CHAT_LLAMAFILE,
         {
             "messages": [{"role": "user", "content": "Hi"}],
@@ -192,7 +199,11 @@ SUBJECTS: Final = {
             "stream": True,
             "stream_options": {"include_usage": True},
         },
-        {**_ALIASES, "think": ("reasoning", "low")},
+        {
+            **_ALIASES,
+            **dict.fromkeys(("reasoning_effort", "think"), ("reasoning", "low")),
+            **dict.fromkeys(("reasoning_budget_tokens", "thinking_budget", "thinking_budget_tokens"), ("reasoning_budget", 9)),
+        },
     ),
     "Ollama": Subject(
         FakeOllama,
@@ -205,7 +216,7 @@ SUBJECTS: Final = {
             "truncate": False,
             "stream": True,
         },
-        {**_ALIASES, "reasoning": ("think", True)},
+        {**_ALIASES, **dict.fromkeys(("reasoning_effort", "think"), ("reasoning", True))},
         nested=True,
     ),
     "ChatOllama": Subject(
@@ -219,7 +230,7 @@ SUBJECTS: Final = {
             "truncate": False,
             "stream": True,
         },
-        {**_ALIASES, "reasoning": ("think", True)},
+        {**_ALIASES, **dict.fromkeys(("reasoning_effort", "think"), ("reasoning", True))},
         nested=True,
     ),
 }

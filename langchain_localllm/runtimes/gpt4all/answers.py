@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from langchain_localllm.base.engine import Finish, Piece, Timings
 from langchain_localllm.base.stops import StopFilter
+from langchain_localllm.base.thoughts import ThoughtTracker
 from langchain_localllm.base.worker import Mailbox
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ServerError
 from langchain_localllm.runtimes.gpt4all.binding import binding, run_prompt
@@ -29,6 +30,7 @@ class Request:
         threads: Threads to compute with.
         sampling: The other options, under the names of the C library.
         shown: Texts of control tokens that are handed out.
+        thoughts: Counts the tokens of thoughts.
     """
 
     prompt: str
@@ -38,6 +40,7 @@ class Request:
     threads: int
     sampling: dict[str, Any] = field(default_factory=dict)
     shown: frozenset[bytes] = frozenset()
+    thoughts: ThoughtTracker | None = None
 
 
 def answer(request: Request, box: Mailbox, loaded: Loaded) -> None:
@@ -56,7 +59,7 @@ def _answer(request: Request, box: Mailbox, loaded: Loaded) -> Piece:
     most = room if request.max_tokens < 0 else min(request.max_tokens, room)
     binding().llmodel.llmodel_setThreadCount(loaded.model.model, request.threads)
     _set_seed(request.seed, loaded)
-    making = _Answer(loaded, box, StopFilter(request.stop), most, request.shown)
+    making = _Answer(loaded, box, StopFilter(request.stop), most, request)
     run_prompt(loaded.model, request.prompt, making.on_prompt, making.on_token, n_predict=most, **request.sampling)
     return making.last(prompt_tokens)
 
@@ -86,12 +89,12 @@ def _set_seed(seed: int | None, loaded: Loaded) -> None:
 class _Answer:
     """An answer while it is made."""
 
-    def __init__(self, loaded: Loaded, box: Mailbox, stops: StopFilter, most: int, shown: frozenset[bytes]) -> None:
+    def __init__(self, loaded: Loaded, box: Mailbox, stops: StopFilter, most: int, request: Request) -> None:
         self._loaded = loaded
         self._box = box
         self._stops = stops
         self._most = most
-        self._shown = shown
+        self._shown, self._thoughts = request.shown, request.thoughts
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a character may come in several tokens
         self._read = 0
         self._tokens = 0
@@ -114,7 +117,10 @@ class _Answer:
             return False
         self._tokens += 1
         hidden = vocabulary and vocabulary.hides(token) and piece not in self._shown
-        if not hidden and (text := self._stops.feed(self._decoder.decode(piece))):
+        text = "" if hidden else self._decoder.decode(piece)
+        if self._thoughts:
+            self._thoughts.add(text)
+        if text and (text := self._stops.feed(text)):
             self._box.put(Piece(text))
         return self._is_wanted() and not self._stops.met
 
@@ -132,6 +138,7 @@ class _Answer:
             completion_tokens=self._tokens,
             timings=Timings(self._loaded.load_time, self._read_at - self._started, time.perf_counter() - self._read_at),
             model=self._loaded.name,
+            reasoning_tokens=self._thoughts.reported if self._thoughts else None,
         )
         return Piece(rest, finish)
 

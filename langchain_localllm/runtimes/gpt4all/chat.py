@@ -1,5 +1,6 @@
 """The chat model on GPT4All; the template comes from the model file, and answers of a given form are begun by us."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Final
@@ -9,6 +10,7 @@ from typing_extensions import override
 from langchain_localllm.base.about import About, about_file
 from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.reading import ReadHandle
+from langchain_localllm.base.reasoning import no_budget
 from langchain_localllm.base.templated import Prepared, TemplatedChatModel
 from langchain_localllm.base.worker import WorkerHandle
 from langchain_localllm.runtimes.gpt4all.answers import answer
@@ -32,7 +34,10 @@ class ChatGPT4All(GPT4AllOptions, TemplatedChatModel):
         'stop'
     """
 
+    ALIASES: ClassVar[Mapping[str, str]] = {**GPT4AllOptions.ALIASES, "reasoning_effort": "reasoning", "think": "reasoning"}
+    UNABLE: ClassVar[Mapping[str, str]] = {**GPT4AllOptions.UNABLE, **no_budget("GPT4All's engine")}
     ATTEMPTS: ClassVar[int] = 3
+    CAN_THINK_FIRST: ClassVar[bool] = False
 
     @property
     @override
@@ -54,6 +59,7 @@ class ChatGPT4All(GPT4AllOptions, TemplatedChatModel):
         asked = replace(
             self.request(prepared.separated + begun, prepared.stops),
             shown=frozenset(marker.encode() for marker in prepared.markers),
+            thoughts=prepared.thoughts,
         )
         handle = WorkerHandle(lambda box: engine.submit(partial(answer, asked, box)), self.timeout)
         return ReadHandle(handle, prepared.reader, prepared.begun + begun)

@@ -17,14 +17,17 @@ from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.literals import Separated
 from langchain_localllm.base.messages import check_roles, to_openai, with_role_probes
 from langchain_localllm.base.reading import AnswerReader, ReadHandle
+from langchain_localllm.base.reasoning import ALIASES as REASONING_ALIASES
+from langchain_localllm.base.reasoning import ReasoningBudgetOptions
 from langchain_localllm.base.request import enforced_schema
-from langchain_localllm.base.templated import Prepared, TemplatedChatModel
+from langchain_localllm.base.templated import Prepared, TemplatedChatModel, may_think
 from langchain_localllm.base.threads import default_threads
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.base.worker import Mailbox, WorkerHandle
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 from langchain_localllm.runtimes.llamacpp.options import LlamaCppOptions, PathText
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
+from langchain_localllm.templates.thinking_switch import with_switch_word
 from langchain_localllm.templates.tool_calls import JSON, ToolCallParser
 
 
@@ -39,7 +42,7 @@ def _projector_of(value: Any) -> Any:
     return path
 
 
-class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
+class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
     """A chat model from a GGUF file, by llama.cpp in this process.
 
     The file is loaded when the object is made, once for all objects with the same file and settings. Forced tool calls and JSON
@@ -56,6 +59,7 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
 
     ALIASES: ClassVar[Mapping[str, str]] = {
         **LlamaCppOptions.ALIASES,
+        **REASONING_ALIASES,
         "chat_handler": "mmproj_path",
         "clip_model_path": "mmproj_path",
         "mmproj": "mmproj_path",
@@ -121,7 +125,7 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
     def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
         if self._on_server:
             return self._open_on_server(messages, stop, request)
-        from langchain_localllm.runtimes.llamacpp.request import Request
+        from langchain_localllm.runtimes.llamacpp.request import Request, Thinking
 
         prepared = self.prepare(messages, stop, request)
         sampling = self.sampling()
@@ -142,6 +146,11 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
                 draft=self.draft(),
                 images=images,
                 shown=engine.model.named(prepared.markers),
+                thinking=Thinking(
+                    prepared.thoughts,
+                    engine.model.tokenize(prepared.closing, begin=False),
+                    engine.model.tokenize(prepared.bridge, begin=False) if prepared.bridge else (),
+                ),
             )
             engine.submit(asked, box)
 
@@ -164,7 +173,7 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
         calls = ToolCallParser(JSON, [tool["function"]["name"] for tool in payload["tools"]]) if forced else None
         schema = enforced_schema(request, several=request.get("parallel_tool_calls") is True) if forced else None
         submit = partial(self.engine.chat, with_enforced_call(payload, schema) if schema else payload)
-        return ReadHandle(WorkerHandle(submit, self.timeout), AnswerReader(calls=calls))
+        return ReadHandle(WorkerHandle(submit, self.timeout), AnswerReader(calls=calls, keeps_thoughts=self.keeps_thoughts))
 
     def _open_with_grammar(
         self, options: dict[str, Any], messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]
@@ -185,13 +194,16 @@ class ChatLlamaCpp(LlamaCppOptions, TemplatedChatModel):
     def _chat_payload(
         self, options: dict[str, Any], messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]
     ) -> dict[str, Any]:
-        from langchain_localllm.runtimes.llamafile.payload import chat_payload
+        from langchain_localllm.runtimes.llamafile.payload import chat_payload, thinking_fields
 
         text = Separated(self.reads_special_token)
         messages = [text.put(message, self.kept_tokens(message["role"])) for message in messages]
-        payload = chat_payload(options, messages, stop, request)
-        if self.chat_template_kwargs:
-            payload["chat_template_kwargs"] = self.chat_template_kwargs
+        source = self.template().source
+        payload = chat_payload(options, with_switch_word(source, messages, self.reasoning), stop, request)
+        if may_think(source) or self.reasoning is not None or self.budget is not None:
+            payload |= thinking_fields(self.budget, self.reasoning_budget_message)
+        if variables := self.template_variables(source):
+            payload["chat_template_kwargs"] = variables
         if self.continue_final_message:
             payload |= {"continue_final_message": True, "add_generation_prompt": False}
         return payload

@@ -439,7 +439,7 @@ class _Worker:
         expected = [*part.tokens[len(part.tokens) - part.outputs + 1 :], None]
         try:
             for number, guess in enumerate(expected):
-                token = answer.sampler.sample(self._context, row + number)
+                token = answer.sample(self._context, row + number)
                 wanted = answer.request.logprobs
                 logprobs = None if wanted is None else top_logprobs(self._model, self._context.logits(row + number), token, wanted)
                 reason = answer.add(token, logprobs)

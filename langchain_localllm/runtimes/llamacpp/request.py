@@ -2,14 +2,17 @@
 
 import codecs
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_localllm.base.engine import Finish, Piece, Timings
 from langchain_localllm.base.stops import StopFilter
+from langchain_localllm.base.thoughts import ThoughtTracker
 from langchain_localllm.base.worker import Mailbox
 from langchain_localllm.runtimes.llamacpp import sequences
+from langchain_localllm.runtimes.llamacpp.context import Context
 from langchain_localllm.runtimes.llamacpp.model import Model
 from langchain_localllm.runtimes.llamacpp.sampler import Sampler, Sampling
 
@@ -20,6 +23,21 @@ Draft = Callable[[Any], Any]
 """Guesses the next tokens from all tokens so far, both as NumPy arrays: `llama_cpp.llama_speculative.LlamaDraftModel`."""
 
 _decoder: Final = codecs.getincrementaldecoder("utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """How the thoughts of one answer are followed and ended.
+
+    Attributes:
+        tracker: Follows the answer.
+        closing: Tokens that end the thoughts, where they are ended for the model.
+        bridge: Tokens between the thoughts and an answer of a given form.
+    """
+
+    tracker: ThoughtTracker
+    closing: Sequence[int]
+    bridge: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +55,7 @@ class Request:
         draft: Guesses tokens, which are then checked together.
         images: Images in the prompt, in order.
         shown: Control tokens that are part of the answer's text.
+        thinking: How the model's thoughts are followed and ended, where it may think.
     """
 
     prompt: Sequence[int]
@@ -48,6 +67,7 @@ class Request:
     draft: Draft | None = None
     images: "Sequence[Image]" = ()
     shown: Collection[int] = frozenset()
+    thinking: Thinking | None = None
 
     @property
     def isolated(self) -> bool:
@@ -89,6 +109,10 @@ class Answer:
         self._text = _decoder("replace")
         self._stops = StopFilter(request.stops)
         self._logprobs: list[dict[str, Any]] = []  # of tokens whose text is held back
+        self._thinking = request.thinking
+        self._next: deque[int] = deque()  # tokens that are not left to the model
+        self._bridge = deque(request.thinking.bridge if request.thinking else ())
+        self.sampler.grammar_waits = self._thinking is not None and self._thinking.tracker.thinking
         self._started = self._first = self.looked = time.perf_counter()
 
     @property
@@ -114,6 +138,29 @@ class Answer:
         self.cached += done - (len(self.request.prompt) - len(self.rest))
         self.rest = list(self.request.prompt[done:])
 
+    def sample(self, context: Context, row: int) -> int:
+        """Choose the token after a row of the last batch."""
+        if not self._next:
+            token = self.sampler.sample(context, row)
+            if self._thinking is None or not self.sampler.grammar_waits or self._model.answer_piece(token) is not None:
+                return token
+            if self.request.sampling.grammar is None:
+                return token
+            self._next.extend(self._thinking.closing)  # a model that would end in its thoughts still has to answer
+        token = self._next.popleft()
+        self.sampler.accept(token)
+        return token
+
+    def _follow_thoughts(self, thinking: Thinking, text: str) -> None:
+        """End the thoughts that have used up their budget, and let the grammar hold after them."""
+        tracker = thinking.tracker
+        tracker.add(text, whole=not self._text.getstate()[0])
+        if tracker.is_used_up and not self._next:
+            self._next.extend(thinking.closing)
+        elif self.sampler.grammar_waits and not (tracker.thinking or self._next):
+            self._next, self._bridge = self._bridge, self._next
+            self.sampler.grammar_waits = bool(self._next)
+
     def add(self, token: int, logprobs: dict[str, Any] | None) -> str | None:
         """Add a token to the answer; returns the reason when it ends with it."""
         if self.reading:
@@ -127,7 +174,10 @@ class Answer:
         self._count += 1
         if logprobs:
             self._logprobs.append(logprobs)
-        text = self._stops.feed(self._text.decode(piece))
+        text = self._text.decode(piece)
+        if self._thinking is not None:
+            self._follow_thoughts(self._thinking, text)
+        text = self._stops.feed(text)
         if self._stops.met:
             self._put(text)
             self._logprobs = []  # of what the stop sequence took away
@@ -150,5 +200,6 @@ class Answer:
         drafts = (self.drafted, self.accepted) if self.drafted else ()
         timings = Timings(self._model.load_seconds, self._first - self._started, ended - self._first, *drafts)
         prompt, cached = self.request.tokens(), self.request.tokens(self.cached)
-        end = Finish(reason, prompt, self._count, cached, timings, self._model.name)
+        thoughts = self._thinking.tracker.reported if self._thinking else None
+        end = Finish(reason, prompt, self._count, cached, timings, self._model.name, reasoning_tokens=thoughts)
         self.box.put(Piece("", end, logprobs=self._logprobs or None))

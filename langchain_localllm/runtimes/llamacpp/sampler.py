@@ -91,6 +91,9 @@ class Sampler:
         options: How tokens are chosen.
         prompt: The tokens of the prompt.
 
+    Attributes:
+        grammar_waits: Whether the grammar does not hold yet.
+
     Raises:
         InvalidRequestError: The grammar does not parse, or a token to bias is not in the vocabulary.
     """
@@ -100,6 +103,7 @@ class Sampler:
         params = lib.llama_sampler_chain_default_params()
         self._chain = lib.llama_sampler_chain_init(params)
         self._grammar: Any = None
+        self.grammar_waits = False
         self._bias: tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]] | None = None  # where nothing but that changes the choice
         try:
             self._fill(options, prompt)
@@ -200,7 +204,7 @@ class Sampler:
         """
         if self._bias is not None:
             return _most_likely(context.logits(row), *self._bias)
-        if self._grammar is None:
+        if self._grammar is None or self.grammar_waits:
             return int(lib.llama_sampler_sample(self._chain, context.pointer, row))
         logits = context.logits(row)
         token, _ = self._choose(_candidates(logits))
@@ -215,6 +219,11 @@ class Sampler:
         lib.llama_sampler_accept(self._chain, token)
         lib.llama_sampler_accept(self._grammar, token)
         return token
+
+    def accept(self, token: int) -> None:
+        """Remember a token that was not chosen by `sample`, before the grammar holds."""
+        if self._bias is None:
+            lib.llama_sampler_accept(self._chain, token)
 
     def _choose(self, candidates: npt.NDArray[np.void]) -> tuple[int, float]:
         array = _array(candidates)

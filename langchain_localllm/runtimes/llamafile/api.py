@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from langchain_localllm.base.engine import Finish, Piece, Timings
 from langchain_localllm.base.http import UNREADABLE, AnswerDecoder, ServerOptions
+from langchain_localllm.base.thoughts import ThoughtCount
 from langchain_localllm.errors import (
     InvalidRequestError,
     ModelCallError,
@@ -359,6 +360,7 @@ class ChatDecoder(_EventDecoder):
         self._timings: dict[str, Any] = {}
         self._model: str | None = None
         self._calls = ToolCallDeltas()
+        self._thoughts: ThoughtCount | None = None  # where the server numbers its tokens
 
     @override
     def _event(self, event: dict[str, Any]) -> Piece | None:
@@ -379,7 +381,21 @@ class ChatDecoder(_EventDecoder):
             tool_calls=self._calls_of(delta),
             logprobs=(choice.get("logprobs") or {}).get("content"),
         )
-        return piece if piece.text or piece.reasoning or piece.tool_calls else None
+        if not (piece.text or piece.reasoning or piece.tool_calls):
+            return None
+        if "timings" in event and "delta" in choice:
+            self._count(event["timings"], piece)
+        return piece
+
+    def _count(self, timings: dict[str, Any], piece: Piece) -> None:
+        """Count the thoughts, where the server numbers the tokens of its answer, as llama.cpp's does with `timings_per_token`."""
+        if not isinstance(number := timings.get("predicted_n"), int):
+            return
+        self._thoughts = self._thoughts or ThoughtCount()
+        if piece.reasoning:
+            self._thoughts.add(number, piece.reasoning)
+        else:
+            self._thoughts.end()
 
     def _calls_of(self, delta: dict[str, Any]) -> list[dict[str, Any]] | None:
         if calls := delta.get("tool_calls"):
@@ -400,6 +416,8 @@ class ChatDecoder(_EventDecoder):
         if self._reason is None:
             return None
         details = self._usage.get("prompt_tokens_details") or {}
+        reported = (self._usage.get("completion_tokens_details") or {}).get("reasoning_tokens")
+        counted = self._thoughts.total if self._thoughts else None
         finish = Finish(
             reason=_FINISH_REASONS.get(self._reason, self._reason),
             prompt_tokens=self._usage.get("prompt_tokens"),
@@ -407,6 +425,7 @@ class ChatDecoder(_EventDecoder):
             cached_tokens=details.get("cached_tokens"),
             timings=_timings(self._timings),
             model=self._model,
+            reasoning_tokens=counted if reported is None else reported,
         )
         return Piece("", finish)
 

@@ -1,7 +1,7 @@
 """The chat model on llama.cpp's server; the server applies the model's own chat template."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from langchain_core.language_models import ModelProfile
 from typing_extensions import override
@@ -12,16 +12,21 @@ from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.messages import STANDARD_ROLES, check_roles, with_role_probes
 from langchain_localllm.base.reading import ReadHandle, reader
+from langchain_localllm.base.reasoning import ALIASES as REASONING_ALIASES
+from langchain_localllm.base.reasoning import ReasoningBudgetOptions
 from langchain_localllm.base.request import enforced_schema
-from langchain_localllm.errors import InvalidRequestError
+from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 from langchain_localllm.runtimes.llamafile.api import ChatDecoder, ErrorReader, ask, open_stream, tokenize
-from langchain_localllm.runtimes.llamafile.facts import server_facts
+from langchain_localllm.runtimes.llamafile.facts import ServerFacts, server_facts
 from langchain_localllm.runtimes.llamafile.options import LlamafileOptions
-from langchain_localllm.runtimes.llamafile.payload import chat_payload, with_enforced_call
+from langchain_localllm.runtimes.llamafile.payload import chat_payload, thinking_fields, with_enforced_call
+from langchain_localllm.templates.thinking_switch import switch_variables, usual_variables, with_switch_word
 from langchain_localllm.transport.plan import Plan
 
+_THINKING: Final = frozenset({"reasoning", "reasoning_budget", "reasoning_budget_message"})
 
-class ChatLlamafile(LlamafileOptions, LocalChatModel):
+
+class ChatLlamafile(LlamafileOptions, ReasoningBudgetOptions, LocalChatModel):
     """A chat model on a llamafile, on llama.cpp's server, or on any other that speaks OpenAI's API: LM Studio, vLLM, ...
 
     A forced tool call (`tool_choice="any"`, or a tool's name) is enforced while llama.cpp decodes, by a JSON schema.
@@ -39,13 +44,10 @@ class ChatLlamafile(LlamafileOptions, LocalChatModel):
     validate_model_on_init: bool = False
     """Whether to ask the server at construction, which fills `profile`; fails where no server answers."""
 
-    ALIASES: ClassVar[Mapping[str, str]] = {**LlamafileOptions.ALIASES, "think": "reasoning"}
+    ALIASES: ClassVar[Mapping[str, str]] = {**LlamafileOptions.ALIASES, **REASONING_ALIASES}
 
     chat_template_kwargs: dict[str, Any] | None = None
     """Variables for the model's chat template, such as `{"enable_thinking": False}`."""
-    reasoning: bool | str | None = None
-    """Whether a reasoning model thinks before it answers, where its chat template has a switch; or how hard: `low`, `medium` or
-    `high`. `think` works too."""
     reasoning_format: str | None = None
     """How llama.cpp's server hands out thoughts: `none` leaves them in the text, `deepseek` and `auto` take them out."""
     parallel_tool_calls: bool | None = None
@@ -75,13 +77,13 @@ class ChatLlamafile(LlamafileOptions, LocalChatModel):
 
     @override
     def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
-        payload = {**chat_payload(self.payload(), messages, stop, request), **(self.extra_body or {})}
+        payload = {**chat_payload(self.payload(_THINKING), messages, stop, request), **(self.extra_body or {})}
         client = self.client
         read_error = ErrorReader(client.address.url)
         forced = request.get("tool_choice") == "required"
         schema = enforced_schema(request, several=payload.get("parallel_tool_calls") is True) if forced else None
         handle = HttpHandle(client, self._opening(payload, schema, read_error), ChatDecoder(read_error))
-        return ReadHandle(handle, reader(request.get("tools", ()), request.get("tool_choice")))
+        return ReadHandle(handle, reader(request.get("tools", ()), request.get("tool_choice"), keeps_thoughts=self.keeps_thoughts))
 
     def _opening(self, payload: dict[str, Any], schema: dict[str, Any] | None, read_error: ErrorReader) -> Plan[Any]:
         """Send the request, in the way of the server where that matters: which server it is, is asked only then.
@@ -94,8 +96,10 @@ class ChatLlamafile(LlamafileOptions, LocalChatModel):
         images = hold_parts(payload["messages"], "image_url")
         roles = {message["role"] for message in payload["messages"]} - STANDARD_ROLES
         files = hold_parts(payload["messages"], "file")
-        if schema or images or roles or files:
+        if schema or images or roles or files or self._switches_thinking:
             facts = yield from server_facts(self, self._facts)
+            if self._switches_thinking:
+                payload = self._with_thinking(payload, facts)
             if files and facts.llama_cpp:
                 check_parts(payload["messages"], PARTS.keys() - {"file"}, "llama.cpp's server")
             if roles and facts.llama_cpp:
@@ -107,6 +111,34 @@ class ChatLlamafile(LlamafileOptions, LocalChatModel):
             if schema and facts.llama_cpp:
                 payload = with_enforced_call(payload, schema)
         return (yield from open_stream(self, "/v1/chat/completions", payload, read_error))
+
+    @property
+    def _switches_thinking(self) -> bool:
+        return self.reasoning is not None or self.budget is not None
+
+    def _with_thinking(self, payload: dict[str, Any], facts: ServerFacts) -> dict[str, Any]:
+        """Return the body with what switches and limits thinking, under the names of the model's template where that is known."""
+        variables = (
+            switch_variables(facts.template, self.reasoning, self.budget)
+            if facts.template
+            else {}
+            if self.reasoning is None
+            else usual_variables(self.reasoning)
+        )
+        fields: dict[str, Any] = {}
+        if variables := {**variables, **(self.chat_template_kwargs or {})}:
+            fields["chat_template_kwargs"] = variables
+        if isinstance(self.reasoning, str):
+            fields["reasoning_effort"] = variables.get("reasoning_effort", self.reasoning)
+        if facts.llama_cpp:
+            fields |= thinking_fields(self.budget, self.reasoning_budget_message)
+            fields["messages"] = with_switch_word(facts.template, payload["messages"], self.reasoning)
+        elif self.reasoning_budget is not None:
+            raise InvalidOptionError(
+                f"The server at {self.base_url} is not llama.cpp's, and is not known to limit thinking. Leave out "
+                "`reasoning_budget`, or send the server's own field by `extra_body`."
+            )
+        return {**payload, **fields, **(self.extra_body or {})}
 
     def _check_roles(self, messages: list[dict[str, Any]]) -> Plan[None]:
         """Raise for a role that the model's template leaves out; llama.cpp's server would do so without an error."""

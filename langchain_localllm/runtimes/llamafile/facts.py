@@ -21,6 +21,7 @@ class ServerFacts:
         model: The first model that it offers, where that was asked.
         context: Tokens of context that a request can use; `None` where it does not tell, likewise below.
         tools: Whether the model's chat template takes tools.
+        template: The model's chat template; empty where it does not tell.
     """
 
     llama_cpp: bool
@@ -28,6 +29,7 @@ class ServerFacts:
     model: str | None = None
     context: int | None = None
     tools: bool | None = None
+    template: str = ""
 
 
 Known = dict[tuple[Any, str | None], ServerFacts]
@@ -56,9 +58,11 @@ def _facts_of(props: Any) -> ServerFacts:
     if not isinstance(props, dict) or "default_generation_settings" not in props:  # LM Studio answers unknown paths with 200
         return ServerFacts(llama_cpp=False)
     modalities, settings = props.get("modalities"), props["default_generation_settings"]
+    template = str(props.get("chat_template") or "")
     return ServerFacts(
         llama_cpp=True,
         sees=bool(modalities.get("vision")) if isinstance(modalities, dict) else None,
         context=settings.get("n_ctx") if isinstance(settings, dict) else None,
-        tools=takes_tools(str(props.get("chat_template") or "")),
+        tools=takes_tools(template),
+        template=template,
     )

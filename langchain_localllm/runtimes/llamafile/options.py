@@ -84,9 +84,9 @@ class LlamafileOptions(ManyServers, SamplerOptions):
         if finish.model:
             self._served[self.base_url] = finish.model
 
-    def payload(self) -> dict[str, Any]:
-        """The options that are set, as the server wants them."""
-        chosen = self.chosen(_NOT_SENT)
+    def payload(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
+        """The options that are set, without those to ignore, as the server wants them."""
+        chosen = self.chosen(_NOT_SENT | ignored)
         if order := self.sampler_order():
             chosen["samplers"] = order
         if "max_tokens" in chosen:

@@ -27,8 +27,6 @@ def chat_payload(
         payload["logit_bias"] = _openai_logit_bias(bias)
     if payload.pop("continue_final_message", None):
         payload |= {"continue_final_message": True, "add_generation_prompt": False}
-    if (reasoning := payload.pop("reasoning", None)) is not None:
-        payload |= _reasoning_fields(reasoning, payload.get("chat_template_kwargs") or {})
     if "tools" in payload:
         payload["tools"] = [_engine_tool(tool) for tool in payload["tools"]]
     else:
@@ -38,12 +36,19 @@ def chat_payload(
     return payload
 
 
-def _reasoning_fields(reasoning: bool | str, template_kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields that switch thinking on or off, or say how hard to think; templates know them under different names."""
-    if isinstance(reasoning, bool):
-        return {"chat_template_kwargs": {"enable_thinking": reasoning, **template_kwargs}}
-    switch = {"enable_thinking": True, "reasoning_effort": reasoning}
-    return {"chat_template_kwargs": {**switch, **template_kwargs}, "reasoning_effort": reasoning}
+def thinking_fields(budget: int | None, message: str | None = None) -> dict[str, Any]:
+    """Return the fields with which llama.cpp ends thoughts after so many tokens, and numbers the tokens of an answer.
+
+    Args:
+        budget: Tokens that the model may think, or `None` for no limit.
+        message: What ends thoughts that have used up the budget.
+    """
+    fields: dict[str, Any] = {"timings_per_token": True}
+    if budget is not None:
+        fields["thinking_budget_tokens"] = budget
+        if message:
+            fields["reasoning_budget_message"] = message
+    return fields
 
 
 def _engine_tool(tool: dict[str, Any]) -> dict[str, Any]:

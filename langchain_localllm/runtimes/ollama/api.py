@@ -45,6 +45,10 @@ _REFUSED: Final = re.compile(r'option "\w+" must be|^invalid (format|JSON schema
 _ANY_ROLE: Final = re.compile(r"\{\{-?\s*\.Role\s*-?\}\}")
 """Where a template writes a role, whatever it is."""
 _NANOSECONDS: Final = 1e9
+_THINKS_BEFORE_A_FORM: Final = (0, 12, 4)
+"""The version from which on a model thinks before an answer of a given form."""
+_NO_LEVELS: Final = ".think of type bool"
+"""In the error of a server that takes no level."""
 _NOT_METADATA: Final = frozenset({"context", "logprobs", "message", "response", "thinking"})
 """Fields of the last line that are part of the answer, or reported elsewhere."""
 
@@ -122,7 +126,23 @@ def open_stream(options: OllamaServer, path: str, payload: dict[str, Any]) -> Pl
         "truncate": False,  # one that does not know these two cuts, which the decoder finds
         "stream": True,
     }
+    if body.get("think") and body.get("format") and (yield from _is_older_than(options, _THINKS_BEFORE_A_FORM)):
+        del body["think"]  # it would not think, and write the first brace twice
+    try:
+        return (yield from open_reply(Send("POST", path, body, options.timeout), options.patience, reader_for(options)))
+    except InvalidRequestError as error:
+        if not (isinstance(body.get("think"), str) and _NO_LEVELS in str(error)):
+            raise
+    body["think"] = True  # an Ollama before 0.11 knows no levels
     return (yield from open_reply(Send("POST", path, body, options.timeout), options.patience, reader_for(options)))
+
+
+def _is_older_than(options: OllamaServer, version: tuple[int, ...]) -> Plan[bool]:
+    try:
+        answer = yield from fetch(options, "GET", "/api/version")
+        return tuple(int(part) for part in re.findall(r"\d+", str(answer["version"]))[:3]) < version
+    except (PermissionDeniedError, WrongServerError, *UNREADABLE):  # a gateway that lets only some paths through
+        return False
 
 
 def _holds_images(payload: dict[str, Any]) -> bool:

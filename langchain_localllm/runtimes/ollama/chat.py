@@ -58,7 +58,7 @@ class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
         if schema is not None:
             payload["format"] = "json" if schema == ANY_OBJECT else schema
         handle = HttpHandle(self.client, open_stream(self, "/api/chat", payload), ChatDecoder(self))
-        return ReadHandle(handle, reader(tools, choice))
+        return ReadHandle(handle, reader(tools, choice, keeps_thoughts=self.keeps_thoughts))
 
     @override
     def _resolve_model_profile(self) -> ModelProfile | None:

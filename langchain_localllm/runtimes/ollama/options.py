@@ -17,6 +17,7 @@ from langchain_localllm.base.http import CONNECTION_OPTIONS, ServerOptions
 from langchain_localllm.base.json_schema import check_schema
 from langchain_localllm.base.logits import check_top_logprobs
 from langchain_localllm.base.options import SamplingOptions, advise, advise_once
+from langchain_localllm.base.reasoning import ReasoningOptions, no_budget
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 from langchain_localllm.transport.address import Address, basic_auth
 
@@ -208,6 +209,8 @@ class OllamaServer(ServerOptions):
         chosen = self.chosen(CONNECTION_OPTIONS | _OURS | ignored | {"stop", "num_ctx"})
         if "max_tokens" in chosen:
             chosen["num_predict"] = chosen.pop("max_tokens")
+        if "reasoning" in chosen:
+            chosen["think"] = chosen.pop("reasoning")
         if not chosen.get("format", True):
             del chosen["format"]
         elif isinstance(chosen.get("format"), dict):
@@ -242,13 +245,14 @@ def _with_valid_schema(answer_format: Any) -> Any:
     return answer_format
 
 
-class OllamaOptions(OllamaServer, SamplingOptions):
+class OllamaOptions(OllamaServer, ReasoningOptions, SamplingOptions):
     """What the text and the chat class share."""
 
-    ALIASES: ClassVar[Mapping[str, str]] = {**SamplingOptions.ALIASES, "reasoning": "think"}
+    ALIASES: ClassVar[Mapping[str, str]] = {**SamplingOptions.ALIASES, "reasoning_effort": "reasoning", "think": "reasoning"}
     UNABLE: ClassVar[Mapping[str, str]] = {
         "logit_bias": "Ollama has no such option. LlamaCpp and Llamafile have it, with the same file.",
         "n_probs": "use `logprobs=True`, with `top_logprobs` for alternatives.",
+        **no_budget("Ollama"),
     }
 
     num_keep: int | None = None
@@ -270,8 +274,6 @@ class OllamaOptions(OllamaServer, SamplingOptions):
 
     format: Annotated[Literal["", "json"] | dict[str, Any] | None, AfterValidator(_with_valid_schema)] = None
     """`json`, or a JSON schema that the answer follows."""
-    think: bool | str | None = None
-    """Whether a reasoning model thinks first; some models take a level such as `low`."""
     logprobs: bool | None = None
     """Report each token's probability (newer Ollamas)."""
     top_logprobs: int | None = Field(default=None, ge=1, le=20)

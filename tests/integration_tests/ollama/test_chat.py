@@ -197,7 +197,7 @@ def scripted(*messages: dict[str, Any]) -> Any:
 )
 def test_thoughts_are_reasoning_blocks(messages: list[dict[str, Any]]) -> None:
     with ScriptedServer(scripted(*messages)) as server:
-        chat = ChatOllama(base_url=server.base_url, model="m", think=True)
+        chat = ChatOllama(base_url=server.base_url, model="m", reasoning=True)
         answer = chat.invoke("2 + 2?")
         full: Any = None
         for chunk in chat.stream("2 + 2?"):

@@ -128,9 +128,9 @@ def test_each_option_and_its_value_are_taken(url: str) -> None:
         "images",
         "model",
         "num_gpu",
+        "reasoning",
         "stop",
         "suffix",
-        "think",
         *NEWER,
     }  # tested above, or not to be had here
     options = {name: case.value for name, case in OLLAMA.items() if name not in left_out}
