@@ -42,24 +42,47 @@ localllm bench model.gguf --plot speed.svg        # on every runtime that is ins
 localllm ask notes/ "When does the library close?"
 ```
 
-Answers go to stdout; notes and progress go to stderr, in one line each. Every command that prints something has `--json`. The
-exit code is 0, 1 for a failure or a problem that was found, 2 for wrong usage and 130 for Ctrl-C. `NO_COLOR` and the terminal's
-width are respected. `localllm --install-completion` teaches your shell the commands and options.
+Answers go to stdout; notes and progress go to stderr, in one line each. Every command that prints something has `--json`.
+`NO_COLOR` and the terminal's width are respected. `localllm --install-completion` teaches your shell the commands and options.
+
+## Exit codes
+
+| code | when |
+|---|---|
+| 0 | the command did what you asked |
+| 1 | it failed: no such model, no server, a full disk; a problem that `doctor` found; a model of `compare` that failed; a "no" |
+| 2 | wrong usage: an option, a reference that cannot be read, a model of another kind |
+| 130 | Ctrl-C, at once, at any time |
+| 141 | what reads the output closed it, as in `localllm models list \\| head -1` |
+
+A failure prints one sentence on stderr, and never a traceback. A Python script that starts `localllm` in the background with
+interrupts ignored (`nohup`) keeps them ignored.
 
 ## Which models
 
-`-m` takes a GGUF file, which runs on llama.cpp in the process where that is installed and on its server otherwise;
-`ollama:NAME`, `gpt4all:FILE`, `llamacpp:FILE` or `llamafile:FILE`, which say the runtime; the http address of a server; or a
-name that `localllm models` lists, without its folder and `.gguf` if you like. Without it, the tiny chat model of this package
-answers.
+Every command reads a reference to a model in the same way:
+
+| reference | model |
+|---|---|
+| a path | a GGUF file or a llamafile |
+| `ollama:NAME` | one of Ollama's; `NAME` means `NAME:latest` |
+| `llamacpp:X`, `gpt4all:X`, `llamafile:X` | the file that `X` means, a path or a name, on this runtime (`llamafile:`: a server) |
+| `http://...`, `llamafile:http://...` | the model of a server that runs |
+| `hf:OWNER/REPO[:QUANTIZATION]` | a file that `localllm pull` put into the Hugging Face cache |
+| a name that `localllm models` lists | a file, without its folder and `.gguf` if you like, or one of Ollama's |
+
+A part of a name matches nothing: the error lists what you may have meant. A file without a runtime in its reference runs on
+llama.cpp in the process, else on an installed `llama-server`, else on GPT4All. Without a reference, the tiny models of this package
+are used. `fit`, `serve` and `bench` need a file; for `ollama:NAME` they use the one that Ollama keeps.
 
 `run MODEL PROMPT` and `chat MODEL` are short for `-m MODEL`. A single word after `run` is the model if a model has this name, and
-the prompt otherwise. `ask` and `rag` accept the same references except those that begin with `gpt4all:`, `llamacpp:` or
-`llamafile:`.
+the prompt otherwise. `localllm list`, `show` and `rm` are short for those of `localllm models`.
 
-A base model, which has no chat template, and an embedding model are refused where a chat model is needed. Answers end after
-`--max-tokens`, and when they repeat themselves; a note on stderr says so. `localllm list`, `show` and `rm` are short for those of
-`localllm models`.
+A base model has no chat template. `run` completes your prompt as a text with it, as `ollama run` does; `chat`, `ask` and `rag`
+refuse it. If you know the template of an old chat model whose file has none, pass `--chat-template`: the name of a format, such
+as `chatml`, `llama-2` or `vicuna`, or a Jinja file. An embedding model is refused where text is needed, and the other way round.
+
+Answers end after `--max-tokens`, and when they repeat themselves; a note on stderr says so.
 
 `pull` puts models from the Hugging Face Hub into the hub's own cache, Ollama's into Ollama, GPT4All's into `~/.cache/gpt4all`,
 and files from an https address into the folder that `LOCALLLM_MODELS` names, by default this user's data folder. Of the hub,

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from langchain_localllm.cli.interrupt import ending_at_once
 from langchain_localllm.cli.notes import note
 from langchain_localllm.cli.repetition import RepetitionDetector
 
@@ -48,7 +47,7 @@ def show_answer(rag: "LocalRAG", question: str, *, as_json: bool, in_full: bool)
     lists: dict[str, Any] = {name: [] for name in ("citations", "context", "left_out", "rejected")}
     found: dict[str, Any] = {"question": question, "timings": {}, "tokens": {}, **lists}
     stream = cast("Generator[dict[str, Any]]", rag.stream(question))
-    with ending_at_once(), closing(stream):
+    with closing(stream):
         pieces = _gathered(stream, found)
         answer = "".join(pieces).strip() if as_json else _print_answer(pieces)
     limit = getattr(rag.llm, "max_tokens", None)

@@ -10,13 +10,15 @@ from typing import Annotated, Final
 import typer
 
 from langchain_localllm import __version__
-from langchain_localllm.cli import INTERRUPTED
 from langchain_localllm.cli.commands import expand
+from langchain_localllm.cli.interrupt import INTERRUPTED
 from langchain_localllm.cli.lazy import LazyGroup
 from langchain_localllm.cli.notes import note
 
 FAILED: Final = 1
 USAGE: Final = 2
+OUTPUT_CLOSED: Final = 141
+"""Exit code where what reads the output closed it, such as `head`: 128 + SIGPIPE, as shells report it."""
 _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 app = typer.Typer(
@@ -64,14 +66,22 @@ def run(arguments: Sequence[str]) -> int:
         end = "" if message.endswith((".", "?")) else "."
         note(f"{message}{end} See: {context.command_path if context else 'localllm'} --help")
         return error.exit_code
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    except (KeyboardInterrupt, typer.Abort) as error:  # the latter where a question is not answered
+        return FAILED if isinstance(error.__context__, EOFError) else INTERRUPTED
     except BrokenPipeError:
-        _discard_output()
-        return FAILED  # as typer does, where the pipe closes earlier
+        return _output_closed()
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # typer exits with 1 then
+            return _output_closed()
+        raise
     except Exception as error:  # noqa: BLE001 - what is not ours is raised again; naming ours here would slow --help
         return _tell(error)
     return result if isinstance(result, int) else 0
+
+
+def _output_closed() -> int:
+    _discard_output()
+    return OUTPUT_CLOSED
 
 
 def _discard_output() -> None:
@@ -87,14 +97,18 @@ def _open_closed_streams() -> None:
 
 
 def _tell(error: Exception) -> int:
-    """Tell a fault that this package raises on purpose; any other is a mistake of ours, and its traceback is wanted."""
-    if isinstance(error, OSError) and error.errno in _NO_SPACE:
-        _discard_output()
-        note(f"The output cannot be written: {error.strerror}. Free space on the disk, and run the command again.")
-        return FAILED
+    """Report a failure in a sentence; what neither this package nor the system raises is a bug, and its traceback is wanted."""
     from langchain_localllm.errors import InvalidOptionError, LocalLLMError
 
-    if not isinstance(error, LocalLLMError):
+    if isinstance(error, LocalLLMError):
+        note(str(error))
+    elif isinstance(error, OSError) and error.errno in _NO_SPACE and not error.filename:
+        _discard_output()
+        note(f"The output cannot be written: {error.strerror}. Free space on the disk, and run the command again.")
+    elif isinstance(error, OSError) and error.filename:
+        note(f"{os.fsdecode(error.filename)} cannot be used: {error.strerror}.")
+    elif isinstance(error, MemoryError):
+        note("There is not enough memory. Close other programs, or use a smaller model.")
+    else:
         raise error
-    note(str(error))
     return USAGE if isinstance(error, InvalidOptionError) else FAILED

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from langchain_localllm.cli.answering import AnswerTokens, ChatTemplate, Model
 from langchain_localllm.cli.answers import note_problems, show_answer
 from langchain_localllm.cli.indexing import index_paths
-from langchain_localllm.cli.serving import REFERENCE_HELP, AnswerTokens, answering, check_model, embedding_with
+from langchain_localllm.cli.open_model import answering_model
+from langchain_localllm.cli.open_model import embedding_model as opened_embedding_model
 from langchain_localllm.errors import InvalidOptionError
-from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.rag.defaults import CHUNK_SIZE, PASSAGES
 
 if TYPE_CHECKING:
@@ -30,16 +31,14 @@ def ask(
     ] = None,
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="The question, in quotes.", show_default=False)] = "",
     *,
-    model: Annotated[
-        str,
-        typer.Option("--model", "-m", help=REFERENCE_HELP),
-    ] = "",
+    model: Model = "",
     embedding_model: Annotated[
         str, typer.Option("--embedding-model", help="The same for the embeddings. Default: the tiny embedding model.")
     ] = "",
     passages: Annotated[int, typer.Option("--passages", "-k", min=1, help="How many passages the model is given.")] = PASSAGES,
     chunk_size: Annotated[int, typer.Option("--chunk-size", min=1, help="Longest passage, in bytes of UTF-8.")] = CHUNK_SIZE,
     max_tokens: AnswerTokens = None,
+    chat_template: ChatTemplate = "",
     allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Allow servers on other machines.")] = False,
     show_passages: Annotated[bool, typer.Option("--show-passages", help="Print the passages with their sources.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object: question, answer, sources and more.")] = False,
@@ -52,14 +51,15 @@ def ask(
     """
     _check_words(paths or [], question)
     question = question.encode(errors="replace").decode()  # a terminal may hand over bytes that are no text
-    model, embedding_model = model or str(tiny_chat_model()), embedding_model or str(tiny_embedding_model())
-    model = check_model(model, "--model")
-    embedding_model = check_model(embedding_model, "--embedding-model", embedding=True)
+    from langchain_localllm.models.resolve import resolve
+
+    chat = resolve(model, "text" if chat_template else "chat")
+    embedding = resolve(embedding_model, "embeddings")
     with ExitStack() as servers:
-        llm = servers.enter_context(answering(model, max_tokens))
+        llm = servers.enter_context(answering_model(chat, max_tokens, chat_template, allow_remote=allow_remote))
         rag = _rag(
             llm,
-            servers.enter_context(embedding_with(embedding_model)),
+            servers.enter_context(opened_embedding_model(embedding)),
             k=passages,
             chunk_size=chunk_size,
             allow_remote=allow_remote,

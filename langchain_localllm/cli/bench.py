@@ -11,7 +11,12 @@ from langchain_localllm.cli.output import AsJson, print_json, print_table
 
 def bench(
     model: Annotated[
-        str, typer.Argument(metavar="FILE", help="A GGUF file. Default: the tiny chat model.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A GGUF file, a name that localllm models lists, or ollama:NAME. Default: the tiny chat model.",
+            show_default=False,
+        ),
     ] = "",
     *,
     tokens: Annotated[int, typer.Option("--tokens", "-n", min=1, help="Tokens to make on each runtime.")] = 128,
@@ -23,11 +28,10 @@ def bench(
     llama.cpp and GPT4All in this process, llama.cpp's server, and Ollama where it runs, which is given a copy of the model and
     loses it again. Loading is not counted. Each runtime computes with the threads that it chooses by itself.
     """
-    from langchain_localllm.cli.serving import check_text_model, model_file
     from langchain_localllm.cli.timing import RUNTIMES, time_runtime
+    from langchain_localllm.models.resolve import resolve
 
-    path = model_file(model)
-    check_text_model(path)
+    path = Path(resolve(model, "text", file=True).name)
     found = []
     for name in RUNTIMES:
         result = time_runtime(name, path, tokens)

@@ -8,12 +8,12 @@ import typer
 from langchain_localllm.cli.answering import (
     MAX_TOKENS,
     MODEL_HELP,
+    ChatTemplate,
     MaxTokens,
     Model,
     Seed,
     System,
     Temperature,
-    chat_model,
     from_terminal,
     print_answer,
 )
@@ -29,23 +29,26 @@ def chat(
     temperature: Temperature = None,
     max_tokens: MaxTokens = MAX_TOKENS,
     seed: Seed = None,
+    chat_template: ChatTemplate = "",
     as_json: AsJson = False,
 ) -> None:
     """Talk with a model; it sees the whole conversation. An empty line or Ctrl-D ends it.
 
     Lines from a pipe are taken as what you say, one after another. With --json each answer is one line of JSON.
     """
+    from langchain_localllm.cli.open_model import chat_model
+    from langchain_localllm.models.resolve import resolve
+
     messages: list[Any] = [("system", from_terminal(system))] if system else []
-    with chat_model(model or name, temperature=temperature, max_tokens=max_tokens, seed=seed) as llm:
+    found = resolve(model or name, "text" if chat_template else "chat")
+    with chat_model(found, chat_template, temperature=temperature, max_tokens=max_tokens, seed=seed) as llm:
         if sys.stdin.isatty():
             note("An empty line or Ctrl-D ends the conversation.")
         while said := _listen():
             messages.append(("human", said))
+            answer, _ = print_answer(llm, messages, silent=as_json)
             if as_json:
-                answer = str(llm.invoke(messages).text)
                 print_json({"said": said, "answer": answer})
-            else:
-                answer, _ = print_answer(llm, messages)
             messages.append(("ai", answer))
 
 

@@ -16,11 +16,9 @@ from langchain_localllm.cli.answering import (
     Seed,
     System,
     Temperature,
-    chat_model,
     from_terminal,
     messages_of,
 )
-from langchain_localllm.cli.interrupt import ending_at_once
 from langchain_localllm.cli.output import AsJson, console, print_json
 
 if TYPE_CHECKING:
@@ -57,7 +55,7 @@ def compare(
     messages = messages_of(from_terminal(prompt), from_terminal(system))
     answers = [_Answer(name) for name in model]
     options = {"temperature": temperature, "max_tokens": max_tokens, "seed": seed}
-    with ending_at_once(), ExitStack() as stack:
+    with ExitStack() as stack:
         if sys.stdout.isatty() and not as_json:
             from rich.live import Live
 
@@ -77,10 +75,12 @@ def compare(
 
 
 def _ask(answer: _Answer, messages: list[Any], options: dict[str, Any]) -> None:
+    from langchain_localllm.cli.open_model import chat_model
     from langchain_localllm.errors import LocalLLMError
+    from langchain_localllm.models.resolve import resolve
 
     try:
-        with chat_model(answer.model, **options) as llm:
+        with chat_model(resolve(answer.model, "chat"), **options) as llm:
             for chunk in llm.stream(messages):
                 answer.answer += chunk.text
                 answer.tokens_per_second = chunk.response_metadata.get("timings", {}).get("tokens_per_second")

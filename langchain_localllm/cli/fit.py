@@ -56,10 +56,10 @@ def fit(
 
 def _place(model: str) -> str:
     """The model's address or file, where it is the name of one that is here."""
-    from langchain_localllm.cli.serving import model_file
+    from langchain_localllm.models.resolve import resolve
     from langchain_localllm.models.sources import Source
 
-    return str(model_file(model)) if Source.parse(model).kind in {"file", "ollama"} else model
+    return model if Source.parse(model).kind in {"hf", "https"} else resolve(model, file=True).name
 
 
 def _print(found: "Fit") -> None:

@@ -1,20 +1,41 @@
-"""Ctrl-C."""
+"""Ctrl-C: every command exits at once, with exit code 130.
+
+KeyboardInterrupt would come too late where a thread or a C library computes, and would be lost in a callback from C. Nothing is
+left behind by exiting: servers end with the process that started them, an index and a download resume, and locks are the system's.
+"""
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Final
 
-from langchain_localllm.cli import INTERRUPTED
+INTERRUPTED: Final = 130
+"""Exit code after Ctrl-C: 128 + SIGINT, as shells report it."""
+_SHOW_CURSOR: Final = "\x1b[?25h"
+
+
+def exit_on_interrupt() -> None:
+    """Let Ctrl-C exit this process at once, unless its parent has it ignore interrupts, as `nohup` and shell scripts do."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _exit)
+
+
+def _exit(*_: object) -> None:
+    """Exit, with a terminal on which a bar or columns were drawn as it was before."""
+    with suppress(OSError, ValueError):
+        if sys.stderr.isatty():
+            os.write(sys.stderr.fileno(), f"\n{_SHOW_CURSOR}".encode())
+    os._exit(INTERRUPTED)
 
 
 @contextmanager
-def ending_at_once() -> Iterator[None]:
-    """Let Ctrl-C end the process at once within this block; servers that it started end with it.
-
-    LangChain calls the model from a thread, and KeyboardInterrupt would wait until that thread has its next token.
-    """
-    before = signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+def cleaning_up() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt within this block, for work that has to undo something."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:

@@ -34,9 +34,15 @@ def list_(*, as_json: AsJson = False) -> None:
 @app.command()
 def show(model: Name, *, as_json: AsJson = False) -> None:
     """Show one model: what its file or its server tells."""
-    from langchain_localllm.models.listing import find
+    from langchain_localllm.errors import ConnectionFailedError
+    from langchain_localllm.models.listing import of_server
+    from langchain_localllm.models.resolve import resolve
 
-    found = find(model)
+    found = resolve(model)
+    if "://" in found.name:
+        found = of_server(found.name, found.place)
+        if found.problem:
+            raise ConnectionFailedError(found.problem)
     facts = {**_plain(found), **_more(found)}
     if as_json:
         print_json(facts)
@@ -53,10 +59,10 @@ def rm(
 ) -> None:
     """Remove one model from the disk, after asking."""
     from langchain_localllm.errors import InvalidOptionError
-    from langchain_localllm.models.listing import find
     from langchain_localllm.models.remove import remove
+    from langchain_localllm.models.resolve import resolve
 
-    found = find(model)
+    found = resolve(model)
     if not yes:
         if not sys.stdin.isatty():
             raise InvalidOptionError(f"Refusing to remove {found.name} without confirmation: pass --yes.")
@@ -106,9 +112,9 @@ def _words(value: object) -> str:
 def _more(model: "ListedModel") -> dict[str, Any]:
     """What is told beyond the list."""
     if model.name.startswith("ollama:"):
-        from langchain_localllm.cli.serving import ollama
+        from langchain_localllm import Ollama
 
-        card = ollama().show(model.name.removeprefix("ollama:"))
+        card = Ollama(model="none").show(model.name.removeprefix("ollama:"))
         return {"parameters": card.parameters, "capabilities": ", ".join(card.capabilities), "system": card.system}
     path = model.path
     if path is None or model.problem:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from langchain_localllm.cli.answering import MODEL_HELP, System, chat_model, from_terminal, messages_of
+from langchain_localllm.cli.answering import MODEL_HELP, ChatTemplate, System, from_terminal, messages_of
 from langchain_localllm.cli.notes import note
 from langchain_localllm.cli.output import AsJson, print_json
 
@@ -18,6 +18,7 @@ def prompt(
     message: Annotated[str, typer.Argument(metavar="MESSAGE", help="What is said to it.")] = "Hello!",
     *,
     system: System = "",
+    chat_template: ChatTemplate = "",
     as_json: AsJson = False,
 ) -> None:
     """Show the exact text that a model receives for a message, and its tokens.
@@ -25,8 +26,12 @@ def prompt(
     A model in a file is shown by its own chat template and tokenizer; a llama.cpp server is asked. Ollama writes prompts by a
     template of its own, which is shown instead.
     """
+    from langchain_localllm.cli.open_model import chat_model
+    from langchain_localllm.models.resolve import resolve
+
     messages = messages_of(from_terminal(message), from_terminal(system))
-    with chat_model(model, max_tokens=1) as llm:
+    found = resolve(model, "text" if chat_template else "chat")
+    with chat_model(found, chat_template, max_tokens=1) as llm:
         text = _text(llm, messages)
         tokens = _tokens(llm, text)
     if as_json:

@@ -69,9 +69,9 @@ def _from_hub(source: Any, _sha256: str, _folder: Path | None) -> dict[str, Any]
 
 
 def _from_ollama(source: Any, _sha256: str, _folder: Path | None) -> dict[str, Any]:
-    from langchain_localllm.cli.serving import ollama
+    from langchain_localllm import Ollama
 
-    server = ollama()
+    server = Ollama(model="none")
     server.pull(source.name)
     return {"name": str(source), "address": server.base_url}
 

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from langchain_localllm.cli.answering import AnswerTokens, ChatTemplate, Model
 from langchain_localllm.cli.answers import note_problems, show_answer
 from langchain_localllm.cli.app import USAGE
 from langchain_localllm.cli.indexing import index_paths
 from langchain_localllm.cli.notes import Progress
+from langchain_localllm.cli.open_model import answering_model
+from langchain_localllm.cli.open_model import embedding_model as opened_embedding_model
 from langchain_localllm.cli.plot import Bar, write_bars
-from langchain_localllm.cli.serving import REFERENCE_HELP, AnswerTokens, answering, check_model, embedding_with
 from langchain_localllm.errors import InvalidOptionError, StoreError
-from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.rag.defaults import PASSAGES
 
 if TYPE_CHECKING:
+    from langchain_localllm.models.listing import ListedModel
     from langchain_localllm.rag import LocalRAG
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -27,7 +29,6 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 _STORE = Path(".localllm")
 
 Store = Annotated[Path, typer.Option("--store", help="The folder of the index.")]
-Model = Annotated[str, typer.Option("--model", "-m", help=REFERENCE_HELP)]
 EmbeddingModel = Annotated[
     str, typer.Option("--embedding-model", help="The same for the embeddings. Default: that of the index, else the tiny one.")
 ]
@@ -70,12 +71,14 @@ def index(
 
     Files that did not change are skipped, and files that are gone are taken out. A run that was stopped goes on where it was.
     """
+    from langchain_localllm.models.resolve import resolve
+
     options: dict[str, Any] = {"vectors": vectors or None, "chunk_size": chunk_size, "chunk_overlap": chunk_overlap}
-    with _opened(store, "", embedding_model, allow_remote=allow_remote, **options) as rag, _with_model(embedding_model):
+    with _opened(store, None, embedding_model, allow_remote=allow_remote, **options) as rag, _with_model(embedding_model):
         report = index_paths(rag, paths or [], rebuild=rebuild)
         if embedding_model:
             with rag.store.writing():
-                rag.store.catalogue.write_settings(embedding_source=_source(embedding_model))
+                rag.store.catalogue.write_settings(embedding_source=resolve(embedding_model, "embeddings").reference)
         counts = rag.store.catalogue.counts()
     note_problems(report.problems, f"localllm rag list{_store_option(store)} --problems")
     if as_json:
@@ -99,6 +102,7 @@ def ask(
         typer.Option("--source", help="Look in this file or folder only; can be given several times.", show_default=False),
     ] = None,
     max_tokens: AnswerTokens = None,
+    chat_template: ChatTemplate = "",
     mmr: Annotated[bool, typer.Option("--mmr", help="Prefer passages that differ from each other.")] = False,
     allow_remote: Remote = False,
     show_passages: Annotated[bool, typer.Option("--show-passages", help="Print the passages with their sources.")] = False,
@@ -112,8 +116,10 @@ def ask(
         raise InvalidOptionError('The question is empty. Ask something: localllm rag ask "When does the library close?"')
     question = question.encode(errors="replace").decode()  # a terminal may hand over bytes that are no text
     wanted = {"source": _sources(store, source)} if source else None
-    options: dict[str, Any] = {"max_tokens": max_tokens, "k": passages, "filter": wanted, "mmr": mmr}
-    with _opened(store, model or str(tiny_chat_model()), embedding_model, allow_remote=allow_remote, **options) as rag:
+    options: dict[str, Any] = {"max_tokens": max_tokens, "chat_template": chat_template, "k": passages, "mmr": mmr}
+    with _opened(
+        store, _chat_model(model, chat_template), embedding_model, allow_remote=allow_remote, filter=wanted, **options
+    ) as rag:
         show_answer(rag, question, as_json=as_json, in_full=show_passages)
 
 
@@ -194,7 +200,7 @@ def move(
 
     if not allow_remote:
         refuse_remote(vectors=kind)
-    with _opened(store, "", embedding_model, allow_remote=allow_remote) as rag:
+    with _opened(store, None, embedding_model, allow_remote=allow_remote) as rag:
         moved = move_index(rag.store, kind)
     print(f"The index is on {kind.partition(':')[0]} now: {moved} passages moved." if moved else f"The index is on {kind} already.")
 
@@ -214,6 +220,7 @@ def evaluation(
     passages: Passages = PASSAGES,
     most: Annotated[int, typer.Option("--questions", min=1, help="How many questions are made, where no file is given.")] = 40,
     max_tokens: AnswerTokens = None,
+    chat_template: ChatTemplate = "",
     write: Annotated[Path | None, typer.Option("--write", help="Write the questions that were made to this file.")] = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw the figures into this SVG file.")] = None,
     allow_remote: Remote = False,
@@ -228,9 +235,8 @@ def evaluation(
     from langchain_localllm.rag.questions import make_questions, read_questions, write_questions
 
     questions = read_questions(file) if file else None
-    with _opened(
-        store, model or str(tiny_chat_model()), embedding_model, allow_remote=allow_remote, max_tokens=max_tokens, k=passages
-    ) as rag:
+    options: dict[str, Any] = {"max_tokens": max_tokens, "chat_template": chat_template, "k": passages}
+    with _opened(store, _chat_model(model, chat_template), embedding_model, allow_remote=allow_remote, **options) as rag:
         if questions is None:
             questions = make_questions(rag.store, rag.llm, most)
             if write:
@@ -263,9 +269,17 @@ def _with_model(embedding_model: str) -> Iterator[None]:
 
 @contextmanager
 def _opened(
-    store: Path, model: str, embedding_model: str, *, allow_remote: bool, max_tokens: int | None = None, **options: Any
+    store: Path,
+    model: "ListedModel | None",
+    embedding_model: str,
+    *,
+    allow_remote: bool,
+    max_tokens: int | None = None,
+    chat_template: str = "",
+    **options: Any,
 ) -> "Iterator[LocalRAG]":
     """The index with its models; servers for them run within the block."""
+    from langchain_localllm.models.resolve import resolve
     from langchain_localllm.rag import LocalRAG
     from langchain_localllm.rag import Store as Index
     from langchain_localllm.rag.privacy import silence_process
@@ -274,14 +288,17 @@ def _opened(
     held = Index(store)
     known = held.setting("embedding_source") if held.exists else None
     held.close()
-    embedding_source = embedding_model or known or str(tiny_embedding_model())
-    embedding_source = check_model(embedding_source, "--embedding-model", embedding=True)
-    if model:
-        model = check_model(model, "--model")
+    embedding = resolve(embedding_model or known or "", "embeddings")
     with ExitStack() as parts:
-        embeddings = parts.enter_context(embedding_with(embedding_source))
-        llm = parts.enter_context(answering(model, max_tokens)) if model else None
+        embeddings = parts.enter_context(opened_embedding_model(embedding))
+        llm = parts.enter_context(answering_model(model, max_tokens, chat_template, allow_remote=allow_remote)) if model else None
         yield parts.enter_context(LocalRAG(llm, embeddings, store, allow_remote=allow_remote, **options))
+
+
+def _chat_model(reference: str, chat_template: str) -> "ListedModel":
+    from langchain_localllm.models.resolve import resolve
+
+    return resolve(reference, "text" if chat_template else "chat")
 
 
 def _sources(store: Path, names: list[str]) -> list[str]:
@@ -297,11 +314,6 @@ def _sources(store: Path, names: list[str]) -> list[str]:
 
 def _store_option(store: Path) -> str:
     return "" if store == _STORE else f" --store {store}"
-
-
-def _source(model: str) -> str:
-    """A model as later commands find it, from whatever folder they run in."""
-    return check_model(model, "--embedding-model", embedding=True)
 
 
 def _fields(thing: Any) -> dict[str, Any]:

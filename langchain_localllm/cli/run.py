@@ -1,23 +1,25 @@
 """`localllm run`: one prompt, one answer."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from langchain_localllm.cli.answering import (
     MAX_TOKENS,
+    ChatTemplate,
     MaxTokens,
     Model,
     Seed,
     System,
     Temperature,
-    chat_model,
     from_terminal,
     is_model,
     messages_of,
+    print_answer,
+    print_completion,
 )
-from langchain_localllm.cli.answering import print_answer as print_streamed
+from langchain_localllm.cli.notes import note
 from langchain_localllm.cli.output import AsJson, print_json
 
 _EXAMPLE = 'localllm run "Why is the sky blue?", or: cat notes.txt | localllm run "Summarise this:"'
@@ -38,23 +40,45 @@ def run(
     temperature: Temperature = None,
     max_tokens: MaxTokens = MAX_TOKENS,
     seed: Seed = None,
+    chat_template: ChatTemplate = "",
     as_json: AsJson = False,
 ) -> None:
-    """Answer one prompt, from the command line or a pipe."""
+    """Answer one prompt, from the command line or a pipe.
+
+    A base model, which has no chat template, completes the prompt as a text.
+    """
+    options: dict[str, Any] = {"temperature": temperature, "max_tokens": max_tokens, "seed": seed}
     model, prompt = _parse(words or [], model)
     if model and not prompt and sys.stdin.isatty():
         from langchain_localllm.cli.chat import chat
 
-        chat(model, system=system, temperature=temperature, max_tokens=max_tokens, seed=seed, as_json=as_json)
+        chat(model, system=system, chat_template=chat_template, as_json=as_json, **options)
         return
+    from langchain_localllm.cli.open_model import chat_model, text_model
+    from langchain_localllm.models.resolve import resolve
+
     text = _with_pipe(from_terminal(prompt))
-    with chat_model(model, temperature=temperature, max_tokens=max_tokens, seed=seed) as llm:
-        messages = messages_of(text, from_terminal(system))
-        if not as_json:
-            print_streamed(llm, messages)
-            return
-        answer = llm.invoke(messages)
-        print_json({"prompt": text, "answer": answer.text, **answer.response_metadata})
+    found = resolve(model, "text")
+    if found.chat is False and not chat_template:
+        _refuse_system(found.short_name, system)
+        note(f"{found.short_name} is a base model, without a chat template: it completes the prompt as a text.")
+        with text_model(found, **options) as llm:
+            answer, about = print_completion(llm, text, silent=as_json)
+    else:
+        with chat_model(found, chat_template, **options) as chatting:
+            answer, about = print_answer(chatting, messages_of(text, from_terminal(system)), silent=as_json)
+    if as_json:
+        print_json({"prompt": text, "answer": answer, **about})
+
+
+def _refuse_system(name: str, system: str) -> None:
+    if system:
+        from langchain_localllm.errors import InvalidOptionError
+
+        raise InvalidOptionError(
+            f"{name} is a base model, without a chat template, so it reads no instructions: leave --system out and begin the text "
+            "that it is to complete, or pass --chat-template if you know its template."
+        )
 
 
 def _parse(words: list[str], model: str) -> tuple[str, str]:

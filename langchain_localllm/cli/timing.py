@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from langchain_localllm.cli.serving import serving
+from langchain_localllm.cli.interrupt import cleaning_up
 from langchain_localllm.errors import LocalLLMError
 
 _PROMPT: Final = "Tell a long story about a lamp, a boat and a house on the shore, day {}, from the beginning:\n\n"
@@ -95,10 +95,10 @@ def _gpt4all(path: Path) -> Iterator[Any]:
 
 @contextmanager
 def _server(path: Path) -> Iterator[Any]:
-    from langchain_localllm import Llamafile
+    from langchain_localllm import Llamafile, LocalServer
 
-    with serving(str(path)) as url:
-        yield Llamafile(base_url=url)
+    with LocalServer(path) as server:
+        yield Llamafile(base_url=server.base_url)
 
 
 @contextmanager
@@ -117,10 +117,11 @@ def _ollama(path: Path) -> Iterator[Any]:
         requests.post(f"{url}/api/blobs/{digest}", data=file, timeout=_SECONDS).raise_for_status()
     made = {"model": _TEMPORARY, "files": {path.name: digest}, "template": "{{ .Prompt }}", "stream": False}
     requests.post(f"{url}/api/create", json=made, timeout=_SECONDS).raise_for_status()
-    try:
-        yield Ollama(model=_TEMPORARY)
-    finally:
-        server.delete(_TEMPORARY)
+    with cleaning_up():
+        try:
+            yield Ollama(model=_TEMPORARY)
+        finally:
+            server.delete(_TEMPORARY)
 
 
 def _digest(path: Path) -> str:

@@ -1,24 +1,25 @@
 """The models on this machine, of all runtimes together."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from langchain_localllm.base.about import takes_tools
-from langchain_localllm.errors import ConnectionFailedError, InvalidOptionError, LocalLLMError, ModelFileError, ModelMissingError
+from langchain_localllm.errors import InvalidOptionError, LocalLLMError, ModelFileError
 from langchain_localllm.models.fitting import FILE_TYPES
-from langchain_localllm.models.folders import SPLIT_FILE, files_here, similar
-from langchain_localllm.models.gguf_check import check_gguf
+from langchain_localllm.models.folders import files_here
+from langchain_localllm.models.gguf_check import GGUFInfo, check_gguf, is_llamafile, look_into_llamafile
 from langchain_localllm.models.servers import SERVERS, answers
 from langchain_localllm.models.sources import quantisation_in
 
 if TYPE_CHECKING:
     from langchain_localllm import Ollama
+    from langchain_localllm.runtimes.ollama.cards import InstalledModel
 
-__all__ = ["ListedModel", "find", "installed"]
+__all__ = ["ListedModel", "installed"]
 
-_EMBED: Final = ("bert", "gemma-embedding", "embedding")
+_EMBED: Final = ("bert", "gemma-embedding", "embedding", "t5encoder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class ListedModel:
         tools: Whether it was made to call tools.
         embeddings: Whether it makes vectors instead of text.
         problem: Why it cannot be used.
+        chat: Whether it has a chat template; a base model has none, and completes text.
+        runtime: The runtime that has it, or that a reference names; empty for a file that several can run.
     """
 
     name: str
@@ -46,11 +49,26 @@ class ListedModel:
     tools: bool | None = None
     embeddings: bool | None = None
     problem: str = ""
+    chat: bool | None = None
+    runtime: str = ""
 
     @property
     def path(self) -> Path | None:
-        """Its file, where it is one."""
-        return None if ":" in self.name and not Path(self.name).exists() else Path(self.name)
+        """Its file, or `None` for a model of Ollama's or of a server."""
+        return None if self.name.startswith("ollama:") or "://" in self.name else Path(self.name)
+
+    @property
+    def reference(self) -> str:
+        """What means this model in every command, from any folder."""
+        if self.path is None:
+            return self.name
+        prefix = f"{self.runtime}:" if self.runtime else ""
+        return f"{prefix}{self.path.absolute()}"
+
+    @property
+    def short_name(self) -> str:
+        """Its name without the folder."""
+        return self.name if self.path is None else self.path.name
 
 
 def installed(on_fault: Callable[[str], object] | None = None) -> list[ListedModel]:
@@ -65,67 +83,45 @@ def installed(on_fault: Callable[[str], object] | None = None) -> list[ListedMod
     return found
 
 
-def find(name: str) -> ListedModel:
-    """Return the model that a reference means: a path, a name from the list, or a name that belongs to one model only.
-
-    Nothing is guessed: a part of a name is not a name. Ollama's `NAME` means `NAME:latest`, as in its own command; a file may be
-    named without its folder and without `.gguf`, and one in several parts by the name that they share.
-
-    Args:
-        name: The reference.
-
-    Raises:
-        ModelMissingError: No model has this name, or several have; the message lists what could be meant.
-        ConnectionFailedError: It is Ollama's, and Ollama does not answer.
-    """
-    path = Path(name).expanduser()
-    if path.is_file():
-        return of_file(path, str(path.absolute().parent))
-    models = installed()
-    if name.startswith("ollama:") and not any(model.name.startswith("ollama:") for model in models):
-        raise ConnectionFailedError("Ollama does not answer, so it is not known what it has. Start it: ollama serve")
-    exact = [model for model in models if name.rstrip("/") in _names(model)]
-    if len(exact) == 1:
-        return exact[0]
-    names = [model.name for model in models]
-    if exact:
-        raise ModelMissingError(f"'{name}' matches several models: {', '.join(model.name for model in exact)}. Give one in full.")
-    raise ModelMissingError(f"There is no model {name} on this machine.{similar(name, names)} See: localllm models list")
-
-
-def _names(model: ListedModel) -> set[str]:
-    """Return every reference that means this model."""
-    if model.name.startswith("ollama:"):
-        names = {model.name, model.name.removeprefix("ollama:")}
-        return names | {name.removesuffix(":latest") for name in names}
-    if model.path is None:
-        return {model.name}
-    file = model.path.name
-    whole = SPLIT_FILE.sub(r"\g<name>.gguf", file)
-    return {
-        model.name,
-        str(model.path.absolute()),
-        *(each for name in (file, whole) for each in (name, name.removesuffix(".gguf"))),
-    }
-
-
 def of_file(path: Path, place: str) -> ListedModel:
-    """The model in a file; a file that is none says so."""
-    size = path.stat().st_size
+    """The model in a file; a file that cannot be used is listed with its problem."""
+    runtime = ""
     try:
-        info = check_gguf(path)
+        size = path.stat().st_size
+        if is_llamafile(path):
+            runtime, info = "llamafile", look_into_llamafile(path)
+        else:
+            info = check_gguf(path)
     except ModelFileError as error:
-        return ListedModel(str(path), place, size, problem=str(error))
+        return ListedModel(str(path), place, problem=str(error))
+    except OSError as error:
+        return ListedModel(str(path), place, problem=f"The model file {path} cannot be read: {error.strerror}.")
+    if info is None:  # a llamafile whose model is given when it runs, or is compressed
+        return ListedModel(str(path), place, size, runtime=runtime)
+    return _of_header(path, place, size, info, runtime)
+
+
+def _of_header(path: Path, place: str, size: int, info: GGUFInfo, runtime: str) -> ListedModel:
     kind = info.metadata.get("general.file_type")
-    quantisation = quantisation_in(path.name) or FILE_TYPES.get(kind if isinstance(kind, int) else -1, "")
     embeds = info.pooling_type is not None or any(word in info.architecture for word in _EMBED)
-    tools = takes_tools(str(info.metadata.get("tokenizer.chat_template", "")))
-    return ListedModel(str(path), place, size, quantisation, info.architecture, info.context_length, tools, embeds)
+    template = str(info.metadata.get("tokenizer.chat_template", ""))
+    return ListedModel(
+        str(path),
+        place,
+        size,
+        quantisation=quantisation_in(path.name) or FILE_TYPES.get(kind if isinstance(kind, int) else -1, ""),
+        family=info.architecture,
+        context=info.context_length,
+        tools=takes_tools(template),
+        embeddings=embeds,
+        chat=bool(template) or any(name.startswith("tokenizer.chat_template.") for name in info.metadata),
+        runtime=runtime,
+    )
 
 
 def _of_ollama() -> list[ListedModel]:
     server = ollama_server()
-    return list(_listed(server)) if server else []
+    return [of_ollama_row(server, row) for row in server.list()] if server else []
 
 
 def ollama_server() -> "Ollama | None":
@@ -148,25 +144,30 @@ def runs_elsewhere(server: "Ollama", name: str) -> bool:
     return False
 
 
-def _listed(server: "Ollama") -> Iterator[ListedModel]:
-    for row in server.list():
-        remote = runs_elsewhere(server, row.name)
-        card = None if remote else server.show(row.name)  # Ollama would ask its own servers about it
-        kinds, context = (card.capabilities, card.context) if card else ((), None)
-        problem = "It runs on Ollama's servers, not here." if remote else ""
-        name, tools = f"ollama:{row.name}", "tools" in kinds if kinds else None
-        embeds = "embedding" in kinds if kinds else None
-        yield ListedModel(name, "Ollama", row.size, row.quantization, row.family, context, tools, embeds, problem)
+def of_ollama_row(server: "Ollama", row: "InstalledModel") -> ListedModel:
+    """The model in a row of Ollama's list."""
+    model = ListedModel(f"ollama:{row.name}", "Ollama", row.size, row.quantization, row.family, runtime="ollama")
+    if runs_elsewhere(server, row.name):  # Ollama would ask its own servers about it
+        return replace(model, problem=f"{row.name} runs on Ollama's servers, not on this machine.")
+    try:
+        card = server.show(row.name)
+    except LocalLLMError:  # a gateway that hides it
+        return model
+    kinds = card.capabilities
+    embeds = "embedding" in kinds and "completion" not in kinds if kinds else None
+    return replace(model, context=card.context, tools="tools" in kinds if kinds else None, embeddings=embeds)
 
 
 def _of_servers() -> list[ListedModel]:
-    return [_served(url, name) for url, name in SERVERS.items() if answers(url)]
+    return [of_server(url, name) for url, name in SERVERS.items() if answers(url)]
 
 
-def _served(url: str, program: str) -> ListedModel:
+def of_server(url: str, program: str) -> ListedModel:
+    """The model that a server runs; a server that cannot be asked is listed with its problem."""
     from langchain_localllm import Llamafile
     from langchain_localllm.prompts.look import look
 
     about = look(Llamafile(base_url=url, timeout=5, max_retries=0))
     place = f"{program}: {about.name}" if about.name else program
-    return ListedModel(url, place, family=about.architecture, context=about.context, tools=about.tools, problem=about.problem)
+    known = ListedModel(url, place, family=about.architecture, context=about.context, tools=about.tools, problem=about.problem)
+    return replace(known, runtime="llamafile")

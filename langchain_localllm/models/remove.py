@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from langchain_localllm.errors import InvalidOptionError, ModelFileError
+from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.models.folders import SPLIT_FILE
 from langchain_localllm.models.listing import ListedModel, ollama_server
 
@@ -22,7 +23,7 @@ def remove(model: ListedModel) -> None:
         InvalidOptionError: It is not a model's file, it is only a part of a model, or it is a server.
         ModelFileError: A file cannot be removed.
     """
-    if model.place == "this package":
+    if model.path and model.path.resolve().parent == tiny_chat_model().resolve().parent:
         raise InvalidOptionError(f"{model.name} belongs to this package, which needs it.")
     if model.name.startswith("ollama:") and (server := ollama_server()):
         server.delete(model.name.removeprefix("ollama:"))

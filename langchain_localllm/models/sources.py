@@ -1,15 +1,18 @@
-"""A model as a person names it: `hf:owner/repo:Q4_K_M`, `ollama:llama3.2`, `gpt4all:name.gguf`, an https address or a file."""
+"""A reference to a model, as people write it: `hf:owner/repo:Q4_K_M`, `ollama:llama3.2`, an address, a path or a name."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from langchain_localllm.errors import InvalidOptionError
 
 __all__ = ["Source", "quantisation_in"]
 
-KINDS: Final = ("hf", "ollama", "gpt4all")
+KINDS: Final = ("hf", "ollama", "gpt4all", "llamacpp", "llamafile")
 _REPOSITORY: Final = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _QUANTISATION: Final = re.compile(
     r"(?:^|[-._/])(?P<name>(?:UD-)?(?:I?Q\d(?:_[KMSLX0-9]+)*|TQ\d_0|MXFP4(?:_MOE)?|NVFP4|BF16|FP?16|FP?32))(?=[-._/]|$)",
@@ -19,10 +22,10 @@ _QUANTISATION: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a model is.
+    """A reference to a model.
 
     Attributes:
-        kind: `hf`, `ollama`, `gpt4all`, `https` or `file`.
+        kind: `hf`, `ollama`, `gpt4all`, `llamacpp`, `llamafile`, `https` for any address, or `file` for a path or a plain name.
         name: The repository, the model's name, the address or the path.
         choice: Of a repository, the quantisation or the file that is wanted, or an empty string.
     """
@@ -33,28 +36,30 @@ class Source:
 
     @classmethod
     def parse(cls, text: str) -> "Source":
-        """Read what a person gave.
+        """Read a reference. Prefixes may be written in capital letters.
 
         Raises:
-            InvalidOptionError: It is empty or no such name.
+            InvalidOptionError: It is empty, or nothing follows the prefix.
 
         Example:
             >>> Source.parse("hf:owner/repo:Q4_K_M")
             Source(kind='hf', name='owner/repo', choice='Q4_K_M')
         """
         text = text.strip()
-        kind, colon, name = text.partition(":")
-        if not text or (colon and kind in KINDS and not name):
+        prefix, colon, name = (part.strip() for part in text.partition(":"))
+        kind = prefix.lower() if colon and prefix.lower() in KINDS else ""
+        if not text or (kind and not name):
             raise InvalidOptionError(
-                "Name a model: hf:OWNER/REPO[:QUANTISATION], ollama:NAME, gpt4all:NAME, an https address or a file."
+                f"{text!r} does not name a model. Write a path, a name that `localllm models` lists, ollama:NAME, gpt4all:NAME, "
+                "hf:OWNER/REPO[:QUANTISATION] or an http address."
             )
         if kind == "hf":
             return cls._hub(name)
-        if colon and kind in KINDS:
+        if kind:
             return cls(kind, name)
-        if "://" in text:
-            return cls("https", text)
-        return cls("file", text)
+        if text.lower().startswith("file://"):
+            return cls("file", url2pathname(urlsplit(text).path))
+        return cls("https" if "://" in text else "file", text)
 
     @classmethod
     def _hub(cls, name: str) -> "Source":
@@ -72,7 +77,7 @@ class Source:
     @property
     def path(self) -> Path:
         """The file."""
-        return Path(self.name).expanduser()
+        return Path(os.path.expanduser(self.name))  # noqa: PTH111 - Path's raises where there is no such user
 
 
 def quantisation_in(name: str) -> str:

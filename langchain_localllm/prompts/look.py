@@ -53,6 +53,16 @@ def look(llm: Any) -> About:
     return _known(model) or _keep(model, _learn(model))
 
 
+def look_or_raise(llm: Any) -> About:
+    """As `look`, but raise where the file or the server cannot be asked.
+
+    Raises:
+        LocalLLMError: It cannot.
+    """
+    model = unwrap(llm)
+    return _known(model) or _keep(model, _ask(model))
+
+
 async def alook(llm: Any) -> About:
     """As `look`, without blocking the event loop."""
     model = unwrap(llm)
@@ -106,10 +116,15 @@ def _fields(model: object) -> dict[str, Any]:
 
 def _learn(model: Any) -> About:
     try:
-        plan = _server_plan(model)
-        return _from_object(model) if plan is None else model.client.run(plan)
+        return _ask(model)
     except Exception as error:  # noqa: BLE001 - what a file or a server does is told, not raised
         return _failure(model, error)
+
+
+def _ask(model: Any) -> About:
+    plan = _server_plan(model)
+    about: About = _from_object(model) if plan is None else model.client.run(plan)
+    return about
 
 
 async def _alearn(model: Any) -> About:

@@ -184,7 +184,6 @@ def test_an_empty_folder(tmp_path: Path) -> None:
         (["ask", str(HANDBOOK), QUESTION, "--colour"], "--colour"),
         (["ask", str(HANDBOOK), QUESTION, "-k", "0"], "--passages"),
         (["ask", str(HANDBOOK), QUESTION, "--chunk-size", "many"], "--chunk-size"),
-        (["ask", str(HANDBOOK), QUESTION, "--model", "none.gguf"], "There is no model none.gguf"),
         (["ask", str(HANDBOOK), QUESTION, "--model", "ftp://localhost"], "'ftp://localhost' is not a server's address."),
         (["ask", str(HANDBOOK), QUESTION, "--embedding-model", "http://:x"], "is not a server's address."),
         (["answer"], "answer"),
@@ -195,6 +194,11 @@ def test_wrong_usage(arguments: list[str], words: str) -> None:
 
 
 # --- models that fail ---
+
+
+@pytest.mark.parametrize("option", ["--model", "--embedding-model"])
+def test_ask_model_that_does_not_exist_says_so(notes: Path, option: str) -> None:
+    check_fault(localllm("ask", notes, QUESTION, option, "none.gguf"), 1, "There is no model none.gguf")
 
 
 @pytest.mark.parametrize("option", ["--model", "--embedding-model"])
@@ -296,7 +300,7 @@ def test_a_closed_pipe_is_no_fault(notes: Path) -> None:
         assert asked.stderr
         asked.stdout.close()
         assert asked.stderr.read() == b""
-    assert asked.returncode == 1
+    assert asked.returncode == 141
 
 
 # --- help ---

@@ -10,10 +10,8 @@ import pytest
 from langchain_localllm.cli import app as app_module
 from langchain_localllm.cli.app import run
 from langchain_localllm.cli.commands import expand
-from langchain_localllm.cli.serving import check_chat_model, check_embedding_model, check_model, check_text_model
-from langchain_localllm.errors import ConnectionFailedError, InvalidOptionError, LocalLLMError, ModelFileError
-from langchain_localllm.models import listing, tiny_chat_model, tiny_embedding_model
-from tests.unit_tests.test_gguf_check import write_gguf
+from langchain_localllm.errors import ConnectionFailedError, LocalLLMError, ModelFileError
+from langchain_localllm.models import tiny_embedding_model
 
 
 @pytest.mark.parametrize(
@@ -50,32 +48,6 @@ def test_run_typo_suggests_the_near_command(typo: str, near: str, capsys: pytest
 def test_run_short_help_option_prints_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(arguments) == 0
     assert "Usage: localllm" in capsys.readouterr().out
-
-
-def test_check_kind_of_model_accepts_its_own_and_refuses_others(tmp_path: Path) -> None:
-    base = write_gguf(tmp_path / "base.gguf")
-    check_chat_model(tiny_chat_model())
-    check_embedding_model(tiny_embedding_model())
-    check_text_model(base)
-    with pytest.raises(InvalidOptionError, match=r"base\.gguf is a base model"):
-        check_chat_model(base)
-    with pytest.raises(InvalidOptionError, match="is an embedding model"):
-        check_chat_model(tiny_embedding_model())
-    with pytest.raises(InvalidOptionError, match="is not an embedding model"):
-        check_embedding_model(tiny_chat_model())
-
-
-@pytest.mark.parametrize("name", ["ollama:llama3.2", "http://127.0.0.1:9"])
-def test_check_model_reference_to_a_server_returns_it(name: str) -> None:
-    assert check_model(name, "--model") == name
-
-
-def test_check_model_name_from_the_list_returns_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    for source in ("_of_ollama", "_of_servers"):
-        monkeypatch.setattr(listing, source, list)
-    assert check_model("tiny-chat", "--model") == str(tiny_chat_model())
-    with pytest.raises(InvalidOptionError, match=r"--model: There is no model tiny_chatt .*Did you mean"):
-        check_model("tiny_chatt", "--model")
 
 
 @pytest.mark.parametrize("command", ["run", "bench", "chat"])
