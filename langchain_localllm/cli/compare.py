@@ -24,6 +24,8 @@ from langchain_localllm.cli.output import AsJson, console, print_json
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from langchain_localllm.base.chat import LocalChatModel
+
 _NARROWEST = 30
 """Columns that an answer needs; with less for each, they stand below each other."""
 _PER_SECOND = 8
@@ -56,12 +58,13 @@ def compare(
     answers = [_Answer(name) for name in model]
     options = {"temperature": temperature, "max_tokens": max_tokens, "seed": seed}
     with ExitStack() as stack:
+        opened = [(answer, _open(answer, stack, options)) for answer in answers]  # here, since imports in threads can deadlock
         if sys.stdout.isatty() and not as_json:
             from rich.live import Live
 
             live = Live(get_renderable=lambda: _side_by_side(answers), console=console(), refresh_per_second=_PER_SECOND)
             stack.enter_context(live)
-        threads = [threading.Thread(target=_ask, args=(answer, messages, options), daemon=True) for answer in answers]
+        threads = [threading.Thread(target=_ask, args=(answer, llm, messages), daemon=True) for answer, llm in opened if llm]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -74,16 +77,26 @@ def compare(
         raise typer.Exit(1)
 
 
-def _ask(answer: _Answer, messages: list[Any], options: dict[str, Any]) -> None:
+def _open(answer: _Answer, stack: ExitStack, options: dict[str, Any]) -> "LocalChatModel | None":
+    """Open a model until the stack ends; `None` where it cannot be opened, with the reason in the answer."""
     from langchain_localllm.cli.open_model import chat_model
     from langchain_localllm.errors import LocalLLMError
     from langchain_localllm.models.resolve import resolve
 
     try:
-        with chat_model(resolve(answer.model, "chat"), **options) as llm:
-            for chunk in llm.stream(messages):
-                answer.answer += chunk.text
-                answer.tokens_per_second = chunk.response_metadata.get("timings", {}).get("tokens_per_second")
+        return stack.enter_context(chat_model(resolve(answer.model, "chat"), **options))
+    except LocalLLMError as error:
+        answer.fault = str(error)
+        return None
+
+
+def _ask(answer: _Answer, llm: "LocalChatModel", messages: list[Any]) -> None:
+    from langchain_localllm.errors import LocalLLMError
+
+    try:
+        for chunk in llm.stream(messages):
+            answer.answer += chunk.text
+            answer.tokens_per_second = chunk.response_metadata.get("timings", {}).get("tokens_per_second")
     except LocalLLMError as error:
         answer.fault = str(error)
 

@@ -44,7 +44,7 @@ def test_a_remote_file_is_not_downloaded(tmp_path: Path) -> None:
     [
         (["nowhere.gguf"], 1, "There is no model nowhere.gguf"),
         (["tiny_chat"], 1, "Did you mean"),
-        (["ollama:tiny"], 1, "Ollama does not answer"),
+        (["ollama:tiny"], 1, "Start Ollama with `ollama serve`"),
         ([__file__], 1, "is not a GGUF model file"),
         ([str(MODEL), "--type-k", "q9"], 2, "There are f32, f16"),
         ([str(MODEL), "--type-v", "q8_0", "--no-flash-attn"], 2, "needs flash attention"),

@@ -173,7 +173,7 @@ def test_a_name_that_leads_elsewhere_is_refused(server: Hub, tmp_path: Path, nam
         (["https://example.com/a.gguf"], "Give --sha256"),
         (["https://example.com/a.gguf", "--sha256", "123"], "64 hexadecimal digits"),
         (["qwen3-4b"], "Did you mean hf:bartowski/Qwen_Qwen3-4B-GGUF:Q4_K_M?"),
-        (["hf:"], "Name a model"),
+        (["hf:"], "does not name a model"),
     ],
 )
 def test_wrong_usage(arguments: list[str], words: str) -> None:
