@@ -32,21 +32,17 @@ def busy(number: int) -> float:
 
 
 def test_what_was_asked_for_is_used() -> None:
-    chooser = Threads(2, 3)
+    chooser = Threads((2, 3))
     assert {chooser.choose(1)} == {2}
     assert set(run(chooser, 100, lambda _: 1.0)) == {3}
 
 
-def test_a_single_token_is_computed_as_asked_for() -> None:
-    chooser = Threads(1, None)
-    assert set(run(chooser, 100, quiet, size=1)) == {1}
-
-
+@pytest.mark.parametrize("size", [1, 8])
 @pytest.mark.parametrize(("machine", "better", "worse"), [(quiet, 4, 1), (busy, 1, 4)], ids=["quiet", "busy"])
 def test_the_faster_number_is_found_and_the_other_tried_less_and_less(
-    machine: Callable[[int], float], better: int, worse: int
+    machine: Callable[[int], float], better: int, worse: int, size: int
 ) -> None:
-    chosen = run(Threads(1, None), 2000, machine)
+    chosen = run(Threads(), 2000, machine, size)
     assert set(chosen[:2]) == {1, 4}
     tries = [number for number, threads in enumerate(chosen) if threads == worse]
     pauses = [later - earlier for earlier, later in itertools.pairwise(tries)]
@@ -56,28 +52,28 @@ def test_the_faster_number_is_found_and_the_other_tried_less_and_less(
 
 
 def test_a_machine_that_becomes_busy_or_quiet_is_noticed() -> None:
-    chooser = Threads(1, None)
+    chooser = Threads()
     run(chooser, 100, quiet)
     assert run(chooser, 100, busy).count(1) > 90
     assert run(chooser, 200, quiet).count(4) > 100
 
 
 def test_one_batch_that_takes_long_changes_nothing() -> None:
-    chooser = Threads(1, None)
+    chooser = Threads()
     run(chooser, 26, quiet)
     run(chooser, 1, lambda _: 50.0)
     assert run(chooser, 6, quiet) == [4] * 6
 
 
 def test_a_try_that_was_not_computed_is_made_again() -> None:
-    chooser = Threads(1, None)
+    chooser = Threads()
     assert run(chooser, 17, quiet)[2:] == [4] * 15
     assert [chooser.choose(8) for _ in range(3)] == [1, 1, 1]
     assert run(chooser, 3, quiet) == [1, 4, 4]
 
 
 def test_what_takes_twice_as_long_as_with_one_thread_is_given_up() -> None:
-    chooser = Threads(1, None)
+    chooser = Threads()
     assert chooser.limit(8, chooser.choose(8)) is None
     run(chooser, 1, quiet)
     number = chooser.choose(8)
@@ -86,11 +82,11 @@ def test_what_takes_twice_as_long_as_with_one_thread_is_given_up() -> None:
     assert limit == 2 * 8 * quiet(1)
     chooser.learn(8, number, limit)
     assert chooser.choose(8) == 1
-    assert Threads(1, 4).limit(8, 4) is None
+    assert Threads((1, 4)).limit(8, 4) is None
 
 
 def test_batches_of_other_sizes_are_judged_by_themselves() -> None:
-    chooser = Threads(1, None)
+    chooser = Threads()
     for _ in range(20):
         run(chooser, 1, busy, size=4)
         run(chooser, 1, quiet, size=200)

@@ -50,7 +50,7 @@ class Context:
 
     Args:
         model: The model.
-        settings: Fields of `llama_context_params` to set. Without `n_threads_batch`, it is found by trying.
+        settings: Fields of `llama_context_params` to set. Without `n_threads_batch`, the threads are found by trying.
         lora: Paths of LoRA adapters and their scales.
 
     Raises:
@@ -80,8 +80,8 @@ class Context:
         self._make_batch()
         self._rows: list[int] = []  # of the last batch, those with an output
         self._logits: npt.NDArray[np.float32] | None = None
-        several = settings.get("n_threads_batch") or (None if self._can_take_back() else params.n_threads)
-        self._threads = Threads(params.n_threads, several)
+        choose = "n_threads_batch" not in settings and self._can_take_back()
+        self._threads = Threads(None if choose else (params.n_threads, settings.get("n_threads_batch", params.n_threads)))
         self._spent = 0.0  # seconds of the last batch
         self._given_up = False  # whether it was
 

@@ -141,10 +141,10 @@ class ModelOptions(InProcessOptions):
     n_ubatch: int | None = Field(default=None, ge=1)
     """Tokens that the device computes together at most. Default: `n_batch`."""
     n_threads: int | None = Field(default=None, ge=1, le=512)
-    """Threads. Default: one for a file below 100 MB, since more are slower there; else one per physical core."""
+    """Threads. Default: one per physical core; for a file below 100 MB one or one per physical core, whichever the engine
+    measures to be faster (on `xllamacpp` and for recurrent models one)."""
     n_threads_batch: int | None = Field(default=None, ge=1, le=512)
-    """Threads for several tokens at once. Default: `n_threads`; where that is not given and the file is below 100 MB, one or one
-    per physical core, whichever is found to be faster, but for recurrent models."""
+    """Threads for several tokens at once. Default: `n_threads`, or as described there."""
     n_gpu_layers: Annotated[int, Field(ge=-1)] | Literal["auto"] | None = None
     """Layers on the GPU, where llama-cpp-python was built for one; -1 is all, and `auto` as many as fit into its free memory.
     Default: none."""

@@ -53,29 +53,28 @@ def _typical(values: Iterable[float]) -> float:
 
 
 class Threads:
-    """How many threads compute a batch: so many, or, where nobody says, one or one per physical core, chosen by trying both.
+    """How many threads compute a batch: a fixed number, or one or one per physical core, chosen by trying both.
 
-    For a small model, several are up to twice as fast as one where the machine has nothing else to do, and many times slower
-    where it has, since they wait for each other. So what takes too long is given up, and done with one.
+    For a small model, several are up to twice as fast as one while the machine has nothing else to do, and many times slower
+    while it has, since they wait for each other. So what takes too long is given up, and done with one.
 
     Args:
-        alone: Threads for a single token.
-        together: Threads for several, or `None` to choose.
+        fixed: Threads for a single token and for several, or `None` to choose.
 
     Attributes:
-        most: Threads for several, at most.
+        most: Threads at most.
     """
 
-    def __init__(self, alone: int, together: int | None) -> None:
-        self._alone = alone
-        self._numbers = {together} if together else {1, physical_cores()}
-        self.most = max(self._numbers)
+    def __init__(self, fixed: tuple[int, int] | None = None) -> None:
+        self._fixed = fixed
+        self._numbers = {1, physical_cores()}
+        self.most = max(fixed or self._numbers)
         self._trials: dict[int, _Trial] = {}
 
     def choose(self, size: int) -> int:
         """The number of threads for a batch of so many tokens."""
-        if size == 1:
-            return self._alone
+        if self._fixed:
+            return self._fixed[size > 1]
         trial = self._trials.setdefault(size.bit_length(), _Trial())
         if untried := self._numbers - trial.spent.keys():
             return min(untried)
@@ -85,11 +84,11 @@ class Threads:
 
     def limit(self, size: int, number: int) -> float | None:
         """Seconds after which a batch with so many threads is given up; `None` is never."""
-        if len(self._numbers) == 1 or number == 1 or size == 1:
+        if self._fixed or number == 1:
             return None
         return _TOO_LONG * size * _typical(self._trials[size.bit_length()].spent[1])
 
     def learn(self, size: int, number: int, seconds: float) -> None:
         """A batch was computed, or given up, with so many threads."""
-        if size > 1:
+        if not self._fixed:
             self._trials[size.bit_length()].add(number, seconds / size)

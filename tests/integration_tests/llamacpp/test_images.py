@@ -268,7 +268,7 @@ def test_one_image_does_not_wait_for_many(chat: ChatLlamaCpp, looked: list[Any])
     for prompt, box in zip((many, one), boxes, strict=True):
         chat.engine.submit(Request(prompt.tokens, Sampling(temperature=0), images=prompt.images, max_tokens=2), box)
     for box in boxes:
-        while box.take(30).finish is None:
+        while box.take(300).finish is None:
             pass
     assert looked.index(one.images[0]) < len(many.images)
 
