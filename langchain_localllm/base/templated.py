@@ -24,7 +24,7 @@ from langchain_localllm.base.thoughts import Splitter, ThoughtTracker
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.errors import ChatTemplateError, InvalidOptionError, InvalidRequestError, ModelFileError
 from langchain_localllm.templates.chat_template import ChatTemplate
-from langchain_localllm.templates.harmony import OPENING, HarmonySplitter, is_harmony
+from langchain_localllm.templates.harmony import HarmonySplitter, harmony_thoughts, is_harmony
 from langchain_localllm.templates.instructions import render_to_continue, render_with_instructions
 from langchain_localllm.templates.markers import held_back
 from langchain_localllm.templates.named import given_template, is_template, named_template
@@ -99,9 +99,6 @@ class TemplatedChatModel(LocalChatModel):
     TEXT_ONLY: ClassVar[str] = "this class"
     """What accepts only text, in the error about images."""
 
-    CAN_THINK_FIRST: ClassVar[bool] = True
-    """Whether the engine can let the model think before an answer of a given form."""
-
     chat_format: str | None = None
     """The name of a template: one of the file's, such as `tool_use`, or one of llama-cpp-python's formats, such as `chatml`.
     Default: the file's own; `tool_use`, if the file has it, where there are tools."""
@@ -119,6 +116,11 @@ class TemplatedChatModel(LocalChatModel):
     @property
     def takes_images(self) -> bool:
         """Whether images in messages reach the model."""
+        return False
+
+    @property
+    def can_think_first(self) -> bool:
+        """Whether the engine can let the model think before an answer of a given form."""
         return False
 
     @property
@@ -240,10 +242,11 @@ class TemplatedChatModel(LocalChatModel):
         prompt = render(template, conversation, tools=tools, **self.template_variables(template.source))
         if template.bos_token and self.about().adds_bos:
             prompt = prompt.removeprefix(template.bos_token)  # the engine puts it there
-        thinks_first = constrained and self.CAN_THINK_FIRST and bool(self.reasoning) and self.budget != 0
+        thinks_first = constrained and self.can_think_first and bool(self.reasoning) and self.budget != 0
         if is_harmony(template.source):
+            thoughts = harmony_thoughts(template.source)
             inside = thinks_first and not self.continue_final_message
-            return prompt + (OPENING if inside else ""), partial(HarmonySplitter, inside=inside)
+            return prompt + (thoughts.opening if inside else ""), partial(HarmonySplitter, thoughts, inside=inside)
         markers = answer_markers(template.source)
         inside = prompt.rstrip().endswith(markers.opening)
         if self.continue_final_message:
@@ -278,9 +281,15 @@ class TemplatedChatModel(LocalChatModel):
         return profile
 
 
+def thought_tags(template: str) -> tuple[str, str] | None:
+    """Return what begins and ends the thoughts of a chat template's model, or `None` where it does not think."""
+    tags = harmony_thoughts(template) if is_harmony(template) else thinking_markers(template)
+    return (tags.opening, tags.closing) if tags else None
+
+
 def may_think(template: str) -> bool:
     """Whether a chat template's model is one that thinks."""
-    return is_harmony(template) or thinking_markers(template) is not None
+    return thought_tags(template) is not None
 
 
 def _known_role(message: dict[str, Any]) -> dict[str, Any]:

@@ -82,10 +82,10 @@ class ThoughtTracker:
         was_thinking, split = self.thinking, self._splitter.feed(text)
         self.count.add(self._tokens, split.reasoning)
         self.thinking = self._splitter.thinking
-        if was_thinking:
+        if was_thinking or (self.thinking and split.reasoning):
             self._spent += 1
-            if not self.thinking:
-                self.count.end()
+        if was_thinking and not self.thinking:
+            self.count.end()
         self.is_used_up = self.thinking and whole and self._budget is not None and self._spent >= self._budget
 
     @property

@@ -10,6 +10,10 @@ from langchain_localllm.errors import ChatTemplateError, MissingDependencyError
 if TYPE_CHECKING:
     from jinja2 import Template
 
+_THOUGHT_NAMES: Final = ("thinking", "reasoning", "thought")
+"""Names of a message's thoughts beside `reasoning_content`: gpt-oss and LFM2.5, Solar and Command A, Apriel."""
+_THINKING_BLOCK: Final = "block['type'] == 'thinking'"
+"""In a template that reads thoughts in blocks: Ministral."""
 _KEPT: Final = 64
 """Compiled templates that are kept, since compiling takes some milliseconds."""
 
@@ -53,7 +57,7 @@ class ChatTemplate:
 
         Args:
             messages: The conversation: dicts with `role`, `content` and, where there are any, `tool_calls` and `reasoning_content`,
-                which templates find under `thinking` too.
+                which templates find under their other names, too.
             tools: Tools in OpenAI's form, for templates that tell the model of them.
             documents: Documents with `title` and `text`, for templates that take them.
             add_generation_prompt: Whether the prompt ends where the answer begins.
@@ -64,7 +68,7 @@ class ChatTemplate:
             MissingDependencyError: jinja2 is not installed.
         """
         given = {
-            "messages": [_with_thinking(message) for message in messages],
+            "messages": [_with_thinking(message, blocks=_THINKING_BLOCK in self.source) for message in messages],
             "tools": tools or None,
             "documents": documents or None,
             "add_generation_prompt": add_generation_prompt,
@@ -77,10 +81,14 @@ class ChatTemplate:
         return sandbox.render(_compiled(self.source), given)
 
 
-def _with_thinking(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same with thoughts under both names that templates read."""
-    thought = message.get("reasoning_content")
-    return {"thinking": thought, **message} if thought else message
+def _with_thinking(message: Mapping[str, Any], *, blocks: bool) -> Mapping[str, Any]:
+    """Return the message with its thoughts under all names that templates read, or as a block of the content."""
+    if not (thought := message.get("reasoning_content")):
+        return message
+    if blocks:
+        text = [{"type": "text", "text": message["content"]}] if message.get("content") else []
+        return {**message, "content": [{"type": "thinking", "thinking": thought}, *text]}
+    return {**dict.fromkeys(_THOUGHT_NAMES, thought), **message}
 
 
 @functools.lru_cache(_KEPT)

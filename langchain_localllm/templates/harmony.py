@@ -4,19 +4,16 @@ Source: https://github.com/openai/harmony/blob/main/docs/format.md
 """
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from langchain_localllm.templates.markers import held_back
 from langchain_localllm.templates.thinking import Split
 
-__all__ = ["OPENING", "HarmonySplitter", "is_harmony"]
+__all__ = ["GPT_OSS", "HarmonySplitter", "HarmonyThoughts", "harmony_thoughts", "is_harmony"]
 
 _START, _CHANNEL, _MESSAGE, _CALL = "<|start|>", "<|channel|>", "<|message|>", "<|call|>"
 _ENDS: Final = ("<|end|>", "<|return|>", _CALL, "<|eom|>", "<|eot|>")
 _END: Final = re.compile("|".join(map(re.escape, _ENDS)))
-OPENING: Final = f"{_CHANNEL}analysis{_MESSAGE}"
-"""What begins thoughts."""
-_FINAL: Final = f"{_START}assistant{_CHANNEL}final{_MESSAGE}"
 _OPENINGS: Final = (_CHANNEL, _START, "assistant", "to=")
 """How a header begins."""
 _RECIPIENT: Final = re.compile(r"\bto=([\w.-]+)")
@@ -30,6 +27,29 @@ def is_harmony(template: str) -> bool:
     return _CHANNEL in template or _XML_CALL in template
 
 
+class HarmonyThoughts(NamedTuple):
+    """How thoughts are written.
+
+    Attributes:
+        opening: What begins them, after the prompt.
+        closing: What ends them.
+        bridge: What stands between their end and the answer.
+    """
+
+    opening: str
+    closing: str
+    bridge: str
+
+
+GPT_OSS: Final = HarmonyThoughts(f"{_CHANNEL}analysis{_MESSAGE}", "<|end|>", f"{_START}assistant{_CHANNEL}final{_MESSAGE}")
+_MUSE: Final = HarmonyThoughts(f" to=self{_MESSAGE}", "<|eom|>", f"{_START}assistant to=user{_MESSAGE}")
+
+
+def harmony_thoughts(template: str) -> HarmonyThoughts:
+    """Return how a template's model writes thoughts, where it writes Harmony."""
+    return _MUSE if _XML_CALL in template else GPT_OSS
+
+
 class HarmonySplitter:
     """Splits an answer into thoughts (the channel `analysis`, or to `self`) and text, as `ThinkSplitter` does for other models.
 
@@ -38,6 +58,8 @@ class HarmonySplitter:
     the answer.
 
     Attributes:
+        bridge: What stands between the end of the thoughts and the answer.
+        closing: What ends the thoughts.
         done: Whether all that comes now is the answer.
         markers: The format's markers.
 
@@ -47,33 +69,25 @@ class HarmonySplitter:
         Split(reasoning='A sum.', text='Four.')
     """
 
-    __slots__ = ("_held", "_kind", "done", "markers")
+    __slots__ = ("_held", "_kind", "bridge", "closing", "done", "markers")
 
-    def __init__(self, *, inside: bool = False) -> None:
+    def __init__(self, thoughts: HarmonyThoughts = GPT_OSS, *, inside: bool = False) -> None:
         """Begin.
 
         Args:
+            thoughts: How thoughts are written.
             inside: Whether the prompt already held the beginning of the thoughts.
         """
         self._held = ""
         self._kind = "reasoning" if inside else ""  # of the part that is read: reasoning, text or call; empty in a header
         self.done = False
+        _, self.closing, self.bridge = thoughts
         self.markers = (_START, _CHANNEL, _MESSAGE, "<|constrain|>", *_ENDS)
 
     @property
     def thinking(self) -> bool:
         """Whether what comes now belongs to the thoughts."""
         return self._kind == "reasoning"
-
-    @property
-    def closing(self) -> str:
-        """What ends the thoughts."""
-        return _ENDS[0]
-
-    @property
-    def bridge(self) -> str:
-        """What stands between the end of the thoughts and the answer."""
-        return _FINAL
 
     def feed(self, text: str) -> Split:
         """Return what is certain of the text so far."""

@@ -107,6 +107,8 @@ class ThinkSplitter:
     White space around the markers is left out.
 
     Attributes:
+        bridge: What stands between the end of the thoughts and the answer: nothing.
+        closing: What ends the thoughts.
         done: Whether all that comes now is the answer.
         markers: What begins and ends the thoughts.
 
@@ -119,7 +121,8 @@ class ThinkSplitter:
         Split(reasoning='', text='Four.')
     """
 
-    __slots__ = ("_after_marker", "_around", "_closing", "_ends", "_held", "_opening", "_state", "done", "markers")
+    bridge: Final = ""
+    __slots__ = ("_after_marker", "_around", "_ends", "_held", "_opening", "_state", "closing", "done", "markers")
 
     def __init__(self, markers: ThoughtMarkers = THINK, *, inside: bool = False) -> None:
         """Begin.
@@ -128,10 +131,10 @@ class ThinkSplitter:
             markers: What begins and ends the thoughts, and the answer.
             inside: Whether the prompt already held the first marker.
         """
-        self._opening, self._closing, around, ended_by = markers
+        self._opening, self.closing, around, ended_by = markers
         self._around = around
-        self._ends = (self._closing, *ended_by)
-        self.markers = (self._opening, self._closing, *around)
+        self._ends = (self.closing, *ended_by)
+        self.markers = (self._opening, self.closing, *around)
         self._state = _State.THOUGHT_BEGINS if inside else _State.START
         self._held = ""
         self._after_marker = False  # whether white space that comes now follows a marker around the answer
@@ -141,16 +144,6 @@ class ThinkSplitter:
     def thinking(self) -> bool:
         """Whether what comes now belongs to the thoughts, as far as is known."""
         return self._state in {_State.THOUGHT_BEGINS, _State.THINKING}
-
-    @property
-    def closing(self) -> str:
-        """What ends the thoughts."""
-        return self._closing
-
-    @property
-    def bridge(self) -> str:
-        """What stands between the end of the thoughts and the answer."""
-        return ""
 
     def feed(self, text: str) -> Split:
         """Return what is certain of the text so far."""
@@ -181,9 +174,9 @@ class ThinkSplitter:
         begun = self._held.lstrip()
         if begun.startswith(self._opening):
             self._held, self._state = begun[len(self._opening) :], _State.THOUGHT_BEGINS
-        elif begun.startswith(self._closing):  # no thoughts, as some models answer that are not to think
-            self._held, self._state = begun[len(self._closing) :], _State.ANSWER_BEGINS
-        elif not (self._opening.startswith(begun) or self._closing.startswith(begun)):
+        elif begun.startswith(self.closing):  # no thoughts, as some models answer that are not to think
+            self._held, self._state = begun[len(self.closing) :], _State.ANSWER_BEGINS
+        elif not (self._opening.startswith(begun) or self.closing.startswith(begun)):
             self._state = _State.ANSWER
 
     def _think(self) -> str:
@@ -191,7 +184,7 @@ class ThinkSplitter:
         if at < 0:
             return self._release(held_back(self._held, self._ends))
         before = self._release(at)
-        self._held, self._state = self._held.removeprefix(self._closing), _State.ANSWER_BEGINS
+        self._held, self._state = self._held.removeprefix(self.closing), _State.ANSWER_BEGINS
         return before.rstrip()
 
     def _answer(self, *, last: bool) -> str:

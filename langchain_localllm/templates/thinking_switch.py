@@ -13,6 +13,7 @@ _SWITCHES: Final[Mapping[str, tuple[Any, Any]]] = {
     "reasoning": (True, False),  # Command A
     "thinking_mode": ("enabled", "disabled"),  # MiniMax M3
     "thinking_option": ("on", "off"),  # Ling
+    "add_thoughts": (True, False),  # Apriel
 }
 """Variables that templates read, and their values for on and off."""
 _EFFORTS: Final = ("reasoning_effort", "thinking_effort", "reasoning_strength")
@@ -62,9 +63,9 @@ def usual_variables(reasoning: bool | str) -> dict[str, Any]:
 def with_switch_word(template: str, messages: Sequence[Mapping[str, Any]], reasoning: bool | str | None) -> list[dict[str, Any]]:
     """Return the conversation with a word that switches thinking, for a template that looks for one and has no variable."""
     conversation = [dict(message) for message in messages]
-    word = _WORDS[reasoning is not False]
-    if reasoning is None or word not in template or _SWITCHES.keys() & _variables(template):
+    if reasoning is None or _WORDS[False] not in template or _SWITCHES.keys() & _variables(template):
         return conversation
+    word = _WORDS[reasoning is not False]
     for message in reversed(conversation):
         if message["role"] == "user" and isinstance(message["content"], str):
             message["content"] = f"{message['content']} {word}"

@@ -149,7 +149,9 @@ CHAT_LLAMAFILE: Final = LLAMAFILE | {
             "chat_template_kwargs": {"enable_thinking": True, "thinking": True, "reasoning_effort": "low"},
         },
     ),
-    "reasoning_budget": Case(9, {**_THINKING, "thinking_budget_tokens": 9}),
+    "reasoning_budget": Case(
+        9, {**_THINKING, "thinking_budget_tokens": 9, "reasoning_budget_tokens": 9, "reasoning_budget_message": ""}
+    ),
     "reasoning_budget_message": Case("Enough.", {}),  # only with a budget
     "reasoning_format": Case("none"),
     "parallel_tool_calls": Case(value=True, sent={}),  # only with tools

@@ -37,7 +37,6 @@ class ChatGPT4All(GPT4AllOptions, TemplatedChatModel):
     ALIASES: ClassVar[Mapping[str, str]] = {**GPT4AllOptions.ALIASES, "reasoning_effort": "reasoning", "think": "reasoning"}
     UNABLE: ClassVar[Mapping[str, str]] = {**GPT4AllOptions.UNABLE, **no_budget("GPT4All's engine")}
     ATTEMPTS: ClassVar[int] = 3
-    CAN_THINK_FIRST: ClassVar[bool] = False
 
     @property
     @override

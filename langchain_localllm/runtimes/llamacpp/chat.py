@@ -20,7 +20,7 @@ from langchain_localllm.base.reading import AnswerReader, ReadHandle
 from langchain_localllm.base.reasoning import ALIASES as REASONING_ALIASES
 from langchain_localllm.base.reasoning import ReasoningBudgetOptions
 from langchain_localllm.base.request import enforced_schema
-from langchain_localllm.base.templated import Prepared, TemplatedChatModel, may_think
+from langchain_localllm.base.templated import Prepared, TemplatedChatModel, thought_tags
 from langchain_localllm.base.threads import default_threads
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.base.worker import Mailbox, WorkerHandle
@@ -83,6 +83,11 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
     @override
     def takes_images(self) -> bool:
         return self.mmproj_path is not None
+
+    @property
+    @override
+    def can_think_first(self) -> bool:
+        return not self._on_server  # llama.cpp's server enforces a grammar from the first token on
 
     @property
     @override
@@ -200,8 +205,8 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         messages = [text.put(message, self.kept_tokens(message["role"])) for message in messages]
         source = self.template().source
         payload = chat_payload(options, with_switch_word(source, messages, self.reasoning), stop, request)
-        if may_think(source) or self.reasoning is not None or self.budget is not None:
-            payload |= thinking_fields(self.budget, self.reasoning_budget_message)
+        if thought_tags(source) or self.reasoning is not None or self.budget is not None:
+            payload |= thinking_fields(self.budget, self.budget_message, thought_tags(source))
         if variables := self.template_variables(source):
             payload["chat_template_kwargs"] = variables
         if self.continue_final_message:

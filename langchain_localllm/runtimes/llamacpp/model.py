@@ -115,9 +115,11 @@ class Model:
         return buffer.raw[:count]
 
     def named(self, texts: Iterable[str]) -> frozenset[int]:
-        """The tokens that are one of these texts, where the vocabulary has such."""
+        """The tokens that are one of these texts, where the vocabulary has such, and control tokens in the others."""
         found = [self.tokenize(text, begin=False) for text in texts]
-        return frozenset(tokens[0] for tokens in found if len(tokens) == 1)
+        return frozenset(
+            token for tokens in found for token in tokens if len(tokens) == 1 or lib.llama_vocab_is_control(self.vocabulary, token)
+        )
 
     def answer_piece(self, token: int) -> bytes | None:
         """The token's text in an answer, or `None` for one that ends it."""

@@ -381,11 +381,9 @@ class ChatDecoder(_EventDecoder):
             tool_calls=self._calls_of(delta),
             logprobs=(choice.get("logprobs") or {}).get("content"),
         )
-        if not (piece.text or piece.reasoning or piece.tool_calls):
-            return None
-        if "timings" in event and "delta" in choice:
+        if "timings" in event and "delta" in choice and not choice.get("finish_reason"):
             self._count(event["timings"], piece)
-        return piece
+        return piece if piece.text or piece.reasoning or piece.tool_calls else None
 
     def _count(self, timings: dict[str, Any], piece: Piece) -> None:
         """Count the thoughts, where the server numbers the tokens of its answer, as llama.cpp's does with `timings_per_token`."""
@@ -394,7 +392,7 @@ class ChatDecoder(_EventDecoder):
         self._thoughts = self._thoughts or ThoughtCount()
         if piece.reasoning:
             self._thoughts.add(number, piece.reasoning)
-        else:
+        elif piece.text or piece.tool_calls:
             self._thoughts.end()
 
     def _calls_of(self, delta: dict[str, Any]) -> list[dict[str, Any]] | None:

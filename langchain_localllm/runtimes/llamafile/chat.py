@@ -15,6 +15,7 @@ from langchain_localllm.base.reading import ReadHandle, reader
 from langchain_localllm.base.reasoning import ALIASES as REASONING_ALIASES
 from langchain_localllm.base.reasoning import ReasoningBudgetOptions
 from langchain_localllm.base.request import enforced_schema
+from langchain_localllm.base.templated import thought_tags
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 from langchain_localllm.runtimes.llamafile.api import ChatDecoder, ErrorReader, ask, open_stream, tokenize
 from langchain_localllm.runtimes.llamafile.facts import ServerFacts, server_facts
@@ -131,7 +132,7 @@ class ChatLlamafile(LlamafileOptions, ReasoningBudgetOptions, LocalChatModel):
         if isinstance(self.reasoning, str):
             fields["reasoning_effort"] = variables.get("reasoning_effort", self.reasoning)
         if facts.llama_cpp:
-            fields |= thinking_fields(self.budget, self.reasoning_budget_message)
+            fields |= thinking_fields(self.budget, self.budget_message, thought_tags(facts.template))
             fields["messages"] = with_switch_word(facts.template, payload["messages"], self.reasoning)
         elif self.reasoning_budget is not None:
             raise InvalidOptionError(

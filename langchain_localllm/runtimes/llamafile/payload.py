@@ -36,18 +36,20 @@ def chat_payload(
     return payload
 
 
-def thinking_fields(budget: int | None, message: str | None = None) -> dict[str, Any]:
+def thinking_fields(budget: int | None, message: str = "", tags: tuple[str, str] | None = None) -> dict[str, Any]:
     """Return the fields with which llama.cpp ends thoughts after so many tokens, and numbers the tokens of an answer.
 
     Args:
         budget: Tokens that the model may think, or `None` for no limit.
         message: What ends thoughts that have used up the budget.
+        tags: What begins and ends thoughts, for templates of which the server does not know it, such as Gemma 4's.
     """
     fields: dict[str, Any] = {"timings_per_token": True}
-    if budget is not None:
-        fields["thinking_budget_tokens"] = budget
-        if message:
-            fields["reasoning_budget_message"] = message
+    if budget is None:
+        return fields
+    fields |= {"thinking_budget_tokens": budget, "reasoning_budget_tokens": budget, "reasoning_budget_message": message}
+    if tags:
+        fields |= {"reasoning_budget_start_tag": tags[0].strip(), "reasoning_budget_end_tags": [tags[1]]}
     return fields
 
 

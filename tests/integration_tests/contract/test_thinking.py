@@ -153,6 +153,16 @@ async def test_a_budget_ends_the_thoughts_and_the_answer_follows(runtime: str, o
     assert (told.text, thoughts_in(told)) == (TEXT, "".join(THOUGHT[:BUDGET]) + "Enough.")
 
 
+@pytest.mark.parametrize("runtime", sorted(COUNTING))
+@pytest.mark.parametrize(
+    ("tokens", "thoughts"), [(1, 0), (4, 3), (1 + len(THOUGHT), len(THOUGHT)), (3 + len(THOUGHT), len(THOUGHT))]
+)
+def test_thoughts_of_an_answer_that_was_cut_are_counted(runtime: str, tokens: int, thoughts: int, make: Make) -> None:
+    answer = make(runtime).invoke("Hi", reasoning=True, max_tokens=tokens)
+    assert (thoughts_in(answer), counted(answer)) == ("".join(THOUGHT[:thoughts]), thoughts)
+    assert answer.response_metadata["finish_reason"] == "length"
+
+
 @pytest.mark.parametrize("runtime", sorted({*RUNTIMES} - {*LIMITING}))
 @pytest.mark.parametrize("name", ["reasoning_budget", "thinking_budget", "thinking_budget_tokens"])
 def test_a_budget_is_refused_where_the_engine_has_none(runtime: str, name: str, make: Make) -> None:
