@@ -9,6 +9,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from queue import Empty
 from typing import TYPE_CHECKING, Any, Final
@@ -29,8 +30,9 @@ from langchain_localllm.runtimes.llamacpp.memory import (
     most_runs,
     room_aside,
 )
-from langchain_localllm.runtimes.llamacpp.model import Model, open_model
+from langchain_localllm.runtimes.llamacpp.model import VERSION, Model, open_model
 from langchain_localllm.runtimes.llamacpp.prompt_cache import common_length
+from langchain_localllm.runtimes.llamacpp.prompt_files import prompt_files
 from langchain_localllm.runtimes.llamacpp.request import Answer, Request
 from langchain_localllm.runtimes.llamacpp.sampler import top_logprobs
 from langchain_localllm.runtimes.llamacpp.sequences import Sequences
@@ -45,6 +47,9 @@ _SPARE: Final = 24
 """Sequences beside those, which keep the prompts of earlier requests where these are not put aside."""
 _SOON: Final = 0.1
 """Seconds in which a conversation may go on, without anybody reading what was said."""
+_IDLE: Final = 0.3
+"""Seconds without a request after which what was saved is written to the disk."""
+_MEBIBYTE: Final = 1 << 20
 _LONGEST_PAUSE: Final = 0.05
 """Seconds between two wakes of a reader, at most."""
 _OUTPUTS: Final = 128
@@ -100,9 +105,14 @@ class Engine:
         }
         context = Context(self.model, {"n_ubatch": batch, **given, **lengths, "kv_unified": True}, settings.lora)
         self._together = int(lib.llama_n_ubatch(context.pointer))
-        aside = 0 if on_gpu else room_aside(self.cells, per_token, free)  # moving it from a GPU is slow
+        files = prompt_files(settings, self.model.info, VERSION, self.n_ctx)
+        aside = 0 if on_gpu and not files else room_aside(self.cells, per_token, free)  # moving it from a GPU is slow
+        if settings.cache_ram_mib is not None:
+            aside = settings.cache_ram_mib * _MEBIBYTE
         runs = most_runs(aside, per_token, flash=given.get("flash_attn_type") == 1)
-        self._worker = _Worker(context, Sequences(context, sequences, aside, runs), parallel, self.cells, self.n_ctx)
+        self._worker = _Worker(
+            context, Sequences(context, sequences, aside, runs, files), parallel, self.cells, self.n_ctx, on_disk=files is not None
+        )
         self._end = weakref.finalize(self, self._worker.thread.end)
 
     def read(self, parts: Sequence[str | bytes]) -> "Prompt":
@@ -153,9 +163,9 @@ def _projector(model: Model, path: Path, settings: Mapping[str, Any]) -> "Projec
 class _Worker:
     """The thread. It knows nothing of the `Engine`, so that a forgotten one can go."""
 
-    def __init__(self, context: Context, sequences: Sequences, parallel: int, cells: int, n_ctx: int) -> None:
+    def __init__(self, context: Context, sequences: Sequences, parallel: int, cells: int, n_ctx: int, *, on_disk: bool) -> None:
         self._context, self._sequences, self._model = context, sequences, context.model
-        self._parallel, self._cells, self._n_ctx = parallel, cells, n_ctx
+        self._parallel, self._cells, self._n_ctx, self._on_disk = parallel, cells, n_ctx, on_disk
         self._waiting: deque[tuple[Request, Mailbox]] = deque()
         self._answers: list[Answer] = []
         self._speed = 0.0  # tokens of prompts read in a second
@@ -194,6 +204,8 @@ class _Worker:
                 self._sequences.clear()
         self._receive(wait=False)
         self._fail_all(freed())
+        if self._on_disk:
+            self._sequences.write_all()
         self._context.free()
 
     def _fail_all(self, failure: Exception) -> None:
@@ -228,12 +240,14 @@ class _Worker:
 
     def _wait(self) -> tuple[Request, Mailbox] | None:
         """The next in the inbox. Until it comes, what it may push out of the cache is saved; what it likely goes on with, last."""
-        for seconds, last in ((0.0, False), (_SOON, True)):
+        save, write = self._sequences.save_one, self._sequences.write_one
+        steps = ((0.0, partial(save, last=False)), (_SOON, partial(save, last=True)), (_IDLE, write))
+        for seconds, do_one in steps:
             while True:
                 try:
                     return self.thread.inbox.get(timeout=seconds)
                 except Empty:
-                    if not self._sequences.save_one(last=last):
+                    if not do_one():
                         break
         return self.thread.inbox.get()
 

@@ -15,6 +15,7 @@ __all__ = [
     "bytes_per_token",
     "cache_length",
     "context_length",
+    "depends_on_length",
     "free_memory",
     "gpu_layers",
     "most_runs",
@@ -121,7 +122,7 @@ def cache_length(info: GGUFInfo, context: int, parallel: int, per_token: int, fr
             f"A context of {context:,} tokens takes {_gigabytes(per_token * context)}, and {_gigabytes(free)} are free: "
             "use a smaller `n_ctx`, or a smaller type for the cache, such as type_k='q8_0' and type_v='q8_0'."
         )
-    if _depends_on_length(info):
+    if depends_on_length(info):
         return context
     return context * max(1, min(parallel, int(free * _SHARE_FOR_MORE) // (per_token * context)))
 
@@ -140,7 +141,7 @@ def most_runs(aside: int, per_token: int, *, flash: bool) -> int:
     return aside // 4 // (per_token * (1 if flash else 16))
 
 
-def _depends_on_length(info: GGUFInfo) -> bool:
+def depends_on_length(info: GGUFInfo) -> bool:
     """Whether the model computes in another way when its context is longer than it was first trained with (LongRoPE)."""
     scaling = f"{info.architecture}.rope.scaling"
     values = info.metadata

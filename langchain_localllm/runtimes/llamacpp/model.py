@@ -20,7 +20,8 @@ from langchain_localllm.models.load_errors import load_error, load_warnings
 from langchain_localllm.models.trial_load import require_loadable
 from langchain_localllm.runtimes.llamacpp.library import LOG, lib
 
-_VERSION: Final = f"llama-cpp-python {importlib.metadata.version('llama-cpp-python')}"
+VERSION: Final = f"llama-cpp-python {importlib.metadata.version('llama-cpp-python')}"
+"""Name and version of the engine."""
 _LONGEST_PIECE: Final = 512
 _LONGEST_OVERRIDE: Final = 127
 _ENDS_TEXT: Final = -1
@@ -206,7 +207,7 @@ def _require_loadable(path: Path, settings: Mapping[str, Any]) -> None:
     info = check_gguf(path)
     info = replace(info, metadata=info.metadata | overrides)
     options = {"kv_overrides": overrides} if overrides else {}
-    require_loadable(path, info, f"llama.cpp ({_VERSION})", "langchain_localllm.runtimes.llamacpp.load_once", **options)
+    require_loadable(path, info, f"llama.cpp ({VERSION})", "langchain_localllm.runtimes.llamacpp.load_once", **options)
 
 
 def utf8(text: str) -> bytes:

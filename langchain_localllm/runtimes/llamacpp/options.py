@@ -66,6 +66,7 @@ _SPEED: Final = frozenset(
 """Options that change how fast an answer comes, but not which."""
 _SAMPLING: Final = ("temperature", "top_k", "top_p", "seed", *SAMPLER_FIELDS)
 
+_CACHE: Final = frozenset({"cache_dir", "cache_dir_mib", "cache_ram_mib"})
 _SPECULATION: Final = frozenset({"draft_model_path", "spec_draft_n_max", "spec_ngram_size_n", "spec_type"})
 _ALL: Final = -1
 _SEEDS: Final = 1 << 32
@@ -304,8 +305,8 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
         "tokenizer": "the model's own tokenizer is used.",
         "vocab_only": "a model without weights cannot answer.",
     }
-    LOADING: ClassVar[frozenset[str]] = ModelOptions.LOADING | {"n_parallel", *_SPECULATION}
-    NOT_IN_KEY: ClassVar[frozenset[str]] = ModelOptions.NOT_IN_KEY | _SPECULATION | {"grammar_path", "stop"}
+    LOADING: ClassVar[frozenset[str]] = ModelOptions.LOADING | {"n_parallel", *_CACHE, *_SPECULATION}
+    NOT_IN_KEY: ClassVar[frozenset[str]] = ModelOptions.NOT_IN_KEY | _CACHE | _SPECULATION | {"grammar_path", "stop"}
 
     n_parallel: int | None = Field(default=None, ge=1, le=128)
     """Requests that are answered together. Default: 8. The cache has room for that many whole contexts, or for as many as fit into
@@ -332,6 +333,13 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
     """Reuse what the cache holds of the prompt's beginning. The last digits then depend on earlier and concurrent requests.
     `False` makes the answer depend on the prompt and the options alone: the whole prompt is read into an empty cache, and no other
     request is computed at the same time. Default: reuse it, except for a request with a `seed` while no other is answered."""
+    cache_ram_mib: int | None = Field(default=None, ge=0)
+    """MiB of memory for what earlier requests read, which later ones then do not read again. Default: an eighth of what is free."""
+    cache_dir: PathText | None = None
+    """Folder for the same on the disk, so that what was read is not read again after a restart. The files hold your prompts and
+    answers; only your user can read them. Default: nothing is written."""
+    cache_dir_mib: int = Field(default=2048, ge=1)
+    """MiB that the files in `cache_dir` take at most; those that were not used for longest are deleted."""
     draft_model: Any = Field(default=None, repr=False)
     """Drafts the next tokens, which are then computed together: a `llama_cpp.llama_speculative.LlamaDraftModel`."""
     spec_type: Annotated[SpecType | None, BeforeValidator(_spec_type)] = None
@@ -372,7 +380,29 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
         context = settings.context
         if (speculation := self._speculation()) and "flash_attn" not in self.model_fields_set:
             context = {**context, "flash_attn_type": 1}  # without it, several tokens together are computed a little differently
-        return replace(settings, n_parallel=self.n_parallel, speculation=speculation, context=context)
+        return replace(
+            settings,
+            n_parallel=self.n_parallel,
+            speculation=speculation,
+            context=context,
+            cache_dir=self._cache_folder(),
+            cache_dir_mib=self.cache_dir_mib,
+            cache_ram_mib=self.cache_ram_mib,
+        )
+
+    def _cache_folder(self) -> Path | None:
+        if self.cache_dir is None:
+            return None
+        if self.draft_model_path is not None:
+            raise InvalidOptionError(
+                "`cache_dir` and `draft_model_path` cannot be used together: a draft model's cache is not saved."
+            )
+        folder = Path(self.cache_dir).expanduser().absolute()
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise InvalidOptionError(f"The folder {folder} for `cache_dir` cannot be made: {error.strerror}.") from None
+        return folder
 
     def _speculation(self) -> Speculation | None:
         if self.spec_type is None and self.draft_model_path is None:

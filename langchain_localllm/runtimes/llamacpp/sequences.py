@@ -3,9 +3,13 @@
 import itertools
 from collections.abc import Sequence as ListOf
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from langchain_localllm.runtimes.llamacpp.context import Context
 from langchain_localllm.runtimes.llamacpp.prompt_cache import WORTH_KEEPING, PromptCache, common_length
+
+if TYPE_CHECKING:
+    from langchain_localllm.runtimes.llamacpp.prompt_files import PromptFiles
 
 
 @dataclass(slots=True, eq=False)
@@ -39,14 +43,15 @@ class Sequences:
         context: The context.
         count: How many there are.
         aside: Bytes of memory for what is put aside; with 0, it stays in the cache until the room is wanted.
+        files: Files that hold what is put aside after a restart, if that is asked for.
         most_runs: What lies in more places than that is not saved as it is: it takes llama.cpp too much memory.
     """
 
-    def __init__(self, context: Context, count: int, aside: int, most_runs: int) -> None:
+    def __init__(self, context: Context, count: int, aside: int, most_runs: int, files: "PromptFiles | None" = None) -> None:
         self._context = context
         self._all = [Sequence(number) for number in range(count)]
         self._uses = 0
-        self._aside = PromptCache(context, aside)
+        self._aside = PromptCache(context, aside, files)
         self._leaves, self._most_runs = aside > 0, most_runs
         self._parts_can_go = context.model.remembers_positions
         self._window = context.model.window
@@ -160,6 +165,17 @@ class Sequences:
             self._aside.save(one.number, one.tokens)
             one.saved = True
         return one is not None
+
+    def write_one(self) -> bool:
+        """Write a saved sequence into a file, where files are asked for; whether there was one."""
+        return self._aside.write_one()
+
+    def write_all(self) -> None:
+        """Save all that is idle, and write it into files, where files are asked for."""
+        while self.save_one(last=True):
+            pass
+        while self.write_one():
+            pass
 
     def _put_aside(self) -> None:
         if self._leaves:

@@ -21,8 +21,9 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final
@@ -44,7 +45,9 @@ from langchain_localllm.models.gguf_check import check_all_parts, check_projecto
 from langchain_localllm.models.load_errors import load_error
 from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
 from langchain_localllm.runtimes.llamacpp.memory import bytes_per_token, cache_length, context_length, free_memory, room_aside
-from langchain_localllm.runtimes.llamacpp.server_params import new_server, server_params
+from langchain_localllm.runtimes.llamacpp.prompt_files import prompt_files
+from langchain_localllm.runtimes.llamacpp.server_cache import SlotFiles, slot_path
+from langchain_localllm.runtimes.llamacpp.server_params import VERSION, new_server, server_params
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
 from langchain_localllm.runtimes.llamafile.api import ChatDecoder, CompletionDecoder, ErrorReader
 
@@ -96,11 +99,14 @@ class ServerEngine:
         wanted = settings.n_parallel or PARALLEL
         cells = self.n_ctx * wanted if on_gpu else cache_length(info, self.n_ctx, wanted, per_token, free)
         slots = max(1, cells // self.n_ctx)  # each request has a whole context, so that none fails in the middle
+        files = prompt_files(settings, info, VERSION, self.n_ctx)
+        ram = settings.cache_ram_mib
         sizes = {
-            "cache_ram_mib": room_aside(cells, per_token, free) // _MEBIBYTE,
+            "cache_ram_mib": room_aside(cells, per_token, free) // _MEBIBYTE if ram is None else ram,
             "kv_unified_per_slot": self.n_ctx,  # not rounded up, as the length of the cache is
             "n_ctx": self.n_ctx * slots,
             "n_parallel": slots,
+            "slot_save_path": slot_path(files) if files else "",
         }
         server, self.socket_path = start_server(settings, sizes)
         if draft:
@@ -108,7 +114,9 @@ class ServerEngine:
         self.load_seconds = time.perf_counter() - started
         self._special: dict[str, bool] = {}  # by text
         self._requests = _Requests(server, slots, self.load_seconds, f"llama.cpp {path.name}")
-        self._end = weakref.finalize(self, _end, self._requests, self.socket_path.parent)
+        requests = self._requests
+        self._slots = SlotFiles(files, partial(ask, self.socket_path), lambda: requests.busy) if files else None
+        self._end = weakref.finalize(self, _end, requests, self.socket_path.parent, self._slots)
 
     def _check_draft(self, draft: Path) -> None:
         """Raise where the server uses no draft model; it only logs that."""
@@ -129,7 +137,8 @@ class ServerEngine:
     def _submit(self, method: str, payload: Mapping[str, Any], decoder: ChatDecoder, box: Mailbox) -> None:
         refuse_fork()
         extra = {"stream": True, "stream_options": {"include_usage": True}, "return_progress": True}
-        self._requests.submit(_Job(method, as_json({**payload, **extra}), decoder, box))
+        prepare = partial(self._slots.restore_for, dict(payload)) if self._slots else None
+        self._requests.submit(_Job(method, as_json({**payload, **extra}), decoder, box, prepare))
 
     def check_tokens(self, tokens: Iterable[int]) -> None:
         """Raise `InvalidRequestError` for a token that the vocabulary does not have; the server would ignore it."""
@@ -188,6 +197,7 @@ class _Job:
     payload: bytes
     decoder: ChatDecoder
     box: Mailbox
+    prepare: Callable[[], None] | None = None
 
 
 class _Requests:
@@ -230,6 +240,8 @@ class _Requests:
     def _work(self) -> None:
         while (job := self._inbox.get()) is not None:
             try:
+                if job.prepare and not job.box.left:
+                    job.prepare()
                 self._answer(job)
             except BaseException as error:  # noqa: BLE001 - the reader gets it, and the thread has others to answer
                 job.box.put(error)
@@ -288,7 +300,9 @@ class _Requests:
                 thread.join()
 
 
-def _end(requests: _Requests, folder: Path) -> None:
+def _end(requests: _Requests, folder: Path, slots: SlotFiles | None) -> None:
+    if slots:
+        slots.end()
     requests.end()
     shutil.rmtree(folder, ignore_errors=True)
 

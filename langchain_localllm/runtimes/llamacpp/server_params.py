@@ -3,6 +3,7 @@
 Source: https://github.com/xorbitsai/xllamacpp/blob/main/params_reference.md
 """
 
+import importlib.metadata
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,8 @@ try:
 except ImportError as error:
     raise missing_backend("xllamacpp", error) from error
 
+VERSION: Final = f"xllamacpp {importlib.metadata.version('xllamacpp')}"
+"""Name and version of the engine."""
 _DEVICE_COUNT: Final[int] = len(xllamacpp.CommonParams().tensor_split)
 _RENAMED: Final = {"type_k": "cache_type_k", "type_v": "cache_type_v"}
 _INVERTED: Final = {"offload_kqv": "no_kv_offload", "op_offload": "no_op_offload"}

@@ -43,6 +43,9 @@ class EngineSettings:
         lora: Paths of LoRA adapters and their scales.
         projector: Path of the projector that turns images into tokens, and settings for it.
         speculation: How tokens are drafted, if they are.
+        cache_dir: Folder for saved sequences; `None` saves none on the disk.
+        cache_dir_mib: MiB that they take at most.
+        cache_ram_mib: MiB of memory for what earlier requests left in the cache; `None` chooses.
         chat_template: A chat template to use instead of the file's.
         numa: The strategy for memory that is nearer to some cores than to others.
         verbose: Whether llama.cpp's log goes to stderr.
@@ -56,6 +59,9 @@ class EngineSettings:
     lora: Adapters = ()
     projector: tuple[Path, Mapping[str, Any]] | None = None
     speculation: Speculation | None = None
+    cache_dir: Path | None = None
+    cache_dir_mib: int = 2048
+    cache_ram_mib: int | None = None
     chat_template: str | None = None
     numa: bool | int = False
     verbose: bool = False
