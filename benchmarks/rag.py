@@ -11,7 +11,7 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -164,7 +164,7 @@ def _evaluate() -> list[Row]:
     return [(name, f"{share:.0%}", "") for name, share in found.shares().items()]
 
 
-def _write(name: str, heads: tuple[str, ...], rows: list[Row]) -> None:
+def write_table(name: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Put a table into docs/rag.md, between its marks."""
     page = _ROOT / "docs" / "rag.md"
     lines = [heads, *(["---"] * len(heads),), *(row[: len(heads)] for row in rows)]
@@ -184,8 +184,8 @@ def main() -> None:
     for row in rows:
         print(f"{row[0]:<46}{row[1]:>22}{row[2]:>8}")
     if asked.write:
-        _write("benchmark", ("", "measured", "at most"), rows)
-        _write("evaluation", ("", "share"), _evaluate())
+        write_table("benchmark", ("", "measured", "at most"), rows)
+        write_table("evaluation", ("", "share"), _evaluate())
 
 
 if __name__ == "__main__":

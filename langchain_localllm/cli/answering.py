@@ -42,6 +42,16 @@ AnswerTokens = Annotated[
         "--max-tokens", min=1, help="Longest answer, in tokens. Default: 512, but at most a quarter of the model's context."
     ),
 ]
+RefusalQuantile = Annotated[
+    float | None,
+    typer.Option(
+        "--refusal-quantile",
+        min=0,
+        max=1,
+        help="The share of off-topic questions that are refused. With 0, none is. Default: about 0.75, by the size of the index.",
+        show_default=False,
+    ),
+]
 Seed = Annotated[int | None, typer.Option("--seed", help="The same seed gives the same answer.")]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from langchain_localllm.cli.answering import AnswerTokens, ChatTemplate, Model
+from langchain_localllm.cli.answering import AnswerTokens, ChatTemplate, Model, RefusalQuantile
 from langchain_localllm.cli.answers import note_problems, show_answer
 from langchain_localllm.cli.indexing import index_paths
 from langchain_localllm.cli.open_model import answering_model
@@ -39,6 +39,7 @@ def ask(
     chunk_size: Annotated[int, typer.Option("--chunk-size", min=1, help="Longest passage, in bytes of UTF-8.")] = CHUNK_SIZE,
     max_tokens: AnswerTokens = None,
     chat_template: ChatTemplate = "",
+    refusal_quantile: RefusalQuantile = None,
     allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Allow servers on other machines.")] = False,
     show_passages: Annotated[bool, typer.Option("--show-passages", help="Print the passages with their sources.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object: question, answer, sources and more.")] = False,
@@ -62,6 +63,7 @@ def ask(
             servers.enter_context(opened_embedding_model(embedding)),
             k=passages,
             chunk_size=chunk_size,
+            refusal_quantile=refusal_quantile,
             allow_remote=allow_remote,
         )
         note_problems(index_paths(rag, paths or []).problems)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from langchain_localllm.cli.answering import AnswerTokens, ChatTemplate, Model
+from langchain_localllm.cli.answering import AnswerTokens, ChatTemplate, Model, RefusalQuantile
 from langchain_localllm.cli.answers import note_problems, show_answer
 from langchain_localllm.cli.app import USAGE
 from langchain_localllm.cli.indexing import index_paths
@@ -104,6 +104,7 @@ def ask(
     max_tokens: AnswerTokens = None,
     chat_template: ChatTemplate = "",
     mmr: Annotated[bool, typer.Option("--mmr", help="Prefer passages that differ from each other.")] = False,
+    refusal_quantile: RefusalQuantile = None,
     allow_remote: Remote = False,
     show_passages: Annotated[bool, typer.Option("--show-passages", help="Print the passages with their sources.")] = False,
     as_json: AsJson = False,
@@ -116,7 +117,13 @@ def ask(
         raise InvalidOptionError('The question is empty. Ask something: localllm rag ask "When does the library close?"')
     question = question.encode(errors="replace").decode()  # a terminal may hand over bytes that are no text
     wanted = {"source": _sources(store, source)} if source else None
-    options: dict[str, Any] = {"max_tokens": max_tokens, "chat_template": chat_template, "k": passages, "mmr": mmr}
+    options: dict[str, Any] = {
+        "max_tokens": max_tokens,
+        "chat_template": chat_template,
+        "k": passages,
+        "mmr": mmr,
+        "refusal_quantile": refusal_quantile,
+    }
     with _opened(
         store, _chat_model(model, chat_template), embedding_model, allow_remote=allow_remote, filter=wanted, **options
     ) as rag:

@@ -32,8 +32,8 @@ CREATE TABLE draft (id TEXT PRIMARY KEY, path TEXT NOT NULL, place INTEGER NOT N
 CREATE TABLE doomed (id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE VIRTUAL TABLE word USING fts5 (text, tokenize = 'porter unicode61 remove_diacritics 2');
 """
-_FEW: Final = 1000
-"""Passages that are ranked in no time, whatever the words."""
+_MANY: Final = 2000
+"""Passages from which on it takes time to rank by words that are in most of them."""
 _GONE: Final = "path = :path AND id NOT IN (SELECT id FROM draft)"
 """The passages that a file no longer holds, while its draft tells what it holds."""
 
@@ -214,13 +214,20 @@ class Catalogue:
             rows = self._db.all(f"SELECT id FROM ({found}) JOIN passage ON number = rowid ORDER BY rank", (words, k))  # noqa: S608 - constants
         return [key for (key,) in rows]
 
+    def frequencies(self, terms: Iterable[str]) -> tuple[int, dict[str, int]]:
+        """Return how many passages there are, about, and in how many of them each term is, at most in half.
+
+        Args:
+            terms: Words as `words.search_terms` gives them.
+        """
+        passages = self._db.all("SELECT max(number) FROM passage")[0][0] or 0
+        count = "SELECT count(*) FROM (SELECT 1 FROM word WHERE word MATCH ? LIMIT ?)"
+        return passages, {term: self._db.all(count, (term, passages // 2 + 1))[0][0] for term in dict.fromkeys(terms)}
+
     def _telling(self, terms: list[str]) -> list[str]:
         """Without words that are in half of all passages: BM25 counts them for nothing, and to rank by them takes long."""
-        half = (self._db.all("SELECT max(number) FROM passage")[0][0] or 0) // 2
-        if half < _FEW:
-            return terms
-        count = "SELECT count(*) FROM (SELECT 1 FROM word WHERE word MATCH ? LIMIT ?)"
-        return [term for term in terms if self._db.all(count, (term, half))[0][0] < half] or terms
+        passages, counts = self.frequencies(terms)
+        return terms if passages < _MANY else [term for term in terms if counts[term] <= passages // 2] or terms
 
 
 def _replace(db: sqlite3.Connection, path: str) -> None:

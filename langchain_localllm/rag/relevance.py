@@ -1,32 +1,144 @@
-"""How near a passage must be to a question to matter.
+"""Whether an index holds the answer to a question.
 
-Embedding models differ: with one, texts that have nothing in common are at 0.1, with another at 0.7. So the measure is taken from
-the index itself: how near its passages are to each other by chance. What shares a word with the question counts in any case.
+In an index of thousands of passages something is always near to a question, or shares a word with it, so neither shows that the
+answer is there. And embedding models differ: with one, unrelated texts have a cosine of 0.1, with another of 0.7. So the index
+itself is measured: questions that it hardly answers are searched for in it, and a question must do better than most of them.
+
+A question's score is the best of its candidates', which is `cosine + weight * coverage`. Coverage is the share of the question's
+words that the passage holds, where a rare word counts more than a common one, and a word that no passage holds counts most. The
+weight follows from how far the cosines of the questions differ, so it suits any embedding model.
 """
 
-from typing import Final
+import itertools
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
+from langchain_core.documents import Document
+
+from langchain_localllm.rag.off_topic_questions import questions_like
+from langchain_localllm.rag.search import nearest
 from langchain_localllm.rag.store import Store
+from langchain_localllm.rag.words import content_words, terms_by_stem
 
+_LEAST_QUANTILE: Final = 0.5
+_CANDIDATES: Final = 12
+"""Passages of each kind, by vector and by words, that a question is judged by."""
+_WEIGHT: Final = 16.0
+"""How many standard deviations of the off-topic questions' best cosines full coverage counts."""
+_RARITY: Final = 1.5
+"""The power of inverse document frequency: the larger, the more a rare word counts."""
 _SAMPLE: Final = 48
-_GROWN: Final = 2
-"""The measure is taken again when the index has so many times the passages, or that part of them."""
+"""Passages that the language is recognized by."""
+_CHANGED: Final = 0.2
+"""The index is measured again when so large a part of its passages is new or gone."""
 
 
-def calibrate(store: Store) -> None:
-    """Measure how near passages are to each other by chance, unless that is known well enough."""
-    passages = store.catalogue.counts().passages
-    known = store.setting("measured_passages") or 0
-    if passages < _GROWN or known / _GROWN < passages < known * _GROWN:
-        return
-    import numpy as np
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What speaks for an answer to a question: the `similarity` and the `coverage` of each candidate."""
 
-    vectors = np.asarray(store.embeddings.embed_documents(store.catalogue.sample(_SAMPLE)))
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    pairs = (vectors @ vectors.T)[np.triu_indices(len(vectors), 1)]
-    store.catalogue.write_settings(measured_passages=passages, least_similarity=float(pairs.mean() + pairs.std()))
+    similarities: Sequence[float]
+    coverages: Sequence[float]
+
+    def score(self, weight: float) -> float:
+        """Return how much the best candidate has to do with the question."""
+        pairs = zip(self.similarities, self.coverages, strict=True)
+        return max((similarity + weight * coverage for similarity, coverage in pairs), default=-math.inf)
+
+
+def find_evidence(
+    store: Store, question: str, near: Mapping[str, float], worded: Sequence[str], documents: Mapping[str, Document]
+) -> Evidence:
+    """Compare a question with its candidates.
+
+    Args:
+        store: The index.
+        question: The question.
+        near: Ids and similarities of the nearest passages, nearest first.
+        worded: Ids of the passages with the best words, best first.
+        documents: The passages themselves; one that is missing here does not count.
+    """
+    least = min(near.values(), default=0.0)
+    candidates = dict.fromkeys([*itertools.islice(near, _CANDIDATES), *worded[:_CANDIDATES]])
+    live = [key for key in candidates if key in documents]
+    weights = _word_weights(store, question)
+    return Evidence([near.get(key, least) for key in live], [_coverage(weights, documents[key]) for key in live])
+
+
+def default_quantile(passages: int) -> float:
+    """Return the share of off-topic questions that an index of a size refuses by default: the larger, the more of them it answers.
+
+    Example:
+        >>> round(default_quantile(100), 2), round(default_quantile(10_000), 2)
+        (0.83, 0.68)
+    """
+    return max(_LEAST_QUANTILE, 0.98 - 0.074 * math.log10(max(passages, 1)))
+
+
+def is_answerable(store: Store, evidence: Evidence, quantile: float | None = None) -> bool:
+    """Return whether the index seems to hold the answer to a question.
+
+    Args:
+        store: The index.
+        evidence: What `find_evidence` returned.
+        quantile: The share of off-topic questions that the question must do better than; with 0 every question is answerable.
+            Default: `default_quantile`.
+    """
+    measured: dict[str, Any] | None = store.setting("off_topic")
+    if not measured or quantile == 0:
+        return bool(evidence.similarities)
+    scores: list[float] = measured["scores"]
+    quantile = default_quantile(measured["passages"]) if quantile is None else quantile
+    threshold = scores[min(math.floor(quantile * len(scores)), len(scores) - 1)]
+    nearest_of_all = max(evidence.similarities, default=-math.inf)  # a question in another language shares no word
+    return evidence.score(measured["weight"]) >= threshold or nearest_of_all > least_similarity(store)
 
 
 def least_similarity(store: Store) -> float:
-    """The similarity below which a passage that shares no word with the question does not matter."""
-    return float(store.setting("least_similarity") or 0.0)
+    """Return the similarity above which a passage counts without a word of the question: no off-topic question comes so near."""
+    return float((store.setting("off_topic") or {}).get("best_similarity", 0.0))
+
+
+def calibrate(store: Store, changed: int) -> None:
+    """Measure how well off-topic questions do, unless the index has hardly changed since that was measured.
+
+    Args:
+        store: The index, held for writing.
+        changed: How many passages were added or removed since the last call.
+    """
+    passages = store.catalogue.counts().passages
+    measured = store.setting("off_topic")
+    pending = (store.setting("off_topic_pending") or 0) + changed
+    if not passages or (measured and pending < _CHANGED * max(passages, measured["passages"])):
+        if changed:
+            store.catalogue.write_settings(off_topic_pending=pending)
+        return
+    found = [_evidence_of(store, question) for question in questions_like(store.catalogue.sample(_SAMPLE))]
+    best = [max(each.similarities, default=0.0) for each in found]
+    weight = _WEIGHT * statistics.pstdev(best)
+    scores = sorted(each.score(weight) for each in found)
+    about = {"passages": passages, "weight": weight, "best_similarity": max(best), "scores": scores}
+    store.catalogue.write_settings(off_topic=about, off_topic_pending=0)
+
+
+def _evidence_of(store: Store, question: str) -> Evidence:
+    near = nearest(store, question, _CANDIDATES)
+    worded = store.catalogue.search(question, _CANDIDATES)
+    return find_evidence(store, question, near, worded, store.catalogue.documents([*near, *worded]))
+
+
+def _word_weights(store: Store, question: str) -> dict[str, float]:
+    """Return the stems of a question's words, each with its share of the whole: the rarer, the larger."""
+    terms = terms_by_stem(question)
+    passages, counts = store.catalogue.frequencies(terms.values())
+    weights = {stem: math.log1p((passages - counts[term] + 0.5) / (counts[term] + 0.5)) ** _RARITY for stem, term in terms.items()}
+    total = sum(weights.values())
+    return {stem: weight / total for stem, weight in weights.items()} if total else {}
+
+
+def _coverage(weights: Mapping[str, float], passage: Document) -> float:
+    words = content_words(f"{passage.metadata.get('heading', '')}\n{passage.page_content}")
+    return sum(weight for stem, weight in weights.items() if stem in words)

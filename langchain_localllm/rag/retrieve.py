@@ -10,9 +10,10 @@ from pydantic import ConfigDict, Field
 from typing_extensions import override
 
 from langchain_localllm.rag.defaults import PASSAGES
-from langchain_localllm.rag.relevance import least_similarity
+from langchain_localllm.rag.relevance import find_evidence, is_answerable
+from langchain_localllm.rag.search import nearest
 from langchain_localllm.rag.store import Store
-from langchain_localllm.rag.vectors import Filter, similarity_of, store_filter
+from langchain_localllm.rag.vectors import Filter
 
 Reranker = Callable[[str, list[Document]], Sequence[float]]
 """Takes a question and passages, and gives a score for each; the highest comes first."""
@@ -53,19 +54,21 @@ class HybridRetriever(BaseRetriever):
     """Whether the vectors' side prefers passages that differ from each other (maximal marginal relevance)."""
     reranker: Reranker | None = None
     """Scores the merged candidates anew, such as a cross-encoder does."""
+    refusal_quantile: float | None = Field(default=None, ge=0, le=1)
+    """The share of off-topic questions that a question must do better than, for anything to be found; 0 refuses nothing, and
+    larger values refuse more. Default: `rag.relevance.default_quantile`, 0.83 for 100 passages and 0.68 for 10,000."""
     min_similarity: float | None = None
-    """The similarity from which a passage matters that shares no word with the question. Default: what the index's passages have
-    among each other by chance; -1 lets all pass."""
+    """A fixed measure instead: the similarity from which a passage matters that shares no word with the question.
+    -1 lets all pass."""
 
     @override
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun, **kwargs: Any) -> list[Document]:
         near = self._by_vectors(query)
         words = self.store.catalogue.search(query, self.k * _WIDER, self.filter)
-        least = least_similarity(self.store) if self.min_similarity is None else self.min_similarity
-        if not words and not any(similarity >= least for similarity in near.values()):
+        documents = self.store.catalogue.documents(list(dict.fromkeys([*near, *words])))
+        if not self._is_answerable(query, near, words, documents):
             return []
         scores = _merged([list(near), words])
-        documents = self.store.catalogue.documents(list(scores))
         found = [_scored(documents[key], scores[key], near.get(key)) for key in scores if key in documents]
         found = list({document.page_content: document for document in reversed(found)}.values())[
             ::-1
@@ -76,18 +79,12 @@ class HybridRetriever(BaseRetriever):
 
     def _by_vectors(self, query: str) -> dict[str, float]:
         """Ids and similarities of the nearest passages, nearest first."""
-        if self.store.catalogue.is_empty:
-            return {}
-        vectors = self.store.vectors
-        wanted = {"filter": store_filter(vectors, self.filter)} if self.filter else {}
-        wide = self.k * _WIDER
-        similarity = similarity_of(vectors)
-        found = vectors.similarity_search_with_score(query, wide, **wanted)
-        near = {document.id: similarity(score) for document, score in found if document.id}
-        if not self.mmr:
-            return near
-        varied = vectors.max_marginal_relevance_search(query, wide, wide * 2, **wanted)
-        return {document.id: near.get(document.id, min(near.values())) for document in varied if document.id}
+        return nearest(self.store, query, self.k * _WIDER, self.filter, mmr=self.mmr)
+
+    def _is_answerable(self, query: str, near: dict[str, float], words: list[str], documents: dict[str, Document]) -> bool:
+        if self.min_similarity is not None:
+            return bool(words) or any(similarity >= self.min_similarity for similarity in near.values())
+        return is_answerable(self.store, find_evidence(self.store, query, near, words, documents), self.refusal_quantile)
 
 
 def _merged(rankings: list[list[str]]) -> dict[str, float]:

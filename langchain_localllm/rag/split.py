@@ -1,5 +1,6 @@
 """Documents to passages that fit a small model."""
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
@@ -72,5 +73,6 @@ def _splitter(language: str, chunk_size: int, chunk_overlap: int) -> "RecursiveC
         "add_start_index": True,
     }
     if language in set(Language):
-        return RecursiveCharacterTextSplitter.from_language(Language(language), **sizes)
+        with contextlib.suppress(ValueError):  # the library names languages, such as Perl, that it cannot split
+            return RecursiveCharacterTextSplitter.from_language(Language(language), **sizes)
     return RecursiveCharacterTextSplitter(separators=_CUTS, is_separator_regex=True, keep_separator="end", **sizes)

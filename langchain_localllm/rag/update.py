@@ -95,11 +95,12 @@ def update(
         ]
         roots = dict.fromkeys([*(store.setting("roots") or ()), *(_root_key(store.root, path) for path in given)])
         store.catalogue.write_settings(roots=list(roots))
+        before = store.catalogue.counts().passages
         _remove_gone(store, keys, given, files, report)
         with _Writer(store, files, report, on_progress) as writer:
             for path in files:
                 _read(store, writer, path, keys.key(path), report)
-        calibrate(store)
+        calibrate(store, report.passages + max(0, before + report.passages - store.catalogue.counts().passages))
     report.seconds = time.monotonic() - start
     return report
 

@@ -50,6 +50,16 @@ def content_words(text: str) -> set[str]:
     return {_ENDING.sub("", term) for term in _terms(text)}
 
 
+def terms_by_stem(question: str) -> dict[str, str]:
+    """The words of a question as `content_words` gives them, each with what to search SQLite's FTS5 for.
+
+    Example:
+        >>> terms_by_stem("When does the ferry leave?")
+        {'ferr': '"ferry"', 'leav': '"leave"'}
+    """
+    return {_ENDING.sub("", term): f'"{term}"' for term in _terms(question)}
+
+
 def _terms(text: str) -> Iterator[str]:
     for run in _WORD.findall(normalize(text).lower()):
         parts = separated(run).split()

@@ -25,7 +25,7 @@ def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def asked(notes: Path, llm: Runnable[Any, Any]) -> LocalRAG:
-    rag = LocalRAG(llm, DeterministicFakeEmbedding(size=8))
+    rag = LocalRAG(llm, DeterministicFakeEmbedding(size=8), refusal_quantile=0)  # its vectors are noise
     rag.index(notes)
     return rag
 
