@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _THOUGHT_NAMES: Final = ("thinking", "reasoning", "thought")
 """Names of a message's thoughts beside `reasoning_content`: gpt-oss and LFM2.5, Solar and Command A, Apriel."""
+_DESCRIPTION: Final = ".description"
+"""In a template that reads the descriptions of tools; gpt-oss's fails where there is none."""
 _THINKING_BLOCK: Final = "block['type'] == 'thinking'"
 """In a template that reads thoughts in blocks: Ministral."""
 _KEPT: Final = 64
@@ -69,7 +71,7 @@ class ChatTemplate:
         """
         given = {
             "messages": [_with_thinking(message, blocks=_THINKING_BLOCK in self.source) for message in messages],
-            "tools": tools or None,
+            "tools": [_with_description(tool) for tool in tools] if tools and _DESCRIPTION in self.source else tools or None,
             "documents": documents or None,
             "add_generation_prompt": add_generation_prompt,
             "bos_token": self.bos_token,
@@ -89,6 +91,11 @@ def _with_thinking(message: Mapping[str, Any], *, blocks: bool) -> Mapping[str, 
         text = [{"type": "text", "text": message["content"]}] if message.get("content") else []
         return {**message, "content": [{"type": "thinking", "thinking": thought}, *text]}
     return {**dict.fromkeys(_THOUGHT_NAMES, thought), **message}
+
+
+def _with_description(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    function = tool.get("function")
+    return {**tool, "function": {"description": "", **function}} if isinstance(function, Mapping) else tool
 
 
 @functools.lru_cache(_KEPT)

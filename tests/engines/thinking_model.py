@@ -36,8 +36,19 @@ GO_TEMPLATE: Final = """\
 {{ end }}<|im_start|>assistant
 {{ if and .IsThinkSet (not .Think) }}<think></think>{{ end }}"""
 
-_OPENING: Final = {"text": ("<thi", "nk>")}
-_CLOSING: Final = {"text": ("</th", "ink>")}
+Markers = Literal["control", "user_defined", "text", "gpt-oss", "gemma4"]
+_TAGS: Final[dict[Markers, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "text": (("<thi", "nk>"), ("</th", "ink>")),
+    "gpt-oss": (
+        ("<|channel|>", "analysis", "<|message|>"),
+        ("<|end|>", "<|start|>assistant<|channel|>final<|message|>"),  # the last is one token, since one follows another
+    ),
+    "gemma4": (("<|channel>", "thought"), ("<channel|>",)),
+}
+_THINK: Final = (("<think>",), ("</think>",))
+_KINDS: Final = {"text": TokenType.NORMAL, "user_defined": TokenType.USER_DEFINED}
+_ENDS: Final = ("<|return|>", "<|call|>")
+"""With these in the vocabulary, llama.cpp knows gpt-oss, and does not take `<|end|>` for an answer's end."""
 _CONTEXT: Final = 2048
 _HEAD: Final = 32
 
@@ -45,7 +56,7 @@ _HEAD: Final = 32
 def thinking_model(
     target: Path,
     *,
-    markers: Literal["control", "user_defined", "text"] = "user_defined",
+    markers: Markers = "user_defined",
     opened: bool = False,
     thought: Sequence[str] = THOUGHT,
     then: Sequence[str] = ANSWER,
@@ -55,21 +66,23 @@ def thinking_model(
 
     Args:
         target: The file.
-        markers: What `<think>` and `</think>` are: tokens of a kind, or texts of two tokens each.
+        markers: What `<think>` and `</think>` are: tokens of a kind, or texts of two tokens each; or a family with others.
         opened: Whether the template writes the opening marker.
         thought: The tokens of the thought.
         then: The tokens that follow.
         template: The chat template.
     """
-    names = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "<|im_start|>", "<|im_end|>"]
-    kinds = [TokenType.UNKNOWN, TokenType.CONTROL, TokenType.CONTROL, *[TokenType.BYTE] * 256, *[TokenType.CONTROL] * 2]
-    kind = {"control": TokenType.CONTROL, "user_defined": TokenType.USER_DEFINED, "text": TokenType.NORMAL}[markers]
-    opening, closing = _OPENING.get(markers, ("<think>",)), _CLOSING.get(markers, ("</think>",))
+    control = ["<|im_start|>", "<|im_end|>", *(_ENDS if markers == "gpt-oss" else ())]
+    names = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *control]
+    kinds = [TokenType.UNKNOWN, TokenType.CONTROL, TokenType.CONTROL, *[TokenType.BYTE] * 256, *[TokenType.CONTROL] * len(control)]
+    opening, closing = _TAGS.get(markers, _THINK)
     script = [*opening, *thought, *closing, *then]
     first = len(names)
     for text in script:
         names.append(text.replace(" ", "\u2581"))
-        kinds.append(kind if text in {"<think>", "</think>"} else TokenType.NORMAL)
+        marker = text in {*opening, *closing}
+        word = marker and not (text.startswith("<") and text.count("<") == 1)  # within a marker
+        kinds.append(TokenType.USER_DEFINED if word and markers in _TAGS.keys() - {"text"} else _kind(markers, marker=marker))
     answer = len(names)
     for text in ANSWER:  # after the result of a tool
         names.append(f"{text}\u2581".replace(" ", "\u2581"))
@@ -81,6 +94,10 @@ def thinking_model(
     for begin, size in ((first, len(script)), (answer, len(ANSWER))):
         follows[begin : begin + size] = [*range(begin + 1, begin + size), names.index("</s>")]
     return _write(target, names, kinds, follows, template.replace("OPENED", str(opened).lower()))
+
+
+def _kind(markers: Markers, *, marker: bool) -> TokenType:
+    return _KINDS.get(markers, TokenType.CONTROL) if marker else TokenType.NORMAL
 
 
 def _write(target: Path, names: list[str], kinds: list[TokenType], follows: list[int], template: str) -> Path:

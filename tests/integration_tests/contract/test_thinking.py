@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from langchain_localllm import ChatGPT4All, ChatLlamaCpp, ChatLlamafile, ChatOllama, LocalServer
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.runtimes.llamacpp.backend import Backend
-from tests.engines import ollama
+from tests.engines import llama_cpp_source, ollama
 from tests.engines.thinking_model import ANSWER, CALL, GO_TEMPLATE, THOUGHT, thinking_model
 
 THOUGHTS: Final = "".join(THOUGHT)
@@ -236,3 +236,21 @@ def test_thoughts_of_earlier_answers_are_sent_as_the_template_wants(runtime: str
 def test_markers_of_any_kind_are_read_and_not_counted(runtime: str, markers: Any, make: Make) -> None:
     answer = make(runtime, markers=markers).invoke("Hi", reasoning=True)
     assert (answer.text, thoughts_in(answer), counted(answer)) == (TEXT, THOUGHTS, len(THOUGHT))
+
+
+@pytest.mark.parametrize("runtime", LIMITING)
+@pytest.mark.parametrize(
+    ("markers", "template"), [("gpt-oss", "openai-gpt-oss-120b"), ("gemma4", "google-gemma-4-31B-it")], ids=["gpt-oss", "gemma4"]
+)
+def test_formats_of_their_own_are_limited_and_come_before_a_form(runtime: str, markers: Any, template: str, make: Make) -> None:
+    source = (llama_cpp_source.install() / "templates" / f"{template}.jinja").read_text(encoding="utf-8")
+    chat = make(runtime, markers=markers, template=source)
+    for budget, thought in ((-1, THOUGHT), (BUDGET, THOUGHT[:BUDGET])):
+        answer = chat.invoke("Hi", reasoning=True, reasoning_budget=budget)
+        assert (answer.text, thoughts_in(answer), counted(answer)) == (TEXT, "".join(thought), len(thought))
+    quiet = chat.invoke("Hi", reasoning=False)
+    assert (quiet.text, thoughts_in(quiet), counted(quiet)) == (TEXT, "", 0)
+    for method in ("json_schema", "function_calling"):
+        answer = chat.with_structured_output(Sum, method=method, include_raw=True, reasoning=True).invoke("Hi")
+        assert isinstance(answer["parsed"], Sum)
+        assert (thoughts_in(answer["raw"]), counted(answer["raw"])) == (THOUGHTS, len(THOUGHT))
