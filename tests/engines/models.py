@@ -40,11 +40,12 @@ def go_template() -> str:
     return found[1]
 
 
-def lora_adapter(model: Path, target: Path) -> Path:
-    """Write a LoRA adapter of rank 1 for the first query matrix of a model."""
-    matrix = next(tensor for tensor in GGUFReader(model).tensors if tensor.name == "blk.0.attn_q.weight")
+def lora_adapter(model: Path, target: Path, name: str = "blk.0.attn_q.weight") -> Path:
+    """Write a LoRA adapter of rank 1 for one matrix of a model, by default the first query matrix."""
+    reader = GGUFReader(model)
+    matrix = next(tensor for tensor in reader.tensors if tensor.name == name)
     inputs, outputs = (int(size) for size in matrix.shape)
-    writer = GGUFWriter(target, "llama")
+    writer = GGUFWriter(target, str(reader.fields["general.architecture"].contents()))
     writer.add_type("adapter")
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", 1.0)

@@ -149,6 +149,7 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
                 logprobs=self.logprobs,
                 cache_prompt=self.cache_prompt,
                 draft=self.draft(),
+                lora=self.lora_scales(),
                 images=images,
                 shown=engine.model.named(prepared.markers),
                 thinking=Thinking(

@@ -101,11 +101,13 @@ class Context:
                 self.free()
                 raise ModelFileError(f"{path} is not a LoRA adapter for {self.model.name}: {LOG.last()}.")
             self._adapters.append(adapter)
-        count = len(lora)
-        if count:
+        self.set_adapters([scale for _, scale in lora])
+
+    def set_adapters(self, scales: Sequence[float]) -> None:
+        """Apply the adapters with these scales from the next batch on; what is in the cache was computed with the earlier ones."""
+        if count := len(scales):
             adapters = (lib.llama_adapter_lora_p_ctypes * count)(*self._adapters)
-            scales = (ctypes.c_float * count)(*(scale for _, scale in lora))
-            lib.llama_set_adapters_lora(self.pointer, adapters, count, scales)
+            lib.llama_set_adapters_lora(self.pointer, adapters, count, (ctypes.c_float * count)(*scales))
 
     def _make_batch(self) -> None:
         size = self.batch_size

@@ -110,9 +110,9 @@ class Engine:
         if settings.cache_ram_mib is not None:
             aside = settings.cache_ram_mib * _MEBIBYTE
         runs = most_runs(aside, per_token, flash=given.get("flash_attn_type") == 1)
-        self._worker = _Worker(
-            context, Sequences(context, sequences, aside, runs, files), parallel, self.cells, self.n_ctx, on_disk=files is not None
-        )
+        together = Sequences(context, sequences, aside, runs, files)
+        scales = tuple(scale for _, scale in settings.lora)
+        self._worker = _Worker(context, together, parallel, self.cells, self.n_ctx, on_disk=files is not None, lora=scales)
         self._end = weakref.finalize(self, self._worker.thread.end)
 
     def read(self, parts: Sequence[str | bytes]) -> "Prompt":
@@ -163,9 +163,20 @@ def _projector(model: Model, path: Path, settings: Mapping[str, Any]) -> "Projec
 class _Worker:
     """The thread. It knows nothing of the `Engine`, so that a forgotten one can go."""
 
-    def __init__(self, context: Context, sequences: Sequences, parallel: int, cells: int, n_ctx: int, *, on_disk: bool) -> None:
+    def __init__(
+        self,
+        context: Context,
+        sequences: Sequences,
+        parallel: int,
+        cells: int,
+        n_ctx: int,
+        *,
+        on_disk: bool,
+        lora: tuple[float, ...],
+    ) -> None:
         self._context, self._sequences, self._model = context, sequences, context.model
         self._parallel, self._cells, self._n_ctx, self._on_disk = parallel, cells, n_ctx, on_disk
+        self._lora = self._applied_lora = lora
         self._waiting: deque[tuple[Request, Mailbox]] = deque()
         self._answers: list[Answer] = []
         self._speed = 0.0  # tokens of prompts read in a second
@@ -256,7 +267,7 @@ class _Worker:
         while self._waiting and len(self._answers) < self._parallel:
             request, box = self._waiting[0]
             if not box.left:
-                if self._answers and (request.isolated or self._answers[0].request.isolated):
+                if self._answers and self._has_to_wait(request):
                     return
                 limit = self._n_ctx - request.tokens()
                 if request.max_tokens is not None and request.max_tokens >= 0:
@@ -266,7 +277,21 @@ class _Worker:
                 self._begin(request, box, limit)
             self._waiting.popleft()
 
+    def _has_to_wait(self, request: Request) -> bool:
+        """Whether a request cannot be computed together with those that are being answered."""
+        alone = request.isolated or self._answers[0].request.isolated
+        return alone or (self._lora if request.lora is None else request.lora) != self._applied_lora
+
+    def _apply_lora(self, scales: tuple[float, ...]) -> None:
+        """Apply adapters with other scales. No answer may be in work: all are computed with the same ones."""
+        if scales != self._applied_lora:
+            self._sequences.clear()
+            self._context.set_adapters(scales)
+            self._applied_lora = scales
+
     def _begin(self, request: Request, box: Mailbox, limit: int) -> None:
+        if not self._answers:
+            self._apply_lora(self._lora if request.lora is None else request.lora)
         by_seed = request.cache_prompt is None and request.sampling.has_seed and not self._answers
         sequence = self._sequences.take(request.prompt, afresh=request.isolated or by_seed)
         try:

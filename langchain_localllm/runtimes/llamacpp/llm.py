@@ -88,6 +88,7 @@ class LlamaCpp(LlamaCppOptions, LocalLLM):
                 logprobs=self.logprobs,
                 cache_prompt=self.cache_prompt,
                 draft=self.draft(),
+                lora=self.lora_scales(),
             )
             engine.submit(request, box)
 

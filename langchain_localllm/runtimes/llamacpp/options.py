@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
-from typing_extensions import override
+from typing_extensions import TypedDict, override
 
 from langchain_localllm.base.inprocess import InProcessOptions
 from langchain_localllm.base.logits import LogitBias, enable_logprobs, normalize_logit_bias
@@ -87,12 +87,33 @@ def _grammar_text(value: Any) -> Any:
     return getattr(value, "_grammar", value)  # llama_cpp.LlamaGrammar
 
 
+def _lora_adapters(value: Any) -> Any:
+    """Return adapters as pairs of a path and a scale."""
+    if not isinstance(value, list | tuple):
+        return value
+    return [
+        (_path_text(one["path"]), one.get("scale", 1.0))
+        if isinstance(one, Mapping) and "path" in one
+        else (_path_text(one), 1.0)
+        if isinstance(one, str | os.PathLike)
+        else one
+        for one in value
+    ]
+
+
 def _spec_type(value: Any) -> Any:
     return "ngram-simple" if value == "ngram" else value
 
 
 def _path_text(value: Any) -> Any:
     return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+class LoraScale(TypedDict):
+    """The scale of an adapter, as llama.cpp's server takes it."""
+
+    id: int
+    scale: float
 
 
 PathText = Annotated[str | Path, BeforeValidator(_path_text)]
@@ -112,6 +133,7 @@ class ModelOptions(InProcessOptions):
             [
                 "backend",
                 "flash_attn",
+                "lora_adapters",
                 "lora_path",
                 "lora_scale",
                 "model_path",
@@ -167,6 +189,9 @@ class ModelOptions(InProcessOptions):
     """A LoRA adapter, as a GGUF file."""
     lora_scale: float = 1.0
     """Strength of the adapter."""
+    lora_adapters: Annotated[list[tuple[PathText, float]] | None, BeforeValidator(_lora_adapters)] = None
+    """Several LoRA adapters, whose scales a call can change by `lora`: a list of files, or of files and scales, as pairs or as
+    `{"path": ..., "scale": ...}`. Their ids are their places in the list."""
     type_k: CacheType | None = None
     """Type of the cache's keys, such as `q8_0`, by name or llama.cpp's number. Default: f16."""
     type_v: CacheType | None = None
@@ -227,7 +252,7 @@ class ModelOptions(InProcessOptions):
         settings = {name: value for name in _MODEL if (value := getattr(self, name)) is not None}
         if (layers := settings.pop("n_gpu_layers", 0)) == "auto":
             layers = self._gpu_layers()
-        mapped = self.use_mmap and not self.lora_path  # an adapter can change weights
+        mapped = self.use_mmap and not self._adapters()  # an adapter can change weights
         return {**settings, "n_gpu_layers": layers, "load_mode": int(mapped) + 2 * int(self.use_mlock)}
 
     def _gpu_layers(self) -> int:
@@ -253,7 +278,12 @@ class ModelOptions(InProcessOptions):
         }
 
     def _adapters(self) -> Adapters:
-        return ((str(Path(self.lora_path).expanduser()), self.lora_scale),) if self.lora_path else ()
+        if self.lora_path and self.lora_adapters:
+            raise InvalidOptionError(
+                "`lora_path` and `lora_adapters` cannot be used together. Give all adapters as `lora_adapters`."
+            )
+        adapters = [(str(self.lora_path), self.lora_scale)] if self.lora_path else self.lora_adapters or []
+        return tuple((str(Path(path).expanduser()), scale) for path, scale in adapters)
 
     def engine_settings(self) -> EngineSettings:
         """The files and settings that the engine is loaded with."""
@@ -263,6 +293,7 @@ class ModelOptions(InProcessOptions):
             context=self._context_settings(),
             n_ctx=self.n_ctx,
             lora=self._adapters(),
+            lora_per_call=bool(self.lora_adapters),
             numa=self.numa,
             verbose=bool(getattr(self, "verbose", False)),
         )
@@ -333,6 +364,9 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
     """Reuse what the cache holds of the prompt's beginning. The last digits then depend on earlier and concurrent requests.
     `False` makes the answer depend on the prompt and the options alone: the whole prompt is read into an empty cache, and no other
     request is computed at the same time. Default: reuse it, except for a request with a `seed` while no other is answered."""
+    lora: list[LoraScale] | None = None
+    """Scales of `lora_adapters`, as llama.cpp's server takes them: `[{"id": 0, "scale": 0.5}]`; those that are left out are off.
+    Requests with different scales are not computed together. Default: the scales with which they were loaded."""
     cache_ram_mib: int | None = Field(default=None, ge=0)
     """MiB of memory for what earlier requests read, which later ones then do not read again. Default: an eighth of what is free."""
     cache_dir: PathText | None = None
@@ -442,6 +476,11 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
         if self.logit_bias:
             self.engine.check_tokens(token for token in self.logit_bias if isinstance(token, int))
             chosen["logit_bias"] = [[token, bias] for token, bias in self.logit_bias.items()]
+        if self.lora_adapters and not self.cache_dir:  # always: the server would not notice that a request has other scales again
+            scales = self.lora_scales() or [scale for _, scale in self.lora_adapters]
+            chosen["lora"] = [{"id": number, "scale": scale} for number, scale in enumerate(scales)]
+        else:
+            self.lora_scales()
         if self.logprobs is not None:
             chosen["n_probs"] = max(1, self.logprobs)
         self._check_forms()
@@ -466,6 +505,24 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
         if order := self.sampler_order():
             chosen["samplers"] = order
         return chosen
+
+    def lora_scales(self) -> tuple[float, ...] | None:
+        """The scale of each adapter for this call, or `None` for those with which they were loaded.
+
+        Raises:
+            InvalidOptionError: There is no such adapter, or prompts are kept on the disk, for which the scales have to stay.
+        """
+        if self.lora is None:
+            return None
+        if self.cache_dir is not None:
+            raise InvalidOptionError("`lora` and `cache_dir` cannot be used together: files are valid for the same scales only.")
+        count = len(self.lora_adapters or ())
+        scales = {one["id"]: one["scale"] for one in self.lora}
+        if unknown := [number for number in scales if not 0 <= number < count]:
+            raise InvalidOptionError(
+                f"`lora` names the adapter {unknown[0]}, and `lora_adapters` has {count}. Give the files as `lora_adapters`."
+            )
+        return tuple(scales.get(number, 0.0) for number in range(count))
 
     def sampling(self) -> Any:
         """How tokens are chosen, as the engine wants it."""

@@ -52,6 +52,7 @@ class Request:
         logprobs: Report each token's probability, and those of so many most probable tokens.
         cache_prompt: Whether to reuse what the cache holds of the prompt. `False` also keeps other requests out of its batches, so
             that the answer depends on the request alone; `None` reuses it, except with a seed where nothing else is being answered.
+        lora: Scales of the adapters, or `None` for those with which they were loaded.
         draft: Guesses tokens, which are then checked together.
         images: Images in the prompt, in order.
         shown: Control tokens that are part of the answer's text.
@@ -64,6 +65,7 @@ class Request:
     max_tokens: int | None = None
     logprobs: int | None = None
     cache_prompt: bool | None = None
+    lora: tuple[float, ...] | None = None
     draft: Draft | None = None
     images: "Sequence[Image]" = ()
     shown: Collection[int] = frozenset()

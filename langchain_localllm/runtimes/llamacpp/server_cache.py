@@ -26,14 +26,10 @@ class SlotFiles:
         files: The saved sequences.
         ask: Asks the server for an answer in JSON: a path, and a payload for POST.
         busy: Whether the server works on an answer.
-
-    Attributes:
-        paused: Whether nothing may be saved, since a request changed what the cache holds.
     """
 
     def __init__(self, files: PromptFiles, ask: Ask, busy: Callable[[], bool]) -> None:
         self._files, self._ask, self._busy = files, ask, busy
-        self.paused = False
         self._saved: dict[int, int] = {}  # by slot, the task after which it was saved or restored
         self._lock = threading.Lock()
         self._used, self._ended = threading.Event(), False
@@ -75,8 +71,6 @@ class SlotFiles:
     def save(self) -> None:
         """Save the slots that have changed and that nothing is computed in."""
         with contextlib.suppress(ModelCallError, OSError, KeyError), self._lock:
-            if self.paused:
-                return
             for slot in self._ask("/slots"):
                 number, task = slot["id"], slot.get("id_task")
                 if slot["is_processing"] or task is None or self._saved.get(number) == task:

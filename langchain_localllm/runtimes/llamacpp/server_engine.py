@@ -100,7 +100,7 @@ class ServerEngine:
         cells = self.n_ctx * wanted if on_gpu else cache_length(info, self.n_ctx, wanted, per_token, free)
         slots = max(1, cells // self.n_ctx)  # each request has a whole context, so that none fails in the middle
         files = prompt_files(settings, info, VERSION, self.n_ctx)
-        ram = settings.cache_ram_mib
+        ram = 0 if settings.lora_per_call else settings.cache_ram_mib  # the server would share prompts between scales
         sizes = {
             "cache_ram_mib": room_aside(cells, per_token, free) // _MEBIBYTE if ram is None else ram,
             "kv_unified_per_slot": self.n_ctx,  # not rounded up, as the length of the cache is

@@ -41,6 +41,7 @@ class EngineSettings:
         n_ctx: Tokens of context; `None` chooses, "auto" is the most that fits, 0 is the model's own.
         n_parallel: Requests to answer together; `None` chooses.
         lora: Paths of LoRA adapters and their scales.
+        lora_per_call: Whether requests can have other scales.
         projector: Path of the projector that turns images into tokens, and settings for it.
         speculation: How tokens are drafted, if they are.
         cache_dir: Folder for saved sequences; `None` saves none on the disk.
@@ -57,6 +58,7 @@ class EngineSettings:
     n_ctx: int | Literal["auto"] | None = None
     n_parallel: int | None = None
     lora: Adapters = ()
+    lora_per_call: bool = False
     projector: tuple[Path, Mapping[str, Any]] | None = None
     speculation: Speculation | None = None
     cache_dir: Path | None = None
