@@ -275,7 +275,11 @@ class TemplatedChatModel(LocalChatModel):
     @override
     def _resolve_model_profile(self) -> ModelProfile:
         about = self.about()
-        profile = ModelProfile(tool_calling=bool(about.tools), image_inputs=self.takes_images)
+        profile = ModelProfile(
+            tool_calling=bool(about.tools),
+            image_inputs=self.takes_images,
+            reasoning_output=may_think(str(self.chat_template or about.template)),
+        )
         if about.context:
             profile["max_input_tokens"] = about.context
         return profile

@@ -58,6 +58,7 @@ def thinking_model(
     *,
     markers: Markers = "user_defined",
     opened: bool = False,
+    closes: bool = True,
     thought: Sequence[str] = THOUGHT,
     then: Sequence[str] = ANSWER,
     template: str = TEMPLATE,
@@ -68,6 +69,7 @@ def thinking_model(
         target: The file.
         markers: What `<think>` and `</think>` are: tokens of a kind, or texts of two tokens each; or a family with others.
         opened: Whether the template writes the opening marker.
+        closes: Whether the model closes its thoughts, and does not end in them.
         thought: The tokens of the thought.
         then: The tokens that follow.
         template: The chat template.
@@ -76,6 +78,7 @@ def thinking_model(
     names = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *control]
     kinds = [TokenType.UNKNOWN, TokenType.CONTROL, TokenType.CONTROL, *[TokenType.BYTE] * 256, *[TokenType.CONTROL] * len(control)]
     opening, closing = _TAGS.get(markers, _THINK)
+    closing, then = (closing, then) if closes else ((), ())
     script = [*opening, *thought, *closing, *then]
     first = len(names)
     for text in script:

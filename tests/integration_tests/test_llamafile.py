@@ -104,6 +104,11 @@ def test_a_server_with_a_key_wants_it() -> None:
 def test_the_profile_comes_from_the_server(chat_server: LocalServer) -> None:
     assert ChatLlamafile(base_url=chat_server.base_url).profile is None
     profile = ChatLlamafile(base_url=chat_server.base_url, validate_model_on_init=True).profile
-    assert profile == {"tool_calling": True, "image_inputs": False, "max_input_tokens": 512}
+    assert profile == {
+        "tool_calling": True,
+        "image_inputs": False,
+        "max_input_tokens": 512,
+        "reasoning_output": False,
+    }
     with pytest.raises(ConnectionFailedError):
         ChatLlamafile(base_url="http://127.0.0.1:9", validate_model_on_init=True)

@@ -117,7 +117,12 @@ def test_an_answer_of_a_given_form_has_no_thoughts(enforced: ChatLlamaCpp, monke
 
 
 def test_the_profile_comes_from_the_file(make: Any) -> None:
-    assert make().profile == {"tool_calling": True, "image_inputs": False, "max_input_tokens": 2048}
+    assert make().profile == {
+        "tool_calling": True,
+        "image_inputs": False,
+        "max_input_tokens": 2048,
+        "reasoning_output": False,
+    }
 
 
 @pytest.mark.parametrize("choice", ["any", "paint"])

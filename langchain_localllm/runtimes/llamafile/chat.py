@@ -66,7 +66,8 @@ class ChatLlamafile(LlamafileOptions, ReasoningBudgetOptions, LocalChatModel):
         facts = next(iter(self._facts.values()), None)
         if facts is None or not facts.llama_cpp:
             return None
-        profile = ModelProfile(tool_calling=bool(facts.tools), image_inputs=bool(facts.sees))
+        thinks = thought_tags(facts.template) is not None
+        profile = ModelProfile(tool_calling=bool(facts.tools), image_inputs=bool(facts.sees), reasoning_output=thinks)
         if facts.context:
             profile["max_input_tokens"] = facts.context
         return profile

@@ -138,6 +138,11 @@ def test_the_words_work_on_the_object_the_call_and_bound(runtime: str, make: Mak
         chat.invoke("Hi", reasoning="hihg")
 
 
+@pytest.mark.parametrize("runtime", ["gpt4all", "llamacpp", "llamacpp_xllamacpp"])
+def test_the_profile_says_whether_a_model_thinks(runtime: str, make: Make) -> None:
+    assert make(runtime).profile["reasoning_output"] is True
+
+
 @pytest.mark.parametrize("runtime", LIMITING)
 @pytest.mark.parametrize("opened", [True, False])
 async def test_a_budget_ends_the_thoughts_and_the_answer_follows(runtime: str, opened: bool, make: Make) -> None:
@@ -254,3 +259,12 @@ def test_formats_of_their_own_are_limited_and_come_before_a_form(runtime: str, m
         answer = chat.with_structured_output(Sum, method=method, include_raw=True, reasoning=True).invoke("Hi")
         assert isinstance(answer["parsed"], Sum)
         assert (thoughts_in(answer["raw"]), counted(answer["raw"])) == (THOUGHTS, len(THOUGHT))
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+def test_a_model_that_would_end_in_its_thoughts_still_answers(method: Any, make: Make) -> None:
+    chat = make("llamacpp", closes=False)
+    assert chat.invoke("Hi", reasoning=True).text == ""
+    answer = chat.with_structured_output(Sum, method=method, include_raw=True, reasoning=True).invoke("Hi")
+    assert isinstance(answer["parsed"], Sum)
+    assert thoughts_in(answer["raw"]) == THOUGHTS
