@@ -59,6 +59,8 @@ _WORTH_WAITING: Final = 32
 _READING_BESIDE: Final = 0.1
 _READING_THE_REST: Final = 0.4
 """Seconds of a batch that go to prompts while answers wait for their next token, and when that reads all prompts to their end."""
+_STEPS_BESIDE: Final = 3
+"""The same in times that a batch without prompts takes, if that is longer: every batch has a fixed cost."""
 _LEAST_READ: Final = 16
 _FIRST_READ: Final = 32
 """Tokens of a prompt in such a batch, at least, and as long as the speed is not known."""
@@ -180,6 +182,7 @@ class _Worker:
         self._waiting: deque[tuple[Request, Mailbox]] = deque()
         self._answers: list[Answer] = []
         self._speed = 0.0  # tokens of prompts read in a second
+        self._step = 0.0  # seconds that a batch without prompts takes
         self._shortest_first = True
         self.thread: EngineThread[tuple[Request, Mailbox]] = EngineThread(f"llama.cpp {self._model.name}", self._run, context.abort)
         self.thread.start()
@@ -427,9 +430,10 @@ class _Worker:
     def _reading_share(self, reading: list[Answer]) -> int:
         """Tokens of prompts in a batch, where other answers wait for its end. Without these, larger batches are always faster."""
         rest = sum(len(answer.text) for answer in reading)
-        if rest <= self._speed * _READING_THE_REST:
+        seconds = max(_READING_BESIDE, _STEPS_BESIDE * self._step)
+        if rest <= self._speed * max(_READING_THE_REST, seconds):
             return rest  # others wait longer for one token, but no longer in all, and the answers then go on together
-        return max(int(self._speed * _READING_BESIDE), _LEAST_READ) if self._speed else _FIRST_READ
+        return max(int(self._speed * seconds), _LEAST_READ) if self._speed else _FIRST_READ
 
     def _part(self, answer: Answer, tokens: Sequence[int], outputs: int) -> Part:
         return Part(answer.sequence.number, len(answer.sequence.tokens), tokens, outputs)
@@ -460,8 +464,9 @@ class _Worker:
     def _measure(self, plan: list[tuple[Answer, Part]], seconds: float) -> None:
         read = sum(len(part.tokens) for answer, part in plan if answer.reading)
         if read >= _LEAST_READ:
-            speed = read / seconds
-            self._speed = (self._speed + speed) / 2 if self._speed else speed
+            self._speed = _blend(self._speed, read / seconds)
+        elif not read:
+            self._step = _blend(self._step, seconds)
 
     def _use(self, plan: list[tuple[Answer, Part]]) -> None:
         row = 0
@@ -492,3 +497,8 @@ class _Worker:
         if reason:
             answer.finish(reason)
             self._leave(answer)
+
+
+def _blend(known: float, new: float) -> float:
+    """An average in which the latest counts most; 0 is not known."""
+    return (known + new) / 2 if known else new

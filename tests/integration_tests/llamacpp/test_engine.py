@@ -348,6 +348,29 @@ def test_who_waits_for_pieces_gets_them_before_another_prompt_is_read(model_file
         other.join()
 
 
+def test_a_prompt_beside_an_answer_is_read_in_large_parts_where_every_batch_is_slow(
+    model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with LlamaCpp(model_path=model_file, n_ctx=2000, n_parallel=2, temperature=0) as llm:
+        stream = llm.stream("Once", max_tokens=480)
+        context, sizes = llm.engine._worker._context, []
+        decode = context.decode
+
+        def decode_late(parts: Any) -> Any:
+            sizes.append(max(len(part.tokens) for part in parts))
+            time.sleep(0.15)
+            return decode(parts)
+
+        next(stream)
+        monkeypatch.setattr(context, "decode", decode_late)
+        assert soon(lambda: len(sizes) > 2)
+        llm.invoke(LONG * 7, max_tokens=1)
+        monkeypatch.undo()
+    read = [size for size in sizes if size > 1]
+    assert sum(read) > 1000
+    assert len(read) < 15, f"parts of {read}"
+
+
 @pytest.mark.parametrize(("count", "pause"), [(1, PAUSE), (4, 4 * PAUSE), (16, _LONGEST_PAUSE)])
 def test_many_readers_are_woken_less_often_but_not_seldom(count: int, pause: float, model_file: Path) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=128, n_parallel=16) as llm:
