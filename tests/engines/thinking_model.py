@@ -31,10 +31,15 @@ TEMPLATE: Final = """\
 {%- elif enable_thinking is defined and not enable_thinking %}<think></think>{% elif OPENED %}<think>{% endif %}{% endif %}"""
 """After the result of a call, the model answers without a thought."""
 GO_TEMPLATE: Final = """\
-{{- range .Messages }}<|im_start|>{{ .Role }}
-{{ if .Thinking }}<think>{{ .Thinking }}</think>{{ end }}{{ .Content }}<|im_end|>
+{{- if .Tools }}<|im_start|>system
+{{ range .Tools }}{{ . }}
+{{ end }}<tool_call>{"name": <name>, "arguments": <arguments>}</tool_call><|im_end|>
+{{ end }}{{- $last := "" }}{{- range .Messages }}{{ $last = .Role }}<|im_start|>{{ .Role }}
+{{ if .Thinking }}<think>{{ .Thinking }}</think>{{ end }}{{ .Content }}
+{{- range .ToolCalls }}<tool_call>{"name": "{{ .Function.Name }}", "arguments": {{ .Function.Arguments }}}</tool_call>
+{{- end }}<|im_end|>
 {{ end }}<|im_start|>assistant
-{{ if and .IsThinkSet (not .Think) }}<think></think>{{ end }}"""
+{{ if eq $last "tool" }}\t{{ else if and .IsThinkSet (not .Think) }}<think></think>{{ end }}"""
 
 Markers = Literal["control", "user_defined", "text", "gpt-oss", "gemma4"]
 _TAGS: Final[dict[Markers, tuple[tuple[str, ...], tuple[str, ...]]]] = {
