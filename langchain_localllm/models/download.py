@@ -16,7 +16,7 @@ from langchain_localllm.models.hub import HubFile, HubModel, ask, endpoint
 from langchain_localllm.models.remote import no_network
 from langchain_localllm.transport.address import Address
 
-__all__ = ["download_from_hub", "download_from_web"]
+__all__ = ["download_file", "download_from_hub", "download_from_web"]
 
 _CHUNK: Final = 2**20
 _RECEIVED: Final = 2**16
@@ -30,6 +30,9 @@ _PARTIAL: Final = 206
 _BEYOND: Final = 416
 _MISSING: Final = frozenset({401, 403, 404, 410})
 Progress = Callable[[int, int], object]
+Digest = tuple[str, str]
+"""The name of a hash in `hashlib`, and its value in hexadecimal."""
+_DIGEST_NAMES: Final = {"md5": "MD5", "sha256": "SHA-256"}
 
 
 def download_from_hub(model: HubModel, progress: Progress | None = None) -> Path:
@@ -64,7 +67,7 @@ def _get(model: HubModel, file: HubFile, progress: Progress | None) -> Path:
 
     path = Path(ask(model.repository, get))
     if progress and file.sha256:
-        _check_hash(path, file.sha256, progress)
+        _check_hash(path, ("sha256", file.sha256), progress)
     return path
 
 
@@ -91,17 +94,40 @@ def download_from_web(url: str, sha256: str, folder: Path, progress: Progress | 
     if urlsplit(url).scheme != "https" and not Address.parse(url).is_loopback:
         raise InvalidOptionError(f"{url} is not encrypted on its way: give an https address.")
     path = folder / file_name(url)
-    report = progress or (lambda _done, _total: None)
-    if not path.exists():
-        _make_folder(folder)
-        part = path.with_name(f"{path.name}.part")
-        _fetch(url, part, report)
-        _check_hash(part, sha256.lower(), report)
-        _check_model(part, path)
-        part.replace(path)
+    if path.exists():
+        _check_hash(path, ("sha256", sha256.lower()), progress or _no_progress, keep=True)
     else:
-        _check_hash(path, sha256.lower(), report, keep=True)
+        download_file(url, path, ("sha256", sha256.lower()), progress)
     return path
+
+
+def download_file(url: str, path: Path, digest: Digest | None, progress: Progress | None = None) -> None:
+    """Get a model file that is not there yet.
+
+    Args:
+        url: The address.
+        path: Where to put it; its folder is made.
+        digest: What its content must hash to, where that is known.
+        progress: Is given the bytes that are there, and of how many.
+
+    Raises:
+        InvalidOptionError: The folder cannot be made.
+        ModelMissingError: There is no such file.
+        ModelFileError: As `download_from_web`.
+        ConnectionFailedError: As `download_from_web`.
+    """
+    report = progress or _no_progress
+    _make_folder(path.parent)
+    part = path.with_name(f"{path.name}.part")
+    _fetch(url, part, report)
+    if digest:
+        _check_hash(part, digest, report)
+    _check_model(part, path)
+    part.replace(path)
+
+
+def _no_progress(_done: int, _total: int) -> None:
+    pass
 
 
 def file_name(url: str) -> str:
@@ -180,21 +206,23 @@ def _broken(url: str) -> StreamBrokenError:
     return StreamBrokenError(f"The download from {urlsplit(url).hostname} broke off. Run the same again: it goes on where it was.")
 
 
-def _check_hash(path: Path, sha256: str, report: Progress, *, keep: bool = False) -> None:
+def _check_hash(path: Path, digest: Digest, report: Progress, *, keep: bool = False) -> None:
     """Raises where a file's content has another hash, and removes the file unless it is to be kept."""
-    digest, size, done = hashlib.sha256(), path.stat().st_size, 0
+    algorithm, expected = digest
+    found, size, done = hashlib.new(algorithm, usedforsecurity=False), path.stat().st_size, 0
     with path.open("rb") as file:
         while data := file.read(_CHUNK):
-            digest.update(data)
+            found.update(data)
             done += len(data)
             report(done, size)
-    if digest.hexdigest() == sha256:
+    if found.hexdigest() == expected:
         return
     if keep:
         raise ModelFileError(f"{path} is there already, with another content than --sha256 says. Move it away, or check the hash.")
     _remove(path)
     raise ModelFileError(
-        f"What came is not the file that was announced (its SHA-256 differs), so it was removed: {path.name}. Try again."
+        f"What came is not the file that was announced (its {_DIGEST_NAMES[algorithm]} differs), so it was removed: {path.name}. "
+        "Try again."
     )
 
 
