@@ -17,13 +17,13 @@ TITLES: Final = {"ollama": "Ollama", "llamacpp": "llama.cpp", "gpt4all": "GPT4Al
 MODELS: Final = {
     "ollama": "Ollama's library, or any GGUF file",
     "llamacpp": "any GGUF file",
-    "gpt4all": "GGUF files of architectures up to August 2024",
+    "gpt4all": "any GGUF file; those newer than August 2024 by llama.cpp",
     "llamafile": "a llamafile, or any GGUF file",
 }
 AT_ONCE: Final = {
     "ollama": "as Ollama is set",
     "llamacpp": "several, computed together",
-    "gpt4all": "one after another",
+    "gpt4all": "one after another; by llama.cpp, several",
     "llamafile": "as the server has slots",
 }
 IMAGES: Final = {
@@ -36,13 +36,16 @@ EXTRAS: Final = {"llamafile": "`server`, to start one"}
 """Extras whose name is not the runtime's."""
 NO_TOKENIZER: Final = {"ollama"}
 """The contract tests hold this: `test_token_count` is expected to fail for these alone."""
+BY_LLAMACPP: Final = {"gpt4all": " (by llama.cpp)"}
+"""Runtimes where only llama.cpp enforces a form or reports log probabilities."""
 _MARKED: Final = r"(?<=\n<!-- {0} -->\n).*?(?=<!-- end of {0} -->)"
 
 
-def field(name: str, *fields: str) -> str:
-    """Those of some options that a class has, or "no"."""
+def field(runtime: str, name: str, *fields: str) -> str:
+    """Those of some options that a class of a runtime has, or "no"."""
     have = getattr(langchain_localllm, name).model_fields
-    return ", ".join(f"`{option}`" for option in fields if option in have) or "no"
+    found = ", ".join(f"`{option}`" for option in fields if option in have)
+    return found + BY_LLAMACPP.get(runtime, "") if found else "no"
 
 
 def capabilities() -> str:
@@ -64,9 +67,9 @@ def capabilities() -> str:
             "answers at once": AT_ONCE[runtime],
             "streaming, stop, seed, cancelling, counts, timings": "yes",
             "images": IMAGES[runtime],
-            "JSON schema enforced while decoding": field(kinds["text"], "json_schema", "format"),
-            "grammar": field(kinds["text"], "grammar"),
-            "log probabilities": field(kinds["text"], "logprobs", "n_probs"),
+            "JSON schema enforced while decoding": field(runtime, kinds["text"], "json_schema", "format"),
+            "grammar": field(runtime, kinds["text"], "grammar"),
+            "log probabilities": field(runtime, kinds["text"], "logprobs", "n_probs"),
             "counts tokens before a call": "no" if runtime in NO_TOKENIZER else "yes",
             "pulls and lists models": "yes" if hasattr(text, "pull") else "no",
         }
@@ -79,17 +82,17 @@ def overview(runtime: str) -> str:
     """A runtime's classes side by side, as on LangChain's integration pages."""
     kinds = RUNTIMES[runtime]
     text, chat = kinds["text"], kinds["chat"]
-    logprobs = {kind: field(name, "logprobs", "n_probs") for kind, name in kinds.items()}
+    logprobs = {kind: field(runtime, name, "logprobs", "n_probs") for kind, name in kinds.items()}
     rows = {
         "kind": {kind: kind for kind in kinds},
         "import from": dict.fromkeys(kinds, "`langchain_localllm`"),
         "token streaming, sync and async": {"text": "yes", "chat": "yes"},
         "token counts and timings in results": {"text": "yes", "chat": "yes"},
         "tools": {"text": "no", "chat": "`bind_tools`"},
-        "structured output": {"text": field(text, "json_schema", "format"), "chat": "`with_structured_output`"},
-        "grammar": {"text": field(text, "grammar"), "chat": field(chat, "grammar")},
+        "structured output": {"text": field(runtime, text, "json_schema", "format"), "chat": "`with_structured_output`"},
+        "grammar": {"text": field(runtime, text, "grammar"), "chat": field(runtime, chat, "grammar")},
         "log probabilities": logprobs | {"embeddings": ""},
-        "shorter vectors": {"embeddings": field(kinds["embeddings"], "dimensions") if "embeddings" in kinds else ""},
+        "shorter vectors": {"embeddings": field("", kinds["embeddings"], "dimensions") if "embeddings" in kinds else ""},
     }
     body = [[row, *(cells.get(kind, "") for kind in kinds)] for row, cells in rows.items()]
     return _table(["", *(f"`{name}`" for name in kinds.values())], body)

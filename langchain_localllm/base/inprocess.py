@@ -25,7 +25,7 @@ class _Loaded:
 
     def __init__(self) -> None:
         self._engines: WeakValueDictionary[Hashable, Any] = WeakValueDictionary()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # an engine may be loaded by the load of another class
 
     def get(self, key: Hashable, load: Callable[[], Any]) -> Any:
         """The engine for a key, loaded when there is none yet."""

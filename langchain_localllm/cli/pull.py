@@ -1,8 +1,6 @@
 """`localllm pull`: get a model."""
 
-from contextlib import redirect_stdout
 from pathlib import Path
-from sys import stderr
 from typing import Annotated, Any
 
 import typer
@@ -82,8 +80,8 @@ def _from_gpt4all(source: Any, _sha256: str, _folder: Path | None) -> dict[str, 
 
     path = model_file(source.name)
     if not path.exists():
-        with redirect_stdout(stderr):  # the package talks on stdout
-            fetch(source.name)
+        with Progress("Downloading", in_bytes=True) as progress:
+            fetch(source.name, progress)
         path = model_file(source.name)
     check_gguf(path)
     return {"path": str(path), "size": path.stat().st_size}

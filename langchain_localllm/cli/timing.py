@@ -89,7 +89,7 @@ def _gpt4all(path: Path) -> Iterator[Any]:
     _need("gpt4all", "gpt4all")
     from langchain_localllm import GPT4All
 
-    with GPT4All(model=str(path)) as llm:
+    with GPT4All(model=str(path), backend="gpt4all") as llm:
         yield llm
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from gguf import GGUFReader, GGUFValueType, GGUFWriter
+from gguf import GGMLQuantizationType, GGUFReader, GGUFValueType, GGUFWriter, PoolingType, dequantize, quantize
 
 from langchain_localllm.models import tiny_chat_modelfile
 
@@ -83,6 +83,52 @@ def with_window(model: Path, target: Path, tokens: int) -> Path:
             ("post_ffw_norm", width, 20),
         ):
             writer.add_tensor(f"blk.{layer}.{name}.weight", np.full(size, weight, np.float32))
+    return written(writer, target)
+
+
+def with_newer_type(model: Path, target: Path) -> Path:
+    """Write a copy of a llama model with weights in MXFP4, a type of 2025."""
+    newer = "blk.0.ffn_up.weight"
+    writer = _as("llama", model, target, without=(newer,))
+    weights = next(tensor for tensor in GGUFReader(model).tensors if tensor.name == newer)
+    kind = GGMLQuantizationType.MXFP4
+    writer.add_tensor(newer, quantize(dequantize(weights.data, weights.tensor_type), kind), raw_dtype=kind)
+    return written(writer, target)
+
+
+def nomic_bert(model: Path, target: Path, name: str) -> Path:
+    """Write an embedding model with the vocabulary of another and random weights, as nomic-embed-text."""
+    reader, random = GGUFReader(model), np.random.default_rng(1)
+    words, width, hidden = len(reader.fields["tokenizer.ggml.tokens"].contents()), 64, 128
+    writer = GGUFWriter(target, "nomic-bert")
+    writer.add_name(name)
+    writer.add_context_length(128)
+    writer.add_embedding_length(width)
+    writer.add_feed_forward_length(hidden)
+    writer.add_block_count(1)
+    writer.add_head_count(2)
+    writer.add_layer_norm_eps(1e-12)
+    writer.add_causal_attention(value=False)
+    writer.add_pooling_type(PoolingType.MEAN)
+    writer.add_rope_freq_base(1000.0)
+    for key, kept in reader.fields.items():
+        if key.startswith("tokenizer."):
+            items = kept.types[-1] if kept.types[0] == GGUFValueType.ARRAY else None
+            writer.add_key_value(key, kept.contents(), kept.types[0], items)
+    shapes = {
+        "token_embd": (words, width),
+        "token_types": (2, width),
+        "blk.0.attn_qkv": (3 * width, width),
+        "blk.0.attn_output": (width, width),
+        "blk.0.ffn_up": (hidden, width),
+        "blk.0.ffn_gate": (hidden, width),
+        "blk.0.ffn_down": (width, hidden),
+    }
+    weights = {f"{tensor}.weight": random.normal(0, 0.5, shape) for tensor, shape in shapes.items()}
+    for norm in ("token_embd_norm", "blk.0.attn_output_norm", "blk.0.layer_output_norm"):
+        weights |= {f"{norm}.weight": np.ones(width), f"{norm}.bias": np.zeros(width)}
+    for tensor, values in weights.items():
+        writer.add_tensor(tensor, values.astype(np.float32))
     return written(writer, target)
 
 

@@ -1,12 +1,14 @@
 """What is particular to GPT4All, on the real engine with the tiny chat model."""
 
 import asyncio
+import hashlib
+import json
 import os
 import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -30,8 +32,9 @@ from langchain_localllm.errors import (
     ServerError,
 )
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
-from langchain_localllm.runtimes.gpt4all import binding
+from langchain_localllm.runtimes.gpt4all import binding, files
 from langchain_localllm.runtimes.gpt4all.answers import answer
+from tests.engines.hub import REPOSITORY, Hub, hub
 from tests.engines.models import never_ending
 
 ROOT: Final = Path(__file__).parents[2]
@@ -361,13 +364,11 @@ def test_numbers_that_c_cannot_hold_do_no_harm(endless: GPT4All) -> None:
         GPT4All(model=endless.model, n_ctx=2**31)
 
 
-@pytest.mark.parametrize(
-    "option", ["grammar", "grammar_path", "json_schema", "format", "response_format", "logprobs", "logit_bias"]
-)
+@pytest.mark.parametrize("option", ["grammar_path", "format", "response_format"])
 def test_what_the_engine_cannot_do_is_refused_with_advice(endless: GPT4All, option: str) -> None:
     given: dict[str, Any] = {option: "x"}
     for call in (lambda: endless.invoke(PROMPT, **given), lambda: GPT4All(model=endless.model, **given)):
-        with pytest.raises(InvalidOptionError, match=f"GPT4All cannot take `{option}`.*LlamaCpp and Llamafile"):
+        with pytest.raises(InvalidOptionError, match=f"GPT4All cannot take `{option}`.*backend='llamacpp'"):
             call()
 
 
@@ -425,50 +426,73 @@ def test_nothing_is_fetched_unless_asked(monkeypatch: pytest.MonkeyPatch) -> Non
         assert llm.invoke(PROMPT, max_tokens=2)
 
 
-def test_a_model_is_fetched_when_asked(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Reply:
-        """What gpt4all.io would answer."""
+CONTENT: Final = tiny_chat_model().read_bytes()
+MD5: Final = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
 
-        status_code = 200
-        headers: dict[str, str] = {}  # noqa: RUF012 - a stand-in
 
-        def json(self) -> list[Any]:
-            return []
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """Stands in for gpt4all.io."""
+    with hub({}) as server:
+        monkeypatch.setattr(files, "SITE", f"{server.url}/{REPOSITORY}/resolve/main")
+        yield server
 
-        def iter_content(self, _: int) -> Iterator[bytes]:
-            yield tiny_chat_model().read_bytes()
 
-    asked: list[str] = []
+def offer(site: Hub, entry: dict[str, Any], path: str = "gguf/new.gguf") -> None:
+    site.files |= {"models3.json": json.dumps([{"filename": "new.gguf", **entry}]).encode(), path: CONTENT}
 
-    def get(url: str, **_: Any) -> Reply:
-        asked.append(url)
-        return Reply()
 
-    monkeypatch.setattr(requests, "get", get)
-    with GPT4All(model="new.gguf", allow_download=True) as llm:
+@pytest.mark.parametrize("name", ["new.gguf", "new"])
+@pytest.mark.parametrize(
+    ("entry", "path"),
+    [
+        ({"md5sum": MD5}, "gguf/new.gguf"),
+        ({"md5sum": MD5.upper(), "url": "{site}/elsewhere/other.gguf"}, "elsewhere/other.gguf"),
+        ({"filename": "another.gguf"}, "gguf/new.gguf"),  # a file that the catalog leaves out
+    ],
+)
+def test_a_model_is_fetched_when_asked(name: str, entry: dict[str, str], path: str, home: Path, site: Hub) -> None:
+    offer(site, {key: value.replace("{site}", files.SITE) for key, value in entry.items()}, path)
+    with GPT4All(model=name, allow_download=True) as llm:
         assert llm.invoke(PROMPT, max_tokens=2)
-    assert asked == ["https://gpt4all.io/models/models3.json", "https://gpt4all.io/models/gguf/new.gguf"]
-    assert (home / ".cache/gpt4all/new.gguf").is_file()
+    assert (home / ".cache/gpt4all/new.gguf").read_bytes() == CONTENT
 
 
-def refuse(*_: Any, **__: Any) -> None:
-    raise requests.ConnectionError("no route")
+def test_a_fetch_that_broke_off_is_resumed_and_shown(home: Path, site: Hub, capfd: pytest.CaptureFixture[str]) -> None:
+    offer(site, {"md5sum": MD5})
+    site.cut_after, site.cuts = 2**20, 1
+    with pytest.raises(ConnectionFailedError, match="broke off"):
+        files.fetch("new.gguf")
+    files.fetch("new.gguf")
+    assert site.ranges == [2**20]
+    assert f"{len(CONTENT):,} of {len(CONTENT):,} bytes" in capfd.readouterr().err
+    assert (home / ".cache/gpt4all/new.gguf").read_bytes() == CONTENT
 
 
-def not_found(*_: Any, **__: Any) -> None:
-    raise ValueError("Request failed: HTTP 404 Not Found")
+@pytest.mark.parametrize(
+    ("entry", "error", "message"),
+    [
+        ({"md5sum": "0" * 32}, ModelFileError, "its MD5 differs"),
+        ({"url": "{site}/nowhere.gguf"}, ModelFileError, r"gpt4all\.io has no model new\.gguf\. Similar names: new"),
+        ({"filename": "Meta-Llama.gguf", "url": "{site}/nowhere.gguf"}, ModelFileError, "Is the name right"),
+    ],
+)
+def test_a_model_that_is_not_there_or_another(
+    entry: dict[str, str], error: type[Exception], message: str, home: Path, site: Hub
+) -> None:
+    offer(site, {key: value.replace("{site}", files.SITE) for key, value in entry.items()})
+    if entry.get("filename"):
+        del site.files["gguf/new.gguf"]
+    with pytest.raises(error, match=message):
+        GPT4All(model="new.gguf", allow_download=True)
+    assert not [path for path in (home / ".cache/gpt4all").iterdir() if "new" in path.name]
 
 
 @pytest.mark.usefixtures("home")
-@pytest.mark.parametrize(
-    ("answer", "error", "message"),
-    [(refuse, ConnectionFailedError, "gpt4all.io cannot be reached"), (not_found, ModelFileError, "Is the name right")],
-)
-def test_a_model_that_cannot_be_fetched(
-    answer: Callable[..., None], error: type[Exception], message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(requests, "get", answer)
-    with pytest.raises(error, match=message):
+@pytest.mark.parametrize("catalog", [None, b"<html>", b"{}x", b'[{"name": 1}]', b"[1]"])
+def test_a_catalog_that_cannot_be_read(catalog: bytes | None, site: Hub) -> None:
+    site.files = {} if catalog is None else {"models3.json": catalog}
+    with pytest.raises(ConnectionFailedError, match=r"gpt4all\.io cannot be reached to fetch new\.gguf"):
         GPT4All(model="new.gguf", allow_download=True)
 
 

@@ -5,11 +5,11 @@ from typing import Any, Final
 
 import pytest
 
-from langchain_localllm import ChatLlamaCpp, ChatLlamafile, LlamaCpp, Llamafile, LocalServer
+from langchain_localllm import ChatGPT4All, ChatLlamaCpp, ChatLlamafile, GPT4All, LlamaCpp, Llamafile, LocalServer
 from langchain_localllm.models import tiny_chat_model
 
 PROMPT: Final = "The lamp on the table is"
-TINY: Final = {"model_path": str(tiny_chat_model()), "n_ctx": 256}
+TINY: Final = {"model": str(tiny_chat_model()), "n_ctx": 256}
 GREEDY: Final = {"temperature": 0, "max_tokens": 4}
 
 
@@ -25,6 +25,8 @@ def server() -> Iterator[LocalServer]:
         (LlamaCpp, "xllamacpp"),
         (ChatLlamaCpp, "llama-cpp-python"),
         (ChatLlamaCpp, "xllamacpp"),
+        (GPT4All, "llama-cpp-python"),
+        (ChatGPT4All, "xllamacpp"),
         (Llamafile, "server"),
         (ChatLlamafile, "server"),
     ],

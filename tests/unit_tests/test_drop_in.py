@@ -40,6 +40,7 @@ BY_TYPE: Final[dict[Any, Any]] = {bool: True, int: 2, float: 0.5, str: "text", d
 BY_NAME: Final = {
     "async_client_kwargs": {"timeout": 1.5},
     "auth": ("user", "word"),
+    "backend": "gpt4all",
     "base_url": "http://localhost:9",
     "cache": False,
     "callbacks": [BaseCallbackHandler()],

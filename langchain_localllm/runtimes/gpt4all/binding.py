@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from langchain_localllm.errors import InvalidRequestError, MissingDependencyError, ModelFileError
+from langchain_localllm.runtimes.gpt4all.backend import NEWER
 
 _VERSION: Final = "2.8."
 """C functions are called as this version has them."""
@@ -27,7 +28,6 @@ _ONE_AT_A_TIME: Final = threading.Lock()
 _ERROR: Final = re.compile(
     r"(?:error loading model(?: vocabulary)?|LLAMA ERROR|error|failed to)\b:? *(.+?)\.?\s*$", re.IGNORECASE | re.MULTILINE
 )
-_OLD: Final = "Its engine is of August 2024; LlamaCpp and LocalServer can load newer models."
 _ONLY_THE_PROMPT: Final = b"%1%2"
 """A template for prompt and answer; without the `%2`, the engine would read two line ends after each answer."""
 
@@ -42,8 +42,11 @@ def binding() -> Any:
     try:
         version = importlib.metadata.version("gpt4all")
         from gpt4all import _pyllmodel
-    except ImportError:
-        raise MissingDependencyError('GPT4All needs the gpt4all package: pip install "langchain-localllm[gpt4all]".') from None
+    except (ImportError, OSError) as error:  # OSError: the machine cannot load its library
+        raise MissingDependencyError(
+            f'The gpt4all package cannot be loaded ({error}): pip install "langchain-localllm[gpt4all]", or run the model on '
+            "llama.cpp with backend='llamacpp'."
+        ) from None
     if not version.startswith(_VERSION):
         raise MissingDependencyError(f'gpt4all {version} is installed, but 2.8.2 is needed: pip install "gpt4all>=2.8.2,<2.9".')
     with captured_stderr(_AT_FIRST_USE):
@@ -109,12 +112,12 @@ def load_model(path: Path, *, n_ctx: int, ngl: int, device: str | None) -> Any:
     except RuntimeError as error:
         if "backend" in str(error):
             raise _no_device(device, error) from None
-        raise ModelFileError(f"GPT4All cannot load {path}: {error}. {_OLD}") from None
+        raise ModelFileError(f"GPT4All cannot load {path}: {error}. {NEWER}") from None
     except ValueError as error:
         raise _no_device(device, error) from None
     if not is_loaded(model):
         model.close()
-        raise ModelFileError(f"GPT4All cannot load {path}: {_reason(lines)}. {_OLD}")
+        raise ModelFileError(f"GPT4All cannot load {path}: {_reason(lines)}. {NEWER}")
     return model
 
 

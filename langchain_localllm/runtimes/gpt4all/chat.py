@@ -1,29 +1,41 @@
-"""The chat model on GPT4All; the template comes from the model file, and answers of a given form are begun by us."""
+"""The chat model on GPT4All; the template comes from the model file. With the package, answers of a given form are begun by us."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Final
 
+from langchain_core.messages import BaseMessage
 from typing_extensions import override
 
 from langchain_localllm.base.about import About, about_file
+from langchain_localllm.base.content import check_parts
 from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.reading import ReadHandle
-from langchain_localllm.base.reasoning import no_budget
+from langchain_localllm.base.reasoning import ALIASES as REASONING_ALIASES
+from langchain_localllm.base.reasoning import ReasoningBudgetOptions
 from langchain_localllm.base.templated import Prepared, TemplatedChatModel
 from langchain_localllm.base.worker import WorkerHandle
 from langchain_localllm.runtimes.gpt4all.answers import answer
 from langchain_localllm.runtimes.gpt4all.options import GPT4AllOptions
 
 _EMPTY: Final = "{}"
+_OF_LLAMACPP: Final = (
+    "chat_format",
+    "chat_template",
+    "chat_template_kwargs",
+    "continue_final_message",
+    "custom_get_token_ids",
+    "reasoning",
+)
+"""Options that the class for llama.cpp has under the same names."""
 
 
-class ChatGPT4All(GPT4AllOptions, TemplatedChatModel):
-    """A chat model on GPT4All, in this process.
+class ChatGPT4All(GPT4AllOptions, ReasoningBudgetOptions, TemplatedChatModel):
+    """A chat model in this process, by the gpt4all package, or by llama.cpp where the package cannot load the file (see `backend`).
 
-    Its engine cannot bind an answer to a form. So a forced tool call, or an answer for a JSON schema, is begun for the model, which
-    goes on from there; what comes out is checked, and may be wrong. `ChatLlamaCpp` enforces it, with the same file.
+    llama.cpp enforces forced tool calls and JSON schemas while it decodes. The package cannot: such an answer is begun for the
+    model, which continues from there, and what comes out is checked and may be wrong.
 
     Example:
         >>> from langchain_localllm import ChatGPT4All
@@ -34,9 +46,10 @@ class ChatGPT4All(GPT4AllOptions, TemplatedChatModel):
         'stop'
     """
 
-    ALIASES: ClassVar[Mapping[str, str]] = {**GPT4AllOptions.ALIASES, "reasoning_effort": "reasoning", "think": "reasoning"}
-    UNABLE: ClassVar[Mapping[str, str]] = {**GPT4AllOptions.UNABLE, **no_budget("GPT4All's engine")}
+    ALIASES: ClassVar[Mapping[str, str]] = {**GPT4AllOptions.ALIASES, **REASONING_ALIASES}
+    BINDING_LACKS: ClassVar[tuple[str, ...]] = (*GPT4AllOptions.BINDING_LACKS, "reasoning_budget", "reasoning_budget_message")
     ATTEMPTS: ClassVar[int] = 3
+    LLAMACPP: ClassVar[str] = "ChatLlamaCpp"
 
     @property
     @override
@@ -53,6 +66,10 @@ class ChatGPT4All(GPT4AllOptions, TemplatedChatModel):
 
     @override
     def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
+        if (model := self.on_llamacpp()) is not None:
+            check_parts(messages, ("text",), self.TEXT_ONLY)
+            opened: Handle = model.open_answer(messages, stop, request)
+            return opened
         engine, prepared = self.engine, self.prepare(messages, stop, request)
         begun = _beginning(prepared)
         asked = replace(
@@ -62,6 +79,17 @@ class ChatGPT4All(GPT4AllOptions, TemplatedChatModel):
         )
         handle = WorkerHandle(lambda box: engine.submit(partial(answer, asked, box)), self.timeout)
         return ReadHandle(handle, prepared.reader, prepared.begun + begun)
+
+    @override
+    def llamacpp_options(self) -> dict[str, Any]:
+        return {**super().llamacpp_options(), **{name: getattr(self, name) for name in _OF_LLAMACPP}}
+
+    @override
+    def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
+        if (model := self.on_llamacpp()) is not None:
+            count: int = model.get_num_tokens_from_messages(messages, tools)
+            return count
+        return super().get_num_tokens_from_messages(messages, tools)
 
     @override
     def reads_special_token(self, text: str) -> bool:

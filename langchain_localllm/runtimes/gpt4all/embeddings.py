@@ -24,9 +24,10 @@ def _or_default(model: Any) -> Any:
 
 
 class GPT4AllEmbeddings(ModelOptions, InProcessEmbeddings):
-    """Embeddings by GPT4All, in this process, with a model of the architecture bert or nomic-bert.
+    """Embeddings in this process, by the gpt4all package, or by llama.cpp where the package cannot load the file (see `backend`).
 
-    A model that wants prefixes before queries and documents gets them by its name, unless others are given.
+    The package embeds with models of the architectures bert and nomic-bert. A model that wants prefixes before queries and
+    documents gets them by its name, unless others are given.
 
     Example:
         >>> from langchain_localllm import GPT4AllEmbeddings
@@ -38,6 +39,7 @@ class GPT4AllEmbeddings(ModelOptions, InProcessEmbeddings):
     """
 
     EMBEDS: ClassVar[bool] = True
+    LLAMACPP: ClassVar[str] = "LlamaCppEmbeddings"
     BATCH_TOKENS: ClassVar[int] = 256
     ALIASES: ClassVar[Mapping[str, str]] = {"model_name": "model", "request_timeout": "timeout"}
     RETIRED: ClassVar[Mapping[str, str]] = {
@@ -71,7 +73,11 @@ class GPT4AllEmbeddings(ModelOptions, InProcessEmbeddings):
 
     @override
     def _vectors(self, texts: list[str]) -> Plan[Vectors]:
+        vectors: Vectors
+        if (model := self.on_llamacpp()) is not None:
+            vectors = yield model.engine.submit(texts, cut=self.truncate)
+            return vectors
         future: Future[Vectors] = Future()
         self.engine.submit(partial(embed, texts, self.threads, future, cut=self.truncate))
-        vectors: Vectors = yield future
+        vectors = yield future
         return vectors

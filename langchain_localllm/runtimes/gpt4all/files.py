@@ -1,13 +1,19 @@
 """Where the files of models are, and fetching one where that was asked for."""
 
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from langchain_localllm.errors import ConnectionFailedError, ModelFileError
+import requests
+
+from langchain_localllm.base.progress import ProgressBar
+from langchain_localllm.errors import ConnectionFailedError, ModelFileError, ModelMissingError
+from langchain_localllm.models.download import Digest, Progress, download_file
 from langchain_localllm.models.gguf_check import GGUFInfo
-from langchain_localllm.runtimes.gpt4all.binding import binding
+from langchain_localllm.runtimes.gpt4all.backend import EMBEDDING_ARCHITECTURES
 
-_EMBEDDING_ARCHITECTURES: Final = frozenset({"bert", "nomic-bert"})
+SITE: Final = "https://gpt4all.io/models"
+_SECONDS: Final = 30
 
 
 def models_folder() -> Path:
@@ -38,36 +44,62 @@ def check_there(path: Path) -> None:
         )
 
 
-def fetch(model: str) -> None:
-    """Fetch a model from gpt4all.io to where `model_file` finds it.
+def fetch(model: str, progress: Progress | None = None) -> None:
+    """Fetch a model of GPT4All's catalog to where `model_file` finds it.
+
+    Args:
+        model: Its file name; `.gguf` may be left out.
+        progress: Is given the bytes that are there, and of how many. Default: a bar on stderr.
 
     Raises:
-        ConnectionFailedError: gpt4all.io does not answer.
-        ModelFileError: It has no such model.
+        ConnectionFailedError: The site cannot be reached, or broke off.
+        ModelFileError: It has no such model, or what came is not what the catalog announces.
     """
-    binding()
-    import gpt4all
-    import requests
-
     path = Path(model).expanduser()
-    folder = _folders(path)[-1]
-    folder.mkdir(parents=True, exist_ok=True)
+    name = path.name if path.suffix == ".gguf" else f"{path.name}.gguf"
+    catalog = _catalog(name)
+    entry = catalog.get(name, {})
+    digest: Digest | None = ("md5", str(entry["md5sum"]).lower()) if entry.get("md5sum") else None
     try:
-        gpt4all.GPT4All.retrieve_model(path.name, model_path=folder, allow_download=True)
-    except requests.RequestException as error:
+        download_file(entry.get("url") or f"{SITE}/gguf/{name}", _folders(path)[-1] / name, digest, progress or _Bar())
+    except ModelMissingError:
+        near = get_close_matches(name, catalog, n=3)
+        hint = f"Similar names: {', '.join(near)}." if near else "Is the name right?"
+        raise ModelFileError(f"gpt4all.io has no model {name}. {hint}") from None
+
+
+def _catalog(wanted: str) -> dict[str, dict[str, Any]]:
+    """GPT4All's models by file name."""
+    try:
+        reply = requests.get(f"{SITE}/models3.json", timeout=_SECONDS)
+        reply.raise_for_status()
+        return {entry["filename"]: entry for entry in reply.json()}
+    except (requests.RequestException, ValueError, KeyError, TypeError) as error:
         raise ConnectionFailedError(
-            f"gpt4all.io cannot be reached to fetch {path.name} ({type(error).__name__}). "
+            f"gpt4all.io cannot be reached to fetch {wanted} ({type(error).__name__}). "
             "Fetch a GGUF file yourself and give its path."
         ) from None
-    except ValueError as error:
-        raise ModelFileError(f"gpt4all.io did not give {path.name}: {error}. Is the name right?") from None
+
+
+class _Bar:
+    """Shows how much of a file has arrived; checking it afterwards is not shown."""
+
+    def __init__(self) -> None:
+        self._bar: ProgressBar | None = None
+        self._done = 0
+
+    def __call__(self, done: int, total: int) -> None:
+        bar = self._bar = self._bar or ProgressBar("bytes", total)
+        if done > self._done:
+            bar.add(done - self._done)
+            self._done = done
+            if done == total:
+                bar.__exit__()
 
 
 def check_kind(path: Path, info: GGUFInfo, *, embeds: bool) -> None:
     """Raises `ModelFileError` where vectors are wanted of a model that makes text, or the other way round."""
-    if (info.architecture in _EMBEDDING_ARCHITECTURES) is embeds:
-        return
-    if embeds:
-        known = " and ".join(sorted(_EMBEDDING_ARCHITECTURES))
-        raise ModelFileError(f"{path} is a model for text ({info.architecture}), and GPT4All embeds with {known} only.")
-    raise ModelFileError(f"{path} makes embeddings and no text: use it with GPT4AllEmbeddings.")
+    if embeds and not (info.embeds or info.architecture in EMBEDDING_ARCHITECTURES):
+        raise ModelFileError(f"{path} is a model for text ({info.architecture}), not for embeddings: use it with GPT4All.")
+    if not embeds and info.architecture in EMBEDDING_ARCHITECTURES:
+        raise ModelFileError(f"{path} makes embeddings and no text: use it with GPT4AllEmbeddings.")

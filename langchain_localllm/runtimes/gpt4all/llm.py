@@ -1,6 +1,7 @@
 """The text LLM on GPT4All."""
 
 from functools import partial
+from typing import ClassVar
 
 from typing_extensions import override
 
@@ -12,9 +13,10 @@ from langchain_localllm.runtimes.gpt4all.options import GPT4AllOptions
 
 
 class GPT4All(GPT4AllOptions, LocalLLM):
-    """A text LLM on GPT4All, in this process.
+    """A text LLM in this process, by the gpt4all package, or by llama.cpp where the package cannot load the file (see `backend`).
 
-    The prompt reaches the model as it is, without a chat template. One answer is made at a time; others wait for their turn.
+    The prompt reaches the model as it is, without a chat template. The package makes one answer at a time; others wait for their
+    turn.
 
     Example:
         >>> from langchain_localllm import GPT4All
@@ -25,6 +27,8 @@ class GPT4All(GPT4AllOptions, LocalLLM):
         True
     """
 
+    LLAMACPP: ClassVar[str] = "LlamaCpp"
+
     @property
     @override
     def _llm_type(self) -> str:
@@ -32,5 +36,8 @@ class GPT4All(GPT4AllOptions, LocalLLM):
 
     @override
     def open_answer(self, prompt: str, stop: list[str]) -> Handle:
+        if (model := self.on_llamacpp()) is not None:
+            handle: Handle = model.open_answer(prompt, stop)
+            return handle
         engine, request = self.engine, self.request(prompt, stop)
         return WorkerHandle(lambda box: engine.submit(partial(answer, request, box)), self.timeout)

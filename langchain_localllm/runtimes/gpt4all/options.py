@@ -4,22 +4,26 @@ Source: https://docs.gpt4all.io/gpt4all_python/ref.html
 """
 
 import os
+import sys
 from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, Self
 
-from pydantic import BeforeValidator, Field, PrivateAttr
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 from typing_extensions import override
 
 from langchain_localllm.base.inprocess import InProcessOptions
+from langchain_localllm.base.logits import LogitBias, enable_logprobs, normalize_logit_bias
 from langchain_localllm.base.options import SamplingOptions, advise_once
 from langchain_localllm.base.threads import default_threads
-from langchain_localllm.errors import InvalidRequestError
-from langchain_localllm.models.gguf_check import check_gguf
+from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, MissingDependencyError, ModelFileError
+from langchain_localllm.models.gguf_check import GGUFInfo, check_gguf
 from langchain_localllm.models.trial_load import require_loadable
 from langchain_localllm.runtimes.gpt4all.answers import Request
+from langchain_localllm.runtimes.gpt4all.backend import FORMER_BACKENDS, Backend, check_supported
 from langchain_localllm.runtimes.gpt4all.engine import GPT4AllEngine
 from langchain_localllm.runtimes.gpt4all.files import check_kind, check_there, fetch, model_file
+from langchain_localllm.runtimes.gpt4all.llamacpp_engine import LlamaCppEngine, llamacpp_is_installed
 
 _MOST_CONTEXT: Final = 8192
 _DEFAULTS: Final = {
@@ -36,6 +40,13 @@ _DEFAULTS: Final = {
 _NOT_SAMPLING: Final = frozenset({"max_tokens", "temperature"})
 
 
+def _known_backend(value: Any) -> Any:
+    if value in FORMER_BACKENDS:
+        advise_once(f"backend={value!r} of GPT4All has no effect: the engine finds the architecture in the file.")
+        return None
+    return value
+
+
 def as_text(path: Any) -> Any:
     """A path as text; anything else as it is, for the check that follows."""
     return os.fspath(path) if isinstance(path, os.PathLike) else path
@@ -48,9 +59,15 @@ class ModelOptions(InProcessOptions):
     NOT_IN_KEY: ClassVar[frozenset[str]] = InProcessOptions.NOT_IN_KEY | {"allow_download", "device", "n_threads", "ngl"}
     EMBEDS: ClassVar[bool] = False
     """Whether the class makes embeddings, and no text."""
+    LLAMACPP: ClassVar[str]
+    """The class for llama.cpp that does the same."""
 
     model: Annotated[str | Path, BeforeValidator(as_text)]
     """Path of a GGUF file, or the name of one in `~/.cache/gpt4all`."""
+    backend: Annotated[Backend | None, BeforeValidator(_known_backend)] = None
+    """What runs the model: `gpt4all`, the package; `llamacpp`, llama.cpp by the better package that is installed; or such a package
+    by name, `llama-cpp-python` or `xllamacpp`. Default: `gpt4all` where it is installed and can load the file; else `llamacpp`,
+    with a warning."""
     allow_download: bool = False
     """Whether a model that is not there is fetched from gpt4all.io. Otherwise nothing reaches the network."""
     device: str | None = "cpu"
@@ -64,6 +81,7 @@ class ModelOptions(InProcessOptions):
     """Threads to compute with; no more than the machine has are used. Default: 1 for a file below 100 MB (more are slower there),
     else one per physical core."""
 
+    _used: dict[Hashable, Backend] = PrivateAttr(default_factory=dict)
     _files: dict[str, Path] = PrivateAttr(default_factory=dict)  # where models were found, should the working folder change
 
     @property
@@ -82,16 +100,42 @@ class ModelOptions(InProcessOptions):
 
     @override
     def loading_key(self) -> Hashable:
-        return (self.path.resolve(), self.n_ctx, self.ngl, self.device, self.EMBEDS)
+        return (self.path.resolve(), self.n_ctx, self.ngl, self.device, self.EMBEDS, self.backend)
 
     @override
-    def load(self) -> GPT4AllEngine:
+    def chosen(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
+        """The options that are set, with the backend that is used."""
+        return {**super().chosen(ignored), "backend": self._used_backend()}
+
+    def _used_backend(self) -> Backend:
+        if self.backend is not None:
+            return self.backend
+        key = self.loading_key()
+        if key not in self._used:
+            self._used[key] = "llamacpp" if isinstance(self.engine, LlamaCppEngine) else "gpt4all"
+        return self._used[key]
+
+    @override
+    def load(self) -> GPT4AllEngine | LlamaCppEngine:
         if self.allow_download and not self.path.exists():
             fetch(str(self.model))
-        path = self.path
-        check_there(path)
-        info = check_gguf(path)
-        check_kind(path, info, embeds=self.EMBEDS)
+        check_there(self.path)
+        info = check_gguf(self.path)
+        check_kind(self.path, info, embeds=self.EMBEDS)
+        if self.backend not in {None, "gpt4all"}:
+            return self._load_on_llamacpp()
+        try:
+            return self._load_binding(self.path, info)
+        except (MissingDependencyError, ModelFileError) as error:
+            if self.backend or not llamacpp_is_installed():
+                raise
+            engine = self._load_on_llamacpp()
+            choice = "Pass backend='llamacpp' to choose it without this warning, or backend='gpt4all' for an error instead."
+            advise_once(f"{self.path.name} runs on llama.cpp: {error} {choice}")
+            return engine
+
+    def _load_binding(self, path: Path, info: GGUFInfo) -> GPT4AllEngine:
+        check_supported(path, info, embeds=self.EMBEDS)
         require_loadable(path, info, "GPT4All", "langchain_localllm.runtimes.gpt4all.load_once", embeds=self.EMBEDS)
         if info.metadata.get("tokenizer.ggml.model") == "gpt2" and "tokenizer.ggml.pre" not in info.metadata:
             advise_once(
@@ -101,6 +145,27 @@ class ModelOptions(InProcessOptions):
         n_ctx = self.n_ctx or min(info.context_length or _MOST_CONTEXT, _MOST_CONTEXT)
         return GPT4AllEngine(path, n_ctx=n_ctx, ngl=self.ngl, device=self.device)
 
+    def _load_on_llamacpp(self) -> LlamaCppEngine:
+        on_gpu = sys.platform == "darwin" if self.device is None else self.device != "cpu"
+        loading = {
+            "model_path": self.path,
+            "backend": None if self.backend in {None, "gpt4all", "llamacpp"} else self.backend,
+            "n_ctx": self.n_ctx,
+            "n_gpu_layers": self.ngl if on_gpu else 0,
+        }
+        engine = LlamaCppEngine(loading, self.device)
+        engine.model(self.LLAMACPP, self.llamacpp_options())
+        return engine
+
+    def on_llamacpp(self) -> Any:
+        """This object as one of the class for llama.cpp, where that runs the model; `None` where the gpt4all package does."""
+        engine = self.engine
+        return engine.model(self.LLAMACPP, self.llamacpp_options()) if isinstance(engine, LlamaCppEngine) else None
+
+    def llamacpp_options(self) -> dict[str, Any]:
+        """The options of a call, under the names of the class for llama.cpp."""
+        return {"n_threads": self.n_threads and self.threads, "timeout": self.timeout}
+
 
 class GPT4AllOptions(ModelOptions, SamplingOptions):
     """What the text and the chat class share."""
@@ -108,7 +173,6 @@ class GPT4AllOptions(ModelOptions, SamplingOptions):
     NOT_IN_KEY: ClassVar[frozenset[str]] = ModelOptions.NOT_IN_KEY | {"n_batch", "stop"}
     _NEVER: ClassVar[str] = "the gpt4all package has no such setting, and never read it."
     RETIRED: ClassVar[Mapping[str, str]] = {
-        "backend": "the engine finds the architecture in the file.",
         "client": "the model is loaded by itself, and shared by the objects that use it.",
         "echo": f"{_NEVER} Put the prompt before the answer yourself.",
         "embedding": f"{_NEVER} Use `GPT4AllEmbeddings`.",
@@ -118,32 +182,65 @@ class GPT4AllOptions(ModelOptions, SamplingOptions):
         "use_mlock": _NEVER,
         "vocab_only": f"{_NEVER} `get_token_ids` counts tokens.",
     }
-    _FREE: ClassVar[str] = "its engine cannot bind an answer to a form. LlamaCpp and Llamafile can, with the same file."
-    _NO_LOGPROBS: ClassVar[str] = "its engine does not report them. LlamaCpp and Llamafile do, with the same file."
+    ALIASES: ClassVar[Mapping[str, str]] = {**SamplingOptions.ALIASES, "n_probs": "logprobs"}
+    BINDING_LACKS: ClassVar[tuple[str, ...]] = ("grammar", "json_schema", "logit_bias", "logprobs")
+    """Options that only llama.cpp reads."""
+    _FORM: ClassVar[str] = "use `json_schema`, with backend='llamacpp'."
     UNABLE: ClassVar[Mapping[str, str]] = {
-        "format": _FREE,
-        "grammar": _FREE,
-        "grammar_path": _FREE,
-        "json_schema": _FREE,
-        "response_format": _FREE,
-        "logit_bias": "its engine has no such setting. LlamaCpp and Llamafile have, with the same file.",
-        "logprobs": _NO_LOGPROBS,
-        "n_probs": _NO_LOGPROBS,
-        "top_logprobs": _NO_LOGPROBS,
+        "format": _FORM,
+        "grammar_path": "read the file, and give its text as `grammar`, with backend='llamacpp'.",
+        "response_format": _FORM,
     }
 
     n_batch: int | None = Field(default=None, ge=1)
-    """Tokens of the prompt that are read at a time; the engine takes 128 at most, which is the default."""
+    """Tokens of the prompt that are read at a time; the package reads 128 at most, which is the default. llama.cpp reads 512."""
     min_p: float | None = Field(default=None, ge=0, le=1)
     """Drop tokens less probable than this share of the most probable one. Default 0, which is off."""
     repeat_penalty: float | None = Field(default=None, gt=0)
     """Makes repeated tokens less probable; 1 is off. Default 1.18."""
     repeat_last_n: int | None = Field(default=None, ge=-1)
     """Tokens that `repeat_penalty` looks back at; -1 is the whole context. Default 64."""
+    json_schema: dict[str, Any] | None = None
+    """A JSON schema that the answer follows. This and the next three are for llama.cpp only, which is then the default."""
+    grammar: str | None = None
+    """A GBNF grammar that the answer follows."""
+    logprobs: int | None = Field(default=None, ge=0)
+    """Report each token's log probability, and those of so many most probable tokens. `logprobs=True` with `top_logprobs`, as in
+    OpenAI's API, works too."""
+    logit_bias: Annotated[LogitBias | None, BeforeValidator(normalize_logit_bias)] = None
+    """Added to the logits of tokens, by their ids, or by a text for all of its tokens; `False` bans a token."""
+
+    @classmethod
+    @override
+    def _canonical(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        return enable_logprobs(super()._canonical(given), "logprobs")
+
+    @override
+    def model_post_init(self, context: Any, /) -> None:
+        super().model_post_init(context)
+        if self.backend is None and self._lacking():
+            self.backend = "llamacpp"
+
+    @model_validator(mode="after")
+    def _check_backend(self) -> Self:
+        if self.backend == "gpt4all":
+            self._check_binding_has_all()
+        return self
+
+    def _lacking(self) -> list[str]:
+        """Options that are set and that the gpt4all package lacks."""
+        return [name for name in self.BINDING_LACKS if getattr(self, name) is not None]
+
+    def _check_binding_has_all(self) -> None:
+        if lacking := self._lacking():
+            raise InvalidOptionError(
+                f"The gpt4all package has no `{lacking[0]}`. Make the object with backend='llamacpp', which runs the same file."
+            )
 
     def request(self, prompt: str, stop: list[str]) -> Request:
         """The request for a prompt, with the defaults where an option is not set."""
-        chosen = _DEFAULTS | {name: value for name in _DEFAULTS if (value := getattr(self, name)) is not None}
+        self._check_binding_has_all()
+        chosen = self._with_defaults()
         chosen["n_batch"] = min(chosen["n_batch"], _DEFAULTS["n_batch"])  # what C's int cannot hold would wrap
         return Request(
             prompt=prompt,
@@ -153,6 +250,17 @@ class GPT4AllOptions(ModelOptions, SamplingOptions):
             threads=self.threads,
             sampling={"temp": chosen["temperature"], **{name: chosen[name] for name in _DEFAULTS.keys() - _NOT_SAMPLING}},
         )
+
+    def _with_defaults(self) -> dict[str, float]:
+        return _DEFAULTS | {name: value for name in _DEFAULTS if (value := getattr(self, name)) is not None}
+
+    @override
+    def llamacpp_options(self) -> dict[str, Any]:
+        sampling: dict[str, Any] = self._with_defaults()
+        del sampling["n_batch"]  # of no effect but on speed, and part of what a model is loaded with
+        sampling["last_n_tokens_size"] = sampling.pop("repeat_last_n")
+        others = {name: getattr(self, name) for name in ("seed", *self.BINDING_LACKS)}
+        return {**super().llamacpp_options(), **sampling, **others}
 
     @property
     @override
@@ -166,10 +274,14 @@ class GPT4AllOptions(ModelOptions, SamplingOptions):
         Raises:
             InvalidRequestError: The package's library for this platform offers no tokenizer.
         """
+        ids: list[int]
+        if (model := self.on_llamacpp()) is not None:
+            ids = model.token_ids(text)
+            return ids
         if (vocabulary := self.engine.loaded.vocabulary) is None:
             raise InvalidRequestError(
                 "GPT4All offers no tokenizer on this platform, so tokens cannot be counted before a call. A result counts them in "
                 "its `usage`."
             )
-        ids: list[int] = vocabulary.tokens(text)
+        ids = vocabulary.tokens(text)
         return ids

@@ -43,19 +43,27 @@ class Engine:
 
 @contextmanager
 def gpt4all(model: Path, _: Path) -> Iterator[Engine]:
-    """GPT4All, in this process."""
-    arguments: dict[str, Any] = {"model": str(model), "n_ctx": CONTEXT}
+    """The gpt4all package, in this process."""
+    arguments: dict[str, Any] = {"model": str(model), "n_ctx": CONTEXT, "backend": "gpt4all"}
     with GPT4All(**arguments) as llm:
         yield Engine(
             arguments,
             {"device": "no such device"},
             "device",
             lacks={
-                "test_json_schema": "GPT4All's engine cannot bind an answer to a form",
-                "test_logprobs": "GPT4All's engine tells no log probabilities",
+                "test_json_schema": 'The gpt4all package cannot bind an answer to a form; `backend="llamacpp"` can',
+                "test_logprobs": 'The gpt4all package has no log probabilities; `backend="llamacpp"` has',
             },
             busy=lambda: llm.engine.busy,
         )
+
+
+@contextmanager
+def gpt4all_on_llamacpp(model: Path, _: Path) -> Iterator[Engine]:
+    """GPT4All's classes on llama.cpp."""
+    arguments: dict[str, Any] = {"model": str(model), "n_ctx": CONTEXT, "backend": "llamacpp"}
+    with GPT4All(**arguments) as llm:
+        yield Engine(arguments, {"device": "no such device"}, "device", busy=lambda: llm.engine.busy)
 
 
 @contextmanager
@@ -112,6 +120,7 @@ def ollama_server(model: Path, folder: Path) -> Iterator[Engine]:
 
 ENGINES: Final = {
     "gpt4all": gpt4all,
+    "gpt4all_llamacpp": gpt4all_on_llamacpp,
     "llamacpp": llamacpp,
     "llamacpp_xllamacpp": xllamacpp,
     "llamafile": llamafile,

@@ -18,10 +18,10 @@ from tests.engines.thinking_model import ANSWER, CALL, GO_TEMPLATE, THOUGHT, thi
 THOUGHTS: Final = "".join(THOUGHT)
 TEXT: Final = "".join(ANSWER)
 BUDGET: Final = 3
-RUNTIMES: Final = ("gpt4all", "llamacpp", "llamacpp_xllamacpp", "llamafile", "ollama")
-COUNTING: Final = {"gpt4all", "llamacpp", "llamacpp_xllamacpp", "llamafile"}
+RUNTIMES: Final = ("gpt4all", "gpt4all_llamacpp", "llamacpp", "llamacpp_xllamacpp", "llamafile", "ollama")
+COUNTING: Final = {"gpt4all", "gpt4all_llamacpp", "llamacpp", "llamacpp_xllamacpp", "llamafile"}
 """Runtimes that count thoughts; Ollama does not say how many tokens are in a part of an answer."""
-LIMITING: Final = ("llamacpp", "llamacpp_xllamacpp", "llamafile")
+LIMITING: Final = ("gpt4all_llamacpp", "llamacpp", "llamacpp_xllamacpp", "llamafile")
 """Runtimes that end thoughts after a budget."""
 
 Make = Callable[..., Any]
@@ -63,8 +63,9 @@ def make(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
 
 def _chat(stack: ExitStack, runtime: str, file: Path, name: str, request: pytest.FixtureRequest) -> Any:
     options: dict[str, Any] = {"temperature": 0, "max_tokens": 150, "timeout": 60}
-    if runtime == "gpt4all":
-        return stack.enter_context(ChatGPT4All(model=str(file), n_ctx=2048, **options))
+    if runtime.startswith("gpt4all"):
+        engine: Any = "llamacpp" if runtime == "gpt4all_llamacpp" else "gpt4all"
+        return stack.enter_context(ChatGPT4All(model=str(file), n_ctx=2048, backend=engine, **options))
     if runtime == "llamafile":
         server = stack.enter_context(LocalServer(file, n_ctx=2048))
         return stack.enter_context(ChatLlamafile(base_url=server.base_url, **options))
@@ -171,7 +172,8 @@ def test_thoughts_of_an_answer_that_was_cut_are_counted(runtime: str, tokens: in
 @pytest.mark.parametrize("runtime", sorted({*RUNTIMES} - {*LIMITING}))
 @pytest.mark.parametrize("name", ["reasoning_budget", "thinking_budget", "thinking_budget_tokens"])
 def test_a_budget_is_refused_where_the_engine_has_none(runtime: str, name: str, make: Make) -> None:
-    with pytest.raises(InvalidOptionError, match="ChatLlamaCpp and ChatLlamafile can"):
+    advice = "backend='llamacpp'" if runtime == "gpt4all" else "ChatLlamaCpp and ChatLlamafile can"
+    with pytest.raises(InvalidOptionError, match=advice):
         make(runtime).invoke("Hi", **{name: 5})
 
 

@@ -23,6 +23,12 @@ def in_this_process(model: Path, _: Path) -> Iterator[Arguments]:
 
 
 @contextmanager
+def on_llamacpp(model: Path, _: Path) -> Iterator[Arguments]:
+    """llama.cpp, by the package that the class prefers."""
+    yield {"model": str(model), "backend": "llamacpp"}
+
+
+@contextmanager
 def on_llama_cpp_python(model: Path, _: Path) -> Iterator[Arguments]:
     """Our own engine on llama-cpp-python."""
     yield {"model": str(model), "backend": "llama-cpp-python"}
@@ -52,6 +58,7 @@ def on_ollama(model: Path, folder: Path) -> Iterator[Arguments]:
 
 ENGINES: Final[dict[str, Callable[[Path, Path], AbstractContextManager[Arguments]]]] = {
     "gpt4all": in_this_process,
+    "gpt4all_llamacpp": on_llamacpp,
     "llamacpp": on_llama_cpp_python,
     "llamacpp_xllamacpp": on_xllamacpp,
     "llamafile": llamafile,
@@ -59,7 +66,7 @@ ENGINES: Final[dict[str, Callable[[Path, Path], AbstractContextManager[Arguments
 }
 RAW: Final = frozenset({"llamacpp", "llamacpp_xllamacpp", "llamafile"})
 """Engines that give raw vectors."""
-TELLS_LENGTHS: Final = frozenset({"gpt4all", "llamacpp", "llamacpp_xllamacpp", "llamafile"})
+TELLS_LENGTHS: Final = frozenset({"gpt4all", "gpt4all_llamacpp", "llamacpp", "llamacpp_xllamacpp", "llamafile"})
 """Runtimes whose engine tells how long a text is that is too long."""
 
 

@@ -10,11 +10,14 @@ import pytest
 from langchain_localllm import GPT4All, GPT4AllEmbeddings
 from langchain_localllm.errors import (
     CallTimeoutError,
+    ContextLengthError,
     InvalidOptionError,
     InvalidRequestError,
     ModelFileError,
 )
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
+from langchain_localllm.runtimes.gpt4all.engine import GPT4AllEngine
+from tests.engines.models import nomic_bert
 
 from .texts import cosine, least_agreement
 
@@ -67,6 +70,48 @@ def test_a_model_that_the_package_knows_gets_its_prefix_apart(embeddings: GPT4Al
         assert cosine(prefixed.embed_query("a lamp"), embeddings.embed_query("query: a lamp")) > AGREES
         expected = embeddings.embed_documents([f"passage: {text}" for text in TEXTS])
         assert least_agreement(prefixed.embed_documents(TEXTS), expected) > AGREES
+
+
+@pytest.fixture(scope="module")
+def nomic_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model with a name that the package knows and wants prefixes for."""
+    return nomic_bert(tiny_embedding_model(), tmp_path_factory.mktemp("nomic") / "nomic.gguf", "nomic-embed-text-v1.5")
+
+
+LONG: Final = "The ferry leaves at noon. " * 60
+
+
+@pytest.mark.parametrize("backend", ["llama-cpp-python", "xllamacpp"])
+@pytest.mark.parametrize("model", ["tiny", "nomic"])
+@pytest.mark.parametrize(
+    "options", [{}, {"dimensions": 32}, {"truncate": True}, {"query_prefix": "clustering: ", "document_prefix": "classification: "}]
+)
+def test_llamacpp_gives_the_vectors_of_the_package(model: str, backend: Any, options: dict[str, Any], nomic_file: Path) -> None:
+    file = {"tiny": tiny_embedding_model(), "nomic": nomic_file}[model]
+    with GPT4AllEmbeddings(model=file, **options) as package, GPT4AllEmbeddings(model=file, backend=backend, **options) as other:
+        assert isinstance(package.engine, GPT4AllEngine)
+        assert package.prefixes() == other.prefixes()
+        assert any(package.prefixes()) == (model == "nomic" or "query_prefix" in options)
+        texts = [*TEXTS, LONG] if "truncate" in options else TEXTS
+        assert least_agreement(package.embed_documents(texts), other.embed_documents(texts)) > AGREES
+        assert cosine(package.embed_query(texts[0]), other.embed_query(texts[0])) > AGREES
+        if "truncate" not in options:
+            lengths = set()
+            for embeddings in (package, other):
+                with pytest.raises(ContextLengthError) as caught:
+                    embeddings.embed_query(LONG * 3)
+                lengths.add((caught.value.prompt_tokens, caught.value.context_tokens))
+            assert len(lengths) == 1
+
+
+def test_a_file_without_pooling_runs_on_llamacpp(tmp_path: Path) -> None:
+    """The package refuses it, though its architecture is known."""
+    path = tmp_path / "older.gguf"
+    path.write_bytes(tiny_embedding_model().read_bytes().replace(b"bert.pooling_type", b"bert.pooling_none"))
+    with pytest.warns(UserWarning, match=r"older\.gguf runs on llama\.cpp: GPT4All cannot load"):
+        embeddings = GPT4AllEmbeddings(model=path)
+    with embeddings, GPT4AllEmbeddings(model=tiny_embedding_model()) as usual:
+        assert least_agreement(embeddings.embed_documents(TEXTS), usual.embed_documents(TEXTS)) > AGREES
 
 
 def test_the_arguments_of_the_old_class(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ _EVERYWHERE: Final = {
     "test_unicode_tool_call_integration": "The tiny model copies another part of the request than the name.",
 }
 """Tests that ask more of the model than of the class, and what the tiny chat model of 3.8 MB does wrong in them."""
-_UNBOUND: Final = "GPT4All's engine cannot hold an answer to a form, and the tiny model does not keep to one by itself."
+_UNBOUND: Final = "The gpt4all package cannot hold an answer to a form, and the tiny model does not keep to one by itself."
 _ON_GPT4ALL: Final = {
     "test_structured_output": _UNBOUND,
     "test_structured_output_async": _UNBOUND,
@@ -61,6 +61,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Expect failures where the engine or the model cannot do it, and nowhere else."""
     for item in items:
         if "standard/test_chat.py" in item.nodeid:
-            reasons = _EVERYWHERE | (_ON_GPT4ALL if "ChatGPT4All" in item.nodeid else {})
+            reasons = _EVERYWHERE | (_ON_GPT4ALL if "TestChatGPT4All::" in item.nodeid else {})
             if reason := reasons.get(getattr(item, "originalname", item.name)):
                 item.add_marker(pytest.mark.xfail(reason=reason, strict=False))

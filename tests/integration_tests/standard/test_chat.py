@@ -89,3 +89,9 @@ class TestChatGPT4All(_InProcess):
     @property
     def chat_model_class(self) -> type[BaseChatModel]:
         return ChatGPT4All
+
+
+class TestChatGPT4AllOnLlamaCpp(TestChatGPT4All):
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        return {**super().chat_model_params, "backend": "llamacpp"}
