@@ -15,8 +15,10 @@ from langchain_localllm.errors import ModelFileError
 from langchain_localllm.models.gguf_check import GGUFInfo
 from langchain_localllm.models.unusual_values import unusual_values
 
-__all__ = ["require_loadable"]
+__all__ = ["EVERY_BYTE", "require_loadable"]
 
+EVERY_BYTE: Final = "".join(map(chr, range(1, 0x800))) + "中文 日本語 🙂 12345 it's"
+"""A text with every byte that UTF-8 has, so that every way to split a text is tried."""
 _VERSION: Final = 1
 """Part of what is remembered; raise it when the checks change."""
 _SECONDS: Final = 60

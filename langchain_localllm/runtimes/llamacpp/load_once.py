@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Any, Final
 
+from langchain_localllm.models.trial_load import EVERY_BYTE
 from langchain_localllm.runtimes.llamacpp.context import Context, Part
 from langchain_localllm.runtimes.llamacpp.model import Model
 
-EVERY_BYTE: Final = "".join(map(chr, range(1, 0x800))) + "中文 日本語 🙂 12345 it's"
-"""A text with every byte that UTF-8 has, so that every way to split a text is tried."""
 _TOKENS: Final = 16
 
 

@@ -12,10 +12,9 @@ from typing import Any, Final
 from langchain_localllm.base.embedding_work import Vectors, shortened
 from langchain_localllm.base.engine_thread import EngineThread, freed
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ModelFileError
-from langchain_localllm.models.gguf_check import check_all_parts
 from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
 from langchain_localllm.runtimes.llamacpp.memory import text_length
-from langchain_localllm.runtimes.llamacpp.server_engine import as_json, ask, checked, keep_from_forks, start_server
+from langchain_localllm.runtimes.llamacpp.server_engine import as_json, ask, checked, checked_model, keep_from_forks, start_server
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
 
 _MEAN: Final = 1
@@ -45,7 +44,7 @@ class ServerEmbedder:
     def __init__(self, settings: EngineSettings) -> None:
         refuse_fork()
         path = settings.path
-        self.info = check_all_parts(path)
+        self.info = checked_model(path)
         if self.info.pooling_type == _RANK:
             raise ModelFileError(f"{path} ranks pairs of texts, and makes no vectors: use an embedding model.")
         self.n_ctx = text_length(settings.n_ctx, self.info.context_length)

@@ -41,8 +41,9 @@ from langchain_localllm.errors import (
     ModelFileError,
     ServerError,
 )
-from langchain_localllm.models.gguf_check import check_all_parts, check_projector, read_lists
+from langchain_localllm.models.gguf_check import GGUFInfo, check_all_parts, check_projector, read_lists
 from langchain_localllm.models.load_errors import load_error
+from langchain_localllm.models.trial_load import require_loadable
 from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
 from langchain_localllm.runtimes.llamacpp.memory import bytes_per_token, cache_length, context_length, free_memory, room_aside
 from langchain_localllm.runtimes.llamacpp.prompt_files import prompt_files
@@ -84,12 +85,12 @@ class ServerEngine:
         refuse_fork()
         started = time.perf_counter()
         path, context = settings.path, settings.context
-        info = check_all_parts(path)
+        info = checked_model(path)
         if settings.projector:
             check_projector(settings.projector[0])
         draft = settings.speculation and settings.speculation.model
         if draft:
-            check_all_parts(draft)
+            checked_model(draft)
         self._path, self._info = path, info
         self._vocabulary_size = info.list_lengths.get(_TOKENS, 0)
         free = free_memory()
@@ -349,6 +350,18 @@ def _signal_handlers_kept() -> Iterator[None]:
     finally:
         for number, action in kept.items():
             library.sigaction(number, action, None)
+
+
+def checked_model(path: Path) -> GGUFInfo:
+    """The header of a model file that was checked, and loaded in another process first where it is unusual.
+
+    Raises:
+        ModelFileError: The file is damaged, or llama.cpp would end the process at it.
+    """
+    info = check_all_parts(path)
+    module = "langchain_localllm.runtimes.llamacpp.server_load_once"
+    require_loadable(path, info, f"llama.cpp ({VERSION})", module, embeds=info.embeds)
+    return info
 
 
 def start_server(settings: EngineSettings, more: Mapping[str, Any]) -> tuple[Any, Path]:

@@ -1,5 +1,6 @@
 """llama.cpp's server in this process, and the choice between it and llama-cpp-python."""
 
+import base64
 import json
 import os
 import signal
@@ -164,6 +165,16 @@ def test_chat_sees_images_and_counts_their_tokens(tmp_path: Path) -> None:
             assert seeing.get_num_tokens_from_messages(question) == answer.usage_metadata["input_tokens"]
             answers.append((answer.text, answer.usage_metadata["input_tokens"]))
     assert answers[0] == answers[1]
+
+
+def test_audio_reaches_llama_cpp_which_refuses_it_with_a_projector_for_images(tmp_path: Path) -> None:
+    silence = base64.b64encode(b"RIFF\x24\0\0\0WAVEfmt ").decode()
+    question = HumanMessage([{"type": "audio", "base64": silence, "mime_type": "audio/wav"}])
+    path = projector(tmp_path / "mmproj.gguf")
+    for name, words in (("xllamacpp", "llama.cpp refuses.*audio input is not supported"), ("llama-cpp-python", "holds audio")):
+        given: dict[str, Any] = {"model_path": tiny_chat_model(), "mmproj_path": path, "backend": name, "max_tokens": 2}
+        with ChatLlamaCpp(**given) as hearing, pytest.raises(InvalidRequestError, match=words):
+            hearing.invoke([question])
 
 
 # --- the engine ---

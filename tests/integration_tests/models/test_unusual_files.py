@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from langchain_localllm import GPT4All, LlamaCpp
+from langchain_localllm import GPT4All, LlamaCpp, LlamaCppEmbeddings
 from langchain_localllm.errors import ModelFileError
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model, trial_load
 from langchain_localllm.models.gguf_check import check_gguf
@@ -19,7 +19,7 @@ from tests.engines.gguf_mutations import Change, Header, mutations
 LOAD_ALL = """
 import sys
 from langchain_localllm.errors import LocalLLMError
-from langchain_localllm.runtimes.{engine}.load_once import load_once
+from langchain_localllm.runtimes.{module} import load_once
 for path in sys.argv[1:]:
     print(path, flush=True)
     try:
@@ -28,6 +28,7 @@ for path in sys.argv[1:]:
         pass
 print("all loaded or refused")
 """
+MODULES = {"llamacpp": "llamacpp.load_once", "gpt4all": "gpt4all.load_once", "xllamacpp": "llamacpp.server_load_once"}
 SOURCES = {"llama": tiny_chat_model(), "bert": tiny_embedding_model()}
 
 
@@ -61,12 +62,12 @@ def _ordinary(paths: Iterator[Path]) -> Iterator[Path]:
             yield path
 
 
-@pytest.mark.parametrize("engine", ["llamacpp", "gpt4all"])
+@pytest.mark.parametrize("engine", MODULES)
 def test_files_without_unusual_values_do_not_end_the_process(engine: str, files: tuple[str, dict[str, Path]]) -> None:
     architecture, paths = files
     ordinary = list(_ordinary(iter(paths.values())))
     assert 10 < len(ordinary) < len(paths) / 2
-    code = LOAD_ALL.format(engine=engine, options=f"embeds={architecture == 'bert'}" if engine == "gpt4all" else "")
+    code = LOAD_ALL.format(module=MODULES[engine], options="" if engine == "llamacpp" else f"embeds={architecture == 'bert'}")
     done = subprocess.run([sys.executable, "-c", code, *map(str, ordinary)], capture_output=True, text=True, check=False)
     assert "all loaded or refused" in done.stdout, (done.stdout[-300:], done.stderr[-2000:])
 
@@ -80,6 +81,18 @@ def _llamacpp(path: Path) -> object:
     return LlamaCpp(model_path=path, n_ctx=64)
 
 
+def _xllamacpp(path: Path) -> object:
+    return LlamaCpp(model_path=path, n_ctx=64, backend="xllamacpp")
+
+
+def _xllamacpp_embeddings(path: Path) -> object:
+    return LlamaCppEmbeddings(model_path=path, backend="xllamacpp")
+
+
+def _xllamacpp_draft(path: Path) -> object:
+    return LlamaCpp(model_path=tiny_chat_model(), draft_model_path=path, n_ctx=64, backend="xllamacpp")
+
+
 def _gpt4all(path: Path) -> object:
     return GPT4All(model=path, n_ctx=64)
 
@@ -87,6 +100,10 @@ def _gpt4all(path: Path) -> object:
 ABORTS: list[tuple[Callable[[Path], object], str, str]] = [
     (_llamacpp, "a token twice", r"twice, with the ids \d+ and \d+"),
     (_gpt4all, "a token twice", r"twice, with the ids \d+ and \d+"),
+    (_xllamacpp, "a token twice", r"twice, with the ids \d+ and \d+"),
+    (_xllamacpp, "*.block_count is 65536", r"llama\.block_count is 65536"),
+    (_xllamacpp_embeddings, "*.attention.layer_norm_rms_epsilon is -1.0", r"llama\.attention\.layer_norm_rms_epsilon is -1\.0"),
+    (_xllamacpp_draft, "a token twice", r"twice, with the ids \d+ and \d+"),
     (_llamacpp, "*.block_count is 65536", r"llama\.block_count is 65536"),
     (_llamacpp, "*.attention.layer_norm_rms_epsilon is -1.0", r"llama\.attention\.layer_norm_rms_epsilon is -1\.0"),
     (_gpt4all, "no tokenizer", r"tokenizer\.ggml\.model is 'no_vocab'"),
