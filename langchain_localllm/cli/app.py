@@ -96,6 +96,18 @@ def _open_closed_streams() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - for as long as the process lives
 
 
+def _name(file: object) -> str:
+    return os.fsdecode(file) if isinstance(file, str | bytes | os.PathLike) else f"File {file}"
+
+
+def _folder_exists() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109 - Path.cwd() is the same
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def _tell(error: Exception) -> int:
     """Report a failure in a sentence; what neither this package nor the system raises is a bug, and its traceback is wanted."""
     from langchain_localllm.errors import InvalidOptionError, LocalLLMError
@@ -106,7 +118,9 @@ def _tell(error: Exception) -> int:
         _discard_output()
         note(f"The output cannot be written: {error.strerror}. Free space on the disk, and run the command again.")
     elif isinstance(error, OSError) and error.filename:
-        note(f"{os.fsdecode(error.filename)} cannot be used: {error.strerror}.")
+        note(f"{_name(error.filename)} cannot be used: {error.strerror}.")
+    elif isinstance(error, FileNotFoundError) and not _folder_exists():
+        note("The working directory does not exist any more. Change to another one, and run the command again.")
     elif isinstance(error, MemoryError):
         note("There is not enough memory. Close other programs, or use a smaller model.")
     else:

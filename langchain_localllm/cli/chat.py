@@ -1,7 +1,7 @@
 """`localllm chat`: a conversation in the terminal."""
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -20,6 +20,9 @@ from langchain_localllm.cli.answering import (
 from langchain_localllm.cli.notes import note
 from langchain_localllm.cli.output import AsJson, print_json
 
+_ENDS: Final = ("/bye", "/exit")
+"""What ends a conversation in `ollama run`, and here."""
+
 
 def chat(
     name: Annotated[str, typer.Argument(metavar="[MODEL]", help=MODEL_HELP, show_default=False)] = "",
@@ -32,7 +35,7 @@ def chat(
     chat_template: ChatTemplate = "",
     as_json: AsJson = False,
 ) -> None:
-    """Talk with a model; it sees the whole conversation. An empty line or Ctrl-D ends it.
+    """Talk with a model; it sees the whole conversation. An empty line, /bye or Ctrl-D ends it.
 
     Lines from a pipe are taken as what you say, one after another. With --json each answer is one line of JSON.
     """
@@ -43,7 +46,7 @@ def chat(
     found = resolve(model or name, "text" if chat_template else "chat")
     with chat_model(found, chat_template, temperature=temperature, max_tokens=max_tokens, seed=seed) as llm:
         if sys.stdin.isatty():
-            note("An empty line or Ctrl-D ends the conversation.")
+            note("An empty line, /bye or Ctrl-D ends the conversation.")
         while said := _listen():
             messages.append(("human", said))
             answer, _ = print_answer(llm, messages, silent=as_json)
@@ -56,4 +59,5 @@ def _listen() -> str:
     """What a person says next; nothing at the end."""
     if sys.stdin.isatty():
         print("> ", end="", file=sys.stderr, flush=True)
-    return from_terminal(sys.stdin.readline()).strip()
+    said = from_terminal(sys.stdin.readline()).strip()
+    return "" if said in _ENDS else said

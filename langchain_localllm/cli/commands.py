@@ -12,7 +12,7 @@ COMMANDS: Final = {
     "models": "List the models on this machine, of all runtimes together; show or remove one.",
     "pull": "Get a model: from the Hugging Face Hub, Ollama, GPT4All or an address.",
     "fit": "Tell whether a model runs here, with which context, and how fast at most.",
-    "chat": "Talk with a model; it sees the whole conversation. An empty line or Ctrl-D ends it.",
+    "chat": "Talk with a model; it sees the whole conversation. An empty line, /bye or Ctrl-D ends it.",
     "run": "Answer one prompt, from the command line or a pipe.",
     "compare": "Ask several models the same, and stream their answers side by side.",
     "serve": "Serve a model on this machine with OpenAI's API, until Ctrl-C.",
@@ -32,8 +32,9 @@ ALIASES: Final = {
 """Commands of `ollama` that have another name here."""
 
 _ELSEWHERE: Final = {
-    "ps": "No model is kept loaded between commands. `localllm models` lists what is here, running servers too.",
-    "stop": "No model is kept loaded between commands. Ctrl-C ends `localllm serve`.",
+    "ps": "No model is kept loaded between commands. `localllm models` lists what is here, running servers "
+    "too, and `ollama ps` what Ollama keeps loaded.",
+    "stop": "No model is kept loaded between commands. Ctrl-C ends `localllm serve`; `ollama stop` is for Ollama's models.",
     "create": "Models are not built here. `localllm pull` gets one.",
     "push": "Models are not published here.",
     "cp": "Models are not copied here. Copy the file, or use `ollama cp`.",

@@ -84,8 +84,21 @@ def _refuse_system(name: str, system: str) -> None:
 def _parse(words: list[str], model: str) -> tuple[str, str]:
     """Return the model and the prompt: of two words or more the first is the model, and so is a single one that names one."""
     if not model and words and (len(words) > 1 or is_model(words[0])):
+        _check_name(words[0], words)
         return words[0], " ".join(words[1:])
     return model, " ".join(words)
+
+
+def _check_name(name: str, words: list[str]) -> None:
+    """Refuse what cannot be a model's name: nothing, as from an unset variable, and the first word of a prompt without quotes."""
+    from langchain_localllm.errors import InvalidOptionError
+
+    if not name.strip():
+        raise InvalidOptionError(f"The model's name is empty. Name one, or leave it out: {_EXAMPLE}")
+    if len(words) > 2 and not is_model(name):  # noqa: PLR2004 - a model, and more than one word
+        raise InvalidOptionError(
+            f"{name} is not a model on this machine. If it begins the prompt, put the prompt in quotes: {_EXAMPLE}"
+        )
 
 
 def _with_pipe(prompt: str) -> str:

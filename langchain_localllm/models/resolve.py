@@ -130,8 +130,11 @@ def _missing(name: str) -> str:
         rows = []
     known = [str(path) for _, path in files_here()] + [f"ollama:{row.name}" for row in rows]
     looks_like_file = "/" in name or "\\" in name or name.endswith((".gguf", ".llamafile"))
-    hint = "" if server or looks_like_file else " Ollama does not answer, so its models are unknown: start it with `ollama serve`."
-    return f"{text}{similar(name, known)}{hint} See: localllm models list"
+    near = similar(name, known)
+    hint = " Ollama does not answer, so its models are unknown: start it with `ollama serve`."
+    if server or looks_like_file or near:
+        hint = ""
+    return f"{text}{near}{hint} See: localllm models list"
 
 
 def _of_ollama(source: Source) -> ListedModel:

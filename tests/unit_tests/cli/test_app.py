@@ -60,10 +60,17 @@ def test_the_line_in_the_help_is_the_command_s_own(name: str) -> None:
     assert (load(name).help or "").splitlines()[0] == COMMANDS[name]
 
 
-def test_help_takes_less_than_300_ms() -> None:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-m", "langchain_localllm.cli", "--help"], capture_output=True, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert (
-        after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.3
-    )  # of the processor's time, also when it is busy
+def test_help_costs_little_more_than_importing_typer() -> None:
+    help_seconds = _processor_seconds("-m", "langchain_localllm.cli", "--help")
+    assert help_seconds < 1.5 * _processor_seconds("-c", "import typer")  # 0.17 s and 0.15 s on a quiet machine
+
+
+def _processor_seconds(*arguments: str) -> float:
+    """The least of three runs; a busy machine slows all of them down alike."""
+    seconds = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, *arguments], capture_output=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return min(seconds)

@@ -9,9 +9,10 @@ import pytest
 
 from langchain_localllm.cli import app as app_module
 from langchain_localllm.cli.app import run
+from langchain_localllm.cli.chat import _listen
 from langchain_localllm.cli.commands import expand
 from langchain_localllm.errors import ConnectionFailedError, LocalLLMError, ModelFileError
-from langchain_localllm.models import tiny_embedding_model
+from langchain_localllm.models import resolve, tiny_embedding_model
 
 
 @pytest.mark.parametrize(
@@ -78,3 +79,70 @@ def test_run_error_of_this_package_gives_a_sentence(
     monkeypatch.setattr(app_module, "app", fail)
     assert run(["models"]) == 1
     assert capsys.readouterr().err == "localllm: No server answers.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["", "Hello!"], "The model's name is empty"),
+        ([" ", "Hello!"], "The model's name is empty"),
+        (["Why", "is", "the", "sky", "blue?"], "put the prompt in quotes"),
+        (["tiny-chat", ""], "There is no prompt"),
+    ],
+)
+def test_run_words_that_name_no_model_give_a_sentence(
+    words: list[str], part: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+    monkeypatch.setattr(resolve, "ollama_server", lambda: None)
+    assert run(["run", *words]) == 2
+    assert part in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("said", ["", "/bye", "/exit", " /bye "])
+def test_listen_end_of_a_conversation_returns_nothing(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{said}\nmore\n"))
+    assert _listen() == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "part"),
+    [
+        (PermissionError(13, "Permission denied", "/root/x.svg"), 1, "/root/x.svg cannot be used: Permission denied."),
+        (FileExistsError(17, "File exists", b"x\xff"), 1, "cannot be used: File exists."),
+        (MemoryError(), 1, "not enough memory"),
+        (OSError(28, "No space left on device"), 1, "The output cannot be written"),
+        (BrokenPipeError(32, "Broken pipe"), 141, ""),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_run_failure_of_the_system_gives_a_sentence(
+    error: BaseException, code: int, part: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(app_module, "app", fail)
+    monkeypatch.setattr(app_module, "_discard_output", lambda: None)
+    assert run(["models"]) == code
+    assert part in capfd.readouterr().err
+
+
+def test_run_bug_shows_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("without a file")
+
+    monkeypatch.setattr(app_module, "app", fail)
+    with pytest.raises(OSError, match="without a file"):
+        run(["models"])
+
+
+def test_run_in_a_folder_that_is_gone_gives_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    assert run(["rag", "index", "."]) == 1
+    assert "The working directory does not exist any more." in capsys.readouterr().err
