@@ -35,7 +35,7 @@ def serve(
 
     found, key = resolve(model, file=True), os.environ.get("LLAMA_API_KEY")
     if found.embeddings and not embedding:
-        raise InvalidOptionError(f"{found.short_name} is an embedding model: it makes vectors and no text. Pass --embedding.")
+        raise InvalidOptionError(f"{model} is an embedding model: it makes vectors and no text. Pass --embedding.")
     path = Path(found.name)
     with (
         cleaning_up(),

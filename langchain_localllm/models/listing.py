@@ -12,6 +12,7 @@ from langchain_localllm.models.folders import files_here
 from langchain_localllm.models.gguf_check import GGUFInfo, check_gguf, is_llamafile, look_into_llamafile
 from langchain_localllm.models.servers import SERVERS, answers
 from langchain_localllm.models.sources import quantisation_in
+from langchain_localllm.transport.address import Address
 
 if TYPE_CHECKING:
     from langchain_localllm import Ollama
@@ -95,7 +96,7 @@ def of_file(path: Path, place: str) -> ListedModel:
     except ModelFileError as error:
         return ListedModel(str(path), place, problem=str(error))
     except OSError as error:
-        return ListedModel(str(path), place, problem=f"The model file {path} cannot be read: {error.strerror}.")
+        return ListedModel(str(path), place, problem=f"The model file {path} cannot be read: {error.strerror or error}.")
     if info is None:  # a llamafile whose model is given when it runs, or is compressed
         return ListedModel(str(path), place, size, runtime=runtime)
     return _of_header(path, place, size, info, runtime)
@@ -125,10 +126,15 @@ def _of_ollama() -> list[ListedModel]:
 
 
 def ollama_server() -> "Ollama | None":
-    """Ollama, where it answers at its address."""
+    """Ollama, where it answers at its address.
+
+    Raises:
+        InvalidOptionError: `OLLAMA_HOST` is not an address.
+    """
     from langchain_localllm.runtimes.ollama.options import default_url
 
-    if not answers(default_url()):
+    url = Address.parse(default_url()).url
+    if not answers(url):
         return None
     from langchain_localllm import Ollama
 

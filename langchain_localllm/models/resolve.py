@@ -123,11 +123,11 @@ def _missing(name: str) -> str:
     text = f"There is no model {name} on this machine."
     if _HOST_AND_PORT.fullmatch(name):
         return f"{text} If it is a server, write http://{name}"
-    server = ollama_server()
     try:
+        server = ollama_server()
         rows = server.list() if server else []
     except LocalLLMError:
-        rows = []
+        server, rows = None, []
     known = [str(path) for _, path in files_here()] + [f"ollama:{row.name}" for row in rows]
     looks_like_file = "/" in name or "\\" in name or name.endswith((".gguf", ".llamafile"))
     near = similar(name, known)

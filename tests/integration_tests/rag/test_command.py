@@ -85,6 +85,15 @@ def test_an_index_elsewhere_and_an_answer_as_data(folder: Path, chat_server: Loc
         assert (folder / source["source"]).is_file() or (folder / "elsewhere" / source["source"]).is_file()
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "chroma"])
+def test_remove_takes_a_file_and_a_missing_folder_out(folder: Path, kind: str) -> None:
+    done(folder, "index", "notes", "--vectors", kind)
+    assert done(folder, "remove", "notes/boats.md") == "Taken out of the index: 1 file.\n"
+    (folder / "notes").rename(folder / "away")
+    assert json.loads(done(folder, "remove", "notes", "--json")) == {"removed": 5}
+    assert json.loads(done(folder, "status", "--json"))["passages"] == 0
+
+
 def test_nothing_relevant_is_said_without_a_word_of_the_model(folder: Path) -> None:
     done(folder, "index", "notes", "--vectors", "sqlite")
     assert json.loads(done(folder, "ask", "Zorvane quilb?", "--json"))["tokens"] == {}

@@ -1,5 +1,6 @@
 """Which model a reference means, for every command."""
 
+import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -235,6 +236,25 @@ def test_resolve_without_ollama_says_so(folder: Path, monkeypatch: pytest.Monkey
     with pytest.raises(ModelMissingError) as caught:
         resolve(f"{folder}/mistral.gguf")
     assert "Ollama" not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["localhost:abc", "http://:x"])
+def test_resolve_with_a_wrong_ollama_host_still_finds_files(host: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setenv("OLLAMA_HOST", host)
+    monkeypatch.setenv("LOCALLLM_MODELS", str(folder))
+    assert resolve("llama3").path == folder / "llama3.gguf"
+    with pytest.raises(ModelMissingError, match="There is no model nothere"):
+        resolve("nothere")
+
+
+def test_resolve_pipe_gives_a_reason(folder: Path) -> None:
+    pipe = folder / "pipe.gguf"
+    os.mkfifo(pipe)
+    with open(pipe, "r+b", buffering=0) as writer:  # noqa: PTH123 - Path.open() waits for the other end
+        writer.write(b"GGUF")
+        with pytest.raises(ModelFileError, match=r"pipe\.gguf cannot be read"):
+            resolve(str(pipe), "chat")
 
 
 def test_resolve_folder_names_its_files(folder: Path) -> None:
