@@ -135,6 +135,17 @@ class Catalogue:
                 _replace(db, file.path)
                 db.execute("INSERT OR REPLACE INTO file VALUES (?, ?, ?)", (file.path, file.hash, file.problem))
 
+    def note_problems(self, problems: dict[str, str]) -> None:
+        """Write down why files or folders cannot be opened now; their passages stay, and each run tries again."""
+        with self._db.transaction() as db:
+            statement = "INSERT INTO file VALUES (?, '', ?) ON CONFLICT (path) DO UPDATE SET hash = '', problem = excluded.problem"
+            db.executemany(statement, problems.items())
+
+    def forget_problems(self, paths: Iterable[str]) -> None:
+        """Forget files and folders that `note_problems` noted and that have not been read since."""
+        with self._db.transaction() as db:
+            db.executemany("DELETE FROM file WHERE path = ? AND hash = ''", [(path,) for path in paths])
+
     def remove(self, path: str) -> None:
         """Take a file out, with its passages."""
         with self._db.transaction() as db:

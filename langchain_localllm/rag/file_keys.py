@@ -14,8 +14,9 @@ from typing import Final
 
 from langchain_localllm.errors import InvalidOptionError
 
-_ESCAPED: Final = re.compile(rb"\\x([89a-f][0-9a-f])")
-"""A byte that is not part of a UTF-8 character, as `readable` writes it."""
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_ESCAPED: Final = re.compile(rb"\\x([89a-f][0-9a-f]|[01][0-9a-f]|7f)")
+"""A control character, or a byte that is not part of a UTF-8 character, as `readable` writes it."""
 _NEAR: Final = 3
 
 
@@ -26,7 +27,8 @@ def readable(path: str | Path) -> str:
         >>> readable("Gr\udcfc\udcdfe.txt")
         'Gr\\xfc\\xdfe.txt'
     """
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def absolute(path: str | Path) -> Path:

@@ -1,5 +1,6 @@
 """Which files a list of files and folders stands for."""
 
+import errno
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -36,8 +37,9 @@ def find_files(paths: Iterable[str | Path], on_unreadable: OnUnreadable | None =
 
     def report(fault: OSError) -> None:
         error = DocumentError(f"{readable(fault.filename)}: the folder cannot be opened ({fault.strerror}). Check its permissions.")
+        error.__cause__ = fault
         if on_unreadable is None:
-            raise error from fault
+            raise error
         on_unreadable(error)
 
     files: dict[str, Path] = {}  # by real path, so that no file comes twice
@@ -49,8 +51,21 @@ def find_files(paths: Iterable[str | Path], on_unreadable: OnUnreadable | None =
     return list(files.values())
 
 
+def unreadable_reason(path: Path, fault: OSError) -> str:
+    """Return why a file cannot be read, and what to do."""
+    if not os.path.lexists(path):
+        return "it was deleted while the files were read."
+    if path.is_symlink() and isinstance(fault, FileNotFoundError):
+        return "it is a link to a file that does not exist."
+    if fault.errno == errno.ELOOP:
+        return "it is a link that leads back to itself."
+    advice = " Check its permissions." if isinstance(fault, PermissionError) else ""
+    return f"it cannot be read ({fault.strerror or fault}).{advice}"
+
+
 def _walk(folder: Path, report: Callable[[OSError], None]) -> Iterator[Path]:
-    seen = {os.path.realpath(folder)}
+    real = os.path.realpath(folder)
+    seen = {real, *map(str, Path(real).parents)}  # a link to a folder that this one is in would bring in that one
     for root, folders, names in os.walk(folder, followlinks=True, onerror=report):
         folders[:] = [name for name in sorted(folders) if not name.startswith(".") and _is_new(Path(root, name), seen)]
         yield from (Path(root, name) for name in sorted(names) if not name.startswith("."))

@@ -10,12 +10,12 @@ from langchain_core.documents import Document
 
 from langchain_localllm.errors import DocumentError, MissingDependencyError
 from langchain_localllm.rag.file_keys import readable
-from langchain_localllm.rag.find import OnUnreadable, find_files
+from langchain_localllm.rag.find import OnUnreadable, find_files, unreadable_reason
 from langchain_localllm.rag.formats import Reader, reader_for
 from langchain_localllm.rag.formats.code import code_reader
 from langchain_localllm.rag.formats.located import as_it_is
 from langchain_localllm.rag.formats.markdown import read_markdown
-from langchain_localllm.rag.formats.text import encoding_of, read_text, refuse_binary, tidied
+from langchain_localllm.rag.formats.text import encoding_of, read_text, tidied, without_controls
 
 _LARGE: Final = 16_000_000
 """Bytes above which a text is read piece by piece, so that memory stays flat."""
@@ -109,11 +109,13 @@ def iterate_file(path: str | Path) -> Iterator[Document]:
                 document.metadata = {"source": readable(path), **document.metadata}
                 yield document
     except OSError as error:
-        raise DocumentError(f"{readable(path)}: it cannot be read ({error.strerror}). Check its permissions.") from error
+        raise DocumentError(f"{readable(path)}: {unreadable_reason(path, error)}") from error
     except DocumentError as error:
         raise DocumentError(f"{readable(path)}: {error}") from error
     except MissingDependencyError:
         raise
+    except MemoryError as error:
+        raise DocumentError(f"{readable(path)}: to read it takes more memory than there is. Split it.") from error
     except Exception as error:  # the readers' libraries raise errors of any type on files that are damaged or made to harm
         reason = f"{type(error).__name__}: {error}".rstrip(": ")
         raise DocumentError(f"{readable(path)}: it cannot be read ({reason}). Is the file whole?") from error
@@ -149,6 +151,6 @@ def _pieces(file: IO[bytes], encoding: str, *, keep_lines: bool) -> Iterator[Doc
     first = 1
     while piece := text.read(_PIECE):
         piece += text.readline(_LONGEST_LINE)
-        refuse_binary(piece)
+        piece = without_controls(piece)
         yield as_it_is(piece, first) if keep_lines else tidied(enumerate(piece.split("\n"), first))
         first += piece.count("\n")

@@ -14,8 +14,9 @@ from langchain_localllm.rag.formats.located import LocatedDocument
 if TYPE_CHECKING:
     from langchain_text_splitters import RecursiveCharacterTextSplitter
 
-# Where a text may be cut, best first: paragraphs, lines, sentences (Western, then East Asian), words, anywhere.
-_CUTS: Final = [r"\n\n", r"\n", r"(?<=[.!?…])\s+", r"(?<=[\u3002\uff01\uff1f])", r"\s+", ""]
+# Where a text may be cut, best first: paragraphs, lines, sentences (Western, then East Asian), words, anywhere. To cut what has no
+# spaces character by character would take minutes for a line of 10 MB.
+_CUTS: Final = [r"\n\n", r"\n", r"(?<=[.!?…])\s+", r"(?<=[\u3002\uff01\uff1f])", r"\s+", r"[\s\S]{16}", ""]
 
 
 def split_documents(documents: Iterable[Document], chunk_size: int = CHUNK_SIZE, chunk_overlap: int = 0) -> list[Document]:

@@ -11,10 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from langchain_localllm.errors import DocumentError
+from langchain_localllm.errors import DocumentError, LocalLLMError
 from langchain_localllm.rag.catalogue import Announced, FileEntry
 from langchain_localllm.rag.file_keys import FileKeys, absolute, readable
-from langchain_localllm.rag.find import find_files
+from langchain_localllm.rag.find import find_files, unreadable_reason
 from langchain_localllm.rag.formats import READERS_VERSION
 from langchain_localllm.rag.load import iterate_file
 from langchain_localllm.rag.relevance import calibrate
@@ -90,16 +90,24 @@ def update(
         store.check_model()
         store.bury()
         keys = FileKeys(store.root, store.catalogue.paths())
-        files = [
-            path for path in find_files(given, lambda error: report.problems.append(str(error))) if not _is_in(path, store.folder)
-        ]
+        unopened: dict[str, str] = {}
+
+        def on_unreadable(error: DocumentError) -> None:
+            report.problems.append(str(error))
+            if isinstance(error.__cause__, OSError):
+                unopened[f"{keys.key(error.__cause__.filename).rstrip('/')}/"] = str(error)
+
+        files = [path for path in find_files(given, on_unreadable) if not _is_in(path, store.folder)]
         roots = dict.fromkeys([*(store.setting("roots") or ()), *(_root_key(store.root, path) for path in given)])
         store.catalogue.write_settings(roots=list(roots))
         before = store.catalogue.counts().passages
         _remove_gone(store, keys, given, files, report)
         with _Writer(store, files, report, on_progress) as writer:
             for path in files:
-                _read(store, writer, path, keys.key(path), report)
+                if problem := _read(store, writer, path, keys.key(path), report):
+                    unopened[keys.key(path)] = problem
+        store.catalogue.note_problems(unopened)
+        store.catalogue.forget_problems({key for path in given for key in keys.below(path)} - set(unopened))
         calibrate(store, report.passages + max(0, before + report.passages - store.catalogue.counts().passages))
     report.seconds = time.monotonic() - start
     return report
@@ -167,21 +175,26 @@ def _is_away(path: Path, keys: FileKeys) -> bool:
         return not os.path.lexists(path)
 
 
-def _read(store: Store, writer: "_Writer", path: Path, key: str, report: Report) -> None:
-    """Put one file into the index, unless it is there as it is."""
+def _read(store: Store, writer: "_Writer", path: Path, key: str, report: Report) -> str | None:
+    """Put one file into the index, unless it is there as it is.
+
+    Returns:
+        Why it cannot be opened now, which may change without a change of the file; so its old passages stay.
+    """
     try:
         digest = _hash(path)
     except OSError as error:
-        report.problems.append(f"{readable(path)}: it cannot be read ({error.strerror}). Check its permissions.")
+        problem = f"{readable(path)}: {unreadable_reason(path, error)}"
+        report.problems.append(problem)
         writer.tell(path)
-        return
+        return problem if os.path.lexists(path) else None
     known = store.catalogue.file(key)
     if known and known.hash == digest:
         report.unchanged += not known.problem
         if known.problem:
             report.problems.append(known.problem)
         writer.tell(path)
-        return
+        return None
     try:
         for passage in _passages(store, path, key):
             writer.add(passage)
@@ -191,19 +204,26 @@ def _read(store: Store, writer: "_Writer", path: Path, key: str, report: Report)
     except DocumentError as error:
         writer.drop(key)
         report.problems.append(str(error))
-        if isinstance(error.__cause__, OSError):  # it may be readable again later, so its old passages stay
+        if isinstance(error.__cause__, OSError):
             writer.tell(path)
-            return
+            return str(error) if os.path.lexists(path) else None
         entry = FileEntry(key, digest, str(error))
     writer.end(entry, path)
+    return None
 
 
 def _passages(store: Store, path: Path, key: str) -> Iterator[Announced]:
     settings = store.catalogue.settings()
     chunks = iterate_passages(iterate_file(path), settings["chunk_size"], settings["chunk_overlap"])
-    for place, chunk in enumerate(chunks):
-        metadata = {**chunk.metadata, "source": key}
-        yield Announced(passage_id(metadata, chunk.page_content), key, place, chunk.page_content, metadata)
+    try:
+        for place, chunk in enumerate(chunks):
+            metadata = {**chunk.metadata, "source": key}
+            yield Announced(passage_id(metadata, chunk.page_content), key, place, chunk.page_content, metadata)
+    except (LocalLLMError, ImportError):
+        raise
+    except Exception as error:  # one file must not end a run, whatever the splitter makes of it
+        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise DocumentError(f"{readable(path)}: it cannot be split into passages ({reason}).") from error
 
 
 def _remove_gone(store: Store, keys: FileKeys, given: Iterable[Path], files: Iterable[Path], report: Report) -> None:
@@ -231,7 +251,7 @@ def _is_gone(path: Path) -> bool:
 def _hash(path: Path) -> str:
     """Return what changes when a file's text in the index may have changed."""
     if not path.is_file():
-        return ""  # reading a pipe could wait for ever; whoever loads it says what is wrong
+        return f"{READERS_VERSION}:"  # reading a pipe could wait for ever; whoever loads it says what is wrong
     with path.open("rb") as file:
         return f"{READERS_VERSION}:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 

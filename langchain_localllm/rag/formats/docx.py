@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from docx.text.paragraph import Paragraph
 
 _HEADING = re.compile(r"(?:Heading (\d)|(Title))$")
-_MOST_TEXT = 500_000_000
-"""Bytes that the file may hold unpacked; a small file can be made to hold endlessly many."""
+_MOST_XML = 50_000_000
+"""Bytes of XML that the file may hold unpacked; its tree takes about ten times as much memory."""
+_MOST = 500_000_000
+"""Bytes that it may hold unpacked in all, with its pictures."""
+_MOST_PARTS = 10_000
 
 
 def read_docx(data: bytes) -> Iterator[Document]:
@@ -43,8 +46,14 @@ def read_docx(data: bytes) -> Iterator[Document]:
 
 
 def _refuse_bomb(archive: ZipFile) -> None:
-    if sum(part.file_size for part in archive.infolist()) > _MOST_TEXT:
-        raise DocumentError("it is far larger unpacked than a document is. Save its text as a .txt file and give that.")
+    parts = archive.infolist()
+    xml = sum(part.file_size for part in parts if part.filename.lower().endswith((".xml", ".rels")))
+    size = sum(part.file_size for part in parts)
+    if xml > _MOST_XML or size > _MOST or len(parts) > _MOST_PARTS:
+        raise DocumentError(
+            f"it is far larger unpacked than a document is ({size / 1e6:,.0f} MB in {len(parts):,} parts). "
+            "Save its text as a .txt file and index that."
+        )
 
 
 def _paragraph(paragraph: "Paragraph") -> str:

@@ -2,6 +2,7 @@
 
 import codecs
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -20,6 +21,18 @@ _MARKS = [  # the longer marks first: UTF-16's is the beginning of UTF-32's
 ]
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _MOST_CONTROLS = 0.01  # share of control characters above which bytes are no text
+_TERMINAL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b")
+_NOT_IN_TEXT = frozenset({"Cc", "Cn", "Co", "Cs"})
+"""Unicode categories: control characters, unassigned, private and surrogates."""
+_MOST_ON_OTHER_SIDE = 20
+"""Of so many NUL bytes of a UTF-16 text, one may be the other half of a character."""
+_ACCENTED = [
+    frozenset(letters) for letters in ("äöüß", "éèêëàâçùûüîïôœæÿ", "áéíóúñü", "ãõáéíóúâêôàçü", "àèéìòù", "åäöæøé", "ëïéöüè")
+]
+"""The accented letters of German, French, Spanish, Portuguese, Italian, the Nordic languages and Dutch."""
+_LEAST_PLAIN = 2
+"""Letters for each accented one: more accents than that, and it is an alphabet of its own, such as Cyrillic."""
+_SYMBOL_IN_WORD = re.compile(r"[^\W\d_][\u00a1-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u00d7\u00f7][^\W\d_]")
 _SAMPLE = 100_000
 """Bytes that are looked at to guess an encoding; more take long and tell little."""
 _BINARY = "it is a binary file of an unsupported type. Save its text as .docx, .pdf or .txt."
@@ -45,8 +58,9 @@ _LONG = 400
 
 def read_text(data: bytes) -> Iterator[Document]:
     """A plain text file as one Document, without what is encoded in it, such as base64."""
-    document = tidied(enumerate(decode(data).split("\n"), 1))
-    if not document.page_content and data.strip():
+    text = decode(data)
+    document = tidied(enumerate(text.split("\n"), 1))
+    if not document.page_content and text.strip():
         raise DocumentError("it holds encoded data and no text. Decode it and index the result.")
     yield document
 
@@ -57,8 +71,7 @@ def decode(data: bytes) -> str:
     Raises:
         DocumentError: The bytes are not text.
     """
-    text = data.decode(encoding_of(data), errors="replace")
-    refuse_binary(text)
+    text = without_controls(data.decode(encoding_of(data), errors="replace"))
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -71,9 +84,13 @@ def encoding_of(data: bytes) -> str:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return encoding
+    if wide := _utf16_without_mark(data[:_SAMPLE]):
+        return wide
     try:
         codecs.getincrementaldecoder("utf-8")().decode(data)  # a character that is cut at the end is no fault
     except UnicodeDecodeError:
+        if _is_western(data[:_SAMPLE]):
+            return "cp1252"
         from charset_normalizer import from_bytes
 
         best = from_bytes(data[:_SAMPLE]).best()
@@ -83,10 +100,48 @@ def encoding_of(data: bytes) -> str:
     return "utf-8"
 
 
-def refuse_binary(text: str) -> None:
-    """Raise `DocumentError` for what has more control characters than text has."""
+def _utf16_without_mark(data: bytes) -> str:
+    """Return the encoding of a UTF-16 text without a byte order mark, or `""`: its NUL bytes are all on one side."""
+    even, odd = data[0::2].count(0), data[1::2].count(0)
+    if even + odd <= _MOST_CONTROLS * len(data) or min(even, odd) * _MOST_ON_OTHER_SIDE > max(even, odd):
+        return ""
+    encoding = "utf-16-be" if even > odd else "utf-16-le"
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(data)
+    except UnicodeDecodeError:
+        return ""
+    odd_characters = sum(unicodedata.category(each) in _NOT_IN_TEXT and not each.isspace() for each in text)
+    return encoding if odd_characters <= _MOST_CONTROLS * len(text) else ""
+
+
+def _is_western(data: bytes) -> bool:
+    """Return whether bytes are a text in Windows-1252 or Latin-1, by the accented letters that one of its languages has."""
+    try:
+        text = data.decode("cp1252")
+    except UnicodeDecodeError:
+        return False
+    accented = [letter for letter in text if letter > "\x7f" and letter.isalpha()]
+    if _SYMBOL_IN_WORD.search(text) or len(accented) * _LEAST_PLAIN > sum(map(str.isalpha, text)):
+        return False
+    return any(set(map(str.lower, accented)) <= letters for letters in _ACCENTED)
+
+
+def without_controls(text: str) -> str:
+    r"""Return a text without colors of a terminal and other control characters; a form feed becomes a line break.
+
+    Raises:
+        DocumentError: It has more control characters than text has.
+
+    Example:
+        >>> without_controls("The \x1b[31mboat\x1b[0m is blue.\0")
+        'The boat is blue.'
+    """
+    if not _CONTROL.search(text) and "\x1b" not in text and "\x0c" not in text:
+        return text
+    text = _TERMINAL.sub("", text)
     if len(_CONTROL.findall(text)) > _MOST_CONTROLS * len(text):
         raise DocumentError(_BINARY)
+    return _CONTROL.sub("", text).replace("\x0c", "\n")
 
 
 def tidied(lines: Iterable[tuple[int, str]], metadata: dict[str, Any] | None = None) -> LocatedDocument:

@@ -145,7 +145,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
 
 def test_a_broken_link_is_named(tmp_path: Path) -> None:
     (tmp_path / "link.txt").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(DocumentError, match=r"link\.txt: it cannot be read"):
+    with pytest.raises(DocumentError, match=r"link\.txt: it is a link to a file that does not exist"):
         load_file(tmp_path / "link.txt")
 
 

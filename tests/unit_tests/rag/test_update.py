@@ -274,7 +274,8 @@ def make_broken_link(notes: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "problem"), [(make_loop, None), (make_pipe, "not a regular file"), (make_broken_link, "cannot be read")]
+    ("make", "problem"),
+    [(make_loop, None), (make_pipe, "not a regular file"), (make_broken_link, "a link to a file that does not exist")],
 )
 def test_odd_things_in_a_folder(store: Store, notes: Path, make: Callable[[Path], None], problem: str | None) -> None:
     make(notes)
