@@ -53,21 +53,21 @@ def arguments(runtime: str, folder: Path, stack: ExitStack) -> dict[str, Any]:
         url = stack.enter_context(ollama.serve(folder))
         ollama.create(url, "agent", tiny_chat_model(), template=go_template(), parameters={"num_ctx": 2048, "num_thread": 1})
         return {"base_url": url, "model": "agent"}
-    return {"model": tiny_chat_model()}
+    return {"model": tiny_chat_model(), **({"backend": "llamacpp"} if runtime == "gpt4all_llamacpp" else {})}
 
 
 def cases() -> list[Any]:
     free = pytest.mark.xfail(
-        reason="GPT4All cannot constrain what a model writes, and the tiny one writes texts for booleans.", strict=False
+        reason="The gpt4all package cannot constrain what a model writes, and the tiny one writes texts for booleans.", strict=False
     )
-    runtimes = [runtime for runtime, kinds in RUNTIMES.items() if "chat" in kinds]
+    runtimes = [*(runtime for runtime, kinds in RUNTIMES.items() if "chat" in kinds), "gpt4all_llamacpp"]
     return [pytest.param(runtime, marks=[free] if runtime == "gpt4all" else []) for runtime in runtimes]
 
 
 @pytest.mark.parametrize("runtime", cases())
 def test_an_agent_calls_two_tools_and_answers(runtime: str, tmp_path: Path) -> None:
     with ExitStack() as stack:
-        model_class = getattr(langchain_localllm, RUNTIMES[runtime]["chat"])
+        model_class = getattr(langchain_localllm, RUNTIMES[runtime.partition("_")[0]]["chat"])
         chat = model_class(**arguments(runtime, tmp_path, stack), temperature=0, max_tokens=80)
         agent: Any = create_agent(chat, [paint, light], middleware=[OneAfterTheOther()], system_prompt="Be brief.")
         messages = agent.invoke({"messages": [("user", "Paint the house red and switch the light on.")]})["messages"]
@@ -88,7 +88,7 @@ def get_weather(city: str) -> str:
 @pytest.mark.parametrize("runtime", [runtime for runtime, kinds in RUNTIMES.items() if "chat" in kinds])
 def test_an_agent_chooses_the_tool_for_each_request(runtime: str, tmp_path: Path) -> None:
     with ExitStack() as stack:
-        model_class = getattr(langchain_localllm, RUNTIMES[runtime]["chat"])
+        model_class = getattr(langchain_localllm, RUNTIMES[runtime.partition("_")[0]]["chat"])
         chat = model_class(**arguments(runtime, tmp_path, stack), temperature=0, max_tokens=80)
         agent: Any = create_agent(chat, [paint, get_weather])
         messages: list[Any] = []
