@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
-from langchain_localllm.runtimes.llamacpp.context import Context
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # where only xllamacpp is installed, `context` cannot be imported
+    from langchain_localllm.runtimes.llamacpp.context import Context
     from langchain_localllm.runtimes.llamacpp.prompt_files import PromptFiles
 
 WORTH_KEEPING: Final = 16
@@ -47,7 +46,7 @@ class PromptCache:
         files: Files that hold them after a restart, if that is asked for.
     """
 
-    def __init__(self, context: Context, size: int, files: "PromptFiles | None" = None) -> None:
+    def __init__(self, context: "Context", size: int, files: "PromptFiles | None" = None) -> None:
         self._context, self._size, self._files = context, size, files
         self._any_beginning, self._window = context.model.remembers_positions, context.model.window
         self._saved: list[Saved] = []
