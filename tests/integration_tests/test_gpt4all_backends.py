@@ -395,7 +395,7 @@ def test_llamacpp_is_shared_and_freed(newer: Path) -> None:
 
 WITHOUT_PACKAGE: Final = """
 import sys, warnings
-sys.modules["gpt4all"] = None
+sys.modules |= dict.fromkeys({missing})
 warnings.simplefilter("ignore")
 {code}
 """
@@ -407,8 +407,9 @@ def page_blocks(count: int) -> str:
     return "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL)[:count])
 
 
-def test_the_page_runs_without_the_package() -> None:
-    code = WITHOUT_PACKAGE.format(code=page_blocks(2))
+@pytest.mark.parametrize("missing", [["gpt4all"], ["gpt4all", "llama_cpp"]], ids=["llama-cpp-python", "xllamacpp"])
+def test_the_page_runs_without_the_package(missing: list[str]) -> None:
+    code = WITHOUT_PACKAGE.format(code=page_blocks(2), missing=missing)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("red lamp\nred lamp\n")
