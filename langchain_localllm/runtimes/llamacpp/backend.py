@@ -16,8 +16,6 @@ UNSUPPORTED: Final[dict[Backend, dict[str, str]]] = {
     "xllamacpp": {
         "draft_model": "llama.cpp's server drafts by itself (`spec_type`, `draft_model_path`), not by a Python object",
         "kv_overrides": "the package does not offer it",
-        "spm_infill": "its way to complete text does not fill gaps",
-        "suffix": "its way to complete text does not fill gaps",
     },
     "llama-cpp-python": {
         "draft_model_path": "it drafts by `spec_type='ngram-simple'` or by a Python object (`draft_model`)",

@@ -14,6 +14,7 @@ from langchain_localllm.runtimes.llamacpp.options import LlamaCppOptions
 
 if TYPE_CHECKING:
     from langchain_localllm.runtimes.llamacpp.model import Model
+    from langchain_localllm.runtimes.llamacpp.server_engine import ServerEngine
 
 
 class LlamaCpp(LlamaCppOptions, LocalLLM):
@@ -72,6 +73,8 @@ class LlamaCpp(LlamaCppOptions, LocalLLM):
         if not prompt and not self.engine.tokenize(""):
             raise _empty_prompt()
         payload = completion_payload(self.payload(), prompt, stop)
+        if self.suffix is not None:
+            payload["prompt"] = self._tokens(prompt, self.engine)
         return partial(self.engine.complete, payload)
 
     def _generate_on_own_engine(self, prompt: str, stop: list[str]) -> Callable[[Mailbox], None]:
@@ -94,7 +97,7 @@ class LlamaCpp(LlamaCppOptions, LocalLLM):
 
         return submit
 
-    def _tokens(self, prompt: str, model: "Model") -> list[int]:
+    def _tokens(self, prompt: str, model: "Model | ServerEngine") -> list[int]:
         if self.suffix is None:
             return _not_empty(model.tokenize(prompt))
         before, after, middle = model.infill_tokens

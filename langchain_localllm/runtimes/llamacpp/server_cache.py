@@ -43,7 +43,8 @@ class SlotFiles:
             if self._files.is_empty or _has_media(payload):
                 return
             prompt = payload["prompt"] if "prompt" in payload else self._ask("/apply-template", payload)["prompt"]
-            tokens = self._ask("/tokenize", {"content": prompt, "add_special": True, "parse_special": True})["tokens"]
+            request = {"content": prompt, "add_special": True, "parse_special": True}
+            tokens = self._ask("/tokenize", request)["tokens"] if isinstance(prompt, str) else prompt
             if file := self._files.best(tokens, WORTH_KEEPING):
                 self._restore(file)
 

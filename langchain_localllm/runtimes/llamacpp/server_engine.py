@@ -55,6 +55,21 @@ from langchain_localllm.runtimes.llamafile.api import ChatDecoder, CompletionDec
 PARALLEL: Final = 8
 """Requests that are answered together where no number is given."""
 _TOKENS: Final = "tokenizer.ggml.tokens"
+_INFILL: Final = (
+    (
+        ("fim_pre", "prefix"),
+        ("<|fim_prefix|>", "<fim-prefix>", "<fim_prefix>", "<｜fim▁begin｜>", "<PRE>", "▁<PRE>", "<|code_prefix|>", "<|prefix|>"),
+    ),
+    (
+        ("fim_suf", "suffix"),
+        ("<|fim_suffix|>", "<fim-suffix>", "<fim_suffix>", "<｜fim▁hole｜>", "<SUF>", "▁<SUF>", "<|code_suffix|>", "<|suffix|>"),
+    ),
+    (
+        ("fim_mid", "middle"),
+        ("<|fim_middle|>", "<fim-middle>", "<fim_middle>", "<｜fim▁end｜>", "<MID>", "▁<MID>", "<|code_middle|>", "<|middle|>"),
+    ),
+)
+"""Keys and names of the tokens around a gap, as llama.cpp knows them (src/llama-vocab.cpp)."""
 _KEPT_TEXTS: Final = 4096
 """Texts of which is kept whether they hold special tokens."""
 _MEBIBYTE: Final = 1 << 20
@@ -155,9 +170,33 @@ class ServerEngine:
         tokens = read_lists(self._path, self._info, [_TOKENS]).get(_TOKENS, ())
         return tuple(number for number, token in enumerate(tokens) if nul in token or token == b"<0x00>")
 
-    def tokenize(self, text: str, *, begin: bool = True) -> list[int]:
-        """The text's token ids, with those that the model wants at the beginning of a text if `begin`."""
-        answer = self._ask("/tokenize", {"content": text, "add_special": begin, "parse_special": True})
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self._path.name
+
+    @functools.cached_property
+    def infill_tokens(self) -> tuple[int | None, ...]:
+        """The tokens before a gap's prefix, before its suffix and before what fills it, as the header or their names say."""
+        tokens = [
+            bytes(token).decode("utf-8", "replace") for token in read_lists(self._path, self._info, [_TOKENS]).get(_TOKENS, ())
+        ]
+        found = []
+        for keys, names in _INFILL:
+            given = (self._info.metadata.get(f"tokenizer.ggml.{key}_token_id") for key in keys)
+            by_name = (tokens.index(name) for name in names if name in tokens)
+            found.append(next((number for number in (*given, *by_name) if isinstance(number, int)), None))
+        return tuple(found)
+
+    def tokenize(self, text: str, *, begin: bool = True, special: bool = True) -> list[int]:
+        """The text's token ids.
+
+        Args:
+            text: The text.
+            begin: Add the tokens that the model wants at the beginning of a text.
+            special: Read names of special tokens as these tokens.
+        """
+        answer = self._ask("/tokenize", {"content": text, "add_special": begin, "parse_special": special})
         return [int(token) for token in answer["tokens"]]
 
     def reads_special_token(self, text: str) -> bool:

@@ -61,7 +61,7 @@ def chat() -> Iterator[ChatLlamaCpp]:
     [
         ({"xllamacpp", "llama-cpp-python"}, set(), "llama-cpp-python"),
         ({"xllamacpp"}, set(), "xllamacpp"),
-        ({"llama-cpp-python"}, {"suffix"}, "llama-cpp-python"),
+        ({"llama-cpp-python"}, {"kv_overrides"}, "llama-cpp-python"),
         ({"xllamacpp", "llama-cpp-python"}, {"draft_model"}, "llama-cpp-python"),
     ],
 )
@@ -72,14 +72,14 @@ def test_choose_backend_takes_an_installed_one_that_supports_all_options(
     assert backend.choose_backend(options, "llama-cpp-python") == chosen
 
 
-@pytest.mark.parametrize(("options", "extra"), [(set(), "llamacpp"), ({"suffix"}, "llama-cpp-python")])
+@pytest.mark.parametrize(("options", "extra"), [(set(), "llamacpp"), ({"kv_overrides"}, "llama-cpp-python")])
 def test_choose_backend_without_one_names_the_extra(options: set[str], extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backend, "is_installed", lambda _: False)
     with pytest.raises(MissingDependencyError, match=rf"langchain-localllm\[{extra}\]"):
         backend.choose_backend(options, "xllamacpp")
 
 
-@pytest.mark.parametrize("options", [{"suffix": "x"}, {"kv_overrides": {"general.name": "x"}}, {"draft_model": object()}])
+@pytest.mark.parametrize("options", [{"kv_overrides": {"general.name": "x"}}, {"draft_model": object()}])
 def test_an_unsupported_option_is_refused_by_name(options: dict[str, Any]) -> None:
     with pytest.raises(InvalidOptionError, match=f"`{next(iter(options))}`.*backend='llama-cpp-python'"):
         AnyArguments(model_path=tiny_chat_model(), backend="xllamacpp", **options)
@@ -175,6 +175,45 @@ def test_audio_reaches_llama_cpp_which_refuses_it_with_a_projector_for_images(tm
         given: dict[str, Any] = {"model_path": tiny_chat_model(), "mmproj_path": path, "backend": name, "max_tokens": 2}
         with ChatLlamaCpp(**given) as hearing, pytest.raises(InvalidRequestError, match=words):
             hearing.invoke([question])
+
+
+# --- texts ---
+
+
+def test_both_backends_fill_a_gap_alike(tmp_path: Path) -> None:
+    path = with_control_tokens(tiny_chat_model(), tmp_path / "code.gguf", ["<|fim_prefix|>", "<fim_suffix>", "<|code_middle|>"])
+    results = []
+    for name in get_args(backend.Backend):
+        given: dict[str, Any] = {
+            "model_path": path,
+            "backend": name,
+            "n_ctx": 512,
+            "temperature": 0,
+            "max_tokens": 8,
+            "logprobs": 0,
+        }
+        with LlamaCpp(**given, suffix=" is lit </s><|fim_prefix|>") as llm:
+            for spm_infill in (False, True):
+                info = llm.generate(["The red lamp"], spm_infill=spm_infill).generations[0][0].generation_info
+                assert info is not None
+                results.append((info["usage"]["prompt_tokens"], round(info["logprobs"][0]["logprob"], 3)))
+    assert results[:2] == results[2:]
+    assert results[0][1] != results[1][1]  # the order matters
+
+
+def test_a_model_that_was_not_made_for_it_does_not_fill_gaps() -> None:
+    with (
+        LlamaCpp(model_path=tiny_chat_model(), backend="xllamacpp", max_tokens=2) as llm,
+        pytest.raises(InvalidRequestError, match="not trained to fill gaps"),
+    ):
+        llm.invoke("def f():", suffix="return 1")
+
+
+@pytest.mark.parametrize("kind", ["f32", "q8_0", "q4_0", "bf16", 8])
+def test_the_cache_can_have_other_types(kind: str | int) -> None:
+    given: dict[str, Any] = {"type_k": kind, "type_v": kind, "flash_attn": True}
+    with LlamaCpp(model_path=tiny_chat_model(), backend="xllamacpp", n_ctx=512, max_tokens=8, **given) as llm:
+        assert llm.invoke("The lamp is")
 
 
 # --- the engine ---
