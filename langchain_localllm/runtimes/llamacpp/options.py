@@ -16,11 +16,11 @@ from typing_extensions import TypedDict, override
 from langchain_localllm.base.inprocess import InProcessOptions
 from langchain_localllm.base.logits import LogitBias, enable_logprobs, normalize_logit_bias
 from langchain_localllm.base.options import MaxTokens
+from langchain_localllm.base.sampler_options import SAMPLER_FIELDS, SamplerOptions
 from langchain_localllm.base.threads import default_threads
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 from langchain_localllm.runtimes.llamacpp.backend import Backend, check_options, choose_backend
 from langchain_localllm.runtimes.llamacpp.settings import Adapters, EngineSettings, SpecType, Speculation
-from langchain_localllm.runtimes.llamafile.sampler_options import SAMPLER_FIELDS, SamplerOptions
 
 CACHE_TYPES: Final = {"f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8, "iq4_nl": 20, "bf16": 30}
 """Types that the cache can have, and llama.cpp's numbers for them."""

@@ -9,11 +9,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from langchain_localllm.base.sampler_options import DEFAULT_SAMPLERS, SamplerName
 from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.runtimes.llamacpp.context import Context
 from langchain_localllm.runtimes.llamacpp.library import LOG, lib
 from langchain_localllm.runtimes.llamacpp.model import Model, utf8
-from langchain_localllm.runtimes.llamafile.sampler_options import DEFAULT_SAMPLERS, SamplerName
 
 _CANDIDATE: Final = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 _SEEDS: Final = 1 << 32

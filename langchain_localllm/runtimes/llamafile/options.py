@@ -13,9 +13,9 @@ from langchain_localllm.base.engine import Finish
 from langchain_localllm.base.http import CONNECTION_OPTIONS, ServerOptions
 from langchain_localllm.base.logits import LogitBias, enable_logprobs, normalize_logit_bias
 from langchain_localllm.base.results import short_name
+from langchain_localllm.base.sampler_options import SamplerOptions
 from langchain_localllm.runtimes.llamafile.api import model_at, name_if_told
 from langchain_localllm.runtimes.llamafile.facts import Known
-from langchain_localllm.runtimes.llamafile.sampler_options import SamplerOptions
 from langchain_localllm.transport.client import HttpClient
 from langchain_localllm.transport.plan import Plan
 
