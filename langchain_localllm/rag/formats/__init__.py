@@ -15,19 +15,21 @@ from langchain_localllm.rag.formats.detect import detect, refuse_unsupported
 from langchain_localllm.rag.formats.docx import read_docx
 from langchain_localllm.rag.formats.html import read_html
 from langchain_localllm.rag.formats.json import read_json, read_json_lines
+from langchain_localllm.rag.formats.latex import read_latex
 from langchain_localllm.rag.formats.mail import read_mail, read_mailbox
 from langchain_localllm.rag.formats.markdown import read_markdown
 from langchain_localllm.rag.formats.notebook import read_notebook
 from langchain_localllm.rag.formats.pdf import read_pdf
 from langchain_localllm.rag.formats.rtf import START as RTF_START
 from langchain_localllm.rag.formats.rtf import read_rtf
+from langchain_localllm.rag.formats.subtitles import read_subtitles
 from langchain_localllm.rag.formats.table import read_csv
 from langchain_localllm.rag.formats.text import read_text
 from langchain_localllm.rag.formats.xml import read_xml
 
 Reader = Callable[[bytes], Iterable[Document]]
 
-READERS_VERSION = 2
+READERS_VERSION = 3
 """To be raised when files are read differently: an index made before reads them again, and embeds only what changed."""
 
 READERS: dict[str, Reader] = {
@@ -49,9 +51,12 @@ READERS: dict[str, Reader] = {
     ".ndjson": read_json_lines,
     ".pdf": read_pdf,
     ".rtf": read_rtf,
+    ".srt": read_subtitles,
     ".svg": read_xml,
+    ".tex": read_latex,
     ".tsv": read_csv,
     ".vcf": read_content_lines,
+    ".vtt": read_subtitles,
     ".xhtml": read_html,
     ".xml": read_xml,
     **{ending: code_reader(language) for ending, language in LANGUAGES.items()},

@@ -41,7 +41,6 @@ LANGUAGES: Final = {
     ".scala": "scala",
     ".sol": "sol",
     ".swift": "swift",
-    ".tex": "latex",
     ".ts": "ts",
     ".tsx": "ts",
 }

@@ -15,13 +15,17 @@ def read_notebook(data: bytes) -> Iterator[Document]:
     """The sections of Markdown cells and the code of code cells; `cell` counts from 1."""
     try:
         notebook = json.loads(decode(data))
-        cells = [(cell["cell_type"], "".join(cell["source"])) for cell in notebook["cells"]]
+        sheets = notebook.get("worksheets", [notebook])  # of Jupyter's format 3, of before 2015
+        found = [cell for sheet in sheets for cell in sheet["cells"]]
+        cells = [(cell["cell_type"], "".join(cell["source"] if "source" in cell else cell["input"])) for cell in found]
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise DocumentError(f"it is no Jupyter notebook ({error!r}). Save it anew with Jupyter.") from error
     language = _language(notebook)
     heading = ""
     for number, (kind, source) in enumerate(cells, 1):
-        if kind == "markdown":
+        if kind == "heading":
+            heading = source.strip()
+        elif kind == "markdown":
             for section in sections(source):
                 heading = section.metadata.get("heading", heading)
                 yield Document(section.page_content, metadata={**_under(heading), "cell": number})

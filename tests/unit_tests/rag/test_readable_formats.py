@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import json
 import os
 import random
 from email.message import EmailMessage
@@ -234,3 +235,63 @@ def test_pdf_line_end_hyphens_and_a_broken_page_are_handled(tmp_path: Path) -> N
     assert load(tmp_path, "a.pdf", out.getvalue()) == [
         ("This document only describes the long standard of the boats on the lake.", "")
     ]
+
+
+def test_read_latex_text_without_commands(tmp_path: Path) -> None:
+    (tmp_path / "a.tex").write_text(
+        r"""\documentclass{article} \usepackage[utf8]{inputenc}
+\begin{document} % a comment
+\section*{Boats \& \emph{sails}}\label{sec:boats}
+The \textbf{boat \emph{Heron}}~\cite[p.~3]{smith} costs 50\,\%, see Section~\ref{x}.\footnote{In marks.}
+Caf\'e, stra\ss{}e, na\"{\i}ve, Ko\v{s}ice, \AA land, \o re.
+\begin{itemize} \item first \item[b] second \end{itemize}
+Energy is $E = m c^{2}$, and
+\begin{equation} a^2 + b^2 = \frac{1}{2} \end{equation}
+\subsection{Prices} Cheap --- ``very''.
+\end{document} after the end"""
+    )
+    boats, prices = load_file(tmp_path / "a.tex")
+    text = boats.page_content
+    assert (boats.metadata["heading"], prices.metadata["heading"]) == ("Boats & sails", "Boats & sails > Prices")
+    for part in (
+        "The boat Heron costs 50%",
+        "Note: In marks.",
+        "Café, straße, naïve, Košice, Åland, øre.",
+        "- first",
+        "- b second",
+    ):
+        assert part in text
+    for part in ("$E = m c^{2}$", r"\frac{1}{2}"):
+        assert part in text
+    for part in ("usepackage", "comment", "textbf", "smith", "itemize", "sec:boats"):
+        assert part not in text
+    assert prices.page_content == "Cheap — “very”."
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "a.srt",
+            "\ufeff1\n00:00:01,000 --> 00:00:04,000\n<i>The boat is blue.</i>\n\n2\n00:05,0 --> 00:06,0\nThe key is old.\n",
+        ),
+        (
+            "a.vtt",
+            "WEBVTT\n\n00:01.0 --> 00:02.0 align:start\n<v Ann>The boat is blue.\n\n00:02.0 --> 00:03.0\n<00:02.5>The key is old.",
+        ),
+    ],
+)
+def test_read_subtitles_what_is_said(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert [each.page_content for each in load_file(tmp_path / name)] == ["The boat is blue.\nThe key is old."]
+
+
+def test_read_notebook_of_format_3(tmp_path: Path) -> None:
+    cells = [
+        {"cell_type": "heading", "source": "Boats", "level": 1},
+        {"cell_type": "code", "input": ["x = 1"], "language": "python"},
+        {"cell_type": "markdown", "source": ["The boat."]},
+    ]
+    (tmp_path / "old.ipynb").write_text(json.dumps({"worksheets": [{"cells": cells}], "nbformat": 3}))
+    found = [(each.page_content, each.metadata["heading"]) for each in load_file(tmp_path / "old.ipynb")]
+    assert found == [("x = 1", "Boats"), ("The boat.", "Boats")]
