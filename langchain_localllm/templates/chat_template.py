@@ -1,7 +1,11 @@
 """Chat templates: Jinja programs that come with a model and turn a conversation into the text that the model was trained on."""
 
+import copy
 import functools
-from collections.abc import Mapping, Sequence
+import json
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +22,7 @@ _THINKING_BLOCK: Final = "block['type'] == 'thinking'"
 """In a template that reads thoughts in blocks: Ministral."""
 _KEPT: Final = 64
 """Compiled templates that are kept, since compiling takes some milliseconds."""
+_CHANGES_LISTS: Final = re.compile(r"\.(append|pop)\(")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +74,12 @@ class ChatTemplate:
             ChatTemplateError: The template has a mistake, refuses the conversation, takes too long or grows too large.
             MissingDependencyError: jinja2 is not installed.
         """
+        if _CHANGES_LISTS.search(self.source):
+            messages, tools = copy.deepcopy((messages, tools))
         given = {
             "messages": [_with_thinking(message, blocks=_THINKING_BLOCK in self.source) for message in messages],
             "tools": [_with_description(tool) for tool in tools] if tools and _DESCRIPTION in self.source else tools or None,
+            **self._tools_by_other_names(tools),
             "documents": documents or None,
             "add_generation_prompt": add_generation_prompt,
             "bos_token": self.bos_token,
@@ -80,7 +88,21 @@ class ChatTemplate:
         }
         from langchain_localllm.templates import sandbox
 
-        return sandbox.render(_compiled(self.source), given)
+        try:
+            return sandbox.render(_compiled(self.source), given)
+        except ChatTemplateError:
+            if tools or "tools" not in self.source:
+                raise
+            return sandbox.render(_compiled(self.source), {**given, "tools": []})  # it goes through them, whether there are any
+
+    def _tools_by_other_names(self, tools: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
+        """The tools as SmolLM3's and FireFunction's templates read them."""
+        others: dict[str, Callable[[], Any]] = {
+            "xml_tools": lambda: tools or None,
+            "functions": lambda: json.dumps(tools or [], ensure_ascii=False, indent=4),
+            "datetime": lambda: time.strftime("%b %d %Y"),
+        }
+        return {name: value() for name, value in others.items() if name in self.source}
 
 
 def _with_thinking(message: Mapping[str, Any], *, blocks: bool) -> Mapping[str, Any]:

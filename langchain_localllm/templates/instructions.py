@@ -3,7 +3,8 @@
 import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from itertools import chain, takewhile
+from typing import Any, Final
 
 from langchain_localllm.errors import ChatTemplateError
 from langchain_localllm.templates.chat_template import ChatTemplate
@@ -85,23 +86,30 @@ def without_system(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]
 
 
 def _attempts(template: ChatTemplate, messages: Messages) -> Iterator[Messages]:
-    """The conversation as it is, and in the forms that templates of other kinds need; each once."""
+    """The conversation as it is, and in the forms that templates of other kinds need; each once, calls as text last."""
     tried: list[Messages] = []
     systems = any(message["role"] == "system" for message in messages)
     calls = any(message.get("tool_calls") or message["role"] == "tool" for message in messages)
     form = tool_format(template.source)
-    changes: Sequence[Callable[[Mapping[str, Any]], Mapping[str, Any]]] = (
-        [_with_text_arguments, _with_merged_thoughts, _without_empty_text, lambda message: _with_calls_as_text(message, form)]
-        if calls
-        else []
-    )
     placings: list[Messages] = [list(messages), *([without_system(messages)] if systems else [])]
-    for placed in placings:
-        attempts: list[Messages] = [placed, *([change(message) for message in placed] for change in changes)]
-        for attempt in attempts:
-            if attempt not in tried:
-                tried.append(attempt)
-                yield attempt
+    natives = (native for placed in placings for native in (_with_calls_in_other_forms(placed) if calls else [placed]))
+    texts = (text for placed in placings for text in (_as_texts(placed, form) if calls else ()))
+    for attempt in chain(natives, texts):
+        if attempt not in tried:
+            tried.append(attempt)
+            yield attempt
+
+
+def _with_calls_in_other_forms(messages: Messages) -> Iterator[Messages]:
+    forms: list[Messages] = [messages, *([change(message) for message in messages] for change in _CHANGES)]
+    yield from forms
+    yield from map(_with_one_call_each, forms)
+
+
+def _as_texts(messages: Messages, form: ToolFormat) -> Iterator[Messages]:
+    texts = [_with_calls_as_text(message, form) for message in messages]
+    yield texts
+    yield _with_merged_users(texts)
 
 
 def _with_text_arguments(message: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -126,6 +134,45 @@ def _without_empty_text(message: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**message, "content": None} if message.get("tool_calls") and message.get("content") == "" else message
 
 
+_CHANGES: Final[Sequence[Callable[[Mapping[str, Any]], Mapping[str, Any]]]] = (
+    _with_text_arguments,
+    _with_merged_thoughts,
+    _without_empty_text,
+)
+
+
+def _with_one_call_each(messages: Messages) -> Messages:
+    """The conversation with each call in a message of its own, before its result: Llama 3's template takes only one at a time."""
+    rest, split = list(messages), []
+    while rest:
+        message = rest.pop(0)
+        for place, call in enumerate(message.get("tool_calls") or ()):
+            text = {key: value for key, value in message.items() if key not in {"reasoning_content", "thinking"}}
+            split.append({**(text | {"content": ""} if place else message), "tool_calls": [call]})
+            answers = [other for other in _results(rest) if other.get("tool_call_id") == call.get("id")]
+            split += answers
+            rest = [other for other in rest if not any(other is answer for answer in answers)]
+        if not message.get("tool_calls"):
+            split.append(message)
+    return split
+
+
+def _results(messages: Messages) -> Iterator[Mapping[str, Any]]:
+    """The results with which messages begin."""
+    return takewhile(lambda message: message["role"] == "tool", messages)
+
+
+def _with_merged_users(messages: Messages) -> Messages:
+    """The conversation with the texts of users that follow each other in one message: Gemma's template refuses them otherwise."""
+    merged: list[Mapping[str, Any]] = []
+    for message in messages:
+        if merged and message["role"] == merged[-1]["role"] == "user":
+            merged[-1] = {**merged[-1], "content": f"{merged[-1]['content']}\n\n{message['content']}"}
+        else:
+            merged.append(message)
+    return merged
+
+
 def _with_calls_as_text(message: Mapping[str, Any], form: ToolFormat) -> Mapping[str, Any]:
     """The same with calls in the text of the answer, as the model writes them, and results as messages of the user.
 
@@ -135,11 +182,7 @@ def _with_calls_as_text(message: Mapping[str, Any], form: ToolFormat) -> Mapping
         return {"role": "user", "content": f"Result of {message.get('name') or 'the tool'}:\n{message['content']}"}
     if not (calls := message.get("tool_calls")):
         return message
-    written = [
-        json.dumps({"name": call["function"]["name"], form.arguments: call["function"]["arguments"]}, ensure_ascii=False)
-        for call in calls
-    ]
-    texts = [message.get("content") or "", *(f"{form.before}{text}{form.after}" for text in written)]
+    texts = [message.get("content") or "", *(form.write(call["function"]["name"], call["function"]["arguments"]) for call in calls)]
     return {**{key: value for key, value in message.items() if key != "tool_calls"}, "content": "\n".join(filter(None, texts))}
 
 

@@ -37,6 +37,7 @@ _WIDEST_INDENT: Final = 100
 _WIDE_FORMAT: Final = re.compile(r"\d{5}|\*|\{[^}]*\{")
 """Formats with a width of five digits, or with one that comes from a value."""
 _BUDGET: Final = "__budget"
+_LIST_METHODS: Final = ("append", "pop")
 
 
 def render(template: jinja2.Template, variables: Mapping[str, Any]) -> str:
@@ -109,6 +110,10 @@ class _Environment(ImmutableSandboxedEnvironment):
     """Counts loops and calls, and looks at the size of what operators and calls give."""
 
     intercepted_binops = frozenset({"+", "*", "**", "%"})
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """Lists may be changed by one item at a time, as Kimi K2's template does; those that are passed in are copies."""
+        return super().is_safe_attribute(obj, attr, value) or (type(obj) is list and attr in _LIST_METHODS)
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         return cast("nodes.Template", _Bounding().visit(super()._parse(source, name, filename)))

@@ -68,6 +68,12 @@ class ToolFormat:
         """What may begin calls."""
         return (*((self.opening,) if self.opening else ()), *(opening for opening, _ in self.others))
 
+    def write(self, name: str, arguments: Mapping[str, Any]) -> str:
+        """Return a call as the model writes it, or as JSON."""
+        if PYTHON in self.blocks:
+            return f"{self.opening}[{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})]{self.closing}"
+        return f"{self.before}{json.dumps({'name': name, self.arguments: arguments}, ensure_ascii=False)}{self.after}"
+
     def blocks_after(self, opening: str) -> tuple[CallBlock, ...]:
         """How calls after a marker are written, if not as JSON."""
         return self.blocks if opening == self.opening else tuple(block for other, block in self.others if other == opening)
@@ -117,7 +123,9 @@ FORMATS: Final = {
     ),
     "functools": ToolFormat("functools", bare=True),  # FireFunction
     ">>>all": ToolFormat(">>>", bare=True),  # Functionary 3.2
-    "<|tool_call|>": ToolFormat("<|tool_call|>", "<|/tool_call|>", bare=True),  # Granite 3, Phi-4-mini
+    "<|tool_call|>": ToolFormat(
+        "<|tool_call|>", "<|/tool_call|>", bare=True, before="<|tool_call|>[", after="]"
+    ),  # Granite 3, Phi-4-mini
     "<parameter=": replace(HERMES, others=(("<function=", BARE_FUNCTION),)),  # Qwen3-Coder
     "<tool_calls>": ToolFormat("<tool_calls>", "</tool_calls>", bare=True),  # Apriel, MiniMax M1
     "<tool_call>": HERMES,

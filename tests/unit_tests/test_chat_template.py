@@ -74,7 +74,7 @@ def test_tools_and_documents_reach_the_template() -> None:
         ("{{ raise_exception('Roles must alternate') }}", "refuses this conversation: Roles must alternate"),
         ("{{ messages[7].content.strip() }}", "failed on this conversation"),
         ("{{ 1 / 0 }}", "ZeroDivisionError"),
-        ("{{ messages.append(1) }}", "sandbox forbids"),
+        ("{{ messages.insert(0, 1) }}", "sandbox forbids"),
         ("{{ ''.__class__.__mro__ }}", "sandbox forbids"),
         ("{{ messages.__class__.__init__.__globals__ }}", "sandbox forbids"),
     ],
