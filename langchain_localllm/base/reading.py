@@ -16,7 +16,7 @@ from langchain_localllm.templates.tool_calls import HERMES, JSON, ToolCallParser
 class AnswerReader:
     """Reads the pieces of one answer."""
 
-    __slots__ = ("_args", "_calls", "_found_thoughts", "_keeps_thoughts", "_thoughts")
+    __slots__ = ("_args", "_calls", "_found_thoughts", "_keeps_thoughts", "_space", "_state", "_thoughts")
 
     def __init__(
         self, thoughts: Splitter | None = None, calls: ToolCallParser | None = None, *, keeps_thoughts: bool = True
@@ -30,6 +30,8 @@ class AnswerReader:
         """
         self._keeps_thoughts = keeps_thoughts
         self._found_thoughts = False
+        self._state = ""  # of an answer whose thoughts the engine finds: "thoughts", "after thoughts"
+        self._space = ""  # at the end of these thoughts
         self._thoughts = thoughts
         self._calls = calls
         self._args: dict[int, list[str]] = {}  # by call, what came of its arguments
@@ -38,6 +40,10 @@ class AnswerReader:
         """What can be told with this piece."""
         if self._thoughts and self._thoughts.done:
             self._thoughts = None
+        if piece.reasoning or self._state:
+            self._trim(piece)
+            if not (piece.text or piece.reasoning or piece.tool_calls or piece.finish or piece.logprobs):
+                return ()
         if piece.reasoning and not self._keeps_thoughts:
             piece.reasoning = ""
             if not (piece.text or piece.tool_calls or piece.finish):
@@ -45,6 +51,17 @@ class AnswerReader:
         if not (self._thoughts or self._calls or piece.tool_calls or piece.finish):
             return (piece,)
         return self._told(piece)
+
+    def _trim(self, piece: Piece) -> None:
+        """Leave out white space around thoughts that the engine found, as in those that are found here."""
+        if piece.reasoning:
+            thought = self._space + piece.reasoning if self._state else piece.reasoning.lstrip()
+            piece.reasoning = thought.rstrip()
+            self._space = thought[len(piece.reasoning) :]
+            self._state = "thoughts"
+        if piece.text:
+            piece.text = piece.text.lstrip()
+            self._state, self._space = "" if piece.text else "after thoughts", ""
 
     def _told(self, piece: Piece) -> Iterator[Piece]:
         if piece.tool_calls:

@@ -34,6 +34,7 @@ from langchain_localllm.templates.tool_calls import ToolCallParser, ToolFormat, 
 
 _THINKING: Final = ALL_MARKERS | {"<|think|>"}
 """Special tokens that models and people write on purpose, in answers and instructions: what marks thoughts or switches them on."""
+_PART: Final = re.compile(r"<\|[^|<>]+\|?>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +225,7 @@ class TemplatedChatModel(LocalChatModel):
             form=form if choice == "required" else None,
             several=request.get("parallel_tool_calls") is True,
             images=images,
-            markers=(*THINK[:2], *thoughts.markers, *(form.markers if tools else ())),
+            markers=_with_parts((*THINK[:2], *thoughts.markers, *(form.markers if tools else ()))),
             literals=placeholders.texts,
         )
 
@@ -294,6 +295,11 @@ def thought_tags(template: str) -> tuple[str, str] | None:
 def may_think(template: str) -> bool:
     """Whether a chat template's model is one that thinks."""
     return thought_tags(template) is not None
+
+
+def _with_parts(markers: tuple[str, ...]) -> tuple[str, ...]:
+    """Markers, and the special tokens that they are made of, such as `<|open|>` in `<|open|>think<|sep|>`."""
+    return tuple(dict.fromkeys([*markers, *(part for marker in markers for part in _PART.findall(marker))]))
 
 
 def _known_role(message: dict[str, Any]) -> dict[str, Any]:

@@ -237,11 +237,11 @@ _INVOKE: Final = _tagged(
 MINIMAX: Final = CallBlock(_ANYTHING, _ANYTHING, "</minimax:tool_call>", _INVOKE)
 ATEM: Final = CallBlock(_ANYTHING, _ANYTHING, "</atem:function_calls>", _INVOKE)
 DSML: Final = tuple(
-    CallBlock(re.compile(f"{name}>"), re.compile(r"[a-z_]{0,14}"), f"</｜DSML｜{name}>", _INVOKE)
+    CallBlock(re.compile(f"{name}>"), re.compile(r"[a-z_]{0,14}"), f"</｜DSML｜{name}>", _INVOKE, ("｜DSML｜",))
     for name in ("function_calls", "tool_calls")
 )
 """DeepSeek V3.2 and V4."""
-MINIMAX3: Final = CallBlock(_ANYTHING, _ANYTHING, f"{_M3}</tool_call>", _read_minimax3)
+MINIMAX3: Final = CallBlock(_ANYTHING, _ANYTHING, f"{_M3}</tool_call>", _read_minimax3, (_M3,))
 PARAMS: Final = CallBlock(
     re.compile(r'[\w.-]+">'),
     re.compile(r'[\w.-]*"?'),

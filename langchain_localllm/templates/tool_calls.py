@@ -82,7 +82,7 @@ class ToolFormat:
     def markers(self) -> tuple[str, ...]:
         """All of its markers. A model may have a token for each, which is no part of a text unless it is asked for."""
         in_blocks = (marker for block in self.blocks for marker in (block.closing, *block.inside))
-        return tuple(dict.fromkeys(marker for marker in (self.opening, self.closing, *self.inside, *in_blocks) if marker))
+        return tuple(dict.fromkeys(marker for marker in (*self.openings, self.closing, *self.inside, *in_blocks) if marker))
 
 
 HERMES: Final = ToolFormat(

@@ -49,6 +49,8 @@ class AnswerStyle:
         after: What stands after it.
         between: What stands before calls after an answer.
         end: What stands at the very end.
+        preamble: What stands before a text that a call follows; default: `before`.
+        is_headed: Whether each part has a header, so that a prompt never ends in thoughts.
     """
 
     opening: str = ""
@@ -57,6 +59,8 @@ class AnswerStyle:
     after: str = ""
     between: str = ""
     end: str = ""
+    preamble: str = ""
+    is_headed: bool = False
 
     @property
     def thinks(self) -> bool:
@@ -229,7 +233,7 @@ ANSWER_STYLES: Final[Mapping[str, AnswerStyle]] = {
         end="<|close|>message<|sep|>",
     ),
     "apriel": AnswerStyle("Here are my reasoning steps:\n", "\n[BEGIN FINAL RESPONSE]\n"),
-    "solar": AnswerStyle("<|think|>", "<|end|><|begin|>assistant", "<|content|>", ""),
+    "solar": AnswerStyle("<|think|>", "<|end|><|begin|>assistant", "<|content|>", is_headed=True),
     "granite": AnswerStyle("<think>", "</think>", "<response>", "</response>"),
     "functionary": AnswerStyle(before="all\n"),
     "gpt-oss": AnswerStyle(
@@ -237,9 +241,11 @@ ANSWER_STYLES: Final[Mapping[str, AnswerStyle]] = {
         "<|end|><|start|>assistant",
         "<|channel|>final<|message|>",
         between="<|end|><|start|>assistant",
+        preamble="<|channel|>commentary<|message|>",
+        is_headed=True,
     ),
     "muse": AnswerStyle(
-        " to=self<|message|>", "<|eom|><|start|>assistant", " to=user<|message|>", between="<|eom|><|start|>assistant"
+        " to=self<|message|>", "<|eom|><|start|>assistant", " to=user<|message|>", between="<|eom|><|start|>assistant", is_headed=True
     ),
 }
 

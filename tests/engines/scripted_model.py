@@ -3,8 +3,9 @@
 A text is chosen by `logit_bias` for its first token; the model's answer does not depend on the prompt.
 """
 
+import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,12 +20,17 @@ Matrix = npt.NDArray[np.float32]
 _WIDTH: Final = 128
 _HEADS: Final = 4
 _INNER: Final = 32
-_SIZES: Final = (3, 2, 4, 5, 6, 7, 8)
+_SIZES: Final = (3, 2, *range(4, 40))
 """Lengths of tokens in characters, as they are tried."""
-_END: Final = "<|im_end|>"
+_BEGIN, _END = _SPECIAL = ("<|endoftext|>", "<|im_end|>")
+_MERGES: Final = 1000
+"""Merges of the tiny chat model that are kept, so that prompts have fewer tokens."""
+_TEMPLATE: Final = "{% for message in messages %}{{ message.content }}\n{% endfor %}"
 
 
-def scripted_model(target: Path, texts: Sequence[str], control: Sequence[str] = ()) -> tuple[int, ...]:
+def scripted_model(
+    target: Path, texts: Sequence[str], control: Sequence[str] = (), template: str = _TEMPLATE, *, read: Collection[str] = ()
+) -> tuple[int, ...]:
     """Write the model, and return the first token of each text, to be biased by about 20.
 
     Args:
@@ -32,13 +38,15 @@ def scripted_model(target: Path, texts: Sequence[str], control: Sequence[str] = 
         texts: What the model can write.
         control: Control tokens, such as the markers of calls. Each is written as a token where it first occurs in the texts, and
             as text after that, since a token is followed by one other only.
+        template: The chat template in the file.
+        read: The control tokens with which a prompt may end, which are written as text.
     """
-    fields = GGUFReader(tiny_chat_model()).fields
-    tokens, kinds, merges = (list(fields[f"tokenizer.ggml.{name}"].contents()) for name in ("tokens", "token_type", "merges"))
-    control = [marker for marker in dict.fromkeys(control) if marker not in tokens]
-    tokens, kinds = [*tokens, *control], [*kinds, *[TokenType.CONTROL] * len(control)]
+    merges = _merges()
+    control = [marker for marker in dict.fromkeys(control) if marker not in _SPECIAL]
+    tokens = [*_SPECIAL, *_BYTES.values(), *dict.fromkeys(merge.replace(" ", "") for merge in merges), *control]
+    kinds = [TokenType.CONTROL if token in {*_SPECIAL, *control} else TokenType.NORMAL for token in tokens]
     numbers = {token: number for number, token in enumerate(tokens)}
-    unused, starts = set(control), []
+    unused, starts = set(control) - set(read), []
     following: dict[int, int] = {}
     for text in texts:
         ids = []
@@ -58,14 +66,19 @@ def scripted_model(target: Path, texts: Sequence[str], control: Sequence[str] = 
         embeddings[token] = codes[then]
     embeddings[:, 0] = 1
     codes[[number for number in range(len(tokens)) if number not in following and number != numbers[_END]], 0] = -1e3
-    writer = _writer(target, embeddings, codes)
+    writer = _writer(target, embeddings, codes, template)
     writer.add_token_list(tokens)
     writer.add_token_types(kinds)
     writer.add_token_merges(merges)
-    writer.add_bos_token_id(tokens.index("<|endoftext|>"))
-    writer.add_eos_token_id(tokens.index(_END))
+    writer.add_bos_token_id(numbers[_BEGIN])
+    writer.add_eos_token_id(numbers[_END])
     written(writer, target)
     return tuple(starts)
+
+
+@functools.cache
+def _merges() -> list[str]:
+    return list(GGUFReader(tiny_chat_model()).fields["tokenizer.ggml.merges"].contents()[:_MERGES])
 
 
 def _cut(text: str, control: Sequence[str], unused: set[str], taken: dict[str, int]) -> list[str]:
@@ -74,26 +87,35 @@ def _cut(text: str, control: Sequence[str], unused: set[str], taken: dict[str, i
     pieces: list[str] = []
     plain = ""
     for part in filter(None, re.split(f"({markers})", text) if markers else [text]):
-        cut = _short(plain, taken, frozenset(pieces)) if part in unused else None
+        cut = _short(plain, taken, pieces) if part in unused else None
         if cut is None:
             plain += part
             continue
         unused.discard(part)
         pieces, plain = [*pieces, *cut, part], ""
-    return [*pieces, *(_short(plain, taken, frozenset(pieces)) or [])]
+    cut = _short(plain, taken, pieces)
+    if cut is None:
+        raise ValueError(f"{text!r} has no place for tokens of its own")
+    return [*pieces, *cut]
 
 
-def _short(text: str, taken: dict[str, int], others: frozenset[str]) -> list[str] | None:
+def _short(text: str, taken: dict[str, int], others: Collection[str]) -> list[str] | None:
     """The text in short pieces that are not taken; `None` where there are none."""
-    if not text:
-        return []
-    for size in _SIZES:
-        piece = text[:size]
-        if len(piece) == size and piece not in others and _spelled(piece) not in taken:
-            rest = _short(text[size:], taken, others | {piece})
-            if rest is not None:
-                return [piece, *rest]
-    return None
+    dead: set[int] = set()  # places from which no way was found
+
+    def rest(start: int, before: tuple[str, ...]) -> tuple[str, ...] | None:
+        if start == len(text):
+            return before
+        for size in _SIZES if start not in dead else ():
+            piece = text[start : start + size]
+            new = len(piece) == size and not {piece, _spelled(piece)} & taken.keys() and piece not in (*others, *before)
+            if new and (found := rest(start + size, (*before, piece))) is not None:
+                return found
+        dead.add(start)
+        return None
+
+    found = rest(0, ())
+    return None if found is None else list(found)
 
 
 def _spelled(text: str) -> str:
@@ -110,7 +132,7 @@ def _byte_letters() -> dict[int, str]:
 _BYTES: Final = _byte_letters()
 
 
-def _writer(target: Path, embeddings: Matrix, codes: Matrix) -> GGUFWriter:
+def _writer(target: Path, embeddings: Matrix, codes: Matrix, template: str) -> GGUFWriter:
     """A model of one layer that does nothing."""
     writer = GGUFWriter(target, "llama")
     writer.add_context_length(1 << 15)
@@ -123,7 +145,7 @@ def _writer(target: Path, embeddings: Matrix, codes: Matrix) -> GGUFWriter:
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
     writer.add_add_bos_token(value=False)
-    writer.add_chat_template("{% for message in messages %}{{ message.content }}\n{% endfor %}")
+    writer.add_chat_template(template)
     inner = {"attn_q": _WIDTH, "attn_k": _WIDTH // _HEADS, "attn_v": _WIDTH // _HEADS, "ffn_gate": _INNER, "ffn_up": _INNER}
     weights: dict[str, Matrix] = {f"blk.0.{name}": np.zeros((rows, _WIDTH), np.float32) for name, rows in inner.items()}
     weights |= {
