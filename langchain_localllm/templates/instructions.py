@@ -143,7 +143,8 @@ _CHANGES: Final[Sequence[Callable[[Mapping[str, Any]], Mapping[str, Any]]]] = (
 
 def _with_one_call_each(messages: Messages) -> Messages:
     """The conversation with each call in a message of its own, before its result: Llama 3's template takes only one at a time."""
-    rest, split = list(messages), []
+    rest = list(messages)
+    split: list[Mapping[str, Any]] = []
     while rest:
         message = rest.pop(0)
         for place, call in enumerate(message.get("tool_calls") or ()):

@@ -172,7 +172,7 @@ CALL_STYLES: Final[Mapping[str, CallStyle]] = {
         ends=("<|tool_calls|>", "<|calls|>"),
         ids=("abc1234567", "def1234567"),
     ),
-    "gpt-oss": CallStyle(f"<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>{_W}<|call|>"),
+    "gpt-oss": CallStyle(f"<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>{_W}"),
     "mistral": CallStyle(
         f'[TOOL_CALLS][{{"name": "get_weather", "arguments": {_W}, "id": "abc123456"}}]',
         f'[TOOL_CALLS][{{"name": "get_weather", "arguments": {_W}, "id": "abc123456"}}, '
@@ -245,7 +245,11 @@ ANSWER_STYLES: Final[Mapping[str, AnswerStyle]] = {
         is_headed=True,
     ),
     "muse": AnswerStyle(
-        " to=self<|message|>", "<|eom|><|start|>assistant", " to=user<|message|>", between="<|eom|><|start|>assistant", is_headed=True
+        " to=self<|message|>",
+        "<|eom|><|start|>assistant",
+        " to=user<|message|>",
+        between="<|eom|><|start|>assistant",
+        is_headed=True,
     ),
 }
 

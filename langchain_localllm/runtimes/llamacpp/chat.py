@@ -5,7 +5,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Final
 
 from langchain_core.messages import BaseMessage
 from pydantic import BeforeValidator, Field
@@ -27,8 +27,14 @@ from langchain_localllm.base.worker import Mailbox, WorkerHandle
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 from langchain_localllm.runtimes.llamacpp.options import LlamaCppOptions, PathText
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
+from langchain_localllm.templates.harmony import is_harmony
+from langchain_localllm.templates.thinking import ThinkSplitter, answer_markers
 from langchain_localllm.templates.thinking_switch import with_switch_word
-from langchain_localllm.templates.tool_calls import JSON, ToolCallParser
+from langchain_localllm.templates.tool_calls import JSON, ToolCallParser, tool_format
+
+_MISREAD: Final = ("<|START_TEXT|>", "Action:\n```json", "<|tool_call|>", ">>>", "[CALL_ID]")
+"""What begins calls, or is in the templates, of models whose calls xllamacpp 2026.10 does not read: Command A and R+, Granite 3.3,
+Functionary 3.2 and Mistral Small 3.2."""
 
 
 def _projector_of(value: Any) -> Any:
@@ -167,8 +173,8 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         from langchain_localllm.runtimes.llamafile.payload import with_enforced_call
 
         options = self.payload()
-        if "grammar" in options:
-            return self._open_with_grammar(options, messages, stop, request)
+        if "grammar" in options or ("json_schema" not in options and self._is_misread(request)):
+            return self._open_rendered_here(options, messages, stop, request)
         if not self.takes_images:
             check_parts(messages, ("text",), self.TEXT_ONLY)
         probed, probes = with_role_probes(messages)
@@ -179,14 +185,23 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         calls = ToolCallParser(JSON, [tool["function"]["name"] for tool in payload["tools"]]) if forced else None
         schema = enforced_schema(request, several=request.get("parallel_tool_calls") is True) if forced else None
         submit = partial(self.engine.chat, with_enforced_call(payload, schema) if schema else payload)
-        return ReadHandle(WorkerHandle(submit, self.timeout), AnswerReader(calls=calls, keeps_thoughts=self.keeps_thoughts))
+        source = self.template().source
+        thoughts = None if is_harmony(source) else ThinkSplitter(answer_markers(source))  # what the server leaves in the text
+        return ReadHandle(WorkerHandle(submit, self.timeout), AnswerReader(thoughts, calls, keeps_thoughts=self.keeps_thoughts))
 
-    def _open_with_grammar(
+    def _is_misread(self, request: dict[str, Any]) -> bool:
+        """Whether llama.cpp's server misreads calls of the template's model, or raises."""
+        if "tools" not in request or request.get("tool_choice") == "required" or "response_format" in request or self.takes_images:
+            return False
+        source = self.template().source
+        return tool_format(source).opening in _MISREAD or any(sign in source for sign in _MISREAD)
+
+    def _open_rendered_here(
         self, options: dict[str, Any], messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]
     ) -> Handle:
         """Render the template and read the answer ourselves.
 
-        The server refuses a grammar beside tools, and raises where an answer is not written as the model's family writes.
+        The server refuses a grammar beside tools, and raises where an answer is not written as it expects of the model's family.
         """
         from langchain_localllm.runtimes.llamafile.payload import completion_payload
 
@@ -206,6 +221,8 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         messages = [text.put(message, self.kept_tokens(message["role"])) for message in messages]
         source = self.template().source
         payload = chat_payload(options, with_switch_word(source, messages, self.reasoning), stop, request)
+        if "tools" in payload:
+            payload.setdefault("parallel_tool_calls", True)  # the server's grammar allows one call of many families otherwise
         if thought_tags(source) or self.reasoning is not None or self.budget is not None:
             payload |= thinking_fields(self.budget, self.budget_message, thought_tags(source))
         if variables := self.template_variables(source):

@@ -6,21 +6,25 @@ The templates are those of llama-cpp-python's source, which the package index gi
 import copy
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+import shutil
+import signal
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
 import pytest
+import requests
+import xllamacpp
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
 from langchain_localllm import ChatLlamaCpp, ChatLlamafile
 from langchain_localllm.base.engine import Finish, Piece
 from langchain_localllm.base.messages import to_openai, with_parsed_arguments
-from langchain_localllm.runtimes.llamacpp.server_params import new_server, server_params
+from langchain_localllm.runtimes.llamacpp.server_params import new_server
 from langchain_localllm.templates.chat_template import ChatTemplate
 from langchain_localllm.templates.instructions import render_with_instructions
 from tests.engines import llama_cpp_source
@@ -60,19 +64,13 @@ class Family:
     starts: dict[tuple[Kind, State], int]
     texts: dict[tuple[Kind, State], str]
 
-    def state(self, prompt: str) -> State:
-        end = prompt.rstrip()
-        if not self.answers.thinks or self.answers.is_headed:
-            return "outside"
-        if end.endswith(self.answers.closing.strip()) or end.endswith("/think>"):
-            return "closed"
-        return "inside" if end.endswith(self.answers.opening.strip()) else "outside"
-
     def kinds(self) -> list[Kind]:
+        """What its model writes."""
         if self.calls is None:
             return ["text"]
         mixes = self.answers.before != "all\n" and not self.calls.one.startswith("{")
-        return ["text", "calls", *(["text and call"] if mixes else [])]
+        kinds: list[Kind] = ["text", "calls", "text and call"]
+        return kinds if mixes else kinds[:2]
 
     def expected(self, kind: Kind, state: State) -> tuple[str, str, list[tuple[str, Any]]]:
         text = "" if kind == "calls" else TEXT
@@ -92,6 +90,21 @@ def written(calls: CallStyle | None, answers: AnswerStyle, kind: Kind, state: St
     return thoughts + text + call + answers.end
 
 
+def needs_states(answers: AnswerStyle) -> bool:
+    """Whether the prompt may end in thoughts or after them."""
+    return answers.thinks and not answers.is_headed
+
+
+def end_of(prompt: str, answers: AnswerStyle) -> State:
+    """Where the prompt ends."""
+    end = prompt.rstrip()
+    if not needs_states(answers):
+        return "outside"
+    if end.endswith((answers.closing.strip(), "/think>")):
+        return "closed"
+    return "inside" if end.endswith(answers.opening.strip()) else "outside"
+
+
 def prompt_of(template: str, messages: list[BaseMessage], **variables: Any) -> str:
     return render_with_instructions(ChatTemplate(template), with_parsed_arguments(to_openai(messages)), **THINKING, **variables)
 
@@ -102,28 +115,43 @@ def source() -> Path:
 
 
 @pytest.fixture(scope="module", params=TEMPLATES)
-def family(request: pytest.FixtureRequest, source: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Family]:
+def families(
+    request: pytest.FixtureRequest, source: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Family, Family]]:
     name = request.param
     template = (source / f"{name}.jinja").read_text(encoding="utf-8")
     call, answer = TEMPLATES[name]
     calls, answers = CALL_STYLES.get("" if name in WITHOUT_LIST else call), ANSWER_STYLES[answer]
-    states: tuple[State, ...] = ("inside", "outside", "closed") if answers.thinks else ("outside",)
+    prompt = prompt_of(template, QUESTION, tools=TOOLS if calls else []).rstrip()
+    states = dict.fromkeys([end_of(prompt, answers), *(("inside", "outside", "closed") if needs_states(answers) else ())])
     kinds: tuple[Kind, ...] = ("calls", "text", "text and call") if calls else ("text",)
     texts = {(kind, state): written(calls, answers, kind, state) for state in states for kind in kinds}
     control = sorted({marker for text in texts.values() for marker in CONTROL.findall(text)})
-    prompt = prompt_of(template, QUESTION, tools=TOOLS if calls else []).rstrip()
-    path = tmp_path_factory.mktemp("scripted") / f"{name}.gguf"
-    starts = scripted_model(
-        path, list(texts.values()), control, template, read=[marker for marker in control if prompt.endswith(marker)]
-    )
-    yield Family(name, calls, answers, path, dict(zip(texts, starts, strict=True)), texts)
-    path.unlink()
+    folder = tmp_path_factory.mktemp("scripted")
+    read = [marker for marker in control if prompt.endswith(marker)]
+    starts = scripted_model(folder / "own.gguf", list(texts.values()), control, template, read=read)
+    family = Family(name, calls, answers, folder / "own.gguf", dict(zip(texts, starts, strict=True)), texts)
+    starts = scripted_model(folder / "server.gguf", list(texts.values()), template=template)
+    yield family, replace(family, path=folder / "server.gguf", starts=dict(zip(texts, starts, strict=True)))
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def family(families: tuple[Family, Family]) -> Family:
+    """The family with control tokens, as its models have them."""
+    return families[0]
+
+
+@pytest.fixture
+def plain_family(families: tuple[Family, Family]) -> Family:
+    """The family with markers that are plain text, as llama.cpp's own tests have them: its grammars want tokens in every place."""
+    return families[1]
 
 
 def read(message: AIMessage) -> tuple[str, str, list[tuple[str, Any]]]:
     assert not message.invalid_tool_calls
     return (
-        str(message.text),
+        str(message.text).rstrip() if message.tool_calls else str(message.text),
         message.additional_kwargs.get("reasoning_content", ""),
         [(call["name"], call["args"]) for call in message.tool_calls],
     )
@@ -137,20 +165,51 @@ def check_ids(family: Family, message: AIMessage) -> None:
         assert ids == list(family.calls.ids[: len(ids)])
 
 
-def check_answers(family: Family, model: BaseChatModel, state: State) -> None:
+def check_answers(family: Family, model: BaseChatModel, state: State, leaves_out: Collection[str] = ()) -> None:
+    """Compare what is read of each kind of answer, streamed, with what the model wrote."""
+    bound = model.bind_tools(TOOLS, parallel_tool_calls=True) if family.calls else model
     for kind in family.kinds():
-        bound = model.bind_tools(TOOLS) if family.calls else model
-        options: dict[str, Any] = {"logit_bias": {family.starts[kind, state]: BIAS}}
-        chunks = list(bound.stream(QUESTION, **options))
+        if kind in leaves_out:
+            continue
+        chunks = list(bound.stream(QUESTION, logit_bias={family.starts[kind, state]: BIAS}))
         message = cast("AIMessageChunk", reduce(add, chunks))
         assert read(message) == family.expected(kind, state), (kind, state, family.texts[kind, state])
-        check_ids(family, message)
+        if "ids" not in leaves_out:
+            check_ids(family, message)
+
+
+def history(count: int) -> list[BaseMessage]:
+    """A conversation with so many calls at once, and their results."""
+    ids = ["abc123456", "def123456"][:count]
+    calls = [{"name": name, "args": args, "id": call_id} for (name, args), call_id in zip(CALLS, ids, strict=False)]
+    results = [ToolMessage(f"Result {place}.", tool_call_id=call_id, name=CALLS[place][0]) for place, call_id in enumerate(ids)]
+    return [*QUESTION, AIMessage("", tool_calls=calls), *results]
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_prompt_holds_the_whole_conversation(name: str, source: Path) -> None:
+    template = (source / f"{name}.jinja").read_text(encoding="utf-8")
+    for variables in ({}, {"enable_thinking": False, "thinking": False}, THINKING):
+        prompt = render_with_instructions(ChatTemplate(template), to_openai(QUESTION), **variables)
+        assert all(str(message.content).lower() in prompt.lower() for message in QUESTION)
+    if TEMPLATES[name][0] and name not in WITHOUT_LIST:
+        prompt = prompt_of(template, QUESTION, tools=TOOLS)
+        assert all(tool["function"]["name"] in prompt for tool in TOOLS)
+    for count in (1, 2):
+        prompt = prompt_of(template, history(count), tools=TOOLS)
+        _, _, answered = prompt.rpartition(str(QUESTION[-1].content))
+        for place, (tool, args) in enumerate(CALLS[:count]):
+            assert tool in answered
+            assert all(str(value) in answered or json.dumps(value) in answered for value in args.values())
+            assert f"Result {place}." in answered
 
 
 def test_own_parser_reads_answers_in_pieces_of_every_size(family: Family) -> None:
-    with ChatLlamaCpp(model_path=family.path, backend="llama-cpp-python", chat_template_kwargs=THINKING, n_ctx=16_384, temperature=0) as model:
+    with ChatLlamaCpp(
+        model_path=family.path, backend="llama-cpp-python", chat_template_kwargs=THINKING, n_ctx=16_384, temperature=0
+    ) as model:
         prepared = model.prepare(to_openai(QUESTION), [], {"tools": TOOLS} if family.calls else {})
-        state = family.state(prepared.prompt)
+        state = end_of(prepared.prompt, family.answers)
         for kind in family.kinds():
             text = family.texts[kind, state]
             for size in SIZES:
@@ -164,7 +223,65 @@ def test_own_parser_reads_answers_in_pieces_of_every_size(family: Family) -> Non
         check_answers(family, model, state)
 
 
-def test_server_in_process_reads_answers(family: Family) -> None:
-    with ChatLlamaCpp(model_path=family.path, backend="xllamacpp", chat_template_kwargs=THINKING, n_ctx=16_384, n_parallel=1, temperature=0) as model:
-        payload = model._chat_payload({}, to_openai(QUESTION), [], {"tools": TOOLS} if family.calls else {})
-        check_answers(family, model, family.state(model.engine.render(payload)))
+SERVER: Final = {
+    "MiniMax-M1": {"calls"},  # its grammar allows one call
+    "MiniMax-M2": {"calls"},
+    "upstage-Solar-Open-100B": {"calls", "text and call"},
+    "mistralai-Mistral-Nemo-Instruct-2407": {"ids"},  # a stream gives a call an id before the model writes its own
+    "Apriel-1.6-15b-Thinker-fixed": {"text", "calls", "text and call"},  # its thoughts begin with the end of the prompt
+    "llama-cpp-rwkv-world": {"text"},  # its thoughts are text
+}
+"""What llama.cpp's server does not read as the model writes it."""
+_ALL: Final = {"text", "calls", "text and call"}
+HTTP: Final = {
+    **SERVER,
+    "Apertus-8B-Instruct": _ALL,
+    "Cohere2MoE": _ALL,
+    "CohereForAI-c4ai-command-r-plus-tool_use": _ALL,
+    "Mistral-Small-3.2-24B-Instruct-2506": _ALL,
+    "ibm-granite-granite-3.3-2B-Instruct": _ALL,
+    "meetkai-functionary-medium-v3.2": {"calls"},
+    "upstage-Solar-Open-100B": _ALL,
+}
+"""The same over HTTP, where the template is not known here, so that the answer is not read again."""
+
+
+def test_server_in_process_reads_answers(plain_family: Family) -> None:
+    family = plain_family
+    with ChatLlamaCpp(
+        model_path=family.path,
+        backend="xllamacpp",
+        chat_template_kwargs=THINKING,
+        n_ctx=16_384,
+        n_parallel=1,
+        temperature=0,
+        max_tokens=400,
+    ) as model:
+        request: dict[str, Any] = {"messages": to_openai(QUESTION), "chat_template_kwargs": THINKING}
+        prompt = model.engine.render({**request, "tools": TOOLS} if family.calls else request)
+        check_answers(family, model, end_of(prompt, family.answers), SERVER.get(family.name, ()))
+
+
+@pytest.fixture
+def address(plain_family: Family) -> Iterator[str]:
+    """The address of llama.cpp's server with the family's model. It takes the signals of the program, which gets them back."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    params = xllamacpp.CommonParams()
+    params.model.path = str(plain_family.path)
+    params.n_ctx, params.n_parallel, params.port, params.cpuparams.n_threads = 16_384, 1, 0, 1
+    params.fit_params = params.warmup = params.ui = False
+    params.verbosity = 0
+    server = new_server(params)
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+    yield server.listening_address
+    del server
+
+
+def test_server_over_http_reads_answers(plain_family: Family, address: str) -> None:
+    family = plain_family
+    model = ChatLlamafile(base_url=address, temperature=0, max_tokens=400, timeout=10, chat_template_kwargs=THINKING)
+    request: dict[str, Any] = {"messages": to_openai(QUESTION), "chat_template_kwargs": THINKING}
+    request |= {"tools": TOOLS} if family.calls else {}
+    prompt = requests.post(f"{address}/apply-template", json=request, timeout=10).json()["prompt"]
+    check_answers(family, model, end_of(prompt, family.answers), HTTP.get(family.name, ()))
