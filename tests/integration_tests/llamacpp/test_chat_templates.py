@@ -43,9 +43,9 @@ WITHOUT_LIST: Final = {
 }
 """Templates that write calls, but not which tools there are."""
 CONTROL: Final = re.compile(
-    r"<\|[^|<>\s]+\|?>|<\w+\|>|<｜[^｜<>]+｜>|</?(?:think|tool_call|seed:\w+|mm:think|minimax:tool_call)>|\[/?[A-Z_]+\]|｜DSML｜|\]<\]minimax\[>\["
+    r"<\|(?!end\|)[^|<>\s]+\|?>|<\w+\|>|<｜[^｜<>]+｜>|</?(?:think|tool_call|seed:\w+|mm:think|minimax:tool_call)>|\[/?[A-Z_]+\]|｜DSML｜|\]<\]minimax\[>\["
 )
-"""What models have control tokens for."""
+"""What models have control tokens for; not `<|end|>`, with which llama.cpp ends an answer of most models."""
 State = Literal["outside", "inside", "closed"]
 Kind = Literal["text", "calls", "text and call"]
 """Where the prompt ends: before thoughts, in them, or after them."""
