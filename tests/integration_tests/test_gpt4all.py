@@ -499,6 +499,16 @@ def test_a_catalog_that_cannot_be_read(catalog: bytes | None, site: Hub) -> None
 # --- the package ---
 
 
+def test_prompt_that_cannot_be_read_raises_the_reason_that_the_engine_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        os.write(2, b"llama_decode: failed to decode the batch, n_tokens = 8.\nLLAMA ERROR: out of room\n")
+
+    monkeypatch.setattr("langchain_localllm.runtimes.gpt4all.answers.run_prompt", fail)
+    message = r"read the prompt of \d+ tokens: failed to .* n_tokens = 8; out of room\."
+    with GPT4All(model=tiny_chat_model(), n_ctx=128) as llm, pytest.raises(ServerError, match=message):
+        llm.invoke("The lamp is red.")
+
+
 @pytest.fixture
 def fresh_binding() -> Iterator[None]:
     binding.binding.cache_clear()

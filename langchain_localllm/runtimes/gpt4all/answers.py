@@ -1,6 +1,7 @@
 """One prompt and its answer, as the engine's thread makes it."""
 
 import codecs
+import re
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -11,11 +12,12 @@ from langchain_localllm.base.stops import StopFilter
 from langchain_localllm.base.thoughts import ThoughtTracker
 from langchain_localllm.base.worker import Mailbox
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ServerError
-from langchain_localllm.runtimes.gpt4all.binding import binding, run_prompt
+from langchain_localllm.runtimes.gpt4all.binding import binding, captured_stderr, run_prompt
 from langchain_localllm.runtimes.gpt4all.engine import Loaded
 
 _KEPT_FREE: Final = 4
 """Tokens of the context that the engine does not let a prompt fill."""
+_LOG_PREFIX: Final = re.compile(r"^(?:LLAMA ERROR|[\w:~]+): +")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,17 @@ def _answer(request: Request, box: Mailbox, loaded: Loaded) -> Piece:
     _set_seed(request.seed, loaded)
     making = _Answer(loaded, box, StopFilter(request.stop), most, request)
     run_prompt(loaded.model, request.prompt, making.on_prompt, making.on_token, n_predict=most, **request.sampling)
-    return making.last(prompt_tokens)
+    if prompt_tokens and making.prompt_failed(prompt_tokens):
+        raise ServerError(f"GPT4All could not read the prompt of {prompt_tokens} tokens: {_failure(request, making, loaded)}.")
+    return making.last()
+
+
+def _failure(request: Request, making: "_Answer", loaded: Loaded) -> str:
+    """Return why a prompt cannot be read, from a second try whose standard error is read: the C library has no other way."""
+    with captured_stderr() as lines:
+        run_prompt(loaded.model, request.prompt, making.on_prompt, lambda *_: False, n_predict=1, **request.sampling)
+    text = [_LOG_PREFIX.sub("", line.decode("utf-8", "replace").strip()).rstrip(".") for line in lines]
+    return "; ".join(dict.fromkeys(filter(None, text))) or "the engine gives no reason"
 
 
 def _count(prompt: str, loaded: Loaded) -> int | None:
@@ -124,11 +136,14 @@ class _Answer:
             self._box.put(Piece(text))
         return self._is_wanted() and not self._stops.met
 
-    def last(self, prompt_tokens: int | None) -> Piece:
-        """The last piece: text that was held back, and how the answer ended."""
+    def prompt_failed(self, prompt_tokens: int) -> bool:
+        """Whether the engine stopped before the end of the prompt by itself."""
         self._loaded.check_wanted()
-        if prompt_tokens and self._read < prompt_tokens and not self._box.left:
-            raise ServerError("GPT4All could not read the prompt; its reason stands above, on standard error.")
+        return self._read < prompt_tokens and not self._box.left
+
+    def last(self) -> Piece:
+        """Return the last piece: text that was held back, and how the answer ended."""
+        self._loaded.check_wanted()
         rest = "" if self._stops.met else self._stops.feed(self._decoder.decode(b"", final=True))
         rest = rest if self._stops.met else rest + self._stops.end()
         room = self._loaded.n_ctx - self._read - 1
