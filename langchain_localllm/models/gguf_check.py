@@ -38,6 +38,14 @@ _LONGEST_LIST: Final = 4096
 """Lists of numbers up to this length are kept: those with a number for each layer."""
 _PART: Final = re.compile(r"(.*)-\d{5}-of-\d{5}(\.gguf)")
 _TOKENS: Final = "tokenizer.ggml.tokens"
+_KINDS: Final = {
+    "adapter": "a LoRA adapter, not a language model: give the model that it was trained for, and with LlamaCpp or "
+    "ChatLlamaCpp this file as `lora_path`.",
+    "mmproj": "a vision projector, not a language model: give the model that it belongs to, and with ChatLlamaCpp this file "
+    "as `mmproj_path`.",
+    "imatrix": "an importance matrix, not a language model: give the model file that it belongs to.",
+}
+"""What a GGUF file is that holds no language model, by `general.type`, and what to do with it."""
 
 # Values in a block -> number of the tensor type in the file -> bytes of a block. A type that is not here counts as empty.
 _BLOCK_SIZES: Final = {
@@ -139,10 +147,8 @@ def check_gguf(path: str | Path) -> GGUFInfo:
     with open_model_file(path) as file:
         info = _read_header(path, file)
     _check_parts(path, info)
-    if kind := {"adapter": "a LoRA adapter", "mmproj": "a vision projector", "imatrix": "an importance matrix"}.get(
-        str(info.metadata.get("general.type"))
-    ):
-        raise ModelFileError(f"{path} is {kind}, not a language model: give the model file that it belongs to.")
+    if kind := _KINDS.get("mmproj" if info.architecture == "clip" else str(info.metadata.get("general.type"))):
+        raise ModelFileError(f"{path} is {kind}")
     if not info.list_lengths.get(_TOKENS):
         raise ModelFileError(f"{path} has no vocabulary, so no engine can read text with it: use a complete model file.")
     return info

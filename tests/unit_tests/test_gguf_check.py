@@ -19,8 +19,10 @@ from langchain_localllm.models.gguf_check import check_gguf, is_llamafile, look_
 from langchain_localllm.models.unusual_values import unusual_values
 
 
-def write_gguf(path: Path, *, tokens: int = 3, kind: str | None = None, parts: int | None = None) -> Path:
-    writer = gguf.GGUFWriter(path, "llama")
+def write_gguf(
+    path: Path, *, tokens: int = 3, kind: str | None = None, parts: int | None = None, architecture: str = "llama"
+) -> Path:
+    writer = gguf.GGUFWriter(path, architecture)
     writer.add_context_length(2048)
     if kind:
         writer.add_type(kind)
@@ -75,7 +77,9 @@ def _raw(content: bytes) -> Callable[[Path], object]:
         (_raw(b"GGUF\x03\0\0\0" + struct.pack("<QQ", 2**62, 2**62)), "is cut off or damaged"),
         (_raw(b"GGUF\x03\0\0\0" + struct.pack("<QQQ", 0, 1, 2**63)), "is cut off or damaged"),
         (lambda path: write_gguf(path, tokens=0), "has no vocabulary"),
-        (lambda path: write_gguf(path, kind="adapter"), "is a LoRA adapter, not a language model"),
+        (lambda path: write_gguf(path, kind="adapter"), "is a LoRA adapter, not a language model.*`lora_path`"),
+        (lambda path: write_gguf(path, kind="mmproj"), "is a vision projector, not a language model.*`mmproj_path`"),
+        (lambda path: write_gguf(path, architecture="clip", tokens=0), "is a vision projector, not a language model"),
     ],
 )
 def test_bad_files(tmp_path: Path, make: Callable[[Path], object], message: str) -> None:
