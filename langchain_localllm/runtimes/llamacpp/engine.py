@@ -61,9 +61,9 @@ _READING_THE_REST: Final = 0.4
 """Seconds of a batch that go to prompts while answers wait for their next token, and when that reads all prompts to their end."""
 _STEPS_BESIDE: Final = 3
 """The same in times that a batch without prompts takes, if that is longer: every batch has a fixed cost."""
-_LEAST_READ: Final = 16
-_FIRST_READ: Final = 32
-"""Tokens of a prompt in such a batch, at least, and as long as the speed is not known."""
+_LEAST_READ: Final = 64
+"""Tokens of prompts in such a batch, at least, and as long as the speed is not known. Each batch has a fixed cost, and smaller ones
+read slower, so a share that followed the speed without a limit would become smaller and smaller on a busy machine."""
 
 
 class Engine:
@@ -433,7 +433,7 @@ class _Worker:
         seconds = max(_READING_BESIDE, _STEPS_BESIDE * self._step)
         if rest <= self._speed * max(_READING_THE_REST, seconds):
             return rest  # others wait longer for one token, but no longer in all, and the answers then go on together
-        return max(int(self._speed * seconds), _LEAST_READ) if self._speed else _FIRST_READ
+        return max(int(self._speed * seconds), _LEAST_READ)
 
     def _part(self, answer: Answer, tokens: Sequence[int], outputs: int) -> Part:
         return Part(answer.sequence.number, len(answer.sequence.tokens), tokens, outputs)

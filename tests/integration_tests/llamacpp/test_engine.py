@@ -7,6 +7,7 @@ import time
 import weakref
 from pathlib import Path
 from queue import Empty
+from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
@@ -19,7 +20,7 @@ from langchain_localllm.base.worker import PAUSE, Mailbox
 from langchain_localllm.errors import ContextLengthError, ServerError
 from langchain_localllm.models import tiny_embedding_model
 from langchain_localllm.runtimes.llamacpp.computing import computing
-from langchain_localllm.runtimes.llamacpp.engine import _LONGEST_PAUSE
+from langchain_localllm.runtimes.llamacpp.engine import _LONGEST_PAUSE, _Worker
 from langchain_localllm.runtimes.llamacpp.library import lib
 from langchain_localllm.runtimes.llamacpp.memory import bytes_per_token
 from langchain_localllm.runtimes.llamacpp.request import Request
@@ -582,3 +583,9 @@ def test_a_mistake_of_our_own_fails_who_is_there_and_nobody_else(model_file: Pat
             with pytest.raises(ZeroDivisionError):
                 llm.invoke(LONG)
         assert llm.invoke(LONG) == expected
+
+
+@pytest.mark.parametrize("speed", [0.0, 1.0, 20.0, 639.0])
+def test_reading_share_on_a_slow_machine_keeps_reading_efficient(speed: float) -> None:
+    worker, reading = SimpleNamespace(_speed=speed, _step=0.0), SimpleNamespace(text=range(1000))
+    assert _Worker._reading_share(worker, [reading]) == 64  # type: ignore[arg-type]  # only the speed is read
