@@ -588,4 +588,4 @@ def test_a_mistake_of_our_own_fails_who_is_there_and_nobody_else(model_file: Pat
 @pytest.mark.parametrize("speed", [0.0, 1.0, 20.0, 639.0])
 def test_reading_share_on_a_slow_machine_keeps_reading_efficient(speed: float) -> None:
     worker, reading = SimpleNamespace(_speed=speed, _step=0.0), SimpleNamespace(text=range(1000))
-    assert _Worker._reading_share(worker, [reading]) == 64  # type: ignore[arg-type]  # only the speed is read
+    assert _Worker._reading_share(worker, [reading]) == 64  # type: ignore[arg-type,list-item]  # only speeds and lengths are read
