@@ -136,7 +136,7 @@ BAD_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "encrypted.pdf": (encrypted_pdf, "it is encrypted"),
     "truncated.pdf": (lambda path: path.write_bytes((HANDBOOK / "safety.pdf").read_bytes()[:400]), "truncated PDF"),
     "empty.md": (lambda path: path.touch(), "it is empty"),
-    "link.txt": (lambda path: path.symlink_to("nowhere"), "it cannot be read"),
+    "link.txt": (lambda path: path.symlink_to("nowhere"), "it is a link to a file that does not exist"),
 }
 
 
