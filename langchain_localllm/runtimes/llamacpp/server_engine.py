@@ -254,7 +254,7 @@ class _Requests:
         self._threads: list[WorkThread] = []
         self._open = 0
         self._lock = threading.Lock()
-        self._process = os.getpid()
+        self.process = os.getpid()
         keep_from_forks(self)
 
     @property
@@ -329,8 +329,6 @@ class _Requests:
 
     def end(self) -> None:
         """Fail all answers and free the server, and wait for that, but in one of these threads, which may be its own."""
-        if self._process != os.getpid():
-            return
         with self._lock:
             self.server = None
             for _ in self._threads:
@@ -341,6 +339,8 @@ class _Requests:
 
 
 def _end(requests: _Requests, folder: Path, slots: SlotFiles | None) -> None:
+    if requests.process != os.getpid():  # a fork leaves all to its parent
+        return
     if slots:
         slots.end()
     requests.end()

@@ -251,3 +251,23 @@ def test_the_key_depends_on_the_model_and_what_the_cache_holds(tmp_path: Path) -
         cache_key(EngineSettings(path=copy, lora=((str(copy), 0.5),)), info, "engine 1", 512),
     ]
     assert len({key, *others}) == 6
+
+
+FORK: Final = """
+import os, sys
+from langchain_localllm import LlamaCpp
+path, folder = sys.argv[1:]
+llm = LlamaCpp(model_path=path, backend="xllamacpp", n_ctx=512, max_tokens=2, cache_dir=folder)
+llm.invoke("The lamp is")
+child = os.fork()
+if child == 0:
+    sys.exit(3)  # ends as a program does, with all that is to be done at the end
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), llm.get_num_tokens("The lamp") > 0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_that_ends_leaves_the_engine_to_its_parent(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FORK, str(tiny_chat_model()), str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert run.stdout == "3 True\n"
