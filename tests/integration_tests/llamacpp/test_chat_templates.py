@@ -30,6 +30,7 @@ from langchain_localllm.templates.instructions import render_with_instructions
 from tests.engines import llama_cpp_source
 from tests.engines.chat_formats import ANSWER_STYLES, CALL_STYLES, CALLS, TEMPLATES, TOOLS, AnswerStyle, CallStyle
 from tests.engines.scripted_model import scripted_model
+from tools.chat_families import PAGE, page
 
 TEXT: Final = "It is 20 degrees in Bern.\nTake a hat."
 THOUGHTS: Final = "The user asks\nabout the weather."
@@ -202,6 +203,10 @@ def test_prompt_holds_the_whole_conversation(name: str, source: Path) -> None:
             assert tool in answered
             assert all(str(value) in answered or json.dumps(value) in answered for value in args.values())
             assert f"Result {place}." in answered
+
+
+def test_table_of_families_is_up_to_date(source: Path) -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(source), "run `python -m tools.chat_families`"
 
 
 def test_own_parser_reads_answers_in_pieces_of_every_size(family: Family) -> None:
