@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import weakref
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from typing import Any, Final
 from langchain_localllm.base.embedding_work import Vectors, shortened
 from langchain_localllm.base.engine_thread import EngineThread, freed
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ModelFileError
+from langchain_localllm.models.gguf_check import GGUFInfo, read_lists
 from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
 from langchain_localllm.runtimes.llamacpp.memory import text_length
 from langchain_localllm.runtimes.llamacpp.server_engine import as_json, ask, checked, checked_model, keep_from_forks, start_server
@@ -24,6 +26,9 @@ _RAW: Final = -1
 _TOGETHER: Final = 32
 """Texts in a request; what is cancelled ends after it."""
 _SLOTS: Final = 4
+_TOKENS, _TYPES = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
+_SPECIAL: Final = frozenset({2, 3, 4})
+"""Types of tokens: unknown, control, user-defined."""
 
 
 class ServerEmbedder:
@@ -61,7 +66,7 @@ class ServerEmbedder:
             "pooling_type": self.info.pooling_type or _MEAN,
         }
         server, socket_path = start_server(settings, more)
-        self._worker = _Worker(server, socket_path, self.n_ctx, path.name)
+        self._worker = _Worker(server, socket_path, self.n_ctx, path.name, _special_tokens(path, self.info))
         self._end = weakref.finalize(self, self._worker.end)
 
     def submit(self, texts: Sequence[str], *, cut: bool = False) -> Future[Vectors]:
@@ -84,14 +89,23 @@ class ServerEmbedder:
         self._end()
 
 
+def _special_tokens(path: Path, info: GGUFInfo) -> re.Pattern[str]:
+    """Return a pattern of the names of special tokens, which the server would read in a text as these tokens."""
+    lists = read_lists(path, info, (_TOKENS, _TYPES))
+    pairs = zip(lists.get(_TOKENS, ()), lists.get(_TYPES, ()), strict=False)
+    names = [re.escape(token.decode("utf-8", "replace")) for token, kind in pairs if kind in _SPECIAL and token]
+    return re.compile("|".join(names) or r"(?!)")
+
+
 _Job = tuple[Sequence[str], bool, "Future[Vectors]"]
 
 
 class _Worker:
     """The thread. It knows nothing of the `ServerEmbedder`, so that a forgotten one can be freed."""
 
-    def __init__(self, server: Any, socket_path: Path, n_ctx: int, name: str) -> None:
+    def __init__(self, server: Any, socket_path: Path, n_ctx: int, name: str, special: re.Pattern[str]) -> None:
         self.server: Any = server
+        self._special = special
         self._socket_path, self._n_ctx = socket_path, n_ctx
         keep_from_forks(self)
         self.thread: EngineThread[_Job] = EngineThread(f"llama.cpp embeddings {name}", self._run, lambda: None)
@@ -130,7 +144,7 @@ class _Worker:
 
     def _embed(self, texts: list[str], *, cut: bool) -> Vectors:
         try:
-            return self._ask(texts)
+            return self._ask([self._tokens(text) if self._special.search(text) else text for text in texts])
         except ContextLengthError:
             return [self._embed_long(text, cut=cut) for text in texts]
 
@@ -144,7 +158,7 @@ class _Worker:
         return self._ask([tokens])[0]
 
     def _tokens(self, text: str) -> list[int]:
-        answer = ask(self._socket_path, "/tokenize", {"content": text, "add_special": True, "parse_special": True})
+        answer = ask(self._socket_path, "/tokenize", {"content": text, "add_special": True, "parse_special": False})
         return [int(token) for token in answer["tokens"]]
 
     def _ask(self, texts: Sequence[str | list[int]]) -> Vectors:

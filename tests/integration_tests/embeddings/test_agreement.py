@@ -37,3 +37,12 @@ def test_engines_of_an_age_agree_on_scripts_with_combining_marks(arguments: Call
     found = {runtime: class_of(runtime)(**arguments(runtime)).embed_documents([*MARKED]) for runtime in ENGINES}
     assert least_agreement(found["llamacpp"], found["llamafile"]) >= AGREES
     assert least_agreement(found["gpt4all"], found["ollama"]) >= AGREES
+
+
+@pytest.mark.parametrize("runtime", ["gpt4all", "llamacpp_xllamacpp", "llamafile", "ollama"])
+def test_names_of_special_tokens_are_text_in_process_and_tokens_on_servers(
+    runtime: str, arguments: Callable[[str], Arguments]
+) -> None:
+    texts = ["the lamp [SEP] is red", "the [MASK] lamp"]
+    one, other = (class_of(name)(**arguments(name)).embed_documents(texts) for name in (runtime, "llamacpp"))
+    assert (least_agreement(one, other) >= AGREES) is (runtime not in {"llamafile", "ollama"})
