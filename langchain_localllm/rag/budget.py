@@ -65,7 +65,7 @@ def count(llm: Any, text: str) -> int:
     model, _ = unwrap_with_options(llm)
     if type(model).get_token_ids is not BaseLanguageModel.get_token_ids:  # LangChain's own would download GPT-2's
         try:
-            return len(model.get_token_ids(text))
+            return int(model.get_num_tokens(text))
         except (LocalLLMError, NotImplementedError):
             pass  # Ollama has no tokenizer to ask
     return len(text.encode()) // _BYTES_A_TOKEN

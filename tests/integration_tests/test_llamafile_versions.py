@@ -1,9 +1,11 @@
 """The three classes on stand-ins for every server that llamafile has shipped, and on servers that want more than others."""
 
 import asyncio
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from langchain_core.tools import tool
@@ -11,7 +13,7 @@ from langchain_core.tools import tool
 from langchain_localllm import ChatLlamafile, Llamafile, LlamafileEmbeddings, errors
 from langchain_localllm.testing import paths
 
-from .llamafile_versions import HELLO, VERSIONS, WINDOW, Version
+from .llamafile_versions import FAIL, HELLO, REASON, VERSIONS, WINDOW, Version
 from .scripted import Answer, Request, ScriptedServer, as_json
 from .wires import WIRES
 
@@ -39,13 +41,18 @@ def test_chat_is_answered(server: ScriptedServer, path: paths.Path) -> None:
     assert path(ChatLlamafile(base_url=server.base_url), "Hi") == HELLO
 
 
-def test_text_is_answered(server: ScriptedServer, path: paths.Path) -> None:
-    assert path(Llamafile(base_url=server.base_url), "Hi") == HELLO
+def test_text_is_answered_or_the_server_has_no_path_for_it(server: ScriptedServer, version: Version, path: paths.Path) -> None:
+    llm = Llamafile(base_url=server.base_url)
+    if version.text:
+        assert path(llm, "Hi") == HELLO
+    else:
+        with pytest.raises(errors.WrongServerError, match="404"):
+            path(llm, "Hi")
 
 
 async def test_texts_are_embedded_or_the_server_is_to_blame(server: ScriptedServer, version: Version) -> None:
     embeddings = LlamafileEmbeddings(base_url=server.base_url, wait_until_ready=0)
-    if version.embeddings == "none":
+    if version.embedding == "none":
         with pytest.raises(errors.ServerError, match=r"503: Service Unavailable.*--server --v2"):
             embeddings.embed_documents(["a", "b"])
         with pytest.raises(errors.ServerError, match=r"503: Service Unavailable.*--server --v2"):
@@ -55,42 +62,106 @@ async def test_texts_are_embedded_or_the_server_is_to_blame(server: ScriptedServ
         assert await embeddings.aembed_query("e") == [0.6, 0.8]
 
 
-@pytest.mark.parametrize("version", [each for each in VERSIONS if each.embeddings == "single"])
+@pytest.mark.parametrize("version", [each for each in VERSIONS if each.embedding == "single"])
 def test_a_text_that_the_server_cuts_is_reported(version: Version, server: ScriptedServer) -> None:
-    assert version.embeddings == "single"
+    assert version.embedding == "single"
     text = "x" * (WINDOW + 1)
     with pytest.raises(errors.ContextLengthError, match="513 tokens, and the model takes 512"):
         LlamafileEmbeddings(base_url=server.base_url).embed_documents(["a", text])
     assert LlamafileEmbeddings(base_url=server.base_url, truncate=True).embed_query(text) == [0.6, 0.8]
 
 
-def test_tokens_are_counted_or_the_error_says_why_not(server: ScriptedServer, version: Version) -> None:
-    model = ChatLlamafile(base_url=server.base_url)
-    if version.completion:
+def test_get_num_tokens_counts_on_each_version(server: ScriptedServer, version: Version) -> None:
+    for model in (ChatLlamafile(base_url=server.base_url), Llamafile(base_url=server.base_url)):
         assert model.get_num_tokens("abc") == 3
-    else:
-        with pytest.raises(errors.LocalLLMError, match=r'/tokenize|"prompt"'):
-            model.get_num_tokens("abc")
+        if version.is_llamafiler:
+            with pytest.raises(errors.InvalidRequestError, match="`get_num_tokens`"):
+                model.get_token_ids("abc")
+        else:
+            assert model.get_token_ids("abc") == [97, 98, 99]
 
 
-def test_tools_that_a_server_refuses_are_named(server: ScriptedServer, version: Version) -> None:
-    @tool
-    def clock() -> str:
-        """Tell the time."""
-        return "12:00"
-
-    chat = ChatLlamafile(base_url=server.base_url).bind_tools([clock])
-    if version.wants_model:
-        with pytest.raises(errors.InvalidRequestError, match="tools field not supported yet"):
-            chat.invoke("Hi")
-    else:
-        assert chat.invoke("Hi").text == HELLO
+@pytest.mark.parametrize("version", [each for each in VERSIONS if not each.is_llamafiler])
+def test_an_error_line_raises_its_reason(version: Version, server: ScriptedServer, path: paths.Path) -> None:
+    assert not version.is_llamafiler
+    for model in (ChatLlamafile(base_url=server.base_url), Llamafile(base_url=server.base_url)):
+        with pytest.raises(errors.ServerError, match=REASON):
+            path(model, FAIL)
 
 
-def test_every_version_has_a_row_in_the_docs(version: Version) -> None:
-    number, _, flags = version.name.partition(" ")
-    rows = [row for row in PAGE.read_text(encoding="utf-8").splitlines() if row.startswith("| 0.") and f"`{flags}`" in row]
-    assert any(re.search(rf"\b{re.escape(number)}\b", row) for row in rows)
+@pytest.mark.parametrize("version", [each for each in VERSIONS if not each.is_llamafiler])
+def test_a_plain_500_raises_its_reason(version: Version, server: ScriptedServer, path: paths.Path) -> None:
+    assert not version.is_llamafiler
+    content = [{"type": "text", "text": "Hi"}]
+    chat = ChatLlamafile(base_url=server.base_url, extra_body={"messages": [{"role": "user", "content": content}]})
+    with pytest.raises(errors.ServerError, match="type must be string, but is array"):
+        path(chat, "Hi")
+
+
+@pytest.mark.parametrize("version", [each for each in VERSIONS if each.is_llamafiler])
+def test_llamafiler_gets_a_schema_in_its_own_form(version: Version, server: ScriptedServer) -> None:
+    assert version.is_llamafiler
+    schema = {"title": "Lamp", "type": "object", "properties": {"colour": {"type": "string"}}, "required": ["colour"]}
+    chat = ChatLlamafile(base_url=server.base_url).with_structured_output(schema)
+    assert chat.invoke("A lamp.") == asyncio.run(chat.ainvoke("A lamp.")) == {"colour": "red"}
+
+
+# --- the table in the docs ---
+
+
+@tool
+def clock() -> str:
+    """Tell the time."""
+    return "12:00"
+
+
+def _shown(server: ScriptedServer) -> dict[str, str]:
+    """Return what a server can do, in the words of the table."""
+    chat, text = ChatLlamafile(base_url=server.base_url), Llamafile(base_url=server.base_url)
+    return {
+        "chat": _word(lambda: chat.invoke("Hi").text == HELLO),
+        "text": _word(lambda: text.invoke("Hi") == HELLO),
+        "tools": _word(lambda: chat.bind_tools([clock]).invoke("Hi").tool_calls),
+        "embeddings": _word(lambda: LlamafileEmbeddings(base_url=server.base_url, wait_until_ready=0).embed_query("a")),
+        "`get_num_tokens`": _word(lambda: chat.get_num_tokens("abc") == 3),
+        "counts in a chat": _word(lambda: chat.invoke("Hi").usage_metadata),
+        "log probabilities in a chat": _word(lambda: chat.invoke("Hi", logprobs=True).response_metadata.get("logprobs")),
+    }
+
+
+def _word(ask: Callable[[], Any]) -> str:
+    try:
+        return "yes" if ask() else "ignored"
+    except errors.InvalidRequestError:
+        return "refused"
+    except errors.LocalLLMError:
+        return "no"
+
+
+def _table() -> list[dict[str, str]]:
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("| version |"))
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[start:] if line.startswith("|")]
+    rows = rows[: len(list(itertools.takewhile(lambda line: line.startswith("|"), lines[start:])))]
+    return [dict(zip(rows[0], row, strict=True)) for row in rows[2:]]
+
+
+def _covers(cell: str, version: Version) -> bool:
+    found = re.fullmatch(r"([\d.]+)(?: to ([\d.]+))? `(.*)`", cell)
+    if found is None or found[3] != version.flags:
+        return False
+    first, number, last = ([int(part) for part in each.split(".")] for each in (found[1], version.number, found[2] or found[1]))
+    return first <= number <= last
+
+
+def test_each_row_of_the_docs_is_what_the_stand_in_shows(server: ScriptedServer, version: Version) -> None:
+    (row,) = [row for row in _table() if _covers(row["version"], version)]
+    assert {name: cell for name, cell in row.items() if name != "version"} == _shown(server)
+
+
+def test_each_row_of_the_docs_has_a_stand_in() -> None:
+    for row in _table():
+        assert any(_covers(row["version"], version) for version in VERSIONS), row["version"]
 
 
 # --- servers that want more, or less ---

@@ -43,13 +43,22 @@ def test_an_old_llamafile_is_asked_text_by_text() -> None:
     assert len(model.asked) == first + 1, "how it answers is found out once"
 
 
-def test_a_llamafile_of_2024_answers_lists_with_results() -> None:
-    def answer(send: Send) -> Answer:
-        return (200, {"results": [{"embedding": [3.0, 4.0]}] * 2}) if send.path == "/embedding" else NOT_THERE
+@pytest.mark.parametrize("listed", [lambda rows: {"results": rows}, lambda rows: ["results", rows]], ids=["object", "list"])
+def test_rows_without_an_index_are_not_used(listed: Any) -> None:
+    """Llamafiles of 2023 and 2024 with several slots answer a list in the order in which its texts were done."""
 
-    model = FakeLlamafile().answering(answer)
-    assert model.embed_documents(["a", "b"]) == [[0.6, 0.8]] * 2
-    assert list(dict.fromkeys(paths(model))) == ["/v1/embeddings", "/embedding"]
+    def answer(send: Send) -> Answer:
+        content: Any = body_of(send).get("content")
+        if send.path != "/embedding":
+            return NOT_THERE
+        if isinstance(content, str) or len(content) == 1:
+            return 200, {"embedding": [3.0, float(len("".join(content)))]}
+        return 200, listed([{"embedding": [3.0, float(len(text))]} for text in reversed(content)])
+
+    for texts in (["a", "bb"], ["a"]):
+        model = FakeLlamafile(normalize=False).answering(answer)
+        assert model.embed_documents(texts) == [[3.0, float(len(text))] for text in texts]
+        assert model.embed_documents(["a", "bb"]) == [[3.0, 1.0], [3.0, 2.0]]
 
 
 def a_server_without_pooling(send: Send) -> Answer:

@@ -17,6 +17,7 @@ from langchain_localllm.runtimes.llamafile.api import (
     ErrorReader,
     model_name,
     name_if_told,
+    token_ids,
     tokenize,
 )
 from langchain_localllm.runtimes.llamafile.vectors import openai
@@ -491,7 +492,7 @@ def test_vectors_come_in_the_order_of_the_texts() -> None:
         {"data": [{"index": 0, "embedding": "abcd"}]},
         {"data": [{"index": 0, "embedding": [[1.0]]}]},
         {"tokens": None},
-        {"tokens": ["x"]},
+        {"tokens": ["x", 1]},
         {"data": []},
     ],
 )
@@ -508,5 +509,9 @@ def test_an_answer_of_another_shape_comes_from_another_server(answer: Any) -> No
 
 def test_tokens_and_the_models_name_are_read() -> None:
     assert answered(tokenize(OPTIONS, "a"), {"tokens": [5, 6]}) == [5, 6]
+    assert answered(tokenize(OPTIONS, "a"), {"tokens": ["a", "b"]}) == ["a", "b"]
+    assert answered(token_ids(OPTIONS, "a"), {"tokens": [5, 6]}) == [5, 6]
+    with pytest.raises(errors.InvalidRequestError, match="`get_num_tokens`"):
+        answered(token_ids(OPTIONS, "a"), {"tokens": ["a", "b"]})
     assert answered(model_name(OPTIONS), {"data": [{"id": "first"}, {"id": "second"}]}) == "first"
     assert answered(name_if_told(OPTIONS), {"data": [{"id": "first"}]}) == "first"

@@ -44,6 +44,7 @@ TOO_LONG: dict[str, tuple[str, int | None, int | None]] = {
         512,
     ),
     "llamafile --v2": ("out_of_context_due_to_long_message\r\n", None, None),
+    "llamafiler 0.8.16": ("prompt too big for model context size\r\n", None, None),
     "llama-cpp-python": (
         (
             "This model's maximum context length is 2048 tokens. However, you requested 2076 tokens (2060 in "

@@ -5,7 +5,7 @@ Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server
 
 import re
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from typing_extensions import override
@@ -38,6 +38,7 @@ __all__ = [
     "model_names",
     "name_if_told",
     "open_stream",
+    "token_ids",
     "tokenize",
 ]
 
@@ -48,6 +49,10 @@ _WANTS_MODEL: Final = re.compile(
 )
 """What servers say to a request that does not name a model, though they want one."""
 _NO_STREAM: Final = re.compile(r"\bstream", re.IGNORECASE)
+_BARE_SCHEMA: Final = "bad json schema"
+"""What llamafiler says to the `json_schema` of OpenAI's API, since it reads the schema itself there."""
+_ANY_NAME: Final = "JSON missing model string"
+"""What llamafiler says where no model is named. Any name will do, and before 0.9.2 it lists none."""
 _SECONDS: Final = 10.0
 """Silence after which a question beside the answer is given up."""
 _OTHER_FIELDS: Final = frozenset({b"", b"event", b"id", b"retry"})
@@ -73,12 +78,20 @@ def open_stream(options: ServerOptions, path: str, payload: dict[str, Any], read
             except (InvalidRequestError, ServerError) as error:
                 if "stream_options" in body and "stream_options" in str(error):
                     body = {name: value for name, value in body.items() if name != "stream_options"}
+                elif _BARE_SCHEMA in str(error) and "schema" in (form := _json_schema(body)):
+                    body = {**body, "response_format": {"type": "json_schema", "json_schema": form["schema"]}}
                 elif body["stream"] and _NO_STREAM.search(str(error)):  # llama.cpp of before May 2025, where there are tools
                     body = {name: value for name, value in body.items() if name != "stream_options"} | {"stream": False}
                 else:
                     raise
 
     return naming_model(options, asking)
+
+
+def _json_schema(body: Mapping[str, Any]) -> dict[str, Any]:
+    form = body.get("response_format")
+    found = form.get("json_schema") if isinstance(form, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _opening(options: ServerOptions, path: str, body: dict[str, Any], read_error: ErrorReader) -> Ask[Any]:
@@ -116,6 +129,8 @@ def naming_model(options: ServerOptions, asking: Callable[[str | None], Plan[T]]
         if not _is_about_model(error):
             raise
         names = yield from _names_if_known(options)
+        if not names and _ANY_NAME in str(error):
+            names = ["llamafile"]
         if sent or len(names) != 1:
             raise _with_names(error, names) from error
         known[place] = names[0]
@@ -208,13 +223,44 @@ def name_if_told(options: ServerOptions) -> Plan[str | None]:
         return None
 
 
-def tokenize(options: ServerOptions, text: str) -> Plan[list[int]]:
-    """The text's token ids, by the model's own tokenizer, without special tokens added."""
-    answer = yield from ask(options, "POST", "/tokenize", {"content": text})
+def tokenize(options: ServerOptions, text: str, *, special: bool = False) -> Plan[list[int] | list[str]]:
+    """Return the text's tokens by the model's own tokenizer: their ids, or from llamafiler only their texts.
+
+    Args:
+        options: The server.
+        text: The text; names of special tokens in it are these tokens.
+        special: Whether to add the tokens that the model wants at a text's ends.
+
+    Raises:
+        WrongServerError: The server offers no tokenizer.
+    """
+    body = {
+        "content": text,
+        "prompt": text,  # the name in llamafiler, vLLM and SGLang
+        "add_special": special,
+        "add_special_tokens": special,  # the name in vLLM and SGLang
+        "parse_special": True,
+    }
+    answer = yield from ask(options, "POST", "/tokenize", body)
     try:
-        return [int(token) for token in answer["tokens"]]
-    except (*UNREADABLE, ValueError):
-        raise WrongServerError(f"The server at {options.client.address.url} gives no tokens at /tokenize.") from None
+        tokens = list(answer["tokens"])
+    except UNREADABLE:
+        tokens = [None]
+    if all(type(token) is int for token in tokens) or all(type(token) is str for token in tokens):
+        return tokens
+    raise WrongServerError(f"The server at {options.client.address.url} gives no tokens at /tokenize.")
+
+
+def token_ids(options: ServerOptions, text: str, *, special: bool = False) -> Plan[list[int]]:
+    """Return the ids of the text's tokens, as `tokenize` does; raises `InvalidRequestError` where the server gives no ids."""
+    tokens = yield from tokenize(options, text, special=special)
+    ids = [token for token in tokens if isinstance(token, int)]
+    if len(ids) < len(tokens):
+        raise InvalidRequestError(
+            f"The server at {options.client.address.url} reports tokens without their ids, as llamafile's `--v2` does. Use "
+            "`get_num_tokens` to count them, or give the model's own tokenizer as `custom_get_token_ids`."
+        )
+    return ids
 
 
 # --- decoders ---

@@ -17,7 +17,7 @@ from langchain_localllm.base.reasoning import ReasoningBudgetOptions
 from langchain_localllm.base.request import enforced_schema
 from langchain_localllm.base.templated import thought_tags
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
-from langchain_localllm.runtimes.llamafile.api import ChatDecoder, ErrorReader, ask, open_stream, tokenize
+from langchain_localllm.runtimes.llamafile.api import ChatDecoder, ErrorReader, ask, open_stream
 from langchain_localllm.runtimes.llamafile.facts import ServerFacts, server_facts
 from langchain_localllm.runtimes.llamafile.options import LlamafileOptions
 from langchain_localllm.runtimes.llamafile.payload import chat_payload, thinking_fields, with_enforced_call
@@ -147,7 +147,3 @@ class ChatLlamafile(LlamafileOptions, ReasoningBudgetOptions, LocalChatModel):
         probed, probes = with_role_probes(messages)
         answer = yield from ask(self, "POST", "/apply-template", {"messages": probed})
         check_roles(probes, str(answer.get("prompt", "")), f"the model at {self.base_url}")
-
-    @override
-    def token_ids(self, text: str) -> list[int]:
-        return self.client.run(tokenize(self, text))

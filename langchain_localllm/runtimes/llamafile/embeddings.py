@@ -19,7 +19,7 @@ from langchain_localllm.errors import (
     ServerError,
     WrongServerError,
 )
-from langchain_localllm.runtimes.llamafile.api import name_if_told
+from langchain_localllm.runtimes.llamafile.api import name_if_told, token_ids
 from langchain_localllm.runtimes.llamafile.options import ManyServers
 from langchain_localllm.runtimes.llamafile.vectors import (
     Input,
@@ -30,7 +30,6 @@ from langchain_localllm.runtimes.llamafile.vectors import (
     openai,
     openai_base64,
     openai_one_by_one,
-    tokens,
 )
 
 _WAYS: Final[Mapping[bool, tuple[Way, ...]]] = {
@@ -91,7 +90,8 @@ class LlamafileEmbeddings(ManyServers, ServedEmbeddings):
             if not self.truncate or len(texts) > 1 or error.context_tokens is None:
                 raise
             most = error.context_tokens
-        whole, nothing = (yield from tokens(self, texts[0])), (yield from tokens(self, ""))
+        whole = yield from token_ids(self, texts[0], special=True)
+        nothing = yield from token_ids(self, "", special=True)
         return (yield from self._ask_for([shortened(whole, nothing, most)]))
 
     def _ask_for(self, texts: list[Input]) -> Plan[Vectors]:

@@ -58,7 +58,7 @@ _TOO_LONG: Final = re.compile(
     | `inputs`\ (tokens\ \+|must\ have\ less\ than)         # TGI
     | reduce\ the\ length\ of\ the\ (messages|prompt|input) # OpenAI, vLLM
     | input\ token\ count\b.*\bexceeds                      # Gemini's API
-    | out_of_context                                        # llamafile --v2
+    | out_of_context | too\ big\ for\ model\ context       # llamafile --v2, llamafiler 0.8
     """,
     re.IGNORECASE | re.VERBOSE,
 )

@@ -9,7 +9,7 @@ from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.llm import LocalLLM
 from langchain_localllm.errors import WrongServerError
-from langchain_localllm.runtimes.llamafile.api import CompletionDecoder, ErrorReader, name_if_told, open_stream, tokenize
+from langchain_localllm.runtimes.llamafile.api import CompletionDecoder, ErrorReader, name_if_told, open_stream
 from langchain_localllm.runtimes.llamafile.facts import server_facts
 from langchain_localllm.runtimes.llamafile.options import LlamafileOptions
 from langchain_localllm.runtimes.llamafile.payload import as_openai, completion_payload
@@ -61,7 +61,3 @@ class Llamafile(LlamafileOptions, LocalLLM):
                     self._facts[place] = facts
         named = {"model": facts.model, **payload} if facts.model else payload
         return (yield from open_stream(self, "/v1/completions", as_openai(named), read_error))
-
-    @override
-    def token_ids(self, text: str) -> list[int]:
-        return self.client.run(tokenize(self, text))

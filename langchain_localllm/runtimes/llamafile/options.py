@@ -14,7 +14,7 @@ from langchain_localllm.base.http import CONNECTION_OPTIONS, ServerOptions
 from langchain_localllm.base.logits import LogitBias, enable_logprobs, normalize_logit_bias
 from langchain_localllm.base.results import short_name
 from langchain_localllm.base.sampler_options import SamplerOptions
-from langchain_localllm.runtimes.llamafile.api import model_at, name_if_told
+from langchain_localllm.runtimes.llamafile.api import model_at, name_if_told, token_ids, tokenize
 from langchain_localllm.runtimes.llamafile.facts import Known
 from langchain_localllm.transport.client import HttpClient
 from langchain_localllm.transport.plan import Plan
@@ -83,6 +83,22 @@ class LlamafileOptions(ManyServers, SamplerOptions):
     def answered(self, finish: Finish) -> None:
         if finish.model:
             self._served[self.base_url] = finish.model
+
+    @override
+    def token_ids(self, text: str) -> list[int]:
+        return self.client.run(token_ids(self, text))
+
+    def get_num_tokens(self, text: str) -> int:
+        """Return how many tokens a text has, by `custom_get_token_ids` where it is set, else by the model's own tokenizer.
+
+        Args:
+            text: The text, without a chat template.
+
+        Raises:
+            WrongServerError: The server offers no tokenizer.
+        """
+        custom = getattr(self, "custom_get_token_ids", None)
+        return len(custom(text)) if custom else len(self.client.run(tokenize(self, text)))
 
     def payload(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
         """The options that are set, without those to ignore, as the server wants them."""

@@ -64,8 +64,8 @@ def llamacpp(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
     """Many texts to llama.cpp's own `/embedding`, whose vectors are raw; those of tokens are pooled."""
     answer = yield from ask(options, "POST", "/embedding", {"content": texts, "embd_normalize": _RAW})
     try:
-        rows = answer["results"] if isinstance(answer, dict) else answer  # an object is a llamafile's of 2024
-        return [_pooled(row["embedding"]) for row in sorted(rows, key=lambda row: row.get("index", 0))]
+        # llamafiles of 2023 and 2024 answer an object, whose rows come without `index`, in the order in which they were done
+        return [_pooled(row["embedding"]) for row in sorted(answer[:], key=lambda row: row["index"])]
     except _NO_VECTORS:
         raise _no_vectors(options, "/embedding") from None
 
@@ -87,15 +87,6 @@ def _check_whole(options: ServerOptions, given: int | None, used: int | None) ->
     """Raise where the server read only the beginning of a text, as llamafile's `--v2` does, unless that was asked for."""
     if given and used and given > used and not getattr(options, "truncate", False):
         raise ContextLengthError("The text is too long.", prompt_tokens=given, context_tokens=used)
-
-
-def tokens(options: ServerOptions, text: str) -> Plan[list[int]]:
-    """The text's tokens with those that the model wants at its ends."""
-    answer = yield from ask(options, "POST", "/tokenize", {"content": text, "add_special": True})
-    try:
-        return [int(token) for token in answer["tokens"]]
-    except _NO_VECTORS:
-        raise WrongServerError(f"The server at {options.client.address.url} gives no tokens at /tokenize.") from None
 
 
 class NoPoolingError(Exception):
