@@ -427,7 +427,7 @@ class ChatDecoder(_EventDecoder):
             tool_calls=self._calls_of(delta),
             logprobs=(choice.get("logprobs") or {}).get("content"),
         )
-        if "timings" in event and "delta" in choice and not choice.get("finish_reason"):
+        if event.get("timings") and "delta" in choice and not choice.get("finish_reason"):
             self._count(event["timings"], piece)
         return piece if piece.text or piece.reasoning or piece.tool_calls else None
 
