@@ -16,7 +16,16 @@ from typing import Any, BinaryIO, Final
 
 from langchain_localllm.errors import ModelFileError
 
-__all__ = ["GGUFInfo", "Tensor", "check_gguf", "check_projector", "is_llamafile", "look_into_llamafile", "read_header"]
+__all__ = [
+    "GGUFInfo",
+    "Tensor",
+    "check_gguf",
+    "file_kind",
+    "is_llamafile",
+    "look_into_llamafile",
+    "read_file_header",
+    "read_header",
+]
 
 _NEWEST_VERSION: Final = 3
 
@@ -38,14 +47,16 @@ _LONGEST_LIST: Final = 4096
 """Lists of numbers up to this length are kept: those with a number for each layer."""
 _PART: Final = re.compile(r"(.*)-\d{5}-of-\d{5}(\.gguf)")
 _TOKENS: Final = "tokenizer.ggml.tokens"
-_KINDS: Final = {
-    "adapter": "a LoRA adapter, not a language model: give the model that it was trained for, and with LlamaCpp or "
-    "ChatLlamaCpp this file as `lora_path`.",
-    "mmproj": "a vision projector, not a language model: give the model that it belongs to, and with ChatLlamaCpp this file "
-    "as `mmproj_path`.",
-    "imatrix": "an importance matrix, not a language model: give the model file that it belongs to.",
+_OTHER_KINDS: Final = {
+    "adapter": (
+        "a LoRA adapter",
+        "give the model file that it was trained on as the model, and this one as `lora_path` of LlamaCpp or ChatLlamaCpp",
+    ),
+    "control vector": ("a control vector", "give the model file that it was made for; no class here applies control vectors"),
+    "imatrix": ("an importance matrix", "give the model file; only llama-quantize reads this one, as `--imatrix`"),
+    "mmproj": ("a vision projector", "give the model file as the model, and this one as `mmproj_path` of ChatLlamaCpp"),
 }
-"""What a GGUF file is that holds no language model, by `general.type`, and what to do with it."""
+"""What a GGUF file can be besides a model: what it is, and what to do with it."""
 
 # Values in a block -> number of the tensor type in the file -> bytes of a block. A type that is not here counts as empty.
 _BLOCK_SIZES: Final = {
@@ -87,6 +98,7 @@ class GGUFInfo:
         lists: The lists of numbers that are no longer than a number for each layer can make them.
         tensors: The weights by name; of a model in several parts, those of this part.
         list_positions: Where in the file each list is.
+        value_types: The number of each value's type in the file.
     """
 
     metadata: dict[str, Any]
@@ -95,6 +107,7 @@ class GGUFInfo:
     lists: dict[str, tuple[Any, ...]] = field(default_factory=dict, repr=False)
     tensors: dict[str, Tensor] = field(default_factory=dict, repr=False)
     list_positions: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
+    value_types: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def part_count(self) -> int:
@@ -144,29 +157,41 @@ def check_gguf(path: str | Path) -> GGUFInfo:
         'bert'
     """
     path = Path(path).expanduser()
-    with open_model_file(path) as file:
-        info = _read_header(path, file)
+    info = read_file_header(path)
     _check_parts(path, info)
-    if kind := _KINDS.get("mmproj" if info.architecture == "clip" else str(info.metadata.get("general.type"))):
-        raise ModelFileError(f"{path} is {kind}")
+    kind, advice = _other_kind(info)
+    if kind:
+        raise ModelFileError(f"{path} is {kind}, not a language model: {advice}.")
     if not info.list_lengths.get(_TOKENS):
         raise ModelFileError(f"{path} has no vocabulary, so no engine can read text with it: use a complete model file.")
     return info
 
 
-def check_projector(path: str | Path) -> None:
-    """Checks that a file is a whole GGUF with what turns images into tokens for a language model.
+def file_kind(info: GGUFInfo) -> str:
+    """Return what a file holds, with an article, such as `a LoRA adapter`."""
+    return _other_kind(info)[0] or "a language model"
+
+
+def _other_kind(info: GGUFInfo) -> tuple[str, str]:
+    """Return what a file is that is not a language model, and what to do with it; two empty texts for a model."""
+    architecture, kind = info.metadata.get("general.architecture"), info.metadata.get("general.type")
+    if architecture == "clip" or kind == "mmproj":
+        return _OTHER_KINDS["mmproj"]
+    if architecture == "controlvector" or "adapter.type" in info.metadata:
+        return _OTHER_KINDS["control vector" if architecture == "controlvector" else "adapter"]
+    if kind == "imatrix" or "imatrix.chunk_count" in info.metadata:
+        return _OTHER_KINDS["imatrix"]
+    return _OTHER_KINDS.get(str(kind), ("", ""))
+
+
+def read_file_header(path: Path) -> GGUFInfo:
+    """Return the header of any GGUF file.
 
     Raises:
-        ModelFileError: It is missing, a folder, empty, of another format or cut off, or holds something else.
+        ModelFileError: It is missing, a folder, empty, of another or an older format, or cut off.
     """
-    path = Path(path).expanduser()
     with open_model_file(path) as file:
-        info = _read_header(path, file)
-    if not info.metadata.get("clip.has_vision_encoder"):
-        raise ModelFileError(
-            f"{path} is no projector for images: give the file with `mmproj` in its name that belongs to the model."
-        )
+        return _read_header(path, file)
 
 
 def check_all_parts(path: str | Path) -> GGUFInfo:
@@ -323,12 +348,13 @@ def read_header(data: bytes, size: int) -> GGUFInfo | None:
 def _parse(reader: "_Reader", size: int) -> GGUFInfo:
     tensor_count, value_count = reader.count(), reader.count()
     metadata: dict[str, Any] = {}
+    types: dict[str, int] = {}
     list_lengths: dict[str, int] = {}
     places: dict[str, int] = {}
     lists: dict[str, tuple[Any, ...]] = {}
     for _ in range(value_count):
         key = reader.string()
-        (kind,) = reader.take("I")
+        (types[key],) = (kind,) = reader.take("I")
         if kind == _LIST:
             places[key] = reader.position
             list_lengths[key] = reader.skip_list()
@@ -345,7 +371,8 @@ def _parse(reader: "_Reader", size: int) -> GGUFInfo:
         number = metadata.get(f"tokenizer.ggml.{name}_token_id")
         if isinstance(number, int) and 0 <= number < list_lengths.get(_TOKENS, 0):
             special[name] = reader.item_of_strings(places[_TOKENS], number)
-    return GGUFInfo(metadata, list_lengths, special, {key: values for key, values in lists.items() if values}, tensors, places)
+    lists = {key: values for key, values in lists.items() if values}
+    return GGUFInfo(metadata, list_lengths, special, lists, tensors, places, types)
 
 
 def _read_tensors(reader: "_Reader", count: int, alignment: int, file_size: int) -> dict[str, Tensor]:

@@ -87,6 +87,7 @@ class Engine:
     def __init__(self, settings: EngineSettings) -> None:
         refuse_fork()
         given = settings.context
+        settings.check_companions()
         self.model: Model = open_model(settings.path, settings.model)
         self.projector = _projector(self.model, *settings.projector) if settings.projector else None
         free = free_memory()

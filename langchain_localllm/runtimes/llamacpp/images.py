@@ -14,7 +14,6 @@ from typing import Any, Final
 
 from langchain_localllm.base.literals import LiteralText
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, MissingDependencyError, ModelFileError
-from langchain_localllm.models.gguf_check import check_projector
 from langchain_localllm.runtimes.llamacpp.library import LOG, hear, lib
 from langchain_localllm.runtimes.llamacpp.model import Model, utf8
 
@@ -91,7 +90,6 @@ class Projector:
     """
 
     def __init__(self, path: Path, model: Model, **settings: Any) -> None:
-        check_projector(path)
         self._model = model  # the library looks into its vocabulary
         params = _mtmd.mtmd_context_params_default()
         for name, value in {"print_timings": False, "warmup": False, **settings}.items():

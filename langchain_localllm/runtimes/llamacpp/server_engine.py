@@ -41,7 +41,7 @@ from langchain_localllm.errors import (
     ModelFileError,
     ServerError,
 )
-from langchain_localllm.models.gguf_check import GGUFInfo, check_all_parts, check_projector, read_lists
+from langchain_localllm.models.gguf_check import GGUFInfo, check_all_parts, read_lists
 from langchain_localllm.models.load_errors import load_error
 from langchain_localllm.models.trial_load import require_loadable
 from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
@@ -101,8 +101,7 @@ class ServerEngine:
         started = time.perf_counter()
         path, context = settings.path, settings.context
         info = checked_model(path)
-        if settings.projector:
-            check_projector(settings.projector[0])
+        settings.check_companions()
         draft = settings.speculation and settings.speculation.model
         if draft:
             checked_model(draft)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from langchain_localllm.models.companion_files import check_adapter, check_projector
+
 Adapters = tuple[tuple[str, float], ...]
 """Paths of LoRA adapters and their scales."""
 
@@ -67,3 +69,14 @@ class EngineSettings:
     chat_template: str | None = None
     numa: bool | int = False
     verbose: bool = False
+
+    def check_companions(self) -> None:
+        """Check the adapters and the projector, at which llama.cpp could end the process.
+
+        Raises:
+            ModelFileError: A file is missing, damaged, or something else.
+        """
+        for adapter, _ in self.lora:
+            check_adapter(adapter)
+        if self.projector:
+            check_projector(self.projector[0])

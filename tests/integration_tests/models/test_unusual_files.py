@@ -6,15 +6,19 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from langchain_localllm import GPT4All, LlamaCpp, LlamaCppEmbeddings
+from langchain_localllm import ChatLlamaCpp, GPT4All, GPT4AllEmbeddings, LlamaCpp, LlamaCppEmbeddings
 from langchain_localllm.errors import ModelFileError
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model, trial_load
 from langchain_localllm.models.gguf_check import check_gguf
 from langchain_localllm.models.unusual_values import unusual_values
+from langchain_localllm.runtimes.llamacpp.backend import Backend
 from tests.engines.gguf_mutations import Change, Header, mutations
+from tests.engines.images import projector
+from tests.engines.models import lora_adapter
 
 LOAD_ALL = """
 import sys
@@ -89,12 +93,20 @@ def _xllamacpp_embeddings(path: Path) -> object:
     return LlamaCppEmbeddings(model_path=path, backend="xllamacpp")
 
 
+def _embeddings(path: Path) -> object:
+    return LlamaCppEmbeddings(model_path=path, backend="llama-cpp-python")
+
+
 def _xllamacpp_draft(path: Path) -> object:
     return LlamaCpp(model_path=tiny_chat_model(), draft_model_path=path, n_ctx=64, backend="xllamacpp")
 
 
 def _gpt4all(path: Path) -> object:
     return GPT4All(model=path, n_ctx=64)
+
+
+def _gpt4all_embeddings(path: Path) -> object:
+    return GPT4AllEmbeddings(model=path)
 
 
 ABORTS: list[tuple[Callable[[Path], object], str, str]] = [
@@ -115,6 +127,51 @@ def test_file_at_which_an_engine_aborts_is_refused(make: Callable[[Path], object
     path = _changed(tmp_path / "model.gguf", mutations("llama")[name])
     with pytest.raises(ModelFileError, match=message):
         make(path)
+
+
+def _companion(name: str, path: Path) -> Path:
+    if name == "imatrix":
+        path.write_bytes(Header({b"general.type": (8, "imatrix"), b"imatrix.chunk_count": (4, 1)}, []).write())
+        return path
+    return lora_adapter(Path(tiny_chat_model()), path) if name == "adapter" else projector(path)
+
+
+@pytest.mark.parametrize("name", ["adapter", "mmproj", "imatrix"])
+def test_companion_file_given_as_the_model_is_refused_by_every_class(name: str, tmp_path: Path) -> None:
+    path = _companion(name, tmp_path / f"{name}.gguf")
+    hint = {"adapter": "`lora_path`", "mmproj": "`mmproj_path`", "imatrix": "`--imatrix`"}[name]
+    for make in (_llamacpp, _xllamacpp, _embeddings, _xllamacpp_embeddings, _gpt4all, _gpt4all_embeddings):
+        with pytest.raises(ModelFileError, match=f"not a language model: .*{hint}"):
+            make(path)
+
+
+def _with_adapter(path: Path, backend: Backend) -> object:
+    return LlamaCpp(model_path=tiny_chat_model(), lora_path=path, n_ctx=64, backend=backend)
+
+
+def _with_projector(path: Path, backend: Backend) -> object:
+    return ChatLlamaCpp(model_path=tiny_chat_model(), mmproj_path=path, n_ctx=64, backend=backend)
+
+
+@pytest.mark.parametrize("backend", get_args(Backend))
+def test_damaged_companion_is_refused_before_llama_cpp_reads_it(backend: Backend, tmp_path: Path) -> None:
+    adapter, mmproj = Header.read(_companion("adapter", tmp_path / "a")), Header.read(_companion("mmproj", tmp_path / "m"))
+    adapter.set("adapter.lora.alpha", 4, 1)
+    mmproj.set("clip.projector_type", 4, 7)
+    for make, header in ((_with_adapter, adapter), (_with_projector, mmproj)):
+        (tmp_path / "damaged.gguf").write_bytes(header.write())
+        with pytest.raises(ModelFileError, match="is damaged"):
+            make(tmp_path / "damaged.gguf", backend)
+        with pytest.raises(ModelFileError, match="is a language model, not a"):
+            make(Path(tiny_chat_model()), backend)
+
+
+@pytest.mark.parametrize("make", [_llamacpp, _xllamacpp, _gpt4all])
+def test_ordinary_file_starts_no_other_process(make: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "langchain_localllm.models.trial_load.subprocess.run", lambda *_, **__: pytest.fail("a process was started")
+    )
+    make(Path(tiny_chat_model()))
 
 
 def test_unusual_file_that_loads_is_tried_once(tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
