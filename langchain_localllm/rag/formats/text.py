@@ -133,8 +133,8 @@ def without_controls(text: str) -> str:
         DocumentError: It has more control characters than text has.
 
     Example:
-        >>> without_controls("The \x1b[31mboat\x1b[0m is blue.\0")
-        'The boat is blue.'
+        >>> without_controls("The \x1b[31mboat\x1b[0m is blue.\x0cThe lamp is red.")
+        'The boat is blue.\nThe lamp is red.'
     """
     if not _CONTROL.search(text) and "\x1b" not in text and "\x0c" not in text:
         return text
