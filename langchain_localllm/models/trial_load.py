@@ -99,5 +99,5 @@ def _refusal(path: Path, unusual: list[str], what: str) -> ModelFileError:
     reasons = "; ".join(unusual[:_SHOWN])
     return ModelFileError(
         f"{path} cannot be loaded: {reasons}{more}. {what}. Download the file again or use another one of this model; if the "
-        "file is as its publisher made it, a newer version of the engine may load it (LocalServer has the newest)."
+        "file is as its publisher made it, a newer version of the engine may load it."
     )
