@@ -51,6 +51,7 @@ class Prepared:
         bridge: What stands between the thoughts and an answer of a given form.
         schema: A JSON schema of the answer, or of the JSON in a forced call.
         form: How a forced call is written; `None` where none is forced.
+        json_call: How a call is written that the model begins by itself, where that is JSON between two markers.
         several: Whether several calls may be forced.
         images: The images by the texts that stand in their places in the prompt.
         markers: What the reader looks for, which the engine has to hand out also where it is a token that is no text.
@@ -66,6 +67,7 @@ class Prepared:
     bridge: str = ""
     schema: dict[str, Any] | None = None
     form: ToolFormat | None = None
+    json_call: ToolFormat | None = None
     several: bool = False
     images: dict[str, bytes] = field(default_factory=dict)
     markers: tuple[str, ...] = ()
@@ -223,6 +225,7 @@ class TemplatedChatModel(LocalChatModel):
             bridge=thoughts.bridge if constrained else "",
             schema=schema,
             form=form if choice == "required" else None,
+            json_call=form if tools and not constrained and form.is_json_in_markers(template.source) else None,
             several=request.get("parallel_tool_calls") is True,
             images=images,
             markers=_with_parts((*THINK[:2], *thoughts.markers, *(form.markers if tools else ()))),

@@ -35,6 +35,11 @@ from langchain_localllm.templates.markers import held_back
 __all__ = ["FORMATS", "HERMES", "JSON", "LLAMA3", "MISTRAL", "ToolCallParser", "ToolFormat", "WrittenCall", "tool_format"]
 
 
+_JSON_CALL: Final = re.compile(r'\\?"name\\?": .*\\?"arguments\\?": ', re.DOTALL)
+_TAGGED_CALL: Final = re.compile(r"<function=|<arg_key|<parameter=|<tool_sep")
+"""What the templates of models show that write calls as JSON, and of those that write them otherwise after the same marker."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolFormat:
     """A way to write tool calls.
@@ -62,6 +67,11 @@ class ToolFormat:
     blocks: tuple[CallBlock, ...] = ()
     fenced: bool = False
     others: tuple[tuple[str, CallBlock], ...] = ()
+
+    def is_json_in_markers(self, template: str) -> bool:
+        """Whether a chat template's model writes each call as JSON between two markers, and in no other way."""
+        marked = bool(self.closing) and (self.before.strip(), self.after.strip()) == (self.opening, self.closing)
+        return marked and not self.others and bool(_JSON_CALL.search(template)) and not _TAGGED_CALL.search(template)
 
     @property
     def openings(self) -> tuple[str, ...]:

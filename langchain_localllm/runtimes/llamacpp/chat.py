@@ -1,5 +1,6 @@
 """The chat model on llama.cpp in this process; the template comes from the model file."""
 
+import json
 import os
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
@@ -22,7 +23,7 @@ from langchain_localllm.base.reasoning import ReasoningBudgetOptions
 from langchain_localllm.base.request import enforced_schema
 from langchain_localllm.base.templated import Prepared, TemplatedChatModel, thought_tags
 from langchain_localllm.base.threads import default_threads
-from langchain_localllm.base.tools import openai_tools
+from langchain_localllm.base.tools import call_schema, openai_tools
 from langchain_localllm.base.worker import Mailbox, WorkerHandle
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 from langchain_localllm.runtimes.llamacpp.options import LlamaCppOptions, PathText
@@ -30,7 +31,7 @@ from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
 from langchain_localllm.templates.harmony import is_harmony
 from langchain_localllm.templates.thinking import ThinkSplitter, answer_markers
 from langchain_localllm.templates.thinking_switch import with_switch_word
-from langchain_localllm.templates.tool_calls import JSON, ToolCallParser, tool_format
+from langchain_localllm.templates.tool_calls import JSON, ToolCallParser, ToolFormat, tool_format
 
 _MISREAD: Final = ("<|START_TEXT|>", "Action:\n```json", "<|tool_call|>", ">>>", "[CALL_ID]")
 """What begins calls, or is in the templates, of models whose calls xllamacpp 2026.10 does not read: Command A and R+, Granite 3.3,
@@ -142,6 +143,8 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         sampling = self.sampling()
         if prepared.schema is not None:
             sampling = replace(sampling, grammar=_grammar(prepared))
+        elif prepared.json_call is not None:
+            sampling = replace(sampling, **_begun_call(prepared.json_call, request))
 
         engine = self.engine
 
@@ -269,6 +272,16 @@ def _read(engine: Any, prepared: Prepared) -> tuple[list[int], Sequence[Any]]:
         return engine.model.tokenize_parts(prepared.parts()), ()
     prompt = engine.read(prepared.parts())
     return prompt.tokens, prompt.images
+
+
+def _begun_call(form: ToolFormat, request: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes a call valid that the model begins by itself: the grammar of what follows its marker."""
+    from langchain_localllm.runtimes.llamacpp.schema_grammar import begun_call_grammar
+
+    schema = json.dumps(call_schema(request["tools"], form.arguments, escapes=True), sort_keys=False)
+    several = request.get("parallel_tool_calls") is not False
+    grammar = begun_call_grammar(schema, form.opening, form.closing, several=several)
+    return {"grammar": grammar, "grammar_after": form.opening} if grammar else {}
 
 
 def _grammar(prepared: Prepared) -> str:

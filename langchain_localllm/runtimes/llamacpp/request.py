@@ -114,7 +114,9 @@ class Answer:
         self._thinking = request.thinking
         self._next: deque[int] = deque()  # tokens that are not left to the model
         self._bridge = deque(request.thinking.bridge if request.thinking else ())
-        self.sampler.grammar_waits = self._thinking is not None and self._thinking.tracker.thinking
+        self._grammar_after = request.sampling.grammar_after
+        self._latest = ""  # the end of the answer, in which that may come
+        self.sampler.grammar_waits = bool(self._grammar_after) or self._thinks
         self._started = self._first = self.looked = time.perf_counter()
 
     @property
@@ -146,7 +148,7 @@ class Answer:
             token = self.sampler.sample(context, row)
             if self._thinking is None or not self.sampler.grammar_waits or self._model.answer_piece(token) is not None:
                 return token
-            if self.request.sampling.grammar is None:
+            if self.request.sampling.grammar is None or self._grammar_after:
                 return token
             self._next.extend(self._thinking.closing)  # a model that would end in its thoughts still has to answer
         token = self._next.popleft()
@@ -159,9 +161,20 @@ class Answer:
         tracker.add(text, whole=not self._text.getstate()[0])
         if tracker.is_used_up and not self._next:
             self._next.extend(thinking.closing)
-        elif self.sampler.grammar_waits and not (tracker.thinking or self._next):
+        elif self.sampler.grammar_waits and not (self._grammar_after or tracker.thinking or self._next):
             self._next, self._bridge = self._bridge, self._next
             self.sampler.grammar_waits = bool(self._next)
+
+    @property
+    def _thinks(self) -> bool:
+        return self._thinking is not None and self._thinking.tracker.thinking
+
+    def _look_for_grammar(self, text: str) -> None:
+        """Let the grammar hold when the text after which it does has come; not where more than white space came with it."""
+        self._latest += text
+        _, found, rest = self._latest.rpartition(self._grammar_after)
+        self.sampler.grammar_waits = not found or bool(rest.strip())
+        self._latest = self._latest[-2 * len(self._grammar_after) :]
 
     def add(self, token: int, logprobs: dict[str, Any] | None) -> str | None:
         """Add a token to the answer; returns the reason when it ends with it."""
@@ -179,6 +192,8 @@ class Answer:
         text = self._text.decode(piece)
         if self._thinking is not None:
             self._follow_thoughts(self._thinking, text)
+        if self._grammar_after and self.sampler.grammar_waits and not self._thinks:
+            self._look_for_grammar(text)
         text = self._stops.feed(text)
         if self._stops.met:
             self._put(text)

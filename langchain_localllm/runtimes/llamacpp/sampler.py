@@ -31,6 +31,7 @@ class Sampling:
         logit_bias: Added to the logits of tokens.
         ignore_eos: Go on when the model wants to end.
         grammar: A GBNF grammar that the answer follows.
+        grammar_after: A text of the answer after which it does so, and before which the answer is free. Empty: from the beginning.
 
     The other attributes are those of `LlamaCpp`.
     """
@@ -65,6 +66,7 @@ class Sampling:
     logit_bias: Mapping[int, float] = field(default_factory=dict)
     ignore_eos: bool = False
     grammar: str | None = None
+    grammar_after: str = ""
 
     @property
     def penalties(self) -> tuple[float, float, float]:
@@ -122,10 +124,12 @@ class Sampler:
             bias |= dict.fromkeys(self._model.holding_nul, -np.inf)
         if wrong := [token for token in bias if not 0 <= token < size]:
             raise InvalidRequestError(f"`logit_bias` names the token {wrong[0]}, but the vocabulary ends at {size - 1}.")
-        if options.greedy and options.grammar is None and options.penalties == _NO_PENALTIES:
+        may_wait = options.grammar is None or options.grammar_after
+        if options.greedy and may_wait and options.penalties == _NO_PENALTIES:
             with np.errstate(over="ignore"):  # it is infinite then
                 self._bias = np.array(list(bias), np.intp), np.array(list(bias.values())).astype(np.float32)
-            return
+            if options.grammar is None:
+                return
         if bias:
             self._add(lib.llama_sampler_init_logit_bias(size, len(bias), (lib.llama_logit_bias * len(bias))(*bias.items())))
         seed = secrets.randbelow(_SEEDS) if options.seed is None or options.seed < 0 else options.seed % _SEEDS
@@ -202,9 +206,10 @@ class Sampler:
         Raises:
             InvalidRequestError: The grammar lets no token follow.
         """
-        if self._bias is not None:
+        free = self._grammar is None or self.grammar_waits
+        if self._bias is not None and free:
             return _most_likely(context.logits(row), *self._bias)
-        if self._grammar is None or self.grammar_waits:
+        if free:
             return int(lib.llama_sampler_sample(self._chain, context.pointer, row))
         logits = context.logits(row)
         token, _ = self._choose(_candidates(logits))

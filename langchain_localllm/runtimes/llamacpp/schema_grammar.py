@@ -50,6 +50,29 @@ def call_grammar(schema: dict[str, Any], before: str, after: str, *, several: bo
         return "\n".join([*(f"{name} ::= {rule}" for name, rule in rules.items()), _text(converter)])
 
 
+@functools.lru_cache(maxsize=32)
+def begun_call_grammar(schema: str, opening: str, closing: str, *, several: bool) -> str | None:
+    """The GBNF grammar of what follows the marker that begins a call; `None` where a grammar cannot hold the schema.
+
+    Args:
+        schema: The call's schema, as `grammar_schema` returns it, as JSON.
+        opening: The marker that begins a call.
+        closing: The marker that ends it.
+        several: Whether more calls may follow.
+    """
+    try:
+        with _conversion() as converter:
+            call = converter.visit(converter.resolve_refs(json.loads(schema), "schema"), "call")
+            rules = {
+                "blank": "[ \\t\\n]{0,8}",
+                "begun-call": f"blank {call} blank {_literal(closing)}",
+                "root": f"begun-call (blank {_literal(opening)} begun-call)*" if several else "begun-call",
+            }
+            return "\n".join([*(f"{name} ::= {rule}" for name, rule in rules.items()), _text(converter)])
+    except InvalidRequestError:
+        return None
+
+
 @contextlib.contextmanager
 def _conversion() -> Iterator[Any]:
     try:
