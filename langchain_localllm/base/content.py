@@ -24,7 +24,7 @@ PARTS: Final[Mapping[str, str]] = {
 """The types of parts, and what each is called in an error."""
 _PLURALS: Final = {"text": "text", "image_url": "images", "input_audio": "audio", "video_url": "videos"}
 
-THOUGHTS: Final = frozenset({"reasoning", "thinking", "redacted_thinking"})
+THOUGHTS: Final = frozenset({"reasoning", "reasoning_content", "thinking", "redacted_thinking"})
 """Types of blocks that hold a model's reasoning."""
 
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_\-\s]*=*\s*")
@@ -82,6 +82,10 @@ def _readable(block: Any) -> Any:
         return block
     if not isinstance(kind := block.get("type", ""), str):
         raise InvalidRequestError(f"A message holds a content block whose type is a {type(kind).__name__}: {kind!r}.")
+    inner = block.get("file")
+    if kind == "file" and isinstance(inner, dict) and is_data_url(str(inner.get("file_data"))):  # LangChain takes each for a PDF
+        data, mime = _data(inner, "file")
+        return {"type": "file", "base64": data, "mime_type": mime, "filename": inner.get("filename")}
     old = "source_type" in block and kind in {"image", "audio", "file"}
     return _BLOCKS[kind](block) if old or (kind == "image" and "base64" in block and not block.get("mime_type")) else block
 
@@ -108,6 +112,8 @@ def unwrapped(block: Any) -> Any:
 def thought_of(block: Mapping[str, Any]) -> str:
     """Return the text of a reasoning block; empty where a provider encrypted it, so that no other model can read it."""
     text = block.get("reasoning") or block.get("thinking")
+    if isinstance(inner := block.get("reasoning_content"), dict):  # Bedrock Converse
+        text = inner.get("text")
     if not text and isinstance(summary := block.get("summary"), list):  # OpenAI's Responses API
         text = "\n".join(str(item.get("text", "")) for item in summary if isinstance(item, dict))
     return text if isinstance(text, str) else ""
@@ -175,6 +181,8 @@ def _parts_of(block: Any) -> Iterator[Part]:
         raise InvalidRequestError(f"A message's content holds a {type(block).__name__}. It may hold texts and content blocks.")
     block = unwrapped(block)
     kind = block.get("type") or next((key for key in _UNTYPED if key in block), None)
+    if kind in _CACHE_MARKS:
+        return
     if not isinstance(kind, str) or kind not in _BLOCKS:
         raise InvalidRequestError(f"A message holds a content block of the type {kind!r}, which local models do not accept.")
     yield _BLOCKS[kind](block)
@@ -234,10 +242,7 @@ def _file_block(block: Part) -> Part:
     """Convert a file: one that holds text becomes a text."""
     inner = block.get("file", block.get("document"))
     given = inner if isinstance(inner, dict) else block
-    source = given.get("source")
-    if isinstance(text := given.get("text"), str) or (
-        isinstance(source, dict) and source.get("type") == "text" and isinstance(text := source.get("data"), str)
-    ):
+    if isinstance(text := _text_of_file(given), str):
         return _text("\n".join(str(value) for value in (given.get("title"), given.get("context"), text) if value))
     data, mime = _data(given, "file")
     if mime.startswith("text/"):
@@ -246,6 +251,16 @@ def _file_block(block: Part) -> Part:
     name = given.get("filename") or given.get("name") or (extras.get("filename") if isinstance(extras, dict) else None)
     url = f"data:{mime or 'application/octet-stream'};base64,{data}"
     return {"type": "file", "file": {"file_data": url, "filename": name or "file"}}
+
+
+def _text_of_file(given: Mapping[str, Any]) -> Any:
+    """Return the text of a file that is given as text, in LangChain's or one of Anthropic's forms, else something else."""
+    source = given.get("source")
+    if not isinstance(source, dict) or isinstance(given.get("text"), str):
+        return given.get("text")
+    if source.get("type") == "content":
+        return joined(to_parts(source.get("content")))
+    return source.get("data") if source.get("type") == "text" else None
 
 
 def _media_block(block: Part) -> Part:
@@ -270,8 +285,10 @@ _BLOCKS: Final[dict[Any, Callable[[Part], Part]]] = {
     "media": _media_block,
 }
 """How blocks of each type are converted."""
-_UNTYPED: Final = ("text", "image", "video", "document", "json", "guard_content")
+_UNTYPED: Final = ("text", "image", "video", "document", "json", "guard_content", "cachePoint")
 """Keys that name the kind of a block without a type, as Bedrock Converse writes them."""
+_CACHE_MARKS: Final = ("cachePoint", "cache_point")
+"""Blocks of Bedrock that say what to cache and hold nothing for the model."""
 _BY_MIME: Final = {"image/": _image_block, "audio/": _audio_block, "video/": _video_block}
 
 
@@ -302,13 +319,16 @@ def _data(block: Mapping[str, Any], kind: str) -> tuple[str, str]:
         raise InvalidRequestError(
             f"{_named(kind)} is given as an address or a path ({value[:60]!r}). Give its data as base64: nothing is downloaded."
         )
+    if not value and kind != "file":  # an empty text file is a text
+        raise InvalidRequestError(_missing(block, kind))
     return value, mime or _guessed(value)
 
 
 def _missing(block: Mapping[str, Any], kind: str) -> str:
     if "file_id" in block or block.get("source_type") == "id":
         return f"{_named(kind)} is given by the id of a file on a provider's server. Give its data as base64."
-    return f"{_named(kind)} has no data: its block holds {', '.join(map(repr, block)) or 'nothing'}. Give `base64` and `mime_type`."
+    held = ", ".join(f"an empty {name!r}" if value == "" else repr(name) for name, value in block.items()) or "nothing"
+    return f"{_named(kind)} has no data: its block holds {held}. Give `base64` and `mime_type`."
 
 
 def _named(kind: str) -> str:

@@ -226,8 +226,8 @@ class _Document:
         return {"type": kind} if kind in TYPES else _anything()
 
     def _object(self, schema: Mapping[str, Any]) -> dict[str, Any]:
-        properties = {name: rule for name, rule in schema.get("properties", {}).items() if rule is not False}
-        required = list(dict.fromkeys(schema.get("required", ())))
+        properties = {name: rule for name, rule in (schema.get("properties") or {}).items() if rule is not False}
+        required = list(dict.fromkeys(schema.get("required") or ()))
         additional = self._additional(schema)
         for name in required:
             properties.setdefault(name, additional if isinstance(additional, dict) else True)

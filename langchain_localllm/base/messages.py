@@ -74,24 +74,40 @@ class _Calls:
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
+        self._waiting: dict[str, str] = {}  # names of the last AI message's calls without a result, by id
         self._numbers = count()
         self._answered = False  # whether an AI message came
 
     def add(self, entry: Entry) -> None:
         """Note the calls of an AI message."""
         self._answered = True
-        self._names.update((call["id"], call["function"]["name"]) for call in entry.get("tool_calls", ()))
+        self._waiting = {call["id"]: call["function"]["name"] for call in entry.get("tool_calls", ())}
+        self._names.update(self._waiting)
 
     def new_id(self) -> str:
         """Return an id for a call without one: nine letters and digits, as Mistral's templates require."""
         return f"call{next(self._numbers):05d}"
 
-    def last_id(self, name: str) -> str | None:
-        """Return the id of the last call of a tool."""
-        return next((call_id for call_id, called in reversed(self._names.items()) if called == name), None)
+    def id_of_result(self, name: str | None) -> str:
+        """Return the id of the call that a result without an id answers.
 
-    def name_of(self, call_id: str) -> str | None:
-        """Return the name of the tool that was called.
+        It is the first call of the last AI message without a result, of the tool where it is named, else the tool's last call.
+
+        Raises:
+            InvalidRequestError: AI messages came, and there is no such call.
+        """
+        first = next((call_id for call_id, called in self._waiting.items() if name in {None, called}), None)
+        found = first or next((call_id for call_id, called in reversed(self._names.items()) if called == name), None)
+        if self._answered and not found:
+            result = f"the result of the tool {name!r}" if name else "a tool message"
+            raise InvalidRequestError(
+                f"There is {result} without the id of a call, and no earlier call without a result. "
+                "Set `tool_call_id`, and keep the AI message with that call before it."
+            )
+        return found or self.new_id()
+
+    def answer(self, call_id: str) -> str | None:
+        """Return the name of the tool that was called, for its result.
 
         A history that was trimmed may begin with results, before any AI message; their calls are unknown.
 
@@ -103,6 +119,7 @@ class _Calls:
                 f"A tool message answers the call {call_id!r}, but no earlier message made it. "
                 "Keep the AI message with that call before it."
             )
+        self._waiting.pop(call_id, None)
         return self._names.get(call_id)
 
 
@@ -130,7 +147,7 @@ def _human(message: BaseMessage, calls: _Calls) -> Iterator[Entry]:
     blocks = _blocks(message)
     results = [block for block in blocks if _is(block, "tool_result")]
     for block in results:
-        yield _result(str(block.get("tool_use_id")), block.get("content"), None, calls)
+        yield _result(block.get("tool_use_id"), block.get("content"), None, calls)
     rest = [block for block in blocks if block not in results]
     if rest or not results:
         yield _plain(message, "user", rest)
@@ -157,9 +174,7 @@ def _custom(message: BaseMessage, calls: _Calls) -> Iterator[Entry]:
 
 def _named_result(message: BaseMessage, calls: _Calls) -> Entry:
     """The result of a function that was called by name, as OpenAI's API had it before tools."""
-    name = message.name or ""
-    call_id = message.additional_kwargs.get("tool_call_id") or calls.last_id(name)
-    return _result(call_id or calls.new_id(), message.content, name or None, calls)
+    return _result(message.additional_kwargs.get("tool_call_id"), message.content, message.name, calls)
 
 
 def _function(message: BaseMessage, calls: _Calls) -> Iterator[Entry]:
@@ -170,8 +185,9 @@ def _tool(message: BaseMessage, calls: _Calls) -> Iterator[Entry]:
     yield _result(getattr(message, "tool_call_id", ""), message.content, message.name, calls)
 
 
-def _result(call_id: str, content: Any, name: str | None, calls: _Calls) -> Entry:
-    called = calls.name_of(call_id)
+def _result(call_id: Any, content: Any, name: str | None, calls: _Calls) -> Entry:
+    call_id = str(call_id) if call_id else calls.id_of_result(name or None)
+    called = calls.answer(call_id)
     named = {"name": name or called} if name or called else {}
     return {"role": "tool", "tool_call_id": call_id, **named, "content": joined(to_parts(content))}
 
@@ -209,14 +225,18 @@ def _call_fields(call: Mapping[str, Any]) -> tuple[Any, Any, Any]:
 
 def _arguments(args: Any) -> str:
     """Arguments as the JSON text of an object; text that is not one is put into one."""
-    if isinstance(args, str):
-        try:
-            if isinstance(json.loads(args or "{}"), dict):
-                return args or "{}"
-        except ValueError:
-            pass
-        args = {_UNREADABLE: args}
-    return json.dumps(args or {}, ensure_ascii=False, default=str)
+    text = args if isinstance(args, str) else json.dumps(args or {}, ensure_ascii=False, default=str)
+    try:
+        if isinstance(json.loads(text or "{}", parse_constant=_refuse_constant), dict):
+            return text or "{}"
+    except ValueError:
+        pass
+    return json.dumps({_UNREADABLE: text}, ensure_ascii=False)
+
+
+def _refuse_constant(name: str) -> None:
+    """Refuse NaN and Infinity, which Python reads and writes and no server accepts."""
+    raise ValueError(name)
 
 
 _CONVERTERS: Final[Mapping[type[BaseMessage], Callable[[BaseMessage, _Calls], Iterator[Entry]]]] = {

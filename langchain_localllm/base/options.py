@@ -4,7 +4,7 @@ import difflib
 import functools
 import inspect
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, ClassVar, Final, Self
 
 from langchain_core.caches import BaseCache
@@ -193,6 +193,8 @@ class SamplingOptions(Options):
         """The object's stop sequences and the call's, each once."""
         if isinstance(stop, str):
             raise InvalidOptionError(f"`stop` is a list of texts: stop=[{stop!r}].")
+        if stop is not None and not (isinstance(stop, Collection) and all(isinstance(text, str) for text in stop)):
+            raise InvalidOptionError(f"`stop` is a list of texts, not {stop!r}.")
         return list(dict.fromkeys([*(self.stop or ()), *(_no_empty_stop(stop) or ())]))
 
     def get_token_ids(self, text: str) -> list[int]:

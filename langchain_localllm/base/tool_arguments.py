@@ -45,7 +45,7 @@ def _parsed(value: Any, schema: Any, root: Any, depth: int) -> Any:
         value = found
     for choice in choices:
         if isinstance(value, dict) and "object" in _kinds(choice):
-            known, others = choice.get("properties", {}), choice.get("additionalProperties", True)
+            known, others = choice.get("properties") or {}, choice.get("additionalProperties", True)
             return {key: _parsed(item, known.get(key, others), root, depth + 1) for key, item in value.items()}
         if isinstance(value, list) and "array" in _kinds(choice):
             first, rest = choice.get("prefixItems", []), choice.get("items", True)
@@ -97,7 +97,7 @@ def _wants_containers(schema: Any) -> bool:
         return False
     return any(
         _CONTAINERS.keys() & _kinds(choice) and "string" not in _kinds(choice)
-        for rule in schema.get("properties", {}).values()
+        for rule in (schema.get("properties") or {}).values()
         for choice in _choices(rule, schema)
     )
 

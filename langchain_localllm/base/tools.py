@@ -1,5 +1,6 @@
 """Tools as engines take them, and the choice among them."""
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -27,20 +28,31 @@ def openai_tools(tools: Sequence[Tool], *, strict: bool | None = None) -> list[d
     if isinstance(tools, str | Mapping) or not isinstance(tools, Sequence):
         raise InvalidOptionError(f"`tools` is a list of tools, not {type(tools).__name__}.")
     converted = [_converted(tool, strict=strict) for tool in tools]
-    for name in (tool["function"]["name"] for tool in converted):
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise InvalidOptionError(
-                f"A tool has the name {name!r}. Use up to 64 letters, digits, `_`, `-` and `.`, such as {_like(str(name))!r}."
-            )
+    for tool in converted:
+        _check_function(tool["function"])
     return converted
+
+
+def _check_function(function: Mapping[str, Any]) -> None:
+    name, parameters = function["name"], function.get("parameters", {})
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InvalidOptionError(
+            f"A tool has the name {name!r}. Use up to 64 letters, digits, `_`, `-` and `.`, such as {_like(str(name))!r}."
+        )
+    if not isinstance(parameters, Mapping):
+        raise InvalidOptionError(f"The parameters of the tool {name!r} must be a JSON schema, a dict, not {parameters!r}.")
+    try:
+        json.dumps(function)
+    except (TypeError, ValueError) as error:
+        raise InvalidOptionError(f"The tool {name!r} cannot be written as JSON: {error}.") from error
 
 
 def _converted(tool: Any, *, strict: bool | None) -> dict[str, Any]:
     try:
-        if isinstance(tool, Mapping) and "function" in tool:  # LangChain leaves these as they are
-            function = tool["function"] if strict is None else convert_to_openai_function(tool["function"], strict=strict)
-            return {"type": "function", "function": {**function, "name": function["name"]}}
-        converted = convert_to_openai_tool(tool, strict=strict)
+        if isinstance(tool, Mapping) and ("function" in tool or tool.get("type") == "function"):
+            # LangChain leaves these as they are, whatever they hold
+            return {"type": "function", "function": _function(tool.get("function", tool), strict=strict)}
+        converted = tool if _runs_at_provider(tool) else convert_to_openai_tool(tool, strict=strict)
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise InvalidOptionError(f"This is not a tool: {reason}") from error
@@ -48,6 +60,21 @@ def _converted(tool: Any, *, strict: bool | None) -> dict[str, Any]:
         kind = converted.get("type")
         raise InvalidOptionError(f"A tool of the type {kind!r} runs at a provider, and a local model has none. Give a function.")
     return converted
+
+
+def _function(given: Any, *, strict: bool | None) -> dict[str, Any]:
+    """A function of OpenAI's Chat Completions or Responses API, without what is null: llama.cpp refuses it."""
+    if not isinstance(given, Mapping) or "name" not in given:
+        raise ValueError(f"`function` must be a dict with a `name`, not {given!r}.")
+    function = {key: value for key, value in given.items() if value is not None and key != "type"}
+    return function if strict is None else convert_to_openai_function({"parameters": _NOTHING, **function}, strict=strict)
+
+
+def _runs_at_provider(tool: Any) -> bool:
+    """Whether a dict names a provider's own tool, such as Anthropic's web search, which LangChain converts to a function."""
+    if not isinstance(tool, Mapping) or tool.get("type", "object") == "object":
+        return False
+    return {"parameters", "input_schema"}.isdisjoint(tool)
 
 
 def _like(name: str) -> str:
@@ -66,7 +93,7 @@ def choice_of(tools: Sequence[dict[str, Any]], choice: str | bool | Mapping[str,
     """
     if isinstance(choice, Mapping):
         named = choice.get("function", choice)
-        choice = (named.get("name") if isinstance(named, Mapping) else None) or choice.get("type")
+        choice = (named.get("name") if isinstance(named, Mapping) else None) or choice.get("type") or dict(choice)
     names = [tool["function"]["name"] for tool in tools]
     if choice in names:
         return str(choice)

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import math
+from functools import partial
 from typing import Any
 
 import pytest
@@ -100,6 +102,17 @@ BLOCKS: list[tuple[Any, dict[str, Any]]] = [
     ({"type": "file", "source_type": "text", "text": "a", "mime_type": "text/plain"}, text("a")),
     ({"type": "file", "base64": NOTE, "mime_type": "text/markdown"}, text("Grüezi")),
     ({"type": "document", "source": {"type": "text", "data": "a", "media_type": "text/plain"}}, text("a")),
+    ({"type": "document", "source": {"type": "content", "content": [text("a"), text("b")]}}, text("a\nb")),
+    ({"type": "document", "source": {"type": "content", "content": "a"}, "title": "T"}, text("T\na")),
+    ({"type": "file", "file": {"file_data": f"data:text/plain;base64,{NOTE}", "filename": "a.txt"}}, text("Grüezi")),
+    (
+        {"type": "file", "file": {"file_data": "data:text/plain;base64,", "filename": "empty.txt"}},
+        text(""),
+    ),
+    (
+        {"type": "file", "file": {"file_data": "data:application/msword;base64,AAAA", "filename": "a.doc"}},
+        {"type": "file", "file": {"file_data": "data:application/msword;base64,AAAA", "filename": "a.doc"}},
+    ),
     (
         {
             "type": "document",
@@ -152,6 +165,9 @@ def test_a_content_block_reaches_the_server_on_every_path(block: Any, part: dict
         ({"type": "image_url", "image_url": "/home/me/a.png"}, "An image is given as an address or a path"),
         ({"type": "image_url", "image_url": {}}, "An image has no data"),
         ({"type": "image_url"}, "An image has no data"),
+        ({"type": "image", "base64": "", "mime_type": "image/png"}, "An image has no data: its block holds .*an empty 'base64'"),
+        ({"type": "image_url", "image_url": "data:image/png;base64,"}, "An image has no data"),
+        ({"type": "document", "source": {"type": "content", "content": [PICTURE]}}, "A file has no data"),
         ({"type": "image_url", "image_url": "data:image/svg+xml,<svg/>"}, "not base64"),
         ({"type": "image", "url": "https://example.org/a.png"}, "nothing is downloaded"),
         ({"type": "image", "file_id": "file-1"}, "id of a file on a provider"),
@@ -220,6 +236,7 @@ def test_calls_thoughts_and_results_of_a_history_are_sent() -> None:
     [
         (AIMessage([{"type": "thinking", "thinking": "Hm.", "signature": "x"}, text("y")]), "Hm."),
         (AIMessage([{"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]}, text("y")]), "Hm."),
+        (AIMessage([{"type": "reasoning_content", "reasoning_content": {"text": "Hm.", "signature": "x"}}, text("y")]), "Hm."),
         (AIMessage([{"type": "redacted_thinking", "data": "encrypted"}, text("y")]), None),
         (AIMessage("y", additional_kwargs={"reasoning_content": "Hm."}), "Hm."),
     ],
@@ -261,6 +278,20 @@ def test_an_unreadable_call_is_sent_with_its_result() -> None:
     assert asked["tool_calls"][1]["function"] == {"name": "add", "arguments": {"unreadable_arguments": '{"a": 1'}}
 
 
+@pytest.mark.parametrize("args", [{"x": math.nan}, {"x": [math.inf]}])
+def test_to_openai_arguments_that_json_does_not_have_are_sent_as_text(args: dict[str, Any]) -> None:
+    asked, _ = with_parsed_arguments(to_openai([AIMessage("", tool_calls=[{**CALL, "args": args}])]))
+    assert asked["tool_calls"][0]["function"]["arguments"] == {"unreadable_arguments": json.dumps(args)}
+
+
+@pytest.mark.parametrize("block", [{"cachePoint": {"type": "default"}}, {"type": "cache_point"}])
+def test_to_openai_marks_of_what_to_cache_are_left_out(block: dict[str, Any]) -> None:
+    assert to_openai([SystemMessage([text("a"), block]), HumanMessage([block, "b"])]) == [
+        {"role": "system", "content": "a"},
+        {"role": "user", "content": "b"},
+    ]
+
+
 def test_results_come_in_the_order_of_their_calls_with_their_names() -> None:
     calls = [{**CALL, "id": each, "name": f"tool{each}"} for each in ("a", "b", "c")]
     results = [ToolMessage(f"of {each}", tool_call_id=each) for each in ("c", "a", "b")]
@@ -279,6 +310,32 @@ def test_a_function_message_answers_the_call_of_its_name() -> None:
     asked, result = to_openai([called, FunctionMessage(content="2", name="add")])
     assert result == {"role": "tool", "tool_call_id": asked["tool_calls"][0]["id"], "name": "add", "content": "2"}
     assert len(result["tool_call_id"]) == 9
+
+
+@pytest.mark.parametrize("call_id", [None, ""])
+@pytest.mark.parametrize("named", [True, False])
+def test_to_openai_results_without_ids_answer_the_calls_in_order(call_id: Any, *, named: bool) -> None:
+    calls = [{**CALL, "id": call_id, "name": name} for name in ("add", "see")]
+    results = [ToolMessage(f"of {name}", tool_call_id="", name=name if named else None) for name in ("add", "see")]
+    asked, *sent = to_openai([AIMessage("", tool_calls=calls), *(reversed(results) if named else results)])
+    assert [each["content"] for each in sent] == ["of add", "of see"]
+    assert [each["tool_call_id"] for each in sent] == [call["id"] for call in asked["tool_calls"]]
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        ChatMessage(role="tool", content="2"),
+        HumanMessage([{"type": "tool_result", "content": "2"}]),
+        ToolMessage("2", tool_call_id=""),
+        FunctionMessage(content="2", name="add"),
+    ],
+)
+def test_to_openai_a_result_without_an_id_answers_the_only_open_call_or_is_refused(result: BaseMessage) -> None:
+    asked = AIMessage("", tool_calls=[{**CALL, "id": "7"}])
+    assert to_openai([AIMessage("", tool_calls=[CALL]), HumanMessage("x"), asked, result])[-1]["tool_call_id"] == "7"
+    with pytest.raises(InvalidRequestError, match=r"(a tool message|the tool 'add') without the id of a call"):
+        to_openai([AIMessage("x"), result])
 
 
 def test_a_history_that_was_trimmed_may_begin_with_a_result() -> None:
@@ -393,6 +450,13 @@ def tool(name: str) -> dict[str, Any]:
         ([tool("")], "such as 'tool'"),
         ([tool("a" * 65)], "up to 64"),
         ([5], "This is not a tool"),
+        ([{"type": "function", "function": None}], "must be a dict with a `name`, not None"),
+        ([{"type": "function", "function": {}}], "must be a dict with a `name`"),
+        ([{"type": "function", "function": {"name": "x", "parameters": "y"}}], "must be a JSON schema, a dict, not 'y'"),
+        ([{"type": "function", "function": {"name": "x", "parameters": []}}], "must be a JSON schema"),
+        ([{"name": "x", "parameters": {"default": object()}}], "The tool 'x' cannot be written as JSON"),
+        ([{"type": "web_search"}], "'web_search' runs at a provider"),
+        ([{"type": "web_search_20250305", "name": "web_search"}], "'web_search_20250305' runs at a provider"),
         ([{"colour": "red"}], "This is not a tool"),
     ],
 )
@@ -422,6 +486,44 @@ def test_the_choice_of_tools_reaches_the_engine(choice: Any, offered: list[str],
     body = chat.asked[0].body or {}
     assert [each["function"]["name"] for each in body["tools"]] == offered
     assert body.get("tool_choice") == sent
+
+
+@pytest.mark.parametrize("choice", ["see", "", "ANY", 1, ["add"], {}, {"tool": {"name": "add"}}, {"type": "allowed_tools"}])
+def test_a_choice_that_matches_no_tool_is_refused(choice: Any) -> None:
+    with pytest.raises(InvalidOptionError, match=r"does not match any tool\. Use auto, none, any, or one of: add"):
+        FakeChat().bind_tools([add], tool_choice=choice)
+
+
+PARAMETERS: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "integer"}}}
+
+
+@pytest.mark.parametrize("strict", [None, True])
+@pytest.mark.parametrize(
+    ("given", "parameters"),
+    [
+        ({"type": "function", "name": "x", "parameters": PARAMETERS}, PARAMETERS),
+        ({"type": "function", "function": {"name": "x", "description": None, "parameters": PARAMETERS}}, PARAMETERS),
+        ({"name": "x", "input_schema": PARAMETERS}, PARAMETERS),
+        ({"type": "custom", "name": "x", "input_schema": PARAMETERS}, PARAMETERS),
+        ({"title": "x", **PARAMETERS}, PARAMETERS),
+        ({"type": "function", "function": {"name": "x", "parameters": None}}, None),
+        ({"type": "function", "function": {"name": "x"}}, None),
+    ],
+)
+def test_openai_tools_reads_functions_of_every_api(given: dict[str, Any], parameters: Any, *, strict: bool | None) -> None:
+    (function,) = (each["function"] for each in openai_tools([given], strict=strict))
+    assert function["name"] == "x"
+    assert None not in function.values()
+    if strict is None:
+        assert function.get("parameters") == parameters
+
+
+@pytest.mark.parametrize("parameters", [{"type": "object", "properties": None, "required": None}, {"type": "object"}, None])
+@pytest.mark.parametrize("chat", [FakeChat, partial(FakeChatOllama, model="m")])
+def test_a_tool_whose_parameters_are_null_is_offered(chat: Any, parameters: Any) -> None:
+    given = {"type": "function", "function": {"name": "x", "parameters": parameters}}
+    for choice in (None, "any"):
+        chat().invoke("Hi", tools=[given], tool_choice=choice)
 
 
 def test_a_choice_without_tools_is_not_sent() -> None:

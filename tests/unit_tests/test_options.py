@@ -181,6 +181,10 @@ def test_an_empty_stop_and_a_stop_that_is_no_list_are_refused(make: Callable[...
             path(make(), "Hi", stop=stop)
     with pytest.raises(InvalidOptionError, match=r"stop=\['abc'\]"):
         path(make(), "Hi", stop="abc")
+    wrong: list[Any] = [5, [None], [5], ["a", None]]
+    for other in wrong:
+        with pytest.raises(InvalidOptionError, match=r"`stop` is a list of texts, not "):
+            path(make(), "Hi", stop=other)
 
 
 # --- calls and copies ---
