@@ -254,6 +254,15 @@ def test_an_engine_without_a_bias_says_so(kind: str) -> None:
 # --- Ollama ---
 
 
+@pytest.mark.parametrize(
+    ("name", "advice"), [("system", "SystemMessage"), ("raw", "`Ollama`"), ("template", "`Ollama`"), ("tools", "bind_tools")]
+)
+def test_chat_ollama_an_argument_that_a_chat_lacks_names_what_to_use(name: str, advice: str) -> None:
+    given: Any = "x"
+    with pytest.raises(InvalidOptionError, match=f"ChatOllama cannot take `{name}`: .*{advice}"):
+        ChatOllama(**{"model": "tiny", name: given})
+
+
 @pytest.mark.parametrize("name", ["Ollama", "ChatOllama"])
 @pytest.mark.parametrize(
     ("options", "sent"),

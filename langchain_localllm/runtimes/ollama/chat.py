@@ -1,5 +1,6 @@
 """The chat model on Ollama; Ollama applies the model's own template and reads its tool calls."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from langchain_core.language_models import ModelProfile
@@ -32,6 +33,13 @@ class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
         'llama3.2'
     """
 
+    UNABLE: ClassVar[Mapping[str, str]] = {
+        **OllamaOptions.UNABLE,
+        "raw": "a chat is always written by the model's template. Use the text class `Ollama`.",
+        "system": "begin the messages with a `SystemMessage`.",
+        "template": "a chat is always written by the model's template. Use the text class `Ollama`, or a Modelfile.",
+        "tools": "use `bind_tools`, or give them to a call.",
+    }
     LOGPROBS_AS_LIST: ClassVar[bool] = True
 
     @property
