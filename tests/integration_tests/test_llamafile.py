@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import pytest
 import requests
+from langchain_core.messages import convert_to_messages
 from pydantic import SecretStr
 
 from langchain_localllm import ChatLlamafile, Llamafile, LocalServer
@@ -42,6 +43,26 @@ def test_an_option_reaches_the_sampler(name: str, chat_server: LocalServer) -> N
     if name == "seed":
         value = 2**32 - 1  # so the server writes -1
     assert told == pytest.approx(value) if isinstance(value, float) else told == value
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [("user", "Hello!")],
+        [("system", "Be brief."), ("user", "Hello!"), ("ai", "Hi."), ("user", "x")],
+        [("user", "Hello!"), ("ai", "Hi.")],
+    ],
+)
+@pytest.mark.parametrize(
+    "tools", [[], [{"name": "add", "description": "Add.", "parameters": {"type": "object", "properties": {}}}]]
+)
+def test_get_num_tokens_from_messages_returns_the_tokens_of_the_prompt(
+    messages: list[tuple[str, str]], tools: list[Any], chat_server: LocalServer
+) -> None:
+    chat = ChatLlamafile(base_url=chat_server.base_url, max_tokens=1)
+    usage = chat.invoke(messages, tools=tools).usage_metadata
+    assert usage
+    assert chat.get_num_tokens_from_messages(convert_to_messages(messages), tools=tools) == usage["input_tokens"]
 
 
 def test_max_tokens_ends_the_answer(llm: Llamafile) -> None:

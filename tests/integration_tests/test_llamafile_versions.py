@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.messages import HumanMessage
 from langchain_core.tools import tool
 
 from langchain_localllm import ChatLlamafile, Llamafile, LlamafileEmbeddings, errors
@@ -74,6 +75,7 @@ def test_a_text_that_the_server_cuts_is_reported(version: Version, server: Scrip
 def test_get_num_tokens_counts_on_each_version(server: ScriptedServer, version: Version) -> None:
     for model in (ChatLlamafile(base_url=server.base_url), Llamafile(base_url=server.base_url)):
         assert model.get_num_tokens("abc") == 3
+        assert model.get_num_tokens_from_messages([HumanMessage("abc")]) >= 3
         if version.is_llamafiler:
             with pytest.raises(errors.InvalidRequestError, match="`get_num_tokens`"):
                 model.get_token_ids("abc")

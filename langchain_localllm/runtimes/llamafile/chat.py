@@ -1,23 +1,25 @@
 """The chat model on llama.cpp's server; the server applies the model's own chat template."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from langchain_core.language_models import ModelProfile
+from langchain_core.messages import BaseMessage
 from typing_extensions import override
 
 from langchain_localllm.base.chat import LocalChatModel
 from langchain_localllm.base.content import PARTS, check_parts, hold_parts
 from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.http import HttpHandle
-from langchain_localllm.base.messages import STANDARD_ROLES, check_roles, with_role_probes
+from langchain_localllm.base.messages import STANDARD_ROLES, check_roles, to_openai, with_role_probes
 from langchain_localllm.base.reading import ReadHandle, reader
 from langchain_localllm.base.reasoning import ALIASES as REASONING_ALIASES
 from langchain_localllm.base.reasoning import ReasoningBudgetOptions
 from langchain_localllm.base.request import enforced_schema
 from langchain_localllm.base.templated import thought_tags
-from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
-from langchain_localllm.runtimes.llamafile.api import ChatDecoder, ErrorReader, ask, open_stream
+from langchain_localllm.base.tools import openai_tools
+from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, ModelMissingError, WrongServerError
+from langchain_localllm.runtimes.llamafile.api import ChatDecoder, ErrorReader, ask, open_stream, tokenize
 from langchain_localllm.runtimes.llamafile.facts import ServerFacts, server_facts
 from langchain_localllm.runtimes.llamafile.options import LlamafileOptions
 from langchain_localllm.runtimes.llamafile.payload import chat_payload, thinking_fields, with_enforced_call
@@ -79,13 +81,16 @@ class ChatLlamafile(LlamafileOptions, ReasoningBudgetOptions, LocalChatModel):
 
     @override
     def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
-        payload = {**chat_payload(self.payload(_THINKING), messages, stop, request), **(self.extra_body or {})}
+        payload = self._payload(messages, stop, request)
         client = self.client
         read_error = ErrorReader(client.address.url)
         forced = request.get("tool_choice") == "required"
         schema = enforced_schema(request, several=payload.get("parallel_tool_calls") is True) if forced else None
         handle = HttpHandle(client, self._opening(payload, schema, read_error), ChatDecoder(read_error))
         return ReadHandle(handle, reader(request.get("tools", ()), request.get("tool_choice"), keeps_thoughts=self.keeps_thoughts))
+
+    def _payload(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> dict[str, Any]:
+        return {**chat_payload(self.payload(_THINKING), messages, stop, request), **(self.extra_body or {})}
 
     def _opening(self, payload: dict[str, Any], schema: dict[str, Any] | None, read_error: ErrorReader) -> Plan[Any]:
         """Send the request, in the way of the server where that matters: which server it is, is asked only then.
@@ -141,6 +146,34 @@ class ChatLlamafile(LlamafileOptions, ReasoningBudgetOptions, LocalChatModel):
                 "`reasoning_budget`, or send the server's own field by `extra_body`."
             )
         return {**payload, **fields, **(self.extra_body or {})}
+
+    @override
+    def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
+        """Return how many tokens the prompt has that the model's template makes of the messages and tools.
+
+        A server other than llama.cpp's does not show this prompt, nor do llamafiles before 0.10: the texts are counted, without the
+        template, and LangChain warns that it ignores `tools`. So it is with images and with `custom_get_token_ids`.
+        """
+        if not self.custom_get_token_ids:
+            conversation = to_openai(messages, continue_final=bool(self.continue_final_message))
+            payload = self._payload(conversation, [], {"tools": openai_tools(tools)} if tools else {})
+            if prompt := self.client.run(self._prompt_of(payload)):
+                return len(self.client.run(tokenize(self, prompt, special=True)))
+        return super().get_num_tokens_from_messages(messages, tools)
+
+    def _prompt_of(self, payload: dict[str, Any]) -> Plan[str | None]:
+        """Ask for the prompt that the server makes of a body; `None` where it does not show it, or an image is part of it."""
+        facts = yield from server_facts(self, self._facts)
+        if not facts.llama_cpp or hold_parts(payload["messages"], "image_url"):
+            return None
+        if self._switches_thinking:
+            payload = self._with_thinking(payload, facts)
+        try:
+            answer = yield from ask(self, "POST", "/apply-template", payload)
+        except (WrongServerError, InvalidRequestError, ModelMissingError):  # an older llamafile has no such path
+            return None
+        prompt = answer.get("prompt") if isinstance(answer, dict) else None
+        return prompt if isinstance(prompt, str) else None
 
     def _check_roles(self, messages: list[dict[str, Any]]) -> Plan[None]:
         """Raise for a role that the model's template leaves out; llama.cpp's server would do so without an error."""
