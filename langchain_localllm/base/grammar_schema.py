@@ -27,6 +27,8 @@ _HINTS: Final[dict[str, tuple[str, ...]]] = {
     "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
 }
 """Keywords by which a schema without `type` is about values of one type."""
+_UNREADABLE_NAMES: Final = frozenset({"", "$ref"})
+"""Names of properties that converters cannot read: they take a property `$ref` for a reference."""
 _MOST_CHARACTERS: Final = 1000
 _MOST_ITEMS: Final = 100
 """Larger counts are not enforced: llama.cpp refuses a grammar with too many repetitions, and it becomes slow long before."""
@@ -231,7 +233,7 @@ class _Document:
         additional = self._additional(schema)
         for name in required:
             properties.setdefault(name, additional if isinstance(additional, dict) else True)
-        if "" in properties or not all(map(self._schemas.writes, properties)):
+        if not _UNREADABLE_NAMES.isdisjoint(properties) or not all(map(self._schemas.writes, properties)):
             return {"type": "object"}
         if not properties and additional is not False:
             return {"type": "object"} if additional is True else {"type": "object", "additionalProperties": additional}

@@ -186,7 +186,7 @@ class AnswerDecoder(ABC):
 
     def feed(self, data: bytes) -> list[Piece]:
         """The pieces that are complete with these bytes."""
-        return [piece for line in self._lines.feed(data) if line and (piece := self._read(line))]
+        return [piece for line in self._lines.feed(data) if line.strip() and (piece := self._read(line))]
 
     def end(self) -> list[Piece]:
         """What is left when the bytes have ended; raises `StreamBrokenError` when the answer is not whole."""

@@ -4,6 +4,7 @@ Engines enforce a schema's shape while they decode, but not all of its rules; th
 the engines accept.
 """
 
+import contextlib
 import functools
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -148,24 +149,25 @@ def _for_the_same_value(part: Mapping[str, Any], root: Any) -> Iterator[Any]:
     yield from (part[name] for name in ("not", "if", "then", "else") if name in part)
     yield from part.get("dependentSchemas", {}).values()
     reference = part.get("$ref", "")
-    if reference == "#" or reference.startswith("#/"):
+    if reference.startswith("#"):
         yield resolve_reference(reference, root)
 
 
 def _check_reference(reference: str, schema: Any) -> None:
     if not reference.startswith("#"):
         raise _invalid(reference, "a `$ref` leads out of the schema. Put its target under `$defs`: nothing is downloaded")
-    if reference in {"#", ""} or reference.startswith("#/"):
-        try:
-            resolve_reference(reference, schema)
-        except LookupError:
-            raise _invalid(reference, "a `$ref` has no target") from None
+    try:
+        resolve_reference(reference, schema)
+    except LookupError:
+        raise _invalid(reference, "a `$ref` has no target") from None
 
 
 def resolve_reference(reference: str, schema: Any) -> Any:
-    """The part of a schema that a `$ref` such as `#/$defs/node` points to; raises `LookupError` where there is none."""
+    """The part of a schema that a `$ref` such as `#/$defs/node` or `#anchor` points to; raises `LookupError` if there is none."""
     from urllib.parse import unquote
 
+    if reference not in {"", "#"} and not reference.startswith("#/"):
+        return _anchored(reference.removeprefix("#"), schema)
     target = schema
     for part in reference[1:].split("/")[1:]:
         key = unquote(part).replace("~1", "/").replace("~0", "~")
@@ -174,6 +176,14 @@ def resolve_reference(reference: str, schema: Any) -> Any:
         except (TypeError, ValueError):
             raise LookupError(reference) from None
     return target
+
+
+def _anchored(name: str, schema: Any) -> Any:
+    """The part of a schema with this `$anchor`."""
+    for part in _subschemas(schema):
+        if name in (part.get("$anchor"), part.get("$dynamicAnchor")):
+            return part
+    raise LookupError(name)
 
 
 def broken_rules(value: Any, schema: Any) -> list[str]:
@@ -221,8 +231,26 @@ def _validator_class() -> Any:
     """A validator that reads patterns as JSON Schema does; jsonschema itself uses Python's `re`, which lacks some of them."""
     from jsonschema import Draft202012Validator, validators
 
-    rules = {"additionalProperties": _additional, "pattern": _pattern, "patternProperties": _pattern_properties}
+    rules = {
+        "additionalProperties": _additional,
+        "multipleOf": _multiple,
+        "pattern": _pattern,
+        "patternProperties": _pattern_properties,
+    }
     return validators.extend(Draft202012Validator, rules)
+
+
+def _multiple(validator: Any, factor: float, value: Any, _: Any) -> Iterator[Any]:
+    """Check in decimals: jsonschema divides floats, for which 0.3 is not a multiple of 0.1."""
+    from decimal import Decimal, InvalidOperation
+
+    from jsonschema import ValidationError
+
+    if not validator.is_type(value, "number"):
+        return
+    with contextlib.suppress(InvalidOperation):  # more digits than decimals hold
+        if value % factor if isinstance(value, int) and isinstance(factor, int) else Decimal(str(value)) % Decimal(str(factor)):
+            yield ValidationError(f"{value!r} is not a multiple of {factor!r}")
 
 
 def _pattern(validator: Any, pattern: str, value: Any, _: Any) -> Iterator[Any]:

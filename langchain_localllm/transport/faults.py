@@ -1,8 +1,9 @@
 """From a fault of the connection, or a status that every HTTP server uses alike, to an error of our tree."""
 
 import http.client
+import json
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 import requests
@@ -42,6 +43,11 @@ _STATUS: Final[dict[int, type[ModelCallError]]] = {
     429: RateLimitError,
 }
 _REDIRECTS: Final = range(300, 400)
+_LONGEST: Final = 1000
+"""Characters of a server's words that a message shows."""
+
+_WORDS: Final = ("message", "content", "detail", "error", "msg", "errors", "title")
+"""Keys under which servers give a reason: OpenAI's, old llamafiles', FastAPI's and others'."""
 
 
 def connection_error(fault: Exception, *, url: str, hint: str, answering: bool) -> ModelCallError:
@@ -128,3 +134,26 @@ def status_error(status: int, reason: str, *, url: str) -> ModelCallError:
     kind = _STATUS.get(status, ServerError)
     advice = " Give its key as `api_key`." if kind is AuthenticationError else ""
     return kind(f"The server at {url} answered {status}: {reason or 'no reason given'}.{advice}")
+
+
+def reason_of(body: Any) -> str:
+    """Return a server's own words from the body of an error: parsed JSON of any form, or text."""
+    if isinstance(body, str):
+        return shortened(body)
+    if isinstance(body, list):
+        return "; ".join(filter(None, map(reason_of, body)))
+    if not isinstance(body, dict):
+        return ""
+    error = body.get("error")
+    found = next(filter(None, map(reason_of, map((error if isinstance(error, dict) else body).get, _WORDS))), "")
+    if found and isinstance(place := body.get("loc"), list):  # FastAPI names the field
+        return f"{'.'.join(map(str, place))}: {found}"
+    if not found and any(value not in (None, {}, [], "") for value in body.values()):
+        return shortened(json.dumps(body, ensure_ascii=False))
+    return found
+
+
+def shortened(text: str) -> str:
+    """Return a server's words as a message shows them."""
+    text = text.strip()
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."

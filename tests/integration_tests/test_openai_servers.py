@@ -6,10 +6,11 @@ from typing import Any, Literal
 import pytest
 from langchain_core.messages import HumanMessage
 
-from langchain_localllm import ChatLlamafile, LocalServer
-from langchain_localllm.errors import InvalidRequestError
+from langchain_localllm import ChatLlamafile, ChatOllama, LlamafileEmbeddings, LocalServer, OllamaEmbeddings
+from langchain_localllm.errors import InvalidRequestError, ServerError
 
 from .scripted import Answer, Request, ScriptedServer, as_json
+from .wires import ASIDES
 
 PICTURE = {"type": "image", "base64": "AAAA", "mime_type": "image/png"}
 
@@ -79,6 +80,107 @@ def test_calls_and_thoughts_that_a_server_leaves_in_the_text_are_read() -> None:
     assert (answer.text, answer.tool_calls[0]["args"]) == ("I look.", {"colour": "red"})
     assert answer.additional_kwargs["reasoning_content"] == "So."
     assert [request.path for request in server.requests] == ["/v1/chat/completions"]
+
+
+THOUGHTS: list[dict[str, Any]] = [
+    {"reasoning_content": "Hm."},
+    {"reasoning": "Hm."},
+    {"thinking": "Hm."},
+    {"reasoning_text": "Hm."},
+    {"reasoning": {"content": "Hm."}},
+    {"reasoning_content": [{"type": "text", "text": "Hm."}]},
+    {"reasoning_details": [{"type": "reasoning.text", "text": "Hm."}]},
+    {"reasoning": "Hm.", "reasoning_content": "Hm.", "reasoning_details": [{"type": "reasoning.text", "text": "Hm."}]},
+    {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}]},
+]
+TEXTS: list[dict[str, Any]] = [
+    {"content": [{"type": "text", "text": "Ye"}, {"type": "text", "text": "s."}]},
+    {"content": ["Ye", None, "s."]},
+    {"content": {"type": "text", "text": "Yes."}},
+    {"refusal": "Yes."},
+]
+
+
+@pytest.mark.parametrize("thoughts", THOUGHTS)
+async def test_chat_thoughts_in_each_form_are_reasoning(thoughts: dict[str, Any]) -> None:
+    with ScriptedServer(lambda _: events(thoughts, {"content": "Yes."}, reason="stop")) as server:
+        chat = ChatLlamafile(base_url=server.base_url, model="m")
+        for answer in (chat.invoke("Hello!"), await chat.ainvoke("Hello!")):
+            assert (answer.text, answer.additional_kwargs["reasoning_content"]) == ("Yes.", "Hm.")
+
+
+@pytest.mark.parametrize("delta", TEXTS)
+async def test_chat_text_in_each_form_is_the_answer(delta: dict[str, Any]) -> None:
+    with ScriptedServer(lambda _: events(delta, reason="stop")) as server:
+        chat = ChatLlamafile(base_url=server.base_url, model="m")
+        assert [chat.invoke("Hello!").text, (await chat.ainvoke("Hello!")).text] == ["Yes.", "Yes."]
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [("STOP", "stop"), ("end_turn", "stop"), ("MAX_TOKENS", "length"), ({"type": "length"}, "length"), (1, "1")],
+)
+def test_chat_finish_reason_has_the_name_of_openai(sent: Any, reason: str) -> None:
+    with ScriptedServer(lambda _: events({"content": "Yes."}, reason=sent)) as server:
+        assert ChatLlamafile(base_url=server.base_url).invoke("Hello!").response_metadata["finish_reason"] == reason
+
+
+@pytest.mark.parametrize("data", [b"data:\n\n", b"data: \r\n\r\n", b"data: null\n\n", b'event: ping\ndata: {"type": "ping"}\n\n'])
+def test_chat_data_without_an_event_is_ignored(data: bytes) -> None:
+    answer = events({"content": "Yes."}, reason="stop")
+    with ScriptedServer(Answer((data, answer.parts[0], data, *answer.parts[1:]), headers=answer.headers)) as server:
+        assert ChatLlamafile(base_url=server.base_url).invoke("Hello!").text == "Yes."
+
+
+@pytest.mark.parametrize(
+    "body", [{"errors": [{"message": "no slot"}]}, {"code": 500, "msg": "no slot"}, [{"error": {"message": "no slot"}}]]
+)
+@pytest.mark.parametrize("streamed", [True, False])
+def test_chat_error_in_each_form_shows_the_servers_words(body: Any, streamed: bool) -> None:
+    answer = Answer((b"data: " + json.dumps(body).encode() + b"\n\n",)) if streamed else as_json(body)
+    with ScriptedServer(answer) as server, pytest.raises(ServerError, match="no slot"):
+        ChatLlamafile(base_url=server.base_url, model="m", max_retries=0).invoke("Hello!")
+
+
+@pytest.mark.parametrize("body", [{"detail": "no slot"}, {"object": "error", "message": "no slot"}, [{"error": "no slot"}]])
+def test_embeddings_error_in_each_form_shows_the_servers_words(body: Any) -> None:
+    with ScriptedServer(as_json(body)) as server, pytest.raises(ServerError, match="no slot"):
+        LlamafileEmbeddings(base_url=server.base_url, model="m", max_retries=0).embed_query("Hello!")
+
+
+def test_embeddings_usage_that_is_not_numbers_is_ignored() -> None:
+    usage = {"total_tokens": "5", "prompt_tokens": "3"}
+    with ScriptedServer(as_json({"data": [{"embedding": [1, 0]}], "usage": usage})) as server:
+        assert LlamafileEmbeddings(base_url=server.base_url, model="m").embed_query("Hello!") == [1, 0]
+
+
+def ollama(*lines: dict[str, Any]) -> ScriptedServer:
+    end = {"done": True, "done_reason": "stop", "message": None, "prompt_eval_count": None, "eval_duration": None}
+    server = ScriptedServer(Answer(tuple(json.dumps(line).encode() + b"\r\n \n\r\n" for line in (*lines, end))))
+    server.asides = dict(ASIDES)
+    return server
+
+
+def test_ollama_chat_reads_lines_of_servers_like_it() -> None:
+    with ollama({"message": {"content": "Yes", "thinking": None}, "error": None}, {"message": None}) as server:
+        assert ChatOllama(base_url=server.base_url, model="m").invoke("Hello!").text == "Yes"
+
+
+@pytest.mark.parametrize(("arguments", "args"), [('{"colour": "red"}', {"colour": "red"}), ("", {}), (None, {})])
+def test_ollama_chat_reads_arguments_as_text(arguments: Any, args: dict[str, Any]) -> None:
+    call = {"function": {"name": "paint", "arguments": arguments}}
+    with ollama({"message": {"content": "", "tool_calls": [call]}, "done": False}) as server:
+        assert ChatOllama(base_url=server.base_url, model="m").invoke("Hello!").tool_calls[0]["args"] == args
+
+
+@pytest.mark.parametrize("status", [200, 500])
+@pytest.mark.parametrize("make", [ChatOllama, OllamaEmbeddings])
+def test_ollama_error_object_shows_its_message_alone(make: Any, status: int) -> None:
+    with ScriptedServer(as_json({"error": {"message": "no slot"}}, status)) as server:
+        server.asides = dict(ASIDES)
+        model = make(base_url=server.base_url, model="m", max_retries=0)
+        with pytest.raises(ServerError, match=": no slot"):
+            model.invoke("Hello!") if make is ChatOllama else model.embed_query("Hello!")
 
 
 def test_thoughts_under_either_name_are_read() -> None:

@@ -40,6 +40,12 @@ TREE = {
         (True, {"type": "integer"}, "`the answer`: True is not of type 'integer'"),
         (5, {"oneOf": [{"minimum": 1}, {"minimum": 2}]}, "is valid under each of"),
         ([1, 1], {"uniqueItems": True}, "has non-unique elements"),
+        (0.3, {"multipleOf": 0.1}, None),
+        (19.99, {"multipleOf": 0.01}, None),
+        (0.35, {"multipleOf": 0.1}, "0.35 is not a multiple of 0.1"),
+        (7, {"multipleOf": 5}, "7 is not a multiple of 5"),
+        (10**40 + 1, {"multipleOf": 5}, "is not a multiple of 5"),
+        (1, {"$ref": "#foo", "$defs": {"A": {"$anchor": "foo", "type": "string"}}}, "1 is not of type 'string'"),
     ],
 )
 def test_broken_rules_name_the_place_and_the_rule(value: Any, schema: Any, words: str | None) -> None:

@@ -258,7 +258,7 @@ def test_a_whole_answer_of_each_path_is_read() -> None:
     message = {"role": "assistant", "content": None, "tool_calls": [call], "reasoning_content": "Hm."}
     answer = {"model": "m", "choices": [{"message": message, "finish_reason": "tool_calls"}], "usage": USAGE}
     piece, end = decode(ChatDecoder(READER), json.dumps(answer).encode())
-    assert (piece.reasoning, piece.tool_calls) == ("Hm.", [{"index": 0, "id": "c1", "name": "f", "args": "{}"}])
+    assert (piece.reasoning, piece.tool_calls) == ("Hm.", [{"index": 0, "id": "c1", "name": "f", "args": ""}])
     assert end.finish == Finish("tool_calls", prompt_tokens=3, completion_tokens=5, model="m")
     (own,) = decode(CompletionDecoder(READER), json.dumps({**TEXT_END, "content": "a"}).encode())
     assert (own.text, own.finish) == ("a", FINISH)

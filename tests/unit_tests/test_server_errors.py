@@ -23,6 +23,8 @@ FORMS: dict[str, Callable[[str], Any]] = {
     "TGI": lambda words: {"error": words, "error_type": "overloaded"},
     "old llamafile": lambda words: {"content": words},
     "list": lambda words: {"errors": [{"message": words}]},
+    "msg": lambda words: {"code": 500, "msg": words, "success": False},
+    "Gemini": lambda words: [{"error": {"message": words, "code": 500}}],
     "RFC 9457": lambda words: {"type": "about:blank", "title": words, "status": 502},
     "another": lambda words: {"failure": {"cause": words}},
     "plain": lambda words: f"{words}\n",

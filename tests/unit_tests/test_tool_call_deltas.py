@@ -126,6 +126,20 @@ CALLS: dict[str, tuple[list[dict[str, Any]], list[tuple[str, Any]]]] = {
         [part("x", "add", {}, 0), part(arguments=TEXT[:4], index=0), part(arguments=TEXT[4:], index=0)],
         [ADD],
     ),
+    "an empty object as text, then whole": ([part("x", "add", "{}", 0), part("x", "add", TEXT, 0)], [ADD]),
+    "an empty object as text, then pieces": (
+        [part("x", "add", "{}", 0), part(arguments=TEXT[:4], index=0), part(arguments=TEXT[4:], index=0)],
+        [ADD],
+    ),
+    "whole again, with other spaces": (
+        [part("x", "add", TEXT, 0), part("x", "add", json.dumps(ONE, separators=(",", ":"), indent=1), 0)],
+        [ADD],
+    ),
+    "encoded twice": ([part("x", "add", json.dumps(TEXT), 0)], [ADD]),
+    "under another name": ([{"tool_calls": [{"index": 0, "id": "x", "function": {"name": "add", "parameters": ONE}}]}], [ADD]),
+    "no function at first": ([{"tool_calls": [{"index": 0, "id": "x", "function": None}]}, part("x", "add", TEXT, 0)], [ADD]),
+    "no arguments, null as text": ([part("x", "now", "null", 0)], [("now", {})]),
+    "no arguments, a space": ([part("x", "now", " ", 0)], [("now", {})]),
     "no arguments, null": ([part("x", "now", None, 0)], [("now", {})]),
     "no arguments, missing": ([part("x", "now", ..., 0)], [("now", {})]),
     "no arguments, empty": ([part("x", "now", "", 0)], [("now", {})]),
@@ -168,7 +182,7 @@ def test_ids_of_the_server_are_kept() -> None:
     assert [call["id"] for call in answer.tool_calls] == ["x", "y"]
 
 
-@pytest.mark.parametrize("reason", ["stop", "function_call"])
+@pytest.mark.parametrize("reason", ["stop", "function_call", "tool_call", "tool_use"])
 def test_an_answer_with_calls_ends_for_them(reason: str) -> None:
     answer = _Chat(deltas=[part("x", "add", TEXT, 0)], reason=reason).invoke("Hi")
     assert answer.response_metadata["finish_reason"] == "tool_calls"

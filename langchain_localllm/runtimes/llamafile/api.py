@@ -58,8 +58,27 @@ _SECONDS: Final = 10.0
 _OTHER_FIELDS: Final = frozenset({b"", b"event", b"id", b"retry"})
 """What an event stream holds beside data: blank lines, comments and these fields."""
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-_FINISH_REASONS: Final = {"function_call": "tool_calls", "eos_token": "stop", "eos": "stop", "max_tokens": "length"}
-"""Reasons under other names: of OpenAI's older API, TGI and others."""
+_FINISH_REASONS: Final = {
+    "function_call": "tool_calls",
+    "tool_call": "tool_calls",
+    "tool_use": "tool_calls",
+    "eos_token": "stop",
+    "eos": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "length": "length",
+    "stop": "stop",
+}
+"""Reasons in lower case, under other names too: of OpenAI's older API, TGI, Anthropic's API and others."""
+_REASONING: Final = ("reasoning_content", "reasoning", "thinking", "reasoning_text", "reasoning_details")
+"""Keys of a delta under which servers send thoughts: llama.cpp and DeepSeek, vLLM and OpenRouter, and others."""
+_TEXTS: Final = ("text", "content", "refusal", "thinking", "reasoning", "summary")
+"""Keys under which a part of a content list holds its text."""
+_THOUGHT_PARTS: Final = ("thinking", "reasoning")
+"""Types of parts of a content list that hold thoughts, as Mistral's API sends them."""
+_NOT_EVENTS: Final = frozenset({b"[DONE]", b"", b"null"})
+"""Data that is not JSON of an event: the end, and what gateways send to keep a connection open."""
 
 
 # --- plans ---
@@ -101,7 +120,7 @@ def _opening(options: ServerOptions, path: str, body: dict[str, Any], read_error
         if getattr(reply, "content_type", "").startswith("application/json"):  # not a stream: a whole answer, or an error
             whole = yield Read(reply)
             answer = json_or_text(whole)
-            if isinstance(answer, dict) and (error := reported_error(answer)):
+            if error := reported_error(answer):
                 raise read_error.in_answer(error)
             reply.hold(whole)
         return reply
@@ -168,7 +187,7 @@ def ask(options: ServerOptions, method: str, path: str, payload: dict[str, Any] 
         def plan(client: HttpClient, patience: Patience) -> Plan[Any]:
             read_error = ErrorReader(client.address.url)
             answer = yield from fetch_json(Send(method, path, body, options.timeout, client), patience, read_error)
-            if isinstance(answer, dict) and answer.get("error"):
+            if isinstance(answer, dict) and (answer.get("error") or answer.get("errors")):
                 raise read_error.in_answer(answer)
             return answer
 
@@ -293,8 +312,9 @@ class _EventDecoder(AnswerDecoder):
         self._begun = True
         if self._held or self._reports_error:
             return self._continued(value)
-        if value.strip() == b"[DONE]":
-            return self._done()
+        data = value.strip()
+        if data in _NOT_EVENTS:
+            return self._done() if data == b"[DONE]" else None
         try:
             event = parse_json(value)
         except StreamBrokenError:
@@ -315,7 +335,7 @@ class _EventDecoder(AnswerDecoder):
         self._held = b""
         return self.event(event)
 
-    def event(self, event: dict[str, Any]) -> Piece | None:
+    def event(self, event: Any) -> Piece | None:
         """The piece for an event, if it holds one; raises the error that it reports."""
         if ("error" in event or not ("choices" in event or "content" in event)) and (error := reported_error(event)):
             raise self._read_error.in_answer(error)
@@ -416,14 +436,18 @@ class ChatDecoder(_EventDecoder):
         if not event.get("choices"):
             return None
         choice = event["choices"][0]
-        self._reason = choice.get("finish_reason") or self._reason
+        if reason := choice.get("finish_reason"):
+            self._reason = reason if isinstance(reason, str) else _reason_name(reason)
         if self._reason == "error":
             raise self._read_error.in_answer(choice.get("error") or "it ended its answer with finish_reason 'error'")
         delta = choice.get("delta") or choice.get("message") or {}  # the latter in an answer that is not streamed
-        content = delta.get("content") or choice.get("text") or ""
+        content, reasoning = delta.get("content") or choice.get("text") or delta.get("refusal") or "", _reasoning_of(delta)
+        if isinstance(content, list | dict):
+            content, thoughts = _split_content(content)
+            reasoning = reasoning or thoughts
         piece = Piece(
-            "".join(map(_text_of_part, content)) if isinstance(content, list) else content,
-            reasoning=delta.get("reasoning_content") or delta.get("reasoning") or "",  # the latter from newer vLLMs
+            content,
+            reasoning=reasoning,
             tool_calls=self._calls_of(delta),
             logprobs=(choice.get("logprobs") or {}).get("content"),
         )
@@ -463,7 +487,7 @@ class ChatDecoder(_EventDecoder):
         reported = (self._usage.get("completion_tokens_details") or {}).get("reasoning_tokens")
         counted = self._thoughts.total if self._thoughts else None
         finish = Finish(
-            reason=_FINISH_REASONS.get(self._reason, self._reason),
+            reason=_FINISH_REASONS.get(self._reason.lower(), self._reason),
             prompt_tokens=self._usage.get("prompt_tokens"),
             completion_tokens=self._usage.get("completion_tokens"),
             cached_tokens=details.get("cached_tokens"),
@@ -518,5 +542,36 @@ def _seconds(milliseconds: float | None) -> float | None:
     return None if milliseconds is None else milliseconds / 1000
 
 
-def _text_of_part(part: Any) -> str:
-    return str(part.get("text") or "") if isinstance(part, dict) else str(part)
+def _reason_name(reason: Any) -> str:
+    """Return a finish reason that is not text; SGLang's own has a `type`."""
+    return str(reason["type"] if isinstance(reason, dict) else reason)
+
+
+def _reasoning_of(delta: dict[str, Any]) -> str:
+    """Return a delta's thoughts, under the first key that holds some; servers repeat them under several."""
+    for key in _REASONING:
+        if value := delta.get(key):
+            return value if isinstance(value, str) else _text_of(value)
+    return ""
+
+
+def _split_content(content: list[Any] | dict[str, Any]) -> tuple[str, str]:
+    """Return the text and the thoughts of content that is one part or a list of parts."""
+    text = thoughts = ""
+    for part in content if isinstance(content, list) else [content]:
+        if isinstance(part, dict) and part.get("type") in _THOUGHT_PARTS:
+            thoughts += _text_of(part)
+        else:
+            text += _text_of(part)
+    return text, thoughts
+
+
+def _text_of(value: Any) -> str:
+    """Return the text of a part, or of a list of parts."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "".join(map(_text_of, value))
+    if not isinstance(value, dict):
+        return ""
+    return next((text for key in _TEXTS if (text := _text_of(value.get(key)))), "")

@@ -3,7 +3,6 @@
 Each server words its errors in its own way; the tables in `tests/unit_tests/test_server_errors.py` hold those that are known.
 """
 
-import json
 import re
 from typing import Any, Final
 
@@ -15,7 +14,7 @@ from langchain_localllm.errors import (
     ModelMissingError,
     WrongServerError,
 )
-from langchain_localllm.transport.faults import status_error
+from langchain_localllm.transport.faults import reason_of, shortened, status_error
 
 _NOT_FOUND: Final = frozenset({404, 405})
 _UNAVAILABLE: Final = 503
@@ -23,11 +22,7 @@ _NOT_SUPPORTED: Final = 501
 _FAILED: Final = 500
 _NOT_ABOUT_LENGTH: Final = frozenset({401, 403, 429})
 """Statuses whose words may mention a limit of tokens, but not that of the context."""
-_LONGEST: Final = 1000
-"""Characters of a server's words that a message shows."""
 
-_WORDS: Final = ("message", "content", "detail", "error", "msg", "errors", "title")
-"""Keys under which servers give a reason: OpenAI's, old llamafiles', FastAPI's and others'."""
 _STATUS_OF_TYPE: Final = (
     (re.compile(r"auth", re.IGNORECASE), 401),
     (re.compile(r"not_?found", re.IGNORECASE), 404),
@@ -143,7 +138,7 @@ class ErrorReader:
         Args:
             text: What the server sent.
         """
-        shown = _shortened(text)
+        shown = shortened(text)
         return self._foreign(f"it sent no events, but {shown!r}" if shown else "it sent no events")
 
     def _not_found(self, status: int, reason: str) -> ModelCallError:
@@ -155,33 +150,20 @@ class ErrorReader:
         return WrongServerError(f"The server at {self.url} does not speak llama.cpp's API ({what}). Is `base_url` right?")
 
 
-def reported_error(event: dict[str, Any]) -> Any:
+def reported_error(event: Any) -> Any:
     """Return the error that an event without an answer reports, or `None`.
 
-    The forms are `{"error": {...}}`, `{"error": "text"}`, `{"message": ..., "code": ...}`, vLLM's `{"object": "error", ...}` and
-    FastAPI's `{"detail": ...}`.
+    The forms are `{"error": {...}}`, `{"error": "text"}`, `{"errors": [...]}`, `{"message": ..., "code": ...}`, `{"msg": ...}`,
+    vLLM's `{"object": "error", ...}`, FastAPI's `{"detail": ...}`, and a list of one of these, as Gemini's API sends it.
     """
+    if isinstance(event, list):
+        return next(filter(None, map(reported_error, event)), None)
+    if not isinstance(event, dict):
+        return None
     if event.get("error"):
         return event
-    known = event.get("object") == "error" or event.get("message") or event.get("detail")
+    known = event.get("object") == "error" or any(event.get(key) for key in ("errors", "message", "msg", "detail"))
     return event if known else None
-
-
-def reason_of(body: Any) -> str:
-    """Return a server's own words from the body of an error: parsed JSON of any form, or text."""
-    if isinstance(body, str):
-        return _shortened(body)
-    if isinstance(body, list):
-        return "; ".join(filter(None, map(reason_of, body)))
-    if not isinstance(body, dict):
-        return ""
-    error = body.get("error")
-    found = next(filter(None, map(reason_of, map((error if isinstance(error, dict) else body).get, _WORDS))), "")
-    if found and isinstance(place := body.get("loc"), list):  # FastAPI names the field
-        return f"{'.'.join(map(str, place))}: {found}"
-    if not found and any(value not in (None, {}, [], "") for value in body.values()):
-        return _shortened(json.dumps(body, ensure_ascii=False))
-    return found
 
 
 def context_error(prompt_tokens: int | None = None, context_tokens: int | None = None, reason: str = "") -> ContextLengthError:
@@ -229,8 +211,3 @@ def _status_of(error: dict[str, Any]) -> int:
             return int(str(value))
     kind = f"{error.get('type')} {error.get('code')}"
     return next((status for pattern, status in _STATUS_OF_TYPE if pattern.search(kind)), _FAILED)
-
-
-def _shortened(text: str) -> str:
-    text = text.strip()
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."

@@ -49,10 +49,10 @@ class ToolCallDeltas:
     def _read(self, part: dict[str, Any]) -> dict[str, Any] | None:
         function = part.get("function") or part
         index, call_id = part.get("index"), str(part.get("id") or "")
-        name, args = function.get("name") or "", _as_text(function.get("arguments"))
+        name, args = function.get("name") or "", _as_text(function.get("arguments", function.get("parameters")))
         call = self._call_for(index, call_id, name)
         if call is None or _begins_another(call, call_id, name, args):
-            return self._begun(index, call_id, name, args)
+            return self._begun(index, call_id, name, _first_part(args))
         self._by_index[index] = call
         call.id = call.id or call_id or None
         new_name = "" if name == call.name else name
@@ -96,7 +96,7 @@ def _begins_another(call: _Call, call_id: str, name: str, args: str) -> bool:
         return other_id
     if not call.is_complete():
         return False
-    return other_id or name != call.name or bool(args.strip() and not args.startswith(call.args))
+    return other_id or name != call.name or bool(args.strip() and not _repeats(args, call.args))
 
 
 def _new_part(call: _Call, args: str, *, repeated: bool) -> str:
@@ -108,14 +108,40 @@ def _new_part(call: _Call, args: str, *, repeated: bool) -> str:
         repeated: Whether the part repeats the id or the name.
     """
     if not call.args:
-        return args
+        return _first_part(args)
     if (repeated and args.startswith(call.args)) or (args == call.args and call.is_complete()):
         return args[len(call.args) :]
-    return args
+    return "" if repeated and call.is_complete() and _repeats(args, call.args) else args
+
+
+def _first_part(args: str) -> str:
+    """Return the beginning of arguments; an object without members may be filled later, and some servers encode text twice."""
+    args = args.lstrip()
+    if args.rstrip() in {"{}", "null"}:
+        return ""
+    return _decoded(args) if args.startswith('"') else args
+
+
+def _decoded(args: str) -> str:
+    try:
+        text = json.loads(args)
+    except ValueError:
+        return args
+    return text if isinstance(text, str) else args
+
+
+def _repeats(args: str, earlier: str) -> bool:
+    """Return whether arguments begin with earlier ones that are complete, or are the same object written otherwise."""
+    if args.startswith(earlier):
+        return True
+    try:
+        return bool(json.loads(args) == json.loads(earlier))
+    except ValueError:
+        return False
 
 
 def _as_text(args: Any) -> str:
-    """Return arguments as JSON text; an object without members may be filled later."""
+    """Return arguments as JSON text."""
     if isinstance(args, str):
         return args
     return json.dumps(args, ensure_ascii=False) if args else ""

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from langchain_localllm.base.embedding_work import Plan, Vectors
 from langchain_localllm.base.http import UNREADABLE, ServerOptions
-from langchain_localllm.errors import ContextLengthError, InvalidRequestError, WrongServerError
+from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ModelCallError, WrongServerError
 from langchain_localllm.runtimes.llamafile.api import ask
+from langchain_localllm.runtimes.llamafile.error_reader import ErrorReader, reported_error
 
 Input = str | list[int]
 """A text, or the tokens of one."""
@@ -55,7 +56,7 @@ def _openai(options: ServerOptions, texts: list[Input] | Input, more: dict[str, 
         vectors = [_numbers(row["embedding"]) for row in sorted(answer["data"], key=lambda row: row.get("index", 0))]
         usage = answer.get("usage") or {}
     except _NO_VECTORS:
-        raise _no_vectors(options, "/v1/embeddings") from None
+        raise _no_vectors(options, "/v1/embeddings", answer) from None
     _check_whole(options, usage.get("total_tokens"), usage.get("prompt_tokens"))
     return vectors
 
@@ -67,7 +68,7 @@ def llamacpp(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
         # llamafiles of 2023 and 2024 answer an object, whose rows come without `index`, in the order in which they were done
         return [_pooled(row["embedding"]) for row in sorted(answer[:], key=lambda row: row["index"])]
     except _NO_VECTORS:
-        raise _no_vectors(options, "/embedding") from None
+        raise _no_vectors(options, "/embedding", answer) from None
 
 
 def llamacpp_one_by_one(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
@@ -78,14 +79,16 @@ def llamacpp_one_by_one(options: ServerOptions, texts: list[Input]) -> Plan[Vect
         try:
             vectors.append(_pooled(answer["embedding"]))
         except _NO_VECTORS:
-            raise _no_vectors(options, "/embedding") from None
+            raise _no_vectors(options, "/embedding", answer) from None
         _check_whole(options, answer.get("tokens_provided"), answer.get("tokens_used"))
     return vectors
 
 
-def _check_whole(options: ServerOptions, given: int | None, used: int | None) -> None:
+def _check_whole(options: ServerOptions, given: Any, used: Any) -> None:
     """Raise where the server read only the beginning of a text, as llamafile's `--v2` does, unless that was asked for."""
-    if given and used and given > used and not getattr(options, "truncate", False):
+    if not (isinstance(given, int) and isinstance(used, int)):
+        return
+    if given > used > 0 and not getattr(options, "truncate", False):
         raise ContextLengthError("The text is too long.", prompt_tokens=given, context_tokens=used)
 
 
@@ -108,5 +111,9 @@ def _pooled(vector: list[Any]) -> list[float]:
     return rows[0] if len(rows) == 1 else [fmean(column) for column in zip(*rows, strict=True)]
 
 
-def _no_vectors(options: ServerOptions, path: str) -> WrongServerError:
-    return WrongServerError(f"The server at {options.client.address.url} gives no vectors at {path}.")
+def _no_vectors(options: ServerOptions, path: str, answer: Any) -> ModelCallError:
+    """Return the error for an answer without vectors: the one that it reports, if it reports one."""
+    url = options.client.address.url
+    if error := reported_error(answer):
+        return ErrorReader(url).in_answer(error)
+    return WrongServerError(f"The server at {url} gives no vectors at {path}.")

@@ -27,7 +27,7 @@ from langchain_localllm.errors import (
     WrongServerError,
 )
 from langchain_localllm.runtimes.ollama.options import UNKNOWN_CONTEXT, ModelFacts, OllamaServer
-from langchain_localllm.transport.faults import status_error
+from langchain_localllm.transport.faults import reason_of, status_error
 from langchain_localllm.transport.lines import parse_json
 from langchain_localllm.transport.plan import Plan, Send, fetch_json, open_reply
 
@@ -63,12 +63,12 @@ class ErrorReader:
 
     def __call__(self, status: int, body: Any) -> ModelCallError:
         """The error for an HTTP status and its body (parsed JSON, or text)."""
-        reason = body.get("error") if isinstance(body, dict) else None
-        if not isinstance(reason, str):
-            if status in _NOT_OFFERED:
-                return not_ollama(self._url, f"it answered {status}")
-            return status_error(status, str(body).strip(), url=self._url)
-        return self._reported(status, reason)
+        reason = reason_of(body)
+        if isinstance(body, dict) and isinstance(body.get("error"), str):
+            return self._reported(status, reason)
+        if status in _NOT_OFFERED:
+            return not_ollama(self._url, f"it answered {status}")
+        return status_error(status, reason, url=self._url)
 
     def _reported(self, status: int, reason: str) -> ModelCallError:
         if status == _NOT_FOUND:
@@ -86,7 +86,7 @@ class ErrorReader:
 
     def in_stream(self, event: dict[str, Any]) -> ModelCallError:
         """The error for a line that reports one."""
-        reason = str(event["error"])
+        reason = reason_of(event)
         if _REFUSED.search(reason) or _TOO_LONG.search(reason):
             return self._reported(_FAILED, reason)
         return ServerError(f"Ollama at {self._url} failed while it answered: {reason}. See its log for more.")
@@ -109,7 +109,11 @@ def fetch(
     options: OllamaServer, method: str, path: str, payload: dict[str, Any] | None = None, *, model: str | None = None
 ) -> Plan[Any]:
     """Ask for one JSON object."""
-    return fetch_json(Send(method, path, payload, options.timeout), options.patience, reader_for(options, model))
+    read_error = reader_for(options, model)
+    answer = yield from fetch_json(Send(method, path, payload, options.timeout), options.patience, read_error)
+    if isinstance(answer, dict) and answer.get("error"):
+        raise read_error.in_stream(answer)
+    return answer
 
 
 def open_stream(options: OllamaServer, path: str, payload: dict[str, Any]) -> Plan[Any]:
@@ -220,9 +224,9 @@ class GenerateDecoder(AnswerDecoder):
 
     def _piece(self, line: bytes) -> Piece | None:
         event = parse_json(line)
-        if "error" in event:
+        if event.get("error"):
             raise reader_for(self._options).in_stream(event)
-        if not event["done"]:
+        if not event.get("done"):
             return self._part(event)
         last = self._part(event)
         if event.get("done_reason") == "load" and not last.text.strip():
@@ -251,7 +255,7 @@ class GenerateDecoder(AnswerDecoder):
 
     def _check_context(self, event: dict[str, Any]) -> None:
         context = self._options.context_tokens
-        prompt, answer = event.get("prompt_eval_count", 0), event.get("eval_count", 0)
+        prompt, answer = event.get("prompt_eval_count") or 0, event.get("eval_count") or 0
         if context == UNKNOWN_CONTEXT:
             return
         if prompt >= context:
@@ -276,7 +280,7 @@ class ChatDecoder(GenerateDecoder):
 
     @override
     def _part(self, event: dict[str, Any]) -> Piece:
-        message = event["message"]
+        message = (event.get("message") if event.get("done") else event["message"]) or {}
         calls = message.get("tool_calls")
         return Piece(
             message.get("content") or "",
@@ -288,12 +292,13 @@ class ChatDecoder(GenerateDecoder):
 
     def _call(self, call: dict[str, Any]) -> dict[str, Any]:
         function = call["function"]
+        arguments = function.get("arguments") or {}
         self._calls += 1
         return {
             "index": self._calls - 1,
             "id": call.get("id"),
             "name": function["name"],
-            "args": json.dumps(function.get("arguments") or {}, ensure_ascii=False),
+            "args": arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False),
         }
 
 
@@ -314,4 +319,4 @@ def _finish(event: dict[str, Any], context: list[int] | None = None) -> Finish:
 
 
 def _seconds(event: dict[str, Any], name: str) -> float | None:
-    return event[name] / _NANOSECONDS if name in event else None
+    return None if (value := event.get(name)) is None else value / _NANOSECONDS
