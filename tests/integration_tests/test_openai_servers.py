@@ -148,6 +148,13 @@ def test_embeddings_error_in_each_form_shows_the_servers_words(body: Any) -> Non
         LlamafileEmbeddings(base_url=server.base_url, model="m", max_retries=0).embed_query("Hello!")
 
 
+@pytest.mark.parametrize("usage", ["x", {"prompt_tokens": 3.0, "completion_tokens": "2"}, {"prompt_tokens_details": 5}])
+def test_chat_usage_that_is_not_numbers_is_ignored(usage: Any) -> None:
+    choice = {"message": {"content": "Yes."}, "finish_reason": "stop"}
+    with ScriptedServer(as_json({"choices": [choice], "model": 5, "usage": usage})) as server:
+        assert ChatLlamafile(base_url=server.base_url).invoke("Hello!").text == "Yes."
+
+
 def test_embeddings_usage_that_is_not_numbers_is_ignored() -> None:
     usage = {"total_tokens": "5", "prompt_tokens": "3"}
     with ScriptedServer(as_json({"data": [{"embedding": [1, 0]}], "usage": usage})) as server:

@@ -430,7 +430,8 @@ class ChatDecoder(_EventDecoder):
 
     @override
     def _event(self, event: dict[str, Any]) -> Piece | None:
-        self._model = event.get("model") or self._model
+        if model := event.get("model"):
+            self._model = str(model)
         self._usage = event.get("usage") or self._usage
         self._timings = event.get("timings") or self._timings
         if not event.get("choices"):
@@ -483,14 +484,15 @@ class ChatDecoder(_EventDecoder):
     def _done(self) -> Piece | None:
         if self._reason is None:
             return None
-        details = self._usage.get("prompt_tokens_details") or {}
-        reported = (self._usage.get("completion_tokens_details") or {}).get("reasoning_tokens")
+        usage = _mapping(self._usage)
+        details = _mapping(usage.get("prompt_tokens_details"))
+        reported = _token_count(_mapping(usage.get("completion_tokens_details")).get("reasoning_tokens"))
         counted = self._thoughts.total if self._thoughts else None
         finish = Finish(
             reason=_FINISH_REASONS.get(self._reason.lower(), self._reason),
-            prompt_tokens=self._usage.get("prompt_tokens"),
-            completion_tokens=self._usage.get("completion_tokens"),
-            cached_tokens=details.get("cached_tokens"),
+            prompt_tokens=_token_count(usage.get("prompt_tokens")),
+            completion_tokens=_token_count(usage.get("completion_tokens")),
+            cached_tokens=_token_count(details.get("cached_tokens")),
             timings=_timings(self._timings),
             model=self._model,
             reasoning_tokens=counted if reported is None else reported,
@@ -540,6 +542,16 @@ def _timings(timings: dict[str, Any]) -> Timings:
 
 def _seconds(milliseconds: float | None) -> float | None:
     return None if milliseconds is None else milliseconds / 1000
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    """Return a server's object, or an empty one where it sent something else."""
+    return value if isinstance(value, dict) else {}
+
+
+def _token_count(value: Any) -> int | None:
+    """Return a number of tokens, or `None` where the server sent something else."""
+    return int(value) if isinstance(value, int | float) else None
 
 
 def _reason_name(reason: Any) -> str:
