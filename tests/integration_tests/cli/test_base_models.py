@@ -90,6 +90,6 @@ def test_chat_template_that_cannot_be_used_is_refused(model: str, template: str,
 
 def test_run_base_model_of_ollama_completes_as_ollama_does(base: Path, ollama_url: str) -> None:
     ollama.create(ollama_url, "cli-base", base, parameters={"num_ctx": 1024, "num_thread": 1, "num_predict": 8})
-    shown = told(localllm("run", "ollama:cli-base", "Once upon a time", given="", OLLAMA_HOST=ollama_url))
+    shown = told(localllm("run", "ollama:cli-base", "Once upon a time", "--max-tokens", "8", given="", OLLAMA_HOST=ollama_url))
     assert shown.strip()
     told(localllm("rm", "-y", "ollama:cli-base", OLLAMA_HOST=ollama_url))
