@@ -371,7 +371,7 @@ def test_what_an_object_took_is_freed_with_it(llava: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"", "none of PNG"),
+        (b"", "has no data"),
         (b"RIFF\x10\0\0\0WEBPVP8 ", "convert it to PNG"),
         (b"RIFF\x10\0\0\0WAVEfmt ", "none of PNG"),
         (b"<svg/>", "none of PNG"),
