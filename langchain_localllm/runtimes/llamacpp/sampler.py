@@ -206,10 +206,10 @@ class Sampler:
         Raises:
             InvalidRequestError: The grammar lets no token follow.
         """
-        free = self._grammar is None or self.grammar_waits
-        if self._bias is not None and free:
+        unrestricted = self._grammar is None or self.grammar_waits
+        if unrestricted and self._bias is not None:
             return _most_likely(context.logits(row), *self._bias)
-        if free:
+        if unrestricted:
             return int(lib.llama_sampler_sample(self._chain, context.pointer, row))
         logits = context.logits(row)
         token, _ = self._choose(_candidates(logits))

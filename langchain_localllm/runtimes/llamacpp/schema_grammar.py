@@ -41,13 +41,8 @@ def call_grammar(schema: dict[str, Any], before: str, after: str, *, several: bo
         after: What stands after it.
         several: Whether more calls may follow.
     """
-    with _conversion() as converter:
-        call = converter.visit(converter.resolve_refs(schema, "schema"), "call")
-        rules = {
-            "forced-call": f"{_literal(before)} {call} {_literal(after)}",
-            "root": 'forced-call ("\\n" forced-call)*' if several else "forced-call",
-        }
-        return "\n".join([*(f"{name} ::= {rule}" for name, rule in rules.items()), _text(converter)])
+    one = f"{_literal(before)} call {_literal(after)}"
+    return _grammar_of_calls(schema, {"forced-call": one, "root": 'forced-call ("\\n" forced-call)*' if several else "forced-call"})
 
 
 @functools.lru_cache(maxsize=32)
@@ -60,17 +55,22 @@ def begun_call_grammar(schema: str, opening: str, closing: str, *, several: bool
         closing: The marker that ends it.
         several: Whether more calls may follow.
     """
+    rules = {
+        "blank": "[ \\t\\n]{0,8}",
+        "begun-call": f"blank call blank {_literal(closing)}",
+        "root": f"begun-call (blank {_literal(opening)} begun-call)*" if several else "begun-call",
+    }
     try:
-        with _conversion() as converter:
-            call = converter.visit(converter.resolve_refs(json.loads(schema), "schema"), "call")
-            rules = {
-                "blank": "[ \\t\\n]{0,8}",
-                "begun-call": f"blank {call} blank {_literal(closing)}",
-                "root": f"begun-call (blank {_literal(opening)} begun-call)*" if several else "begun-call",
-            }
-            return "\n".join([*(f"{name} ::= {rule}" for name, rule in rules.items()), _text(converter)])
+        return _grammar_of_calls(json.loads(schema), rules)
     except InvalidRequestError:
         return None
+
+
+def _grammar_of_calls(schema: dict[str, Any], rules: dict[str, str]) -> str:
+    """These rules, and those of the schema of a call, whose rule is `call`."""
+    with _conversion() as converter:
+        written = {**rules, "call": converter.visit(converter.resolve_refs(schema, "schema"), "any-call")}
+        return "\n".join([*(f"{name} ::= {rule}" for name, rule in written.items()), _text(converter)])
 
 
 @contextlib.contextmanager
