@@ -138,7 +138,7 @@ def ollama_server() -> "Ollama | None":
         return None
     from langchain_localllm import Ollama
 
-    return Ollama(model="none", timeout=10, max_retries=0)
+    return Ollama(model="none", timeout=30, max_retries=0)
 
 
 def runs_elsewhere(server: "Ollama", name: str) -> bool:
@@ -173,7 +173,7 @@ def of_server(url: str, program: str) -> ListedModel:
     from langchain_localllm import Llamafile
     from langchain_localllm.prompts.look import look
 
-    about = look(Llamafile(base_url=url, timeout=5, max_retries=0))
+    about = look(Llamafile(base_url=url, timeout=30, max_retries=0))
     place = f"{program}: {about.name}" if about.name else program
     known = ListedModel(url, place, family=about.architecture, context=about.context, tools=about.tools, problem=about.problem)
     return replace(known, runtime="llamafile")

@@ -15,6 +15,8 @@ _USED: Final = 8192
 """Tokens of context that this package's classes ask for at most."""
 _ASKED: Final = 20
 """Models whose context is asked for."""
+_SECONDS: Final = 30
+"""For an answer about a model: a machine that computes answers late."""
 _EVERYBODY: Final = ("0.0.0.0", "[::]")  # noqa: S104 - what is looked for
 
 
@@ -52,7 +54,7 @@ def _context_line(name: str) -> str:
     from langchain_localllm import Ollama
     from langchain_localllm.runtimes.ollama.api import model_facts
 
-    options = Ollama(model=name, timeout=5, max_retries=0)
+    options = Ollama(model=name, timeout=_SECONDS, max_retries=0)
     try:
         context = options.client.run(model_facts(options)).context
     except LocalLLMError as error:
@@ -68,7 +70,10 @@ def _loaded_line(model: "LoadedModel") -> str:
 def loaded_problems(server: "Ollama", model: "LoadedModel", *, gpu: bool) -> list[Problem]:
     """What is wrong with a model in memory: its context is cut short, or a GPU is not used."""
     problems = []
-    own = server.show(model.name).context or 0
+    try:
+        own = server.show(model.name).context or 0
+    except LocalLLMError:  # it was removed, and stays in memory for some minutes
+        own = 0
     wanted = min(own, _USED)
     if model.context and model.context < wanted:
         what = f"{model.name} is loaded with {model.context:,} tokens of context, and was made for {own:,}: longer prompts are cut."

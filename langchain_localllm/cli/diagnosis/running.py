@@ -15,7 +15,7 @@ def _server(url: str, program: str) -> dict[str, Any]:
     from langchain_localllm import Llamafile
     from langchain_localllm.prompts.look import look
 
-    about = look(Llamafile(base_url=url, timeout=2, max_retries=0))
+    about = look(Llamafile(base_url=url, timeout=30, max_retries=0))
     if about.problem:
         return runtime(f"A program where {program} often is", address=url, details=[about.problem])
     context = f", {about.context:,} tokens of context" if about.context else ""

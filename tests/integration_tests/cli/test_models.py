@@ -124,6 +124,7 @@ def test_what_is_wrong_comes_with_its_cure(ollama_url: str) -> None:
     requests.post(f"{ollama_url}/api/copy", json=copied, timeout=60).raise_for_status()
     set_up = {"HTTP_PROXY": "http://proxy:1", "NO_PROXY": "", "LANGSMITH_TRACING": "true", "OLLAMA_HOST": ollama_url}
     done = localllm("doctor", "--json", **set_up)
+    assert done.stdout, done.stderr
     assert done.returncode == 1
     found = json.loads(done.stdout)
     fixes = {problem["fix"]: problem["what"] for problem in found["problems"]}
@@ -135,6 +136,16 @@ def test_what_is_wrong_comes_with_its_cure(ollama_url: str) -> None:
     assert ollama["version"]
     assert "context of cli-chat:latest: 1,024, unless num_ctx says otherwise" in ollama["details"]
     assert found["machine"]["cores"] >= 1
+
+
+def test_a_model_that_was_removed_while_it_is_loaded(ollama_url: str) -> None:
+    copied = {"source": "cli-embed", "destination": "removed"}
+    requests.post(f"{ollama_url}/api/copy", json=copied, timeout=60).raise_for_status()
+    requests.post(f"{ollama_url}/api/embed", json={"model": "removed", "input": "Hello!"}, timeout=60).raise_for_status()
+    requests.delete(f"{ollama_url}/api/delete", json={"model": "removed"}, timeout=60).raise_for_status()
+    done = localllm("doctor", "--json", OLLAMA_HOST=ollama_url)
+    ollama = next(runtime for runtime in json.loads(done.stdout)["runtimes"] if runtime["name"] == "Ollama")
+    assert any(line.startswith("loaded: removed:latest") for line in ollama["details"]), done.stderr
 
 
 def test_an_ollama_for_everybody() -> None:
