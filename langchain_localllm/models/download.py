@@ -1,6 +1,7 @@
 """Getting model files: whole and checked, or not at all. What was stopped goes on where it was."""
 
 import hashlib
+import logging
 import re
 import shutil
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from langchain_localllm.transport.address import Address
 
 __all__ = ["download_file", "download_from_hub", "download_from_web"]
 
+_LOGGER: Final = logging.getLogger(__name__)
 _CHUNK: Final = 2**20
 _RECEIVED: Final = 2**16
 """Bytes to check at a time, and to receive: fewer, since what is not written yet is lost when the connection breaks."""
@@ -124,6 +126,7 @@ def download_file(url: str, path: Path, digest: Digest | None, progress: Progres
         _check_hash(part, digest, report)
     _check_model(part, path)
     part.replace(path)
+    _LOGGER.info("Downloaded %s from %s", path, urlsplit(url).hostname)
 
 
 def _no_progress(_done: int, _total: int) -> None:
@@ -168,6 +171,7 @@ def _make_folder(folder: Path) -> None:
 def _fetch(url: str, part: Path, report: Progress) -> None:
     """Get what is missing of a file."""
     begun = part.stat().st_size if part.exists() else 0
+    _LOGGER.info("Downloading %s from %s, from byte %d on", part, urlsplit(url).hostname, begun)
     headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={begun}-"} if begun else {})}
     try:
         with requests.get(url, headers=headers, stream=True, timeout=_SECONDS) as reply:

@@ -1,6 +1,7 @@
 """Bringing an index up to date with its files: what changed is read, all else is left."""
 
 import hashlib
+import logging
 import os
 import time
 from collections import deque
@@ -21,6 +22,7 @@ from langchain_localllm.rag.relevance import calibrate
 from langchain_localllm.rag.split import iterate_passages
 from langchain_localllm.rag.store import Store, passage_id
 
+_LOGGER: Final = logging.getLogger(__name__)
 _BATCH: Final = 64
 """Passages that go to the vector store together, of one file or of many."""
 _ENDED: Final = 256
@@ -110,6 +112,11 @@ def update(
         store.catalogue.forget_problems({key for path in given for key in keys.below(path)} - set(unopened))
         calibrate(store, report.passages + max(0, before + report.passages - store.catalogue.counts().passages))
     report.seconds = time.monotonic() - start
+    _LOGGER.info(
+        "Indexed %s in %.2f s: %d files added, %d changed, %d removed, %d unchanged, %d passages, %d problems",
+        *(store.folder, report.seconds, report.added, report.changed, report.removed, report.unchanged),
+        *(report.passages, len(report.problems)),
+    )
     return report
 
 

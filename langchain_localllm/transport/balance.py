@@ -3,6 +3,7 @@
 All but the watch is without I/O: `on_any` is a plan, so it is written once for sync and async code.
 """
 
+import logging
 import threading
 import time
 import weakref
@@ -31,6 +32,7 @@ Identify = Callable[[HttpClient], Plan[str | None]]
 
 _SERVERS_OWN: Final = (CallTimeoutError, ConnectionFailedError, RateLimitError, ServerError)
 """Errors that another server may not have; all others are the request's own."""
+_LOGGER: Final = logging.getLogger(__name__)
 _LOOK_EVERY: Final = 1.0
 _PROBE_SECONDS: Final = 5.0
 _PROBES: Final = 2
@@ -92,6 +94,7 @@ class Server:
             if not self.aside:
                 self.aside = True
                 self._back_at = time.monotonic() + self._break
+                _LOGGER.info("%s failed: no requests are sent to it for %.0f s", self.client.address.url, self._break)
                 self._break = min(2 * self._break, _LONGEST_BREAK)
 
     def succeeded(self) -> None:
@@ -120,9 +123,13 @@ class Server:
             return silent
         status = None if heard and not self.aside else self._health()
         if heard or status is not None:
+            was_aside = self.aside
             self.aside = self.aside and (status is None or status >= _FAILURE)
+            if was_aside and not self.aside:
+                _LOGGER.info("%s answers again: requests are sent to it", self.client.address.url)
             return 0
         if silent + 1 >= _PROBES:
+            _LOGGER.info("%s is silent: its connections are closed", self.client.address.url)
             self.fail()
             self.client.cut()
         return silent + 1

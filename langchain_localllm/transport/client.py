@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import functools
 import json
+import logging
 import os
 import socket
 import ssl
@@ -28,6 +29,7 @@ from langchain_localllm.transport.tls import ssl_context, trusted
 T = TypeVar("T")
 Item = TypeVar("Item")
 
+_LOGGER: Final = logging.getLogger(__name__)
 _CONNECT_SECONDS: Final = 10.0
 """A server on this machine or network takes a connection at once, even when it is busy."""
 _READ_SIZE: Final = 65536
@@ -35,6 +37,7 @@ _POOL_SIZE: Final = 64
 _HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": "langchain-localllm"}
 _ENCODINGS: Final = frozenset({"identity", "gzip", "deflate"})
 """What both libraries can read without another package."""
+_ANSWERED: Final = "%s %s%s: HTTP %d"
 _JSON: Final = {"Content-Type": "application/json"}
 
 
@@ -213,9 +216,11 @@ class HttpClient:
             stream=True,
             allow_redirects=False,
         )
+        _LOGGER.debug(_ANSWERED, send.method, self.address.url, send.path, response.status_code)
         return _SyncReply(self, response)
 
     def _new_session(self) -> requests.Session:
+        _LOGGER.debug("Opening a connection pool for %s", self.address.url)
         session = requests.Session()
         session.trust_env = False  # what the environment says is read by `proxy` and `tls`, for async code as well
         if proxy := _proxy_for(self.address):
@@ -251,11 +256,13 @@ class HttpClient:
             )
         finally:
             session.detach()  # it costs little, and one that is kept complains when its event loop was never shut down
+        _LOGGER.debug(_ANSWERED, send.method, self.address.url, send.path, response.status)
         return _AsyncReply(self, response)
 
     async def _new_pool(self, loop: asyncio.AbstractEventLoop) -> "_LoopPool":
         for other in [known for known in self._loops if known.is_closed()]:
             del self._loops[other]
+        _LOGGER.debug("Opening a connection pool for %s in this event loop", self.address.url)
         others: weakref.WeakSet[_Connector] = weakref.WeakSet()
         life = _pool_life(weakref.ref(self), others)
         headers = {**_HEADERS, **dict(self.address.headers)}

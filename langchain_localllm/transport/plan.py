@@ -4,6 +4,7 @@ A plan is a generator that yields steps and is sent their results; `client` runs
 waiting and the reading of answers are written once for sync and async code.
 """
 
+import logging
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol, TypeVar
@@ -13,6 +14,7 @@ from langchain_localllm.transport.lines import json_or_text
 
 T = TypeVar("T")
 
+_LOGGER: Final = logging.getLogger(__name__)
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
 _OK: Final = 200
@@ -100,10 +102,12 @@ def open_reply(send: Send, patience: Patience, read_error: ErrorReader) -> Plan[
         except ModelLoadingError:
             if waited >= patience.wait_until_ready:
                 raise
+            _LOGGER.info("The server is still loading its model: retrying %s %s in %.2f s", send.method, send.path, pause)
         except ConnectionFailedError as error:
             if retries == 0 or isinstance(error, WrongServerError):
                 raise
             retries -= 1
+            _LOGGER.info("Retrying %s %s: %s", send.method, send.path, error)
             send = replace(send, fresh=True)
         yield Pause(pause)
         waited += pause

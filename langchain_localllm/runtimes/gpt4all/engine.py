@@ -1,16 +1,19 @@
 """A loaded GPT4All model, and the one thread that works with it: two threads on one model abort the process."""
 
+import logging
 import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from langchain_localllm.base.engine_thread import EngineThread, freed
 from langchain_localllm.runtimes.gpt4all.binding import load_model
 from langchain_localllm.runtimes.gpt4all.seeds import Seeds
 from langchain_localllm.runtimes.gpt4all.vocabulary import Vocabulary
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -58,6 +61,7 @@ class GPT4AllEngine:
         started = time.perf_counter()
         model = load_model(path, n_ctx=n_ctx, ngl=ngl, device=device)
         self.loaded = Loaded(model, path.name, n_ctx, Vocabulary.load(path), Seeds.of(model), time.perf_counter() - started)
+        _LOGGER.info("Loaded %s in %.2f s: a context of %d tokens", path.name, self.loaded.load_time, n_ctx)
         self._worker = _Worker(self.loaded)
         self._finalizer = weakref.finalize(self, self._worker.thread.end)  # runs at exit, too
 

@@ -5,6 +5,7 @@ answer, and a part of the prompts that are still being read.
 """
 
 import itertools
+import logging
 import time
 import weakref
 from collections import deque
@@ -41,6 +42,7 @@ from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
 if TYPE_CHECKING:
     from langchain_localllm.runtimes.llamacpp.images import Image, Projector, Prompt
 
+_LOGGER: Final = logging.getLogger(__name__)
 PARALLEL: Final = 8
 """Requests that are answered together where nobody says."""
 _SPARE: Final = 24
@@ -117,6 +119,10 @@ class Engine:
         scales = tuple(scale for _, scale in settings.lora)
         self._worker = _Worker(context, together, parallel, self.cells, self.n_ctx, on_disk=files is not None, lora=scales)
         self._end = weakref.finalize(self, self._worker.thread.end)
+        _LOGGER.info(
+            "Loaded %s in %.2f s: a context of %d tokens, a KV cache of %d, %d sequences",
+            *(settings.path.name, self.model.load_seconds, self.n_ctx, self.cells, sequences),
+        )
 
     def read(self, parts: Sequence[str | bytes]) -> "Prompt":
         """The prompt that is made of texts and of the bytes of images, where there is a projector.

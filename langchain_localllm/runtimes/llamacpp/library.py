@@ -1,6 +1,7 @@
 """The low-level functions of llama-cpp-python, and what llama.cpp says while they run."""
 
 import ctypes
+import logging
 import sys
 from collections import deque
 from typing import Any, Final
@@ -14,7 +15,10 @@ except ImportError as error:
 
 lib: Final[Any] = _functions
 
+_LOGGER: Final = logging.getLogger(__name__)
 _WARNING, _ERROR = 3, 4
+_LEVELS: Final = {_WARNING: logging.INFO, _ERROR: logging.INFO}
+"""Of llama.cpp's to Python's. What concerns the user is raised or warned about, so no line is more than information."""
 
 
 class Log:
@@ -33,6 +37,7 @@ class Log:
         line = text.decode("utf-8", "replace")
         if level in {_WARNING, _ERROR}:
             self._kept.append(line)
+        _LOGGER.log(_LEVELS.get(level, logging.DEBUG), "%s", line.rstrip())
         if self.shown:
             sys.stderr.write(line)
 

@@ -1,15 +1,18 @@
 """The sequences in a context's cache: which is in use, and which holds the beginning of a new prompt."""
 
 import itertools
+import logging
 from collections.abc import Sequence as ListOf
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from langchain_localllm.runtimes.llamacpp.context import Context
 from langchain_localllm.runtimes.llamacpp.prompt_cache import WORTH_KEEPING, PromptCache, common_length
 
 if TYPE_CHECKING:
     from langchain_localllm.runtimes.llamacpp.prompt_files import PromptFiles
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -183,6 +186,7 @@ class Sequences:
                 self._drop(one)
 
     def _drop(self, one: Sequence) -> None:
+        _LOGGER.debug("Evicting %d tokens of sequence %d from the KV cache", len(one.tokens), one.number)
         if self._leaves and not one.saved:
             self._shorten(one)
             self._aside.save(one.number, one.tokens)

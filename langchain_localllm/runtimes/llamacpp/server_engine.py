@@ -10,6 +10,7 @@ import ctypes
 import functools
 import http.client
 import json
+import logging
 import os
 import re
 import shutil
@@ -73,6 +74,7 @@ _INFILL: Final = (
 _KEPT_TEXTS: Final = 4096
 """Texts of which is kept whether they hold special tokens."""
 _MEBIBYTE: Final = 1 << 20
+_LOGGER: Final = logging.getLogger(__name__)
 _LOAD: Final = Path(__file__).with_name("_load_in_child.py")
 _LOADING_SECONDS: Final = 60
 _REFUSED: Final = frozenset({400, 501})
@@ -127,6 +129,7 @@ class ServerEngine:
         if draft:
             self._check_draft(draft)
         self.load_seconds = time.perf_counter() - started
+        _LOGGER.info("Loaded %s in %.2f s: a context of %d tokens, %d slots", path.name, self.load_seconds, self.n_ctx, slots)
         self._special: dict[str, bool] = {}  # by text
         self._requests = _Requests(server, slots, self.load_seconds, f"llama.cpp {path.name}")
         requests = self._requests

@@ -7,6 +7,7 @@ Three kinds of engine run behind the same class: a `.llamafile` is its own serve
 import contextlib
 import http.client
 import importlib.util
+import logging
 import os
 import re
 import shutil
@@ -37,6 +38,7 @@ __all__ = ["LocalServer"]
 
 HOST: Final = "127.0.0.1"
 
+_LOGGER: Final = logging.getLogger(__name__)
 _MOST_CONTEXT: Final = 8192
 _SERVE: Final = Path(__file__).with_name("_serve_xllamacpp.py")
 _LISTENING: Final = re.compile(r"listening (?:on|at):? http://127\.0\.0\.1:(\d+)")
@@ -156,6 +158,7 @@ class LocalServer:
             try:
                 self._wait_until_ready(deadline, timeout)
                 self._check_key()
+                _LOGGER.info("The server of %s listens at %s", self._path.name, self.base_url)
             except BaseException as error:
                 self.close()
                 again = isinstance(error, ServerStartError) and not asked and attempt < _TRIES
