@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-c
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs outputs bench compare release-check clean
+.PHONY: help demo test unit lint docs outputs bench compare dist release-check clean
 
 help:  ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ demo: .venv/demo.stamp  ## Ask the tiny models about the handbook in docs/handbo
 
 test: .venv/test.stamp .engines/ollama/done  ## Run all tests, those with real engines too; PYTEST_ARGS adds options
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+unit: .venv/unit.stamp  ## Run the unit tests alone: no engine is started, nothing is compiled
+	$(BIN)/python -m pytest langchain_localllm tests/unit_tests $(PYTEST_ARGS)
 
 lint: .venv/lint.stamp  ## Check style (ruff, every rule) and types (mypy, strict)
 	$(BIN)/ruff check .
@@ -39,6 +42,11 @@ compare: .venv/test.stamp .engines/ollama/done  ## Run the standard suite on wha
 	$(BIN)/python -m tools.comparison
 	$(BIN)/python -m tools.comparison.ollama_suite
 
+dist: .venv/release.stamp  ## Build the source archive and the wheel into dist/, and check their metadata
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist
+	$(BIN)/python -m twine check --strict dist/*
+
 release-check: .venv/release.stamp  ## Build sdist and wheel, and try the wheel with each extra alone in a clean environment
 	$(BIN)/python -m tools.release_check
 
@@ -49,7 +57,7 @@ clean:  ## Remove what these targets made
 .venv/python.stamp: .ci/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(PIP) hatchling editables
+	$(PIP) 'pip>=25.1' && $(PIP) hatchling editables # --group came with pip 25.1; Python 3.11 brings an older one
 	@touch $@
 
 .engines/ollama/done: .venv/test.stamp tests/engines/ollama.py
@@ -61,11 +69,17 @@ clean:  ## Remove what these targets made
 	@touch $@
 .venv/test.stamp .venv/lint.stamp: .venv/llamacpp.stamp
 
-.venv/demo.stamp: EXTRAS := cli,rag,server
-.venv/test.stamp: EXTRAS := test
-.venv/lint.stamp: EXTRAS := lint,test
-.venv/docs.stamp: EXTRAS := docs
-.venv/release.stamp: EXTRAS := release
+# What each target installs: extras of the package, and a dependency group of pyproject.toml.
+.venv/demo.stamp: EXTRAS := [cli,rag,server]
+.venv/test.stamp: EXTRAS := [all,llama-cpp-python]
+.venv/test.stamp: GROUPS := test
+.venv/unit.stamp: EXTRAS := [all]
+.venv/unit.stamp: GROUPS := test
+.venv/lint.stamp: EXTRAS := [all,llama-cpp-python]
+.venv/lint.stamp: GROUPS := lint test
+.venv/docs.stamp: EXTRAS := [cli,rag]
+.venv/docs.stamp: GROUPS := docs
+.venv/release.stamp: GROUPS := release
 .venv/%.stamp: .venv/python.stamp pyproject.toml
-	$(PIP) --no-build-isolation --editable '.[$(EXTRAS)]'
+	$(PIP) --no-build-isolation --editable '.$(EXTRAS)' $(GROUPS:%=--group %)
 	@touch $@

@@ -16,8 +16,8 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parent.parent
 PLAIN: Final = "(none)"
-_LEFT_OUT: Final = {"all", "docs", "lint", "release", "test"}
-"""All of them together, and those for working on the package itself."""
+_LEFT_OUT: Final = {"all"}
+"""All of them together."""
 _SHIPPED: Final = ("py.typed", "models/tiny-chat.gguf", "models/tiny-embed.gguf", "models/tiny-chat.md", "models/tiny-embed.md")
 _CHAT: Final = "assert chat.invoke('Repeat: red lamp').text.strip(), 'no answer'"
 _MODEL: Final = "from langchain_localllm.models import tiny_chat_model, tiny_embedding_model; "
