@@ -1,9 +1,8 @@
-# ruff: noqa: INP001 - a script, in no package
 """Fails when a test was skipped that is not in the list of allowed skips.
 
     python .ci/check_skips.py JUNIT_XML ALLOWED_SKIPS
 
-A skip that nobody sees is a test that nobody runs. A line of the list is the beginning of a test's name as pytest's report
+A skip that goes unnoticed is a test that never runs. A line of the list is the beginning of a test's name as pytest's report
 gives it, and the reason after a `#`. Expected failures (xfail) state their reason in the code and are not looked at.
 """
 
