@@ -1,6 +1,12 @@
 """Sphinx builds the docs with this: `make docs`."""
 
 import re
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from tools import api_reference
 
 project = "langchain-localllm"
 author = "The langchain-localllm developers"
@@ -19,6 +25,12 @@ suppress_warnings = ["myst.xref_missing"]
 _CODE = re.compile(r"(?<![`:])`([^`]+)`(?![`_])")
 
 
+def _keep_colons(_app: object, what: str, _name: str, _obj: object, _options: object, lines: list[str]) -> None:
+    """Napoleon takes the text before a colon in an attribute's first line for its type, unless that line is an empty comment."""
+    if what == "attribute" and lines and lines[0] != "..":
+        lines[0:0] = ["..", ""]
+
+
 def _markdown_to_rst(_app: object, _what: str, _name: str, _obj: object, _options: object, lines: list[str]) -> None:
     """Docstrings are Markdown in their blocks and `code`; autodoc reads reStructuredText."""
     inside = False
@@ -30,9 +42,23 @@ def _markdown_to_rst(_app: object, _what: str, _name: str, _obj: object, _option
                 lines[index] += "\n"
         elif inside:
             lines[index] = f"    {line}"
-    lines[:] = _CODE.sub(r"``\1``", "\n".join(lines)).split("\n")
+    lines[:] = _CODE.sub(lambda code: f"``{code[1].strip()}``", "\n".join(lines)).split("\n")
 
 
-def setup(app: object) -> None:
+def _fill_api_page(_app: object, name: str, source: list[str]) -> None:
+    if name == "api":
+        source[0] = api_reference.page()
+
+
+def _short_signature(_app: object, what: str, _name: str, obj: object, *_rest: object) -> tuple[str, None] | None:
+    """The options of a model class follow one by one, so its signature need not list their types."""
+    return ("(**options)", None) if what == "class" and hasattr(obj, "model_fields") else None
+
+
+def setup(app: Any) -> None:
     """Sphinx calls this."""
-    app.connect("autodoc-process-docstring", _markdown_to_rst)  # type: ignore[attr-defined]  # Sphinx is not installed where this is checked
+    app.connect("env-get-outdated", lambda *_: ["api"])
+    app.connect("source-read", _fill_api_page)
+    app.connect("autodoc-process-signature", _short_signature)
+    app.connect("autodoc-process-docstring", _keep_colons, priority=400)  # before napoleon
+    app.connect("autodoc-process-docstring", _markdown_to_rst)
