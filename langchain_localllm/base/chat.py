@@ -297,8 +297,8 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         afterwards. With `stream`, dicts are returned as they grow, and instances of a class when they are complete.
 
         Args:
-            schema: A pydantic class (answers are its instances), or a `TypedDict`, a JSON schema or an OpenAI function (answers
-                are dicts). May be left out for `json_mode`.
+            schema: A pydantic class, a dataclass or another type such as `list[Lamp]` (answers are its instances), or a
+                `TypedDict`, a JSON schema or a function in any provider's form (answers are dicts). Optional for `json_mode`.
             method: `json_schema` constrains the answer, `function_calling` forces the call of a tool, `json_mode` asks for any
                 JSON object.
             include_raw: Answer with a dict of `raw` (the message), `parsed`, and `parsing_error` instead of raising it.
@@ -326,7 +326,8 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         if method not in METHODS or (schema is None and method != "json_mode"):
             raise InvalidOptionError(f"method={method!r} needs a schema." if method in METHODS else _unknown_method(method))
         form = form_of(schema, strict=strict)
-        told = {"ls_structured_output_format": {"kwargs": {"method": method}, "schema": schema or {}}, **kwargs}
+        traced = {"name": form.name, "parameters": form.schema or {}}
+        told = {"ls_structured_output_format": {"kwargs": {"method": method}, "schema": traced}, **kwargs}
         if method == "function_calling":
             tool = {"type": "function", "function": {"name": form.name, "parameters": form.parameters}}
             model = self.bind_tools([tool], tool_choice=form.name, **told)

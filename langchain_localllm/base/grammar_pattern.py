@@ -20,6 +20,9 @@ _NEXT: Final = re.compile(
       | (?P<char>\\u[0-9a-fA-F]{4} | \\x[0-9a-fA-F]{2} | \\. | [^\\()|*+?\[{])""",
     re.VERBOSE | re.DOTALL,
 )
+_ASSERTION: Final = re.compile(r"(?P<around>\(\?<?[=!])|\\[bB]")
+"""What says something about a place in a text, and spans none of it."""
+_INSIDE: Final = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|[^\\\[]", re.DOTALL)
 _IN_SET: Final = re.compile(r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\.|[^\\]", re.DOTALL)
 _LARGEST: Final = 500
 """Characters that a pattern's bounded repetitions may span; llama.cpp refuses grammars with more."""
@@ -37,8 +40,9 @@ def grammar_pattern(pattern: str, longest: int | None = None) -> str | None:
         longest: The string's longest length, which bounds what follows a pattern without `$`.
 
     Returns:
-        A pattern from `^` to `$` whose matches are matches of the original, or `None` where it cannot be rewritten: one that does
-        not begin with `^`, `\b`, `\p{L}`, lookarounds, back references, and strings that need escapes in JSON.
+        A pattern from `^` to `$` whose matches are matches of the original, but for lookarounds and `\b`, which are left out; or
+        `None` where it cannot be rewritten: one that does not begin with `^`, `\p{L}`, back references, and strings that need
+        escapes in JSON.
 
     Example:
         >>> grammar_pattern(r"^\d{4}$|^none$")
@@ -109,6 +113,8 @@ class _Writer:
         return "".join(written for written, _ in parts), sum(size for _, size in parts), last
 
     def _next(self) -> "re.Match[str] | None":
+        while found := _ASSERTION.match(self._pattern, self._at):
+            self._skip(found)
         if self._at == len(self._pattern):
             return None
         found = _NEXT.match(self._pattern, self._at)
@@ -116,6 +122,19 @@ class _Writer:
             raise _Unsupported
         self._at = found.end()
         return found
+
+    def _skip(self, assertion: "re.Match[str]") -> None:
+        """Go on after an assertion, whose parentheses hold others."""
+        self._at = assertion.end()
+        depth = 1 if assertion["around"] else 0
+        while depth:
+            inside = _INSIDE.match(self._pattern, self._at)
+            if inside is None:
+                raise _Unsupported
+            depth += {"(": 1, ")": -1}.get(inside[0], 0)
+            self._at = inside.end()
+        if self._pattern.startswith(("*", "+", "?", "{"), self._at):
+            raise _Unsupported
 
     def _take(self) -> str:
         found = self._next()

@@ -17,8 +17,15 @@ from langchain_localllm.base.json_schema import TYPES, modern_schema, resolve_re
 _NOTES: Final = ("title", "description", "default", "examples")
 """Keywords that a model may be shown, and that grammars ignore."""
 _FORMATS: Final = frozenset({"date", "date-time", "time", "uuid"})
-_URI: Final = r"^[a-z][a-z0-9]{1,9}:\S+$"
-"""Format `uri`, which grammars lack: small models leave out the scheme."""
+_IPV4: Final = r"^((25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)$"
+_PATTERNS: Final = {
+    "duration": r"^P(\d{1,4}D|(\d{1,4}D)?T\d{1,4}[HMS])$",
+    "email": r"^[A-Za-z0-9]+([._+-][A-Za-z0-9]+)*@[A-Za-z0-9]+([.-][A-Za-z0-9]+)*\.[A-Za-z]{2,10}$",
+    "uri": r"^[a-z][a-z0-9]{1,9}:\S+$",  # small models leave out the scheme
+    **dict.fromkeys(("ipv4", "ipv4network", "ipv4interface"), _IPV4),
+    **dict.fromkeys(("ipvanyaddress", "ipvanynetwork", "ipvanyinterface"), _IPV4),
+}
+"""Formats that grammars lack, and pydantic's names of some, as patterns of texts that have them."""
 _CHOICES: Final = ("anyOf", "oneOf")
 _HINTS: Final[dict[str, tuple[str, ...]]] = {
     "object": ("properties", "required", "additionalProperties", "patternProperties", "propertyNames"),
@@ -44,7 +51,7 @@ def grammar_schema(schema: Any, *, escapes: bool = False) -> dict[str, Any]:
         escapes: Whether the converter writes names and constants that hold quotes, backslashes or line ends; older ones do not.
 
     Example:
-        >>> grammar_schema({"type": "string", "maxLength": 2083, "format": "email"})
+        >>> grammar_schema({"type": "string", "maxLength": 2083, "format": "hostname"})
         {'type': 'string'}
     """
     converter = GrammarSchemas(escapes=escapes)
@@ -231,6 +238,10 @@ class _Document:
         properties = {name: rule for name, rule in (schema.get("properties") or {}).items() if rule is not False}
         required = list(dict.fromkeys(schema.get("required") or ()))
         additional = self._additional(schema)
+        if names := self._possible_names(schema):
+            rule = schema.get("additionalProperties", True)
+            properties = {**{name: rule for name in names if rule is not False}, **properties}
+            additional = False
         for name in required:
             properties.setdefault(name, additional if isinstance(additional, dict) else True)
         if not _UNREADABLE_NAMES.isdisjoint(properties) or not all(map(self._schemas.writes, properties)):
@@ -246,6 +257,12 @@ class _Document:
             "additionalProperties": additional,
         }
 
+    def _possible_names(self, schema: Mapping[str, Any]) -> list[str]:
+        """The names of properties that an object may have, where `propertyNames` lists them, as for a dict with an enum's keys."""
+        rule = self._flat(schema.get("propertyNames"), set())
+        names = rule.get("enum", [rule["const"]] if "const" in rule else [])
+        return [name for name in names if isinstance(name, str)]
+
     def _additional(self, schema: Mapping[str, Any]) -> bool | dict[str, Any]:
         """What other keys may hold. An engine adds none where the schema does not name them."""
         rules = [*schema.get("patternProperties", {}).values()]
@@ -256,7 +273,8 @@ class _Document:
 
     def _array(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         least, most = _counts(schema, "minItems", "maxItems", _MOST_ITEMS)
-        if (first := schema.get("prefixItems")) and (least or 0) <= len(first):
+        if first := schema.get("prefixItems"):
+            first = [*first, *[schema.get("items", True)] * ((least or 0) - len(first))]
             size = min(len(first), most if most is not None else len(first))
             items = [self.convert(item) for item in first[:size]]
             if items:
@@ -322,7 +340,7 @@ def _counts(schema: Mapping[str, Any], least: str, most: str, largest: int) -> t
 
 def _string(schema: Mapping[str, Any]) -> dict[str, Any]:
     least, most = _counts(schema, "minLength", "maxLength", _MOST_CHARACTERS)
-    pattern = schema.get("pattern", _URI if schema.get("format") == "uri" else None)
+    pattern = schema.get("pattern", _PATTERNS.get(schema.get("format", "")))
     if isinstance(pattern, str) and (written := grammar_pattern(pattern, most)):
         return {"type": "string", "pattern": written}
     if schema.get("format") in _FORMATS:

@@ -122,7 +122,7 @@ def _subschemas(schema: Any) -> Iterator[Mapping[str, Any]]:
     elif isinstance(schema, Mapping):
         yield schema
         for key, value in schema.items():
-            if key not in _DATA:
+            if key not in _DATA and not key.startswith("x-"):  # OpenAPI's extensions
                 yield from _subschemas(list(value.values()) if key in _BY_NAME else value)
 
 
@@ -149,12 +149,12 @@ def _for_the_same_value(part: Mapping[str, Any], root: Any) -> Iterator[Any]:
     yield from (part[name] for name in ("not", "if", "then", "else") if name in part)
     yield from part.get("dependentSchemas", {}).values()
     reference = part.get("$ref", "")
-    if reference.startswith("#"):
+    if _within(reference, root).startswith("#"):
         yield resolve_reference(reference, root)
 
 
 def _check_reference(reference: str, schema: Any) -> None:
-    if not reference.startswith("#"):
+    if not _within(reference, schema).startswith("#"):
         raise _invalid(reference, "a `$ref` leads out of the schema. Put its target under `$defs`: nothing is downloaded")
     try:
         resolve_reference(reference, schema)
@@ -166,6 +166,7 @@ def resolve_reference(reference: str, schema: Any) -> Any:
     """The part of a schema that a `$ref` such as `#/$defs/node` or `#anchor` points to; raises `LookupError` if there is none."""
     from urllib.parse import unquote
 
+    reference = _within(reference, schema)
     if reference not in {"", "#"} and not reference.startswith("#/"):
         return _anchored(reference.removeprefix("#"), schema)
     target = schema
@@ -176,6 +177,13 @@ def resolve_reference(reference: str, schema: Any) -> Any:
         except (TypeError, ValueError):
             raise LookupError(reference) from None
     return target
+
+
+def _within(reference: str, schema: Any) -> str:
+    """The reference without the schema's own address, its `$id`."""
+    own = schema.get("$id") if isinstance(schema, Mapping) else None
+    base, mark, part = reference.partition("#")
+    return f"#{part}" if mark and own and base == own.removesuffix("#") else reference
 
 
 def _anchored(name: str, schema: Any) -> Any:

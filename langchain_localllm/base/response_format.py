@@ -6,6 +6,7 @@ from typing import Any, Final
 from langchain_localllm.base.grammar_schema import grammar_schema
 from langchain_localllm.base.json_schema import check_schema, is_json_schema, modern_schema
 from langchain_localllm.base.structured import form_of
+from langchain_localllm.base.type_schema import is_type
 from langchain_localllm.errors import InvalidOptionError
 
 _FORMS: Final = (
@@ -26,7 +27,8 @@ def canonical_format(wanted: Any) -> ResponseFormat | None:
 
     Args:
         wanted: What OpenAI, llama-cpp-python, llama.cpp's server, Ollama or LangChain document: `{"type": "text"}`, `json_object`
-            with or without `schema`, `json_schema` with or without the inner object, a JSON schema, `"json"`, a pydantic class.
+            with or without `schema`, `json_schema` with or without the inner object, a JSON schema, `"json"`, a pydantic class or
+            another type.
 
     Raises:
         InvalidOptionError: It is none of these, or its schema is not valid.
@@ -37,14 +39,14 @@ def canonical_format(wanted: Any) -> ResponseFormat | None:
     """
     if wanted is None or isinstance(wanted, ResponseFormat):
         return wanted
-    if isinstance(wanted, type):
-        return _of_class(wanted)
+    if is_type(wanted):
+        return _of_type(wanted)
     if isinstance(wanted, str):
         wanted = {"type": _NAMES.get(wanted, wanted)}
     if not isinstance(wanted, Mapping):
         raise _not_a_format(wanted)
     if wanted.get("type") in ("json_object", "json_schema"):
-        return _of_type(wanted)
+        return _of_kind(wanted)
     if is_json_schema(wanted):
         return _of_schema(wanted, {})
     if wanted and wanted != {"type": "text"}:
@@ -52,12 +54,12 @@ def canonical_format(wanted: Any) -> ResponseFormat | None:
     return None
 
 
-def _of_class(wanted: type) -> ResponseFormat:
+def _of_type(wanted: Any) -> ResponseFormat:
     form = form_of(wanted)
     return _of_schema(form.schema, {"name": form.name})
 
 
-def _of_type(wanted: Mapping[str, Any]) -> ResponseFormat:
+def _of_kind(wanted: Mapping[str, Any]) -> ResponseFormat:
     inner = wanted.get("json_schema", wanted)
     if not isinstance(inner, Mapping):
         raise _not_a_format(wanted)
@@ -71,8 +73,8 @@ def _of_type(wanted: Mapping[str, Any]) -> ResponseFormat:
 
 
 def _of_schema(schema: Any, about: Mapping[str, Any]) -> ResponseFormat:
-    if isinstance(schema, type):
-        return _of_class(schema)
+    if is_type(schema):
+        return _of_type(schema)
     modern = modern_schema(schema)
     check_schema(modern)
     kept = {name: about[name] for name in ("description", "strict") if about.get(name) is not None}

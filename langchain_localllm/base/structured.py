@@ -17,6 +17,8 @@ from typing_extensions import override
 
 from langchain_localllm.base.json_schema import broken_rules, check_schema, is_json_schema, modern_schema
 from langchain_localllm.base.reading import without_unreadable_end
+from langchain_localllm.base.tools import provider_function
+from langchain_localllm.base.type_schema import adapter_of, is_type, is_typed_dict, name_of, schema_errors, type_schema, with_title
 from langchain_localllm.errors import AnswerCutError, InvalidOptionError, StructuredOutputError
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
@@ -144,7 +146,9 @@ def _values_in(text: str) -> Iterator[Any]:
 
 
 def form_of(schema: Mapping[str, Any] | type | None, *, strict: bool | None = None) -> Form:
-    """The form that a pydantic class, a `TypedDict`, a JSON schema or an OpenAI function describes.
+    """The form that a pydantic class, another type, a JSON schema or an OpenAI function describes.
+
+    Values of a `TypedDict` are dicts that are checked by its JSON schema; pydantic makes those of all other types.
 
     Raises:
         InvalidOptionError: It describes none.
@@ -153,40 +157,43 @@ def form_of(schema: Mapping[str, Any] | type | None, *, strict: bool | None = No
         return Form("json", None)
     if isinstance(schema, type) and is_basemodel_subclass(schema):
         return _form_of_class(schema)
-    found = modern_schema(schema if is_json_schema(schema) else _converted(schema, strict=strict))
+    if is_type(schema) and not is_typed_dict(schema):
+        return _form_of_type(schema)
+    if is_typed_dict(schema):
+        found = type_schema(schema)
+        found = _converted(found, strict=True) if strict else found
+    else:
+        found = modern_schema(schema if is_json_schema(schema) else _converted(schema, strict=strict))
     check_schema(found)
     return Form(_as_name(str(found.get("title", ""))), found)
 
 
 def _converted(schema: Any, *, strict: bool | None) -> dict[str, Any]:
-    inner = schema.get("json_schema") if isinstance(schema, Mapping) else None
-    if isinstance(inner, Mapping) and isinstance(inner.get("schema"), Mapping):  # OpenAI's `response_format`
-        return {"title": inner.get("name", ""), **inner["schema"]}
+    if isinstance(schema, Mapping):
+        inner = schema.get("json_schema", schema)
+        if isinstance(inner, Mapping) and isinstance(inner.get("schema"), Mapping):  # OpenAI's `response_format`, or what is in it
+            return {"title": inner.get("name", ""), **inner["schema"]}
     try:
-        return convert_to_json_schema(schema, strict=strict)
+        return convert_to_json_schema(provider_function(schema), strict=strict)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InvalidOptionError(f"This is not a schema: {' '.join(str(error).split())}") from error
 
 
 def _form_of_class(schema: Any) -> Form:
     if not issubclass(schema, pydantic.BaseModel):  # a class of pydantic 1
-        return Form(_as_name(schema.__name__), _with_title(schema.schema(), schema), schema.parse_obj)
-    try:
+        return Form(_as_name(schema.__name__), with_title(schema.schema(), schema), schema.parse_obj)
+    with schema_errors(schema):
         found = schema.model_json_schema()
-    except pydantic.errors.PydanticUserError as error:
-        reason = str(error).partition("\n")[0]
-        raise InvalidOptionError(f"{schema.__name__} cannot be written as a JSON schema: {reason}") from error
     return Form(
         _as_name(schema.__name__),
-        _with_title(found, schema),
+        with_title(found, schema),
         lambda value: schema.model_validate_json(json.dumps(value)),  # as JSON, in which a strict class reads dates and enums too
     )
 
 
-def _with_title(found: dict[str, Any], schema: type) -> dict[str, Any]:
-    if found.get("$ref", "").startswith("#/$defs/"):  # of a recursive class; not all makers of grammars follow one at the top
-        found = {**found["$defs"][found["$ref"].removeprefix("#/$defs/")], "$defs": found["$defs"]}
-    return {"title": schema.__name__, **found}
+def _form_of_type(schema: Any) -> Form:
+    adapter = adapter_of(schema)
+    return Form(_as_name(name_of(schema)), type_schema(schema), lambda value: adapter.validate_json(json.dumps(value)))
 
 
 def _as_name(title: str) -> str:

@@ -9,6 +9,8 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_function, convert_to_openai_tool
 
 from langchain_localllm.base.grammar_schema import GrammarSchemas, one_of
+from langchain_localllm.base.json_schema import is_json_schema
+from langchain_localllm.base.type_schema import is_typed_dict, type_schema
 from langchain_localllm.errors import InvalidOptionError
 
 Tool = dict[str, Any] | type | Callable[..., Any] | BaseTool
@@ -52,7 +54,10 @@ def _converted(tool: Any, *, strict: bool | None) -> dict[str, Any]:
         if isinstance(tool, Mapping) and ("function" in tool or tool.get("type") == "function"):
             # LangChain leaves these as they are, whatever they hold
             return {"type": "function", "function": _function(tool.get("function", tool), strict=strict)}
-        converted = tool if _runs_at_provider(tool) else convert_to_openai_tool(tool, strict=strict)
+        given = type_schema(tool) if is_typed_dict(tool) else provider_function(tool)
+        if strict is not None and isinstance(given, Mapping) and given.keys() <= {"name", "description"}:
+            given = {**given, "parameters": _NOTHING}  # LangChain expects some where `strict` is given
+        converted = tool if _runs_at_provider(tool) else convert_to_openai_tool(given, strict=strict)
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise InvalidOptionError(f"This is not a tool: {reason}") from error
@@ -70,11 +75,26 @@ def _function(given: Any, *, strict: bool | None) -> dict[str, Any]:
     return function if strict is None else convert_to_openai_function({"parameters": _NOTHING, **function}, strict=strict)
 
 
+def provider_function(given: Any) -> Any:
+    """The same where LangChain reads it; what the Model Context Protocol names `inputSchema` under the name that LangChain knows.
+
+    Raises:
+        ValueError: A schema is under a key that LangChain would leave out in silence.
+    """
+    if not isinstance(given, Mapping) or "name" not in given or not given.keys().isdisjoint({"parameters", "input_schema"}):
+        return given
+    if "inputSchema" in given:
+        return {"name": given["name"], "description": given.get("description") or "", "parameters": given["inputSchema"]}
+    if unread := [key for key, value in given.items() if is_json_schema(value)]:
+        raise ValueError(f"the schema of {given['name']!r} is under {unread[0]!r}. Use 'parameters'.")
+    return given
+
+
 def _runs_at_provider(tool: Any) -> bool:
     """Whether a dict names a provider's own tool, such as Anthropic's web search, which LangChain converts to a function."""
     if not isinstance(tool, Mapping) or tool.get("type", "object") == "object":
         return False
-    return {"parameters", "input_schema"}.isdisjoint(tool)
+    return {"parameters", "input_schema", "inputSchema"}.isdisjoint(tool)
 
 
 def _like(name: str) -> str:

@@ -59,7 +59,7 @@ def test_grammar_pattern_allows_what_the_pattern_allows(pattern: str, good: list
     "pattern",
     [
         *["", "^", "$", "^$", "x", r"\d+$", "^a|b$", "^a$|b", "(^a$)", "^(a$)", "^a$b", "^a||^b", "^(a|)$", "^()$"],
-        *[r"^(?=a)ab$", r"^(?!a)b$", r"^(?<=a)b$", r"^\bfoo\b$", r"^(a)\1$", r"^\p{Lu}+$", r"^\cA$", r"^(?i)abc$", r"^(?i:a)$"],
+        *["^(?=a$", "^(?=a)+b$", r"^a\b*$", "^(?=a)$", "(?=a)^a$", r"^(a)\1$", r"^\p{Lu}+$", r"^\cA$", r"^(?i)abc$", r"^(?i:a)$"],
         *[r'^"a"$', r"^\\$", r"^a\nb$", r'^["]$', "^[\n]$", "^\t$"],
         *["^a{2}{3}$", "^a**$", "^a*+$", "^*a$", "^a{0}$", "^a{3,2}$", "^a{,3}$", "^[a-z]{1,800}$", "^([a-z]{1,40}){1,40}$"],
         *["^[]a]$", "^[^]]$", "^[z-a]$", r"^[\D]$", "^[a-z", "^(a", "^a)", "^[[:alpha:]]$", r"^\u{41}$", "^a\\"],
@@ -67,6 +67,20 @@ def test_grammar_pattern_allows_what_the_pattern_allows(pattern: str, good: list
 )
 def test_grammar_pattern_what_cannot_be_written_is_none(pattern: str) -> None:
     assert grammar_pattern(pattern) is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "written"),
+    [
+        ("^(?=a)ab$", "^([a][b])$"),
+        (r"^(?!^[-+.]*$)\d+$", "^([0-9]+)$"),
+        (r"^(?=.*\d)(?=.*[)(])a(?<=(a|b\)))b$", "^([a][b])$"),
+        (r"^\bfoo\b$", "^([f][o][o])$"),
+        (r"^a(b(?!c)|\Bd)$", "^([a]([b]|[d]))$"),
+    ],
+)
+def test_grammar_pattern_leaves_assertions_out(pattern: str, written: str) -> None:
+    assert grammar_pattern(pattern) == written
 
 
 def test_grammar_pattern_open_at_its_end_is_bounded_by_the_length() -> None:
@@ -83,7 +97,7 @@ def test_grammar_pattern_open_at_its_end_is_bounded_by_the_length() -> None:
         *[(each, ANYTHING) for each in UNCONSTRAINED],
         ({"title": "A"}, {"title": "A", **ANYTHING}),
         # strings
-        ({"type": "string", "maxLength": 2083, "format": "email"}, {"type": "string"}),
+        ({"type": "string", "maxLength": 2083, "format": "hostname"}, {"type": "string"}),
         ({"type": "string", "minLength": 2, "maxLength": 9}, {"type": "string", "minLength": 2, "maxLength": 9}),
         ({"type": "string", "minLength": 5000, "maxLength": 9000}, {"type": "string"}),
         ({"type": "string", "minLength": 3, "maxLength": 2}, {"type": "string"}),
@@ -114,6 +128,10 @@ def test_grammar_pattern_open_at_its_end_is_bounded_by_the_length() -> None:
             {"type": "array", "prefixItems": [{"type": "null"}, ANYTHING], "minItems": 2, "maxItems": 2},
         ),
         ({"type": "array", "items": False}, {"enum": [[]]}),
+        (
+            {"prefixItems": [{"type": "null"}], "items": {"const": 1}, "minItems": 3, "maxItems": 4},
+            {"type": "array", "prefixItems": [{"type": "null"}, {"const": 1}, {"const": 1}], "minItems": 3, "maxItems": 3},
+        ),
         # objects
         ({"type": "object"}, {"type": "object"}),
         ({"type": "object", "additionalProperties": True}, {"type": "object"}),
@@ -125,6 +143,15 @@ def test_grammar_pattern_open_at_its_end_is_bounded_by_the_length() -> None:
             {"required": ["a", "a"]},
             {"type": "object", "properties": {"a": ANYTHING}, "required": ["a"], "additionalProperties": True},
         ),
+        (
+            {"propertyNames": {"enum": ["a", "b"]}, "additionalProperties": {"type": "null"}},
+            {"type": "object", "properties": {"a": {"type": "null"}, "b": {"type": "null"}}, **OBJECT},
+        ),
+        (
+            {"propertyNames": {"$ref": "#/$defs/k"}, "properties": {"a": {"const": 1}}, "$defs": {"k": {"const": "b"}}},
+            {"type": "object", "properties": {"b": ANYTHING, "a": {"const": 1}}, **OBJECT},
+        ),
+        ({"propertyNames": {"pattern": "^a$"}}, {"type": "object"}),
         ({"properties": {'a"': True}}, {"type": "object"}),
         ({"properties": {"": True}}, {"type": "object"}),
         (
@@ -147,6 +174,10 @@ def test_grammar_pattern_open_at_its_end_is_bounded_by_the_length() -> None:
             {"type": "array", "items": {"$ref": "#/$defs/def-Pair-int-A"}, "$defs": {"def-Pair-int-A": {"type": "null"}}},
         ),
         ({"items": {"$ref": "#/none"}}, {"type": "array", "items": ANYTHING}),
+        (
+            {"$id": "https://a.example/b", "items": {"$ref": "https://a.example/b#/$defs/c"}, "$defs": {"c": {"type": "null"}}},
+            {"type": "array", "items": {"$ref": "#/$defs/def-c"}, "$defs": {"def-c": {"type": "null"}}},
+        ),
     ],
 )
 def test_grammar_schema_keeps_what_grammars_hold(schema: Any, expected: Any) -> None:
@@ -157,6 +188,21 @@ def test_grammar_schema_keeps_what_grammars_hold(schema: Any, expected: Any) -> 
         assert definitions == expected.pop("$defs")
     assert found == expected
     check_schema(found | {"$defs": definitions})
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("duration", ["P3D", "PT20M", "P1DT2H"], ["P", "3 days", "PT"]),
+        ("email", ["a@b.org", "a.b+c@d-e.f.com"], ["a@b", "a..b@c.com", ".a@b.com", "a b@c.com"]),
+        ("ipv4", ["1.2.3.4", "255.0.10.199"], ["256.1.1.1", "1.2.3", "01.2.3.4"]),
+        ("ipvanyaddress", ["1.2.3.4"], ["localhost"]),
+    ],
+)
+def test_grammar_schema_of_a_format_is_a_pattern_of_it(name: str, good: list[str], bad: list[str]) -> None:
+    written = grammar_schema({"type": "string", "format": name})["pattern"]
+    assert all(re.fullmatch(written, text) for text in good)
+    assert not any(re.fullmatch(written, text) for text in bad)
 
 
 def test_grammar_schema_a_recursive_schema_refers_to_itself() -> None:

@@ -45,6 +45,8 @@ TREE = {
         (0.35, {"multipleOf": 0.1}, "0.35 is not a multiple of 0.1"),
         (7, {"multipleOf": 5}, "7 is not a multiple of 5"),
         (10**40 + 1, {"multipleOf": 5}, "is not a multiple of 5"),
+        (1, {"$id": "https://a.example", "$ref": "https://a.example#/$defs/A", "$defs": {"A": {"const": 2}}}, "2 was expected"),
+        (1, {"const": 2, "x-note": {"$ref": "#/none"}}, "2 was expected"),
         (1, {"$ref": "#foo", "$defs": {"A": {"$anchor": "foo", "type": "string"}}}, "1 is not of type 'string'"),
     ],
 )

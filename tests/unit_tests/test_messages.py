@@ -458,6 +458,7 @@ def tool(name: str) -> dict[str, Any]:
         ([{"type": "web_search"}], "'web_search' runs at a provider"),
         ([{"type": "web_search_20250305", "name": "web_search"}], "'web_search_20250305' runs at a provider"),
         ([{"colour": "red"}], "This is not a tool"),
+        ([{"name": "x", "params": {"type": "object", "properties": {}}}], "the schema of 'x' is under 'params'"),
     ],
 )
 def test_what_is_no_tool_is_refused(tools: list[Any], words: str) -> None:
@@ -506,6 +507,8 @@ PARAMETERS: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "in
         ({"name": "x", "input_schema": PARAMETERS}, PARAMETERS),
         ({"type": "custom", "name": "x", "input_schema": PARAMETERS}, PARAMETERS),
         ({"title": "x", **PARAMETERS}, PARAMETERS),
+        ({"name": "x", "inputSchema": PARAMETERS, "annotations": {"readOnlyHint": True}}, PARAMETERS),
+        ({"name": "x", "description": "Do it."}, None),
         ({"type": "function", "function": {"name": "x", "parameters": None}}, None),
         ({"type": "function", "function": {"name": "x"}}, None),
     ],

@@ -1,5 +1,6 @@
 """`response_format` in every form that OpenAI, llama-cpp-python, llama.cpp's server, Ollama and LangChain document."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
@@ -62,6 +63,8 @@ def test_canonical_format_of_any_object(wanted: Any) -> None:
         ({"type": "json_schema", "json_schema": {"name": "lamp", "schema": Lamp}}, Lamp.model_json_schema(), "Lamp"),
         (Colours, Colours.model_json_schema(), "Colours"),
         (LampDict, None, "LampDict"),
+        (list[LampDict], None, "list"),
+        (int, {"title": "int", "type": "integer"}, "int"),
     ],
 )
 def test_canonical_format_of_a_schema(wanted: Any, schema: Any, name: str) -> None:
@@ -90,7 +93,7 @@ def test_canonical_format_of_a_schema(wanted: Any, schema: Any, name: str) -> No
         ("xml", "is not a form of answers"),
         (5, "is not a form of answers"),
         (True, "is not a form of answers"),
-        (int, "not a schema"),
+        (Callable[[int], int], "cannot be written as a JSON schema"),
     ],
 )
 def test_what_is_not_a_format_is_refused(wanted: Any, words: str) -> None:

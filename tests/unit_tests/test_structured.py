@@ -70,6 +70,10 @@ def test_a_pydantic_class_gives_its_instances() -> None:
         OldLamp.schema(),
         {"type": "object", "properties": {"colour": {"type": "string"}}},
         convert_to_openai_tool(LampDict),
+        {"name": "lamp", "strict": True, "schema": OldLamp.schema()},
+        {"name": "lamp", "inputSchema": OldLamp.schema()},
+        {"name": "lamp", "input_schema": OldLamp.schema()},
+        {"toolSpec": {"name": "lamp", "inputSchema": {"json": OldLamp.schema()}}},
     ],
 )
 def test_other_schemas_give_dicts(schema: Any) -> None:
@@ -179,6 +183,9 @@ def test_raw_keeps_the_message_and_the_error() -> None:
         {"properties": {"a": {"type": "lamp"}}},
         {"title": "a", "properties": 3},
         {"type": "object", "$ref": "#/x"},
+        {"name": "x", "params": {"type": "object"}},
+        BaseModel,
+        Callable[[int], int],
     ],
 )
 def test_what_is_no_schema_is_refused(schema: Any) -> None:

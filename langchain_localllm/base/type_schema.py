@@ -1,0 +1,183 @@
+"""Python types as JSON schemas: dataclasses, lists, unions, and a `TypedDict` of any kind.
+
+LangChain's own conversion refuses `Required`, `NotRequired` and `ReadOnly` and treats every key as required; pydantic refuses
+`typing.TypedDict` before Python 3.12. Keys are described as for LangChain: `Annotated[str, ..., "its name"]`.
+"""
+
+import functools
+import inspect
+import operator
+import re
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Annotated, Any, Final, Literal, NotRequired, Required, Union, get_args, get_origin
+
+import typing_extensions
+from pydantic import Field, TypeAdapter
+from pydantic.errors import PydanticUserError
+from pydantic.json_schema import GenerateJsonSchema
+from typing_extensions import ReadOnly, is_typeddict, override
+
+from langchain_localllm.errors import InvalidOptionError
+
+_KEYS: Final = re.compile(r"\n\s*(?:Args|Arguments|Attributes):[ \t]*\n", re.IGNORECASE)
+_KEY: Final = re.compile(r"(\w+)(?:\s*\([^)]*\))?:\s*(.*)", re.DOTALL)
+_PLAIN: Final = (str, int, float, bool, list, dict, type(None))
+"""Types of defaults."""
+
+
+def is_typed_dict(value: Any) -> bool:
+    """Whether this is a `TypedDict` class of `typing` or `typing_extensions`, or a generic one with its arguments."""
+    return is_typeddict(get_origin(value) or value)
+
+
+def is_type(value: Any) -> bool:
+    """Whether this is a type that can be written in an annotation, such as a class, `list[int]` or `int | None`."""
+    return isinstance(value, type | typing_extensions.TypeAliasType) or get_origin(value) is not None
+
+
+def type_schema(annotation: Any) -> dict[str, Any]:
+    """Return the JSON schema of a type.
+
+    Raises:
+        InvalidOptionError: The type cannot be written as a JSON schema.
+
+    Example:
+        >>> from typing import TypedDict
+        >>> class Lamp(TypedDict):
+        ...     color: Annotated[str, ..., "its color"]
+        ...     watts: NotRequired[int]
+        >>> schema = type_schema(Lamp)
+        >>> schema["required"], schema["properties"]["color"]
+        (['color'], {'description': 'its color', 'type': 'string'})
+    """
+    with schema_errors(annotation):
+        return with_title(adapter_of(annotation).json_schema(schema_generator=_WithoutTitles), annotation)
+
+
+def adapter_of(annotation: Any) -> TypeAdapter[Any]:
+    """Return what reads values of a type, with each `TypedDict` in it in a form that pydantic reads; raises as `type_schema`."""
+    with schema_errors(annotation):
+        return TypeAdapter(_Reader().read(annotation, {}))
+
+
+@contextmanager
+def schema_errors(annotation: Any) -> Iterator[None]:
+    """Raise `InvalidOptionError` for what pydantic says about a type that cannot be written as a JSON schema."""
+    try:
+        yield
+    except (PydanticUserError, AttributeError, NameError, TypeError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InvalidOptionError(f"{name_of(annotation)} cannot be written as a JSON schema: {reason}") from error
+
+
+def with_title(found: dict[str, Any], annotation: Any) -> dict[str, Any]:
+    """Return a type's JSON schema with its name, and without a reference at the top, which not all engines follow."""
+    if found.get("$ref", "").startswith("#/$defs/"):  # of a recursive class
+        found = {**found["$defs"][found["$ref"].removeprefix("#/$defs/")], "$defs": found["$defs"]}
+    return {"title": name_of(annotation), **found}
+
+
+def name_of(annotation: Any) -> str:
+    """Return the name of a type."""
+    return str(getattr(annotation, "__name__", None) or annotation)
+
+
+class _WithoutTitles(GenerateJsonSchema):
+    """Gives no titles to keys: these are their names once more, and the model is shown the schema."""
+
+    @override
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+class _Reader:
+    """Copies types; one that was met before is the same copy, so that recursive ones end."""
+
+    def __init__(self) -> None:
+        self._copies: dict[Any, Any] = {}
+
+    def read(self, annotation: Any, variables: Mapping[Any, Any]) -> Any:
+        """Return the copy of a type.
+
+        Args:
+            annotation: The type.
+            variables: What replaces the variables of a generic `TypedDict`.
+        """
+        if isinstance(annotation, typing.TypeVar):
+            return variables.get(annotation, annotation)
+        origin, inner = get_origin(annotation), get_args(annotation)
+        if is_typeddict(origin or annotation):
+            return self._typed_dict(origin or annotation, tuple(self.read(part, variables) for part in inner))
+        if origin is Annotated:
+            return Annotated[(self.read(inner[0], variables), *annotation.__metadata__)]
+        if origin in {None, Literal}:
+            return annotation
+        read = tuple(self._part(part, variables) for part in inner)
+        if all(new is old for new, old in zip(read, inner, strict=True)):
+            return annotation
+        return functools.reduce(operator.or_, read) if origin in {Union, types.UnionType} else origin[read]
+
+    def _part(self, part: Any, variables: Mapping[Any, Any]) -> Any:
+        return [self.read(each, variables) for each in part] if isinstance(part, list) else self.read(part, variables)
+
+    def _typed_dict(self, origin: Any, arguments: tuple[Any, ...]) -> Any:
+        if (origin, arguments) in self._copies:
+            return self._copies[origin, arguments]
+        copy: Any = typing_extensions.TypedDict(origin.__name__, {})  # type: ignore[misc]  # mypy expects a literal
+        self._copies[origin, arguments] = copy
+        variables = dict(zip(getattr(origin, "__parameters__", ()), arguments, strict=False))
+        copy.__doc__, described = _documented(inspect.getdoc(origin) if origin.__doc__ else None)
+        hints = typing_extensions.get_type_hints(origin, localns={origin.__name__: origin}, include_extras=True)
+        keys = {name: _Key(name, hint, required=name in origin.__required_keys__) for name, hint in hints.items()}
+        copy.__annotations__ = {name: key.annotated(self.read(key.type, variables), described) for name, key in keys.items()}
+        copy.__required_keys__ = frozenset(name for name, key in keys.items() if key.required)
+        copy.__optional_keys__ = frozenset(keys) - copy.__required_keys__
+        for name in ("__module__", "__qualname__", "__closed__", "__extra_items__", "__pydantic_config__"):
+            if hasattr(origin, name):
+                setattr(copy, name, getattr(origin, name))
+        return copy
+
+
+class _Key:
+    """A key of a `TypedDict`: its type without qualifiers, whether it is required, and what describes it."""
+
+    def __init__(self, name: str, hint: Any, *, required: bool) -> None:
+        self.name = name
+        self.required = required
+        self._metadata: tuple[Any, ...] = ()
+        while (origin := get_origin(hint)) in {Annotated, Required, NotRequired, ReadOnly}:
+            if origin is Annotated:
+                self._metadata = (*hint.__metadata__, *self._metadata)
+            elif origin is not ReadOnly:
+                self.required = origin is Required
+            hint = get_args(hint)[0]
+        self.type = hint
+        self._rules: dict[str, Any] = {}
+        if self._metadata and (self._metadata[0] is ... or isinstance(self._metadata[0], _PLAIN)):
+            self._rules = _langchain_rules(name, self._metadata)
+            self._metadata = ()
+            self.required = self.required and "default" not in self._rules
+
+    def annotated(self, copy: Any, descriptions: Mapping[str, str]) -> Any:
+        """Return the copy of its type with what pydantic shall know about it."""
+        rules = {"description": descriptions.get(self.name), **self._rules}
+        return Annotated[(copy, Field(**rules), *self._metadata)]
+
+
+def _langchain_rules(name: str, metadata: tuple[Any, ...]) -> dict[str, Any]:
+    """What `Annotated[str, default or ..., description]` and `Annotated[str, description]` say."""
+    default, description = metadata[:2] if len(metadata) > 1 else (..., metadata[0])
+    if not (isinstance(description, str) or description is ...):
+        raise ValueError(f"The key {name!r} is described by {description!r}. A description is a text.")
+    return {**({} if description is ... else {"description": description}), **({} if default is ... else {"default": default})}
+
+
+def _documented(text: str | None) -> tuple[str | None, dict[str, str]]:
+    """The description in a docstring, and those of keys, which Google's style lists under `Args:`."""
+    about, *listed = _KEYS.split(f"\n{text or ''}", maxsplit=1)
+    lines = listed[0].partition("\n\n")[0] if listed else ""
+    entries = [_KEY.match(" ".join(entry.split())) for entry in re.split(r"\n(?=\s*\w+(?:\s*\([^)]*\))?:)", lines)]
+    return about.strip() or None, {entry[1]: entry[2] for entry in entries if entry}
