@@ -175,7 +175,7 @@ class _Document:
         kinds = schema.get("type", _implied_type(schema))
         for name, values in (("const", [schema.get("const")]), ("enum", schema.get("enum"))):
             if name in schema and values:
-                return self._constants(name, schema[name], values, kinds)
+                return self._constants(name, schema[name], values, schema.get("type"))
         if isinstance(kinds, list):
             return one_of([self._typed(schema, kind) for kind in kinds])
         return self._typed(schema, kinds)
@@ -217,6 +217,9 @@ class _Document:
         return one_of([self._expanded(choice, rest) for choice in possible])
 
     def _constants(self, name: str, rule: Any, values: Sequence[Any], kinds: Any) -> dict[str, Any]:
+        possible = [value for value in values if _has_type(value, kinds)]
+        if name == "enum" and possible:
+            rule = values = possible
         found = dict.fromkeys(map(_type_of, values))
         if all(map(self._schemas.writes, values)):
             return {**({"type": kinds} if list(found) == [kinds] else {}), name: rule}
@@ -324,6 +327,13 @@ def _type_of(value: Any) -> str:
         return "null"
     kinds = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array"}
     return kinds.get(type(value), "object")
+
+
+def _has_type(value: Any, kinds: Any) -> bool:
+    """Whether a value has the type of a schema, or one of its types."""
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    kind = _type_of(value)
+    return kinds == [None] or kind in kinds or (kind == "integer" and "number" in kinds)
 
 
 def _set(**rules: Any) -> dict[str, Any]:

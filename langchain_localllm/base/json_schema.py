@@ -6,7 +6,7 @@ the engines accept.
 
 import contextlib
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_localllm.base.options import advise_once
@@ -50,7 +50,7 @@ def modern_schema(schema: Any) -> Any:
         return [modern_schema(item) for item in schema]
     if not isinstance(schema, Mapping):
         return schema
-    modern = {key: _modern_member(key, value) for key, value in schema.items() if key != "$schema"}
+    modern = {key: _member(key, value, modern_schema) for key, value in schema.items() if key != "$schema"}
     for limit, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
         if isinstance(modern.get(exclusive), bool) and modern.pop(exclusive) and limit in modern:
             modern[exclusive] = modern.pop(limit)
@@ -64,12 +64,13 @@ def modern_schema(schema: Any) -> Any:
     return _or_null(modern) if isinstance(modern.get("nullable"), bool) else modern
 
 
-def _modern_member(key: str, value: Any) -> Any:
+def _member(key: str, value: Any, convert: Callable[[Any], Any]) -> Any:
+    """What is under a keyword, with the schemas in it converted."""
     if key in _DATA:
         return value
     if key in _BY_NAME and isinstance(value, Mapping):
-        return {name: modern_schema(inner) for name, inner in value.items()}
-    return modern_schema(value)
+        return {name: convert(inner) for name, inner in value.items()}
+    return convert(value)
 
 
 def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
@@ -93,22 +94,68 @@ def check_schema(schema: Any) -> None:
     Raises:
         InvalidOptionError: It is not valid, or refers to what it does not hold. The message has the place and the fault.
     """
-    from jsonschema import FormatChecker
-    from jsonschema.exceptions import SchemaError
-
     schema = modern_schema(schema)
     if not isinstance(schema, bool | Mapping):
         raise _invalid("the top", f"{schema!r} is not an object")
-    try:
-        _validator_class().check_schema(schema, format_checker=FormatChecker(formats=()))
-    except SchemaError as error:
-        place = "".join(f"/{step}" for step in error.absolute_path) or "the top"
-        types = f". The types are {', '.join(TYPES)}" if error.absolute_path and error.absolute_path[-1] == "type" else ""
-        raise _invalid(place, _shortened(error.message) + types) from None
+    if fault := best_fault(schema):
+        raise _invalid(*fault)
     for part in _subschemas(schema):
         if isinstance(reference := part.get("$ref"), str):
             _check_reference(reference, schema)
     _check_loops(schema)
+
+
+def best_fault(schema: Any, *, any_type: bool = False) -> tuple[str, str] | None:
+    """The place and the words of what is wrong with a schema; `None` for one that is written right.
+
+    Args:
+        schema: A schema in the words of draft 2020-12.
+        any_type: Whether types that JSON Schema does not have, such as `str`, are no fault.
+    """
+    from jsonschema.exceptions import best_match
+
+    rules = _validator_class()
+    errors = [error for error in rules(rules.META_SCHEMA).iter_errors(schema) if not (any_type and _is_about_type(error))]
+    if (error := best_match(errors)) is None:
+        return None
+    types = f". The types are {', '.join(TYPES)}" if _is_about_type(error) else ""
+    return "".join(f"/{step}" for step in error.absolute_path) or "the top", _shortened(error.message) + types
+
+
+def _is_about_type(error: Any) -> bool:
+    path = error.absolute_path
+    return bool(path) and path[-1] == "type"
+
+
+def without_null(schema: Any) -> Any:
+    """The same without keywords that are null, which some libraries write for what is left out."""
+    if isinstance(schema, list):
+        return [without_null(item) for item in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    kept = {key: value for key, value in schema.items() if value is not None or key in {"const", "default"}}
+    return {key: _member(key, value, without_null) for key, value in kept.items()}
+
+
+def is_recursive(schema: Mapping[str, Any]) -> bool:
+    """Whether a schema refers to a part that refers to itself."""
+    return any(_leads_back(part["$ref"], schema) for part in _subschemas(schema) if isinstance(part.get("$ref"), str))
+
+
+def _leads_back(reference: str, schema: Any) -> bool:
+    seen: set[str] = set()
+    waiting = [reference]
+    while waiting:
+        try:
+            target = resolve_reference(waiting.pop(), schema)
+        except LookupError:
+            continue
+        found = {part["$ref"] for part in _subschemas(target) if isinstance(part.get("$ref"), str)}
+        if reference in found:
+            return True
+        waiting += found - seen
+        seen |= found
+    return False
 
 
 def _invalid(place: str, what: str) -> InvalidOptionError:

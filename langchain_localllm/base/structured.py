@@ -18,7 +18,7 @@ from typing_extensions import override
 from langchain_localllm.base.json_schema import broken_rules, check_schema, is_json_schema, modern_schema
 from langchain_localllm.base.reading import without_unreadable_end
 from langchain_localllm.base.tools import provider_function
-from langchain_localllm.base.type_schema import adapter_of, is_type, is_typed_dict, name_of, schema_errors, type_schema, with_title
+from langchain_localllm.base.type_schema import adapter_of, class_schema, is_type, is_typed_dict, name_of, type_schema
 from langchain_localllm.errors import AnswerCutError, InvalidOptionError, StructuredOutputError
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
@@ -175,18 +175,16 @@ def _converted(schema: Any, *, strict: bool | None) -> dict[str, Any]:
             return {"title": inner.get("name", ""), **inner["schema"]}
     try:
         return convert_to_json_schema(provider_function(schema), strict=strict)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, NameError, pydantic.errors.PydanticUserError) as error:
         raise InvalidOptionError(f"This is not a schema: {' '.join(str(error).split())}") from error
 
 
 def _form_of_class(schema: Any) -> Form:
     if not issubclass(schema, pydantic.BaseModel):  # a class of pydantic 1
-        return Form(_as_name(schema.__name__), with_title(schema.schema(), schema), schema.parse_obj)
-    with schema_errors(schema):
-        found = schema.model_json_schema()
+        return Form(_as_name(schema.__name__), class_schema(schema), schema.parse_obj)
     return Form(
         _as_name(schema.__name__),
-        with_title(found, schema),
+        class_schema(schema),
         lambda value: schema.model_validate_json(json.dumps(value)),  # as JSON, in which a strict class reads dates and enums too
     )
 

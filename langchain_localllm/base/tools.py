@@ -1,16 +1,19 @@
 """Tools as engines take them, and the choice among them."""
 
+import inspect
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from langchain_core.tools import BaseTool
+from langchain_core.tools import BaseTool, create_schema_from_function
 from langchain_core.utils.function_calling import convert_to_openai_function, convert_to_openai_tool
+from langchain_core.utils.pydantic import is_basemodel_subclass
+from pydantic.errors import PydanticUserError
 
 from langchain_localllm.base.grammar_schema import GrammarSchemas, one_of
-from langchain_localllm.base.json_schema import is_json_schema
-from langchain_localllm.base.type_schema import is_typed_dict, type_schema
+from langchain_localllm.base.json_schema import best_fault, is_json_schema, is_recursive, modern_schema, without_null
+from langchain_localllm.base.type_schema import class_schema, is_typed_dict, type_schema
 from langchain_localllm.errors import InvalidOptionError
 
 Tool = dict[str, Any] | type | Callable[..., Any] | BaseTool
@@ -21,6 +24,10 @@ _CHOICES: Final = {None: None, False: None, True: "required", "any": "required"}
 }
 
 
+class CheckedTool(dict[str, Any]):
+    """A tool in OpenAI's form, which was checked."""
+
+
 def openai_tools(tools: Sequence[Tool], *, strict: bool | None = None) -> list[dict[str, Any]]:
     """Functions, pydantic classes, LangChain tools and dicts in OpenAI's form.
 
@@ -29,10 +36,15 @@ def openai_tools(tools: Sequence[Tool], *, strict: bool | None = None) -> list[d
     """
     if isinstance(tools, str | Mapping) or not isinstance(tools, Sequence):
         raise InvalidOptionError(f"`tools` is a list of tools, not {type(tools).__name__}.")
-    converted = [_converted(tool, strict=strict) for tool in tools]
-    for tool in converted:
-        _check_function(tool["function"])
-    return converted
+    return _without_copies([_checked(tool, strict=strict) for tool in tools])
+
+
+def _checked(tool: Any, *, strict: bool | None) -> dict[str, Any]:
+    if isinstance(tool, CheckedTool) and strict is None:
+        return tool
+    converted = _converted(tool, strict=strict)
+    _check_function(converted["function"])
+    return CheckedTool(converted)
 
 
 def _check_function(function: Mapping[str, Any]) -> None:
@@ -43,10 +55,31 @@ def _check_function(function: Mapping[str, Any]) -> None:
         )
     if not isinstance(parameters, Mapping):
         raise InvalidOptionError(f"The parameters of the tool {name!r} must be a JSON schema, a dict, not {parameters!r}.")
+    kinds = parameters.get("type", "object")
+    if "object" not in (kinds if isinstance(kinds, list) else [kinds]):
+        raise InvalidOptionError(f"The parameters of the tool {name!r} have the type {kinds!r}. They are always an object.")
+    if not isinstance(function.get("description", ""), str):
+        raise InvalidOptionError(f"The description of the tool {name!r} must be a text, not {function['description']!r}.")
+    if fault := best_fault(modern_schema(parameters), any_type=True):
+        raise InvalidOptionError(f"The parameters of the tool {name!r} are not a valid JSON schema: at {fault[0]}, {fault[1]}.")
     try:
         json.dumps(function)
     except (TypeError, ValueError) as error:
         raise InvalidOptionError(f"The tool {name!r} cannot be written as JSON: {error}.") from error
+
+
+def _without_copies(tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same with each tool once.
+
+    Raises:
+        InvalidOptionError: Different tools have one name.
+    """
+    by_name: dict[str, dict[str, Any]] = {}
+    for tool in tools:
+        name = tool["function"]["name"]
+        if by_name.setdefault(name, tool) != tool:
+            raise InvalidOptionError(f"Two tools have the name {name!r}. Give each a name of its own.")
+    return list(by_name.values())
 
 
 def _converted(tool: Any, *, strict: bool | None) -> dict[str, Any]:
@@ -54,11 +87,11 @@ def _converted(tool: Any, *, strict: bool | None) -> dict[str, Any]:
         if isinstance(tool, Mapping) and ("function" in tool or tool.get("type") == "function"):
             # LangChain leaves these as they are, whatever they hold
             return {"type": "function", "function": _function(tool.get("function", tool), strict=strict)}
-        given = type_schema(tool) if is_typed_dict(tool) else provider_function(tool)
+        given = provider_function(_readable(tool))
         if strict is not None and isinstance(given, Mapping) and given.keys() <= {"name", "description"}:
             given = {**given, "parameters": _NOTHING}  # LangChain expects some where `strict` is given
         converted = tool if _runs_at_provider(tool) else convert_to_openai_tool(given, strict=strict)
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
+    except (ValueError, TypeError, AttributeError, KeyError, NameError, PydanticUserError) as error:
         reason = " ".join(str(error).split())
         raise InvalidOptionError(f"This is not a tool: {reason}") from error
     if "function" not in converted:
@@ -67,11 +100,44 @@ def _converted(tool: Any, *, strict: bool | None) -> dict[str, Any]:
     return converted
 
 
+def _readable(tool: Any) -> Any:
+    """A tool as LangChain converts it without losses.
+
+    LangChain replaces a part of a schema that refers to itself by anything, and shows the model a function's `RunnableConfig`.
+    """
+    if is_typed_dict(tool):
+        return type_schema(tool)
+    if isinstance(tool, type) and issubclass(tool, BaseTool):
+        raise TypeError(f"{tool.__name__} is a class of tools. Give an instance of it.")
+    readable = _arguments_of(tool) if inspect.isroutine(tool) else tool
+    arguments = tool.tool_call_schema if isinstance(tool, BaseTool) else readable
+    if not (isinstance(arguments, type) and is_basemodel_subclass(arguments)):
+        return readable
+    schema = class_schema(arguments)
+    if not is_recursive(schema):
+        return readable
+    return {**schema, **({"title": tool.name, "description": tool.description} if isinstance(tool, BaseTool) else {})}
+
+
+def _arguments_of(function: Callable[..., Any]) -> type:
+    """The pydantic class of a function's arguments, without those that LangChain puts in."""
+    parameters = inspect.signature(function).parameters.values()
+    injected = [parameter.name for parameter in parameters if "RunnableConfig" in str(parameter.annotation)]
+    return create_schema_from_function(
+        function.__name__,
+        function,
+        filter_args=["run_manager", "callbacks", *injected] if injected else None,
+        parse_docstring=True,
+        error_on_invalid_docstring=False,
+        include_injected=False,
+    )
+
+
 def _function(given: Any, *, strict: bool | None) -> dict[str, Any]:
     """A function of OpenAI's Chat Completions or Responses API, without what is null: llama.cpp refuses it."""
     if not isinstance(given, Mapping) or "name" not in given:
         raise ValueError(f"`function` must be a dict with a `name`, not {given!r}.")
-    function = {key: value for key, value in given.items() if value is not None and key != "type"}
+    function = {key: without_null(value) for key, value in given.items() if value is not None and key != "type"}
     return function if strict is None else convert_to_openai_function({"parameters": _NOTHING, **function}, strict=strict)
 
 
@@ -81,7 +147,12 @@ def provider_function(given: Any) -> Any:
     Raises:
         ValueError: A schema is under a key that LangChain would leave out in silence.
     """
-    if not isinstance(given, Mapping) or "name" not in given or not given.keys().isdisjoint({"parameters", "input_schema"}):
+    if not isinstance(given, Mapping) or not given.keys().isdisjoint({"parameters", "input_schema"}):
+        return given
+    if "name" not in given and {"title", "properties"} <= given.keys():  # a JSON schema
+        parameters = {key: value for key, value in given.items() if key not in {"title", "description"}}
+        return {"name": given["title"], "description": given.get("description") or "", "parameters": parameters}
+    if "name" not in given:
         return given
     if "inputSchema" in given:
         return {"name": given["name"], "description": given.get("description") or "", "parameters": given["inputSchema"]}
@@ -92,7 +163,7 @@ def provider_function(given: Any) -> Any:
 
 def _runs_at_provider(tool: Any) -> bool:
     """Whether a dict names a provider's own tool, such as Anthropic's web search, which LangChain converts to a function."""
-    if not isinstance(tool, Mapping) or tool.get("type", "object") == "object":
+    if not isinstance(tool, Mapping) or tool.get("type", "object") == "object" or not isinstance(tool["type"], str):
         return False
     return {"parameters", "input_schema", "inputSchema"}.isdisjoint(tool)
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Annotated, Any, Final, Literal, NotRequired, Required, Union, get_args, get_origin
 
 import typing_extensions
-from pydantic import Field, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter
 from pydantic.errors import PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema
 from typing_extensions import ReadOnly, is_typeddict, override
@@ -57,6 +57,12 @@ def type_schema(annotation: Any) -> dict[str, Any]:
         return with_title(adapter_of(annotation).json_schema(schema_generator=_WithoutTitles), annotation)
 
 
+def class_schema(model: Any) -> dict[str, Any]:
+    """Return the JSON schema of a pydantic class, of version 1 or 2; raises as `type_schema`."""
+    with schema_errors(model):
+        return with_title(model.model_json_schema() if issubclass(model, BaseModel) else model.schema(), model)
+
+
 def adapter_of(annotation: Any) -> TypeAdapter[Any]:
     """Return what reads values of a type, with each `TypedDict` in it in a form that pydantic reads; raises as `type_schema`."""
     with schema_errors(annotation):
@@ -75,8 +81,9 @@ def schema_errors(annotation: Any) -> Iterator[None]:
 
 def with_title(found: dict[str, Any], annotation: Any) -> dict[str, Any]:
     """Return a type's JSON schema with its name, and without a reference at the top, which not all engines follow."""
-    if found.get("$ref", "").startswith("#/$defs/"):  # of a recursive class
-        found = {**found["$defs"][found["$ref"].removeprefix("#/$defs/")], "$defs": found["$defs"]}
+    if "$ref" in found:  # of a recursive class
+        _, definitions, name = found["$ref"].split("/")
+        found = {**found[definitions][name], definitions: found[definitions]}
     return {"title": name_of(annotation), **found}
 
 

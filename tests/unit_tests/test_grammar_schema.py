@@ -118,6 +118,9 @@ def test_grammar_pattern_open_at_its_end_is_bounded_by_the_length() -> None:
         ({"type": "string", "enum": ["a", "é"]}, {"type": "string", "enum": ["a", "é"]}),
         ({"type": "string", "enum": ["a"], "nullable": True}, {"enum": ["a", None]}),
         ({"enum": ['say "hi"', "b"]}, {"type": "string"}),
+        ({"type": "string", "enum": ["a", 1, None]}, {"type": "string", "enum": ["a"]}),
+        ({"type": ["number", "null"], "enum": ["a", 1, None]}, {"enum": [1, None]}),
+        ({"type": "string", "enum": [1]}, {"enum": [1]}),
         ({"enum": ["\n", 1]}, {"anyOf": [{"type": "string"}, {"type": "integer"}]}),
         # lists
         ({"type": "array"}, {"type": "array"}),

@@ -3,6 +3,7 @@
 import base64
 import json
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from langchain_core.messages import (
     ToolMessage,
     convert_to_openai_messages,
 )
+from langchain_core.tools import BaseTool
 
 from langchain_localllm.base.content import check_parts
 from langchain_localllm.base.messages import to_openai, with_markers, with_parsed_arguments
@@ -443,6 +445,17 @@ def tool(name: str) -> dict[str, Any]:
     return {"type": "function", "function": {"name": name, "description": "", "parameters": {"type": "object", "properties": {}}}}
 
 
+class Recorder(BaseTool):
+    name: str = "record"
+    description: str = "Record."
+
+    def _run(self) -> None: ...
+
+
+def takes_a_function(run: Callable[[int], int]) -> None:
+    """Run it."""
+
+
 @pytest.mark.parametrize(
     ("tools", "words"),
     [
@@ -455,6 +468,13 @@ def tool(name: str) -> dict[str, Any]:
         ([{"type": "function", "function": {"name": "x", "parameters": "y"}}], "must be a JSON schema, a dict, not 'y'"),
         ([{"type": "function", "function": {"name": "x", "parameters": []}}], "must be a JSON schema"),
         ([{"name": "x", "parameters": {"default": object()}}], "The tool 'x' cannot be written as JSON"),
+        ([{"name": "x", "parameters": {"type": "string"}}], "have the type 'string'. They are always an object"),
+        ([{"name": "x", "parameters": {"properties": [{"name": "a"}]}}], "at /properties, .* is not of type 'object'"),
+        ([{"name": "x", "parameters": {"required": "a"}}], "at /required, 'a' is not of type 'array'"),
+        ([{"name": "x", "description": 5, "parameters": {}}], "The description of the tool 'x' must be a text, not 5"),
+        ([tool("x"), {**tool("x"), "function": {"name": "x"}}], "Two tools have the name 'x'"),
+        ([Recorder], "Recorder is a class of tools. Give an instance of it"),
+        ([takes_a_function], "takes_a_function cannot be written as a JSON schema"),
         ([{"type": "web_search"}], "'web_search' runs at a provider"),
         ([{"type": "web_search_20250305", "name": "web_search"}], "'web_search_20250305' runs at a provider"),
         ([{"colour": "red"}], "This is not a tool"),

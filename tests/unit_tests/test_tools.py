@@ -1,19 +1,23 @@
 """Tools and the choice among them, in every form that people write, in `bind_tools` and in a call."""
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import InjectedToolArg
 from langchain_core.tools import tool as structured_tool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel
+from pydantic.v1 import BaseModel as OldModel
 
 from langchain_localllm.base.engine import Finish, Piece
+from langchain_localllm.base.json_schema import broken_rules
 from langchain_localllm.base.tool_arguments import CallReader, parse_text_arguments
 from langchain_localllm.base.tools import call_schema, choice_of, openai_tools
 from langchain_localllm.errors import InvalidOptionError
 
-from .fakes import FakeChat
+from .fakes import FakeChat, FakeChatOllama
 
 
 def add(a: int) -> int:
@@ -93,6 +97,80 @@ def test_call_options_do_not_change_the_callers_tools() -> None:
     copy = json.loads(json.dumps(given))
     FakeChat().invoke("Hi", tools=[given], strict=True)
     assert given == copy
+
+
+class Step(BaseModel):
+    """A step."""
+
+    name: str
+    then: "list[Step]" = []
+
+
+class OldStep(OldModel):
+    """A step."""
+
+    name: str
+    then: "list[OldStep]" = []
+
+
+OldStep.update_forward_refs()
+
+
+def plan(first: Step, config: RunnableConfig, user: Annotated[str, InjectedToolArg]) -> None:
+    """Plan."""
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "arguments", "good", "bad"),
+    [
+        (Step, "Step", ["name", "then"], {"name": "a", "then": [{"name": "b"}]}, {"name": "a", "then": [{"name": 5}]}),
+        (OldStep, "OldStep", ["name", "then"], {"name": "a", "then": [{"name": "b"}]}, {"name": "a", "then": [{"name": 5}]}),
+        (plan, "plan", ["first"], {"first": {"name": "a"}}, {"first": {"name": "a", "then": [{}]}}),
+        (structured_tool("go")(plan), "go", ["first"], {"first": {"name": "a"}}, {"first": {"name": "a", "then": [{}]}}),
+    ],
+)
+def test_arguments_that_hold_themselves_keep_their_schema(given: Any, name: str, arguments: list[str], good: Any, bad: Any) -> None:
+    for strict in (None, True):
+        (found,) = openai_tools([given], strict=strict)
+        parameters = found["function"]["parameters"]
+        assert (found["function"]["name"], list(parameters["properties"])) == (name, arguments)
+    parameters = openai_tools([given])[0]["function"]["parameters"]
+    assert not broken_rules(good, parameters)
+    assert broken_rules(bad, parameters)
+    assert found["function"]["description"] in {"A step.", "Plan."}
+    FakeChat().invoke("Hi", tools=[given], tool_choice=name)
+
+
+def test_a_tool_that_is_given_twice_is_offered_once() -> None:
+    chat = FakeChat()
+    chat.bind_tools([add, structured_tool(add), add]).invoke("Hi")
+    assert len((chat.asked[0].body or {})["tools"]) == 1
+
+
+def test_types_that_json_schema_does_not_have_are_left_to_the_model() -> None:
+    given = {"type": "function", "function": {"name": "x", "parameters": {"type": "object", "properties": {"a": {"type": "str"}}}}}
+    FakeChat().invoke("Hi", tools=[given], tool_choice="any")
+    null = {"type": "object", "properties": {"a": {"type": "string", "enum": None, "items": None}}, "required": None}
+    (found,) = openai_tools([{"type": "function", "function": {"name": "x", "parameters": null}}])
+    assert found["function"]["parameters"] == {"type": "object", "properties": {"a": {"type": "string"}}}
+
+
+def test_a_tool_of_ollama_has_objects_where_ollama_reads_no_others() -> None:
+    properties = {
+        "a": True,
+        "b": False,
+        "c": {"type": "object", "properties": {"d": True}},
+        "e": {"anyOf": [True, {"type": "null"}]},
+    }
+    given = tool("see")
+    given["function"]["parameters"] = {"type": ["object", "null"], "properties": properties}
+    chat = FakeChatOllama(model="m")
+    chat.invoke("Hi", tools=[given])
+    sent = (chat.asked[0].body or {})["tools"][0]["function"]["parameters"]
+    assert sent == {
+        "type": "object",
+        "properties": {"a": {}, "c": {"type": "object", "properties": {"d": {}}}, "e": {"anyOf": [{}, {"type": "null"}]}},
+    }
 
 
 def test_the_definitions_of_two_tools_are_kept_apart() -> None:

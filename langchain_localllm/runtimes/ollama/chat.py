@@ -61,7 +61,7 @@ class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
         payload["messages"] = [_as_ollama(message) for message in with_parsed_arguments(messages)]
         tools, choice = request.get("tools", []), request.get("tool_choice")
         if tools and choice != "none":
-            payload["tools"] = tools
+            payload["tools"] = [_tool_as_ollama(tool) for tool in tools]
         schema = enforced_schema(request, several=request.get("parallel_tool_calls") is True)
         if schema is not None:
             payload["format"] = "json" if schema == ANY_OBJECT else schema
@@ -79,6 +79,24 @@ class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
             image_inputs="vision" in facts.capabilities,
             reasoning_output="thinking" in facts.capabilities,
         )
+
+
+def _tool_as_ollama(tool: dict[str, Any]) -> dict[str, Any]:
+    """A tool in Ollama's form: Ollama reads it into fixed types."""
+    function = tool["function"]
+    return {**tool, "function": {**function, "parameters": {**_property_as_ollama(function.get("parameters")), "type": "object"}}}
+
+
+def _property_as_ollama(schema: Any) -> dict[str, Any]:
+    """A schema without boolean schemas in the places where Ollama accepts objects only."""
+    if not isinstance(schema, Mapping):
+        return {}
+    converted = dict(schema)
+    if isinstance(properties := schema.get("properties"), Mapping):
+        converted["properties"] = {name: _property_as_ollama(rule) for name, rule in properties.items() if rule is not False}
+    if isinstance(choices := schema.get("anyOf"), list):
+        converted["anyOf"] = [_property_as_ollama(choice) for choice in choices if choice is not False]
+    return converted
 
 
 def _as_ollama(message: dict[str, Any]) -> dict[str, Any]:
