@@ -17,26 +17,26 @@ TITLES: Final = {"ollama": "Ollama", "llamacpp": "llama.cpp", "gpt4all": "GPT4Al
 MODELS: Final = {
     "ollama": "Ollama's library, or any GGUF file",
     "llamacpp": "any GGUF file",
-    "gpt4all": "any GGUF file; those newer than August 2024 by llama.cpp",
+    "gpt4all": "any GGUF file; with llama.cpp if newer than August 2024",
     "llamafile": "a llamafile, or any GGUF file",
 }
-AT_ONCE: Final = {
-    "ollama": "as Ollama is set",
+CONCURRENCY: Final = {
+    "ollama": "set by `OLLAMA_NUM_PARALLEL`",
     "llamacpp": "several, computed together",
-    "gpt4all": "one after another; by llama.cpp, several",
-    "llamafile": "as the server has slots",
+    "gpt4all": "one at a time; several with llama.cpp",
+    "llamafile": "one per server slot",
 }
 IMAGES: Final = {
-    "ollama": "with a model that sees",
-    "llamacpp": "with its projector, `mmproj_path`",
+    "ollama": "vision models",
+    "llamacpp": "vision models, with `mmproj_path`",
     "gpt4all": "no",
-    "llamafile": "with its projector, the server's `--mmproj`",
+    "llamafile": "vision models, with the server's `--mmproj`",
 }
 EXTRAS: Final = {"llamafile": "`server`, to start one"}
 """Extras whose name is not the runtime's."""
 NO_TOKENIZER: Final = {"ollama"}
 """The contract tests hold this: `test_token_count` is expected to fail for these alone."""
-BY_LLAMACPP: Final = {"gpt4all": " (by llama.cpp)"}
+BY_LLAMACPP: Final = {"gpt4all": " (with llama.cpp)"}
 """Runtimes where only llama.cpp enforces a form or reports log probabilities."""
 _MARKED: Final = r"(?<=\n<!-- {0} -->\n).*?(?=<!-- end of {0} -->)"
 
@@ -61,11 +61,11 @@ def capabilities() -> str:
             "text": f"`{kinds['text']}`",
             "chat, with tools": f"`{kinds['chat']}`",
             "embeddings": f"`{kinds['embeddings']}`" if "embeddings" in kinds else "no",
-            "the model runs": "in a server of yours" if served else "in your Python process",
+            "the model runs": "in a server you run" if served else "in your Python process",
             "extra to install": f"`{runtime}`" if runtime in extras else EXTRAS.get(runtime, "none"),
             "models": MODELS[runtime],
-            "answers at once": AT_ONCE[runtime],
-            "streaming, stop, seed, cancelling, counts, timings": "yes",
+            "concurrent answers": CONCURRENCY[runtime],
+            "streaming, stop, seed, cancellation, token counts, timings": "yes",
             "images": IMAGES[runtime],
             "JSON schema enforced while decoding": field(runtime, kinds["text"], "json_schema", "format"),
             "grammar": field(runtime, kinds["text"], "grammar"),

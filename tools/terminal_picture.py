@@ -36,20 +36,21 @@ def draw() -> None:
     for words in COMMANDS:
         shown = " ".join(f'"{word}"' if " " in word or "!" in word else word for word in words)
         console.print(Text.assemble(("$ ", "green"), (f"localllm {shown}", "bold")))
-        console.print(Text(_run(words)))
+        console.print(Text(run(words)))
     picture = console.export_svg(title="localllm", unique_id="localllm")
     PICTURE.write_text(_REMOTE_FONT.sub("", picture), encoding="utf-8")
 
 
-def _run(words: tuple[str, ...]) -> str:
+def run(words: tuple[str, ...]) -> str:
+    """What the command prints to stdout, with short names for the places on this machine."""
     arguments = [_PLACES.get(word, word) for word in words]
     command = [sys.executable, "-m", "langchain_localllm.cli", *arguments]
     environment = {**os.environ, "OLLAMA_HOST": "127.0.0.1:9"}
     done = subprocess.run(command, capture_output=True, check=True, encoding="utf-8", stdin=subprocess.DEVNULL, env=environment)  # noqa: S603 - our own command
-    told = done.stdout.rstrip()
+    printed = done.stdout.rstrip()
     for name, place in _PLACES.items():
-        told = told.replace(place, name.rstrip("/"))
-    return "\n".join(line.rstrip() for line in told.splitlines()) + "\n"
+        printed = printed.replace(place, name.rstrip("/"))
+    return "\n".join(line.rstrip() for line in printed.splitlines()) + "\n"
 
 
 if __name__ == "__main__":
