@@ -1,6 +1,7 @@
 """`localllm rag`: an index of your files on disk, questions to it, and how good its answers are."""
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -63,7 +64,7 @@ def index(
     chunk_overlap: Annotated[
         int | None, typer.Option("--chunk-overlap", min=0, help="Bytes that neighbouring passages may share. Default: 0.")
     ] = None,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Make the index anew.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Make the index from scratch, with its paths and settings.")] = False,
     allow_remote: Remote = False,
     as_json: AsJson = False,
 ) -> None:
@@ -71,14 +72,13 @@ def index(
 
     Files that did not change are skipped, and files that are gone are taken out. A run that was stopped goes on where it was.
     """
-    from langchain_localllm.models.resolve import resolve
-
     options: dict[str, Any] = {"vectors": vectors or None, "chunk_size": chunk_size, "chunk_overlap": chunk_overlap}
-    with _opened(store, None, embedding_model, allow_remote=allow_remote, **options) as rag, _with_model(embedding_model):
+    given = {f"--{name.replace('_', '-')}": value for name, value in {"embedding_model": embedding_model, **options}.items()}
+    with (
+        _with_options(given),
+        _opened(store, None, embedding_model, allow_remote=allow_remote, rebuild=rebuild, **options) as rag,
+    ):
         report = index_paths(rag, paths or [], rebuild=rebuild)
-        if embedding_model:
-            with rag.store.writing():
-                rag.store.catalogue.write_settings(embedding_source=resolve(embedding_model, "embeddings").reference)
         counts = rag.store.catalogue.counts()
     note_problems(report.problems, f"localllm rag list{_store_option(store)} --problems")
     if as_json:
@@ -137,20 +137,22 @@ def status(*, store: Store = _STORE, as_json: AsJson = False) -> None:
 
     held = Index(store)
     counts, settings = held.catalogue.counts(), held.catalogue.settings()
-    told = {
+    facts = {
         "store": str(store),
         **_fields(counts),
         "paths": settings["roots"],
-        "reasons": f"localllm rag list{_store_option(store)} --problems" if counts.unreadable else None,
         **{name: settings.get(name) for name in ("vectors", "embedding_model", "dimension", "chunk_size", "chunk_overlap")},
     }
+    problems = [problem for _, _, problem in held.catalogue.files() if problem]
     held.close()
     if as_json:
-        print(json.dumps(told, ensure_ascii=False))
+        print(json.dumps(facts | {"problems": problems}, ensure_ascii=False))
         return
-    for name, value in told.items():
+    for name, value in facts.items():
         shown = ", ".join(value) if isinstance(value, list) else value
         print(f"{name.replace('_', ' '):<16} {'' if shown is None else shown}")
+    for problem in problems:
+        print(f"{'unreadable file':<16} {problem}")
 
 
 @app.command(name="list")
@@ -263,13 +265,14 @@ def evaluation(
 
 
 @contextmanager
-def _with_model(embedding_model: str) -> Iterator[None]:
-    """Complete the advice to rebuild the index by the model that was asked for."""
+def _with_options(given: dict[str, Any]) -> Iterator[None]:
+    """Complete the advice to rebuild the index by the options that were given."""
+    options = "".join(f" {name} {shlex.quote(str(value))}" for name, value in given.items() if value not in {None, ""})
     try:
         yield
     except StoreError as error:
-        if embedding_model and str(error).endswith("--rebuild"):
-            raise StoreError(f"{error} --embedding-model {embedding_model}") from error
+        if options and str(error).endswith("--rebuild"):
+            raise StoreError(f"{error}{options}") from error
         raise
 
 
@@ -280,6 +283,7 @@ def _opened(
     embedding_model: str,
     *,
     allow_remote: bool,
+    rebuild: bool = False,
     max_tokens: int | None = None,
     chat_template: str = "",
     **options: Any,
@@ -292,13 +296,16 @@ def _opened(
 
     silence_process()
     held = Index(store)
-    known = held.setting("embedding_source") if held.exists else None
+    settings = held.readable_settings() if rebuild else held.catalogue.settings() if held.exists else {}
     held.close()
-    embedding = resolve(embedding_model or known or "", "embeddings")
+    embedding = resolve(embedding_model or settings.get("embedding_source", ""), "embeddings")
     with ExitStack() as parts:
         embeddings = parts.enter_context(opened_embedding_model(embedding))
         llm = parts.enter_context(answering_model(model, max_tokens, chat_template, allow_remote=allow_remote)) if model else None
-        yield parts.enter_context(LocalRAG(llm, embeddings, store, allow_remote=allow_remote, **options))
+        rag = parts.enter_context(LocalRAG(llm, embeddings, store, allow_remote=allow_remote, **options))
+        if embedding_model:
+            rag.store.embedding_source = embedding.reference
+        yield rag
 
 
 def _chat_model(reference: str, chat_template: str) -> "ListedModel":

@@ -54,12 +54,23 @@ def _parts(path: Path) -> list[Path]:
 
 def _remove(path: Path) -> None:
     try:
-        content = path.resolve() if path.is_symlink() and path.resolve().parent.name == "blobs" else None  # the hub's cache
+        content = _hub_content(path)
         path.unlink()
         if content is not None and not _linked(content):
             content.unlink(missing_ok=True)
     except OSError as error:
         raise ModelFileError(f"{path} cannot be removed: {error.strerror}.") from None
+
+
+def _hub_content(path: Path) -> Path | None:
+    """Return the file that holds the content of a link in the hub's cache, or `None` for any other file or link.
+
+    Nothing else is followed: a link of the user's own can lead to a file that another program needs, such as a blob of Ollama.
+    """
+    content = path.resolve()
+    snapshots = content.parent.parent / "snapshots"
+    is_hub_link = path.is_symlink() and content.parent.name == "blobs" and path.parent.resolve().is_relative_to(snapshots)
+    return content if is_hub_link else None
 
 
 def _linked(content: Path) -> bool:

@@ -33,7 +33,7 @@ Purpose = Literal["any", "chat", "text", "embeddings"]
 _DEFAULTS: Final = {"chat": tiny_chat_model, "text": tiny_chat_model, "embeddings": tiny_embedding_model}
 """Purpose to the model that an empty reference means."""
 _HOST_AND_PORT: Final = re.compile(r"(localhost|\d+\.\d+\.\d+\.\d+|\[[\da-fA-F:]+\]):\d+(/.*)?")
-_REGISTRY: Final = re.compile(r"(registry\.ollama\.ai/)?library/")
+_REGISTRY: Final = re.compile(r"^(registry\.ollama\.ai/)?(library/)?", re.IGNORECASE)
 """How Ollama's own registry is written in full."""
 _MODELFILE_FROM: Final = re.compile(r"^FROM (/.*|[A-Z]:.*)$", re.MULTILINE)
 
@@ -159,12 +159,14 @@ def _ollama() -> "Ollama":
 
 
 def _matching_row(rows: "list[InstalledModel]", name: str) -> "InstalledModel | None":
-    return next((row for row in rows if _ollama_name(row.name) == _ollama_name(name)), None)
+    """Return the model of this name; one that is spelled the same comes before one that differs in capital letters."""
+    same = [row for row in rows if _ollama_name(row.name) == _ollama_name(name)]
+    return next((row for row in same if row.name in {name, f"{name}:latest"}), same[0] if same else None)
 
 
 def _ollama_name(name: str) -> str:
     """A name as Ollama compares it: with its tag, and without regard to capital letters."""
-    name = _REGISTRY.sub("", name, count=1).casefold()
+    name = _REGISTRY.sub("", name).casefold()
     return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
 

@@ -117,4 +117,4 @@ def _advice(fault: str) -> str:
         return f"It cannot be opened for this ({fault}). Check that the folder is there, and its permissions."
     if "locked" in fault:
         return "Another process is writing to it. Wait until that is done."
-    return f"It is damaged, or no index ({fault}). Make it anew with `localllm rag index --rebuild`."
+    return f"It is damaged, or no index ({fault}). Rebuild it: localllm rag index PATH --rebuild"

@@ -18,6 +18,8 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _ESCAPED: Final = re.compile(rb"\\x([89a-f][0-9a-f]|[01][0-9a-f]|7f)")
 """A control character, or a byte that is not part of a UTF-8 character, as `readable` writes it."""
 _NEAR: Final = 3
+_TRIED: Final = 50
+"""Files by which the root of an index is found."""
 
 
 def readable(path: str | Path) -> str:
@@ -34,6 +36,36 @@ def readable(path: str | Path) -> str:
 def absolute(path: str | Path) -> Path:
     """Return an absolute path, with `~` and `..` resolved and links kept: the name that was given counts."""
     return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - resolve() would follow links
+
+
+def from_root(root: Path, path: str | Path) -> Path:
+    """Return an absolute path that begins with the root of an index, where it is in there by any spelling."""
+    place = absolute(path)
+    real = Path(os.path.realpath(place.parent), place.name)
+    return real if real.is_relative_to(root) else place
+
+
+def relative_key(root: Path, path: Path) -> str:
+    """Return an absolute path as an index keeps it: relative to its root where it is in there, else as it is."""
+    return readable((path.relative_to(root) if path.is_relative_to(root) else path).as_posix())
+
+
+def root_of(folder: Path, known: Iterable[str]) -> Path:
+    """Return the folder to which the keys of an index are relative: the one that the index is in.
+
+    Where the index is given by a link, that is the folder in which the index really is, or the one that holds the link. The
+    former is the usual one; the latter is right where the folder of an index was moved and replaced by a link.
+
+    Args:
+        folder: The folder of the index, absolute.
+        known: The keys that the index has.
+    """
+    real, shown = Path(os.path.realpath(folder)).parent, Path(os.path.realpath(folder.parent))
+    if real == shown:
+        return real
+    relative = [key for key in known if not key.startswith(os.sep)][:_TRIED]
+    found = [sum(os.path.lexists(root / key) for key in relative) for root in (real, shown)]
+    return shown if found[1] > found[0] else real
 
 
 class FileKeys:
@@ -62,8 +94,7 @@ class FileKeys:
         place = absolute(path)
         real = self._real(place)
         if real not in self._known:
-            inside = place.relative_to(self.root) if place.is_relative_to(self.root) else place
-            self._known[real] = readable(inside.as_posix())
+            self._known[real] = relative_key(self.root, place if place.is_relative_to(self.root) else from_root(self.root, place))
         return self._known[real]
 
     def path(self, key: str) -> Path:
@@ -74,26 +105,46 @@ class FileKeys:
         return path
 
     def below(self, path: str | Path) -> list[str]:
-        """Return the known keys of a file, or of all files in a folder."""
-        real = self._real(absolute(path))
-        return [key for each, key in self._known.items() if each == real or each.startswith(f"{real.rstrip(os.sep)}{os.sep}")]
+        """Return the known keys of a file, or of all files in a folder, which itself can be a link."""
+        place = absolute(path)
+        names = {str(place).rstrip(os.sep), self._real(place).rstrip(os.sep)}
+        return self._in_any(names)
 
-    def named(self, name: str) -> list[str]:
+    def named(self, name: str, *, follow_links: bool = True) -> list[str]:
         """Return the known keys that a person means: a key, a file or folder by any path, or a path relative to the root.
 
+        Args:
+            name: What was given.
+            follow_links: Whether a link means the file or folder that it leads to, where the index knows that by another name.
+
         Raises:
-            InvalidOptionError: No file of the index has this name; the message lists near ones.
+            InvalidOptionError: The name is empty, or no file of the index has it; the message lists near ones.
         """
+        if not name.strip():
+            raise InvalidOptionError("The name of a file or folder is empty. Give a name that `localllm rag list` shows.")
         keys = [*self._known.values()]
         if name in keys:
             return [name]
         if found := self.below(name) or self.below(self.path(name)):
+            return found
+        if follow_links and (found := self._in_any({os.path.realpath(absolute(name))})):
             return found
         near = get_close_matches(name, keys, _NEAR) or get_close_matches(
             Path(name).name, {Path(key).name: key for key in keys}, _NEAR
         )
         meant = f" Did you mean {' or '.join(near)}?" if near else ""
         raise InvalidOptionError(f"The index holds no file {readable(name)}.{meant} `localllm rag list` shows all.")
+
+    def _in_any(self, names: set[str]) -> list[str]:
+        """Return the known keys that are one of these paths or in one of these folders, by the key's own path or its real one."""
+        folders = tuple(f"{name}{os.sep}" for name in names)
+        root = str(self.root).rstrip(os.sep)
+        found = []
+        for real, key in self._known.items():
+            spelled = str(self.path(key)) if "\\" in key or key.startswith(os.sep) else f"{root}{os.sep}{key}"
+            if real in names or spelled in names or real.startswith(folders) or spelled.startswith(folders):
+                found.append(key)
+        return found
 
     def _real(self, path: Path) -> str:
         """Return a path whose folder is resolved; the file's own link is kept, since it is a name of its own."""

@@ -44,11 +44,18 @@ def find_files(paths: Iterable[str | Path], on_unreadable: OnUnreadable | None =
 
     files: dict[str, Path] = {}  # by real path, so that no file comes twice
     for path in map(Path, paths):
-        if not os.path.lexists(path):
-            raise DocumentError(f"There is no file or folder {readable(path)}. Check the spelling.")
+        check_path(path)
         for file in _walk(path, report) if path.is_dir() else [path]:
-            files.setdefault(os.path.realpath(file), file)
+            real = os.path.realpath(file)
+            if real not in files or (files[real].is_symlink() and not file.is_symlink()):  # a file comes before links to it
+                files[real] = file
     return list(files.values())
+
+
+def check_path(path: Path) -> None:
+    """Raise `DocumentError` for a path that does not exist."""
+    if not os.path.lexists(path):
+        raise DocumentError(f"There is no file or folder {readable(path)}. Check the spelling.")
 
 
 def unreadable_reason(path: Path, fault: OSError) -> str:

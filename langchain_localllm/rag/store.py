@@ -18,10 +18,14 @@
 
 import contextlib
 import math
+import os
+import re
 import shutil
+import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
@@ -35,7 +39,7 @@ from langchain_localllm.prompts.look import look
 from langchain_localllm.rag.ahead import AheadEmbeddings
 from langchain_localllm.rag.catalogue import Announced, Catalogue
 from langchain_localllm.rag.defaults import CHUNK_SIZE
-from langchain_localllm.rag.file_keys import absolute
+from langchain_localllm.rag.file_keys import absolute, root_of
 from langchain_localllm.rag.vectors import default_kind, open_vectors
 
 STORE: Final = ".localllm"
@@ -46,6 +50,11 @@ _SAME: Final = 0.99
 """Cosine above which two vectors of the probe are of one model: other runtimes and quantisations of it stay above."""
 _LIBRARIES: Final = ("chromadb", "qdrant_client")
 """Whose own errors are faults of the vector store."""
+_OWN: Final = re.compile(r"(?:catalogue|vectors)\.sqlite(?:-\w+)?|chroma|qdrant|lock")
+"""The names of what an index has in its folder."""
+_KEPT: Final = frozenset({"vectors", "chunk_size", "chunk_overlap", "roots", "embedding_source"})
+"""Settings that a rebuild keeps, unless others are given."""
+_CUSTOM: Final = "This index was made on a vector store of your own. Give it as `vectors`."
 _PATIENCE: Final = 10.0
 """Seconds to wait for another process that writes."""
 
@@ -79,8 +88,8 @@ class Store:
         chunk_overlap: int | None = None,
     ) -> None:
         self.folder = None if folder is None else absolute(folder)
-        self.root = Path.cwd() if self.folder is None else self.folder.parent
-        """The folder to which the paths of files are relative."""
+        self.embedding_source = ""
+        """How the embedding model is opened again, such as `ollama:NAME`; it is written into an index that is made with it."""
         self._embeddings = embeddings
         self._given = vectors
         self._asked = {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap}
@@ -92,6 +101,20 @@ class Store:
         self._checked = False
 
     # --- its parts ---
+
+    @cached_property
+    def root(self) -> Path:
+        """The folder to which the paths of files are relative."""
+        if self.folder is None:
+            return Path.cwd()
+        return root_of(self.folder, self.catalogue.paths() if self.folder.is_symlink() and self.exists else ())
+
+    def owns(self, path: Path) -> bool:
+        """Return whether a file is one of the index's own."""
+        if self.folder is None:
+            return False
+        folder, place = Path(os.path.realpath(self.folder)), Path(os.path.realpath(path))
+        return place.is_relative_to(folder) and bool(_OWN.fullmatch(place.relative_to(folder).parts[0]))
 
     @property
     def exists(self) -> bool:
@@ -150,11 +173,13 @@ class Store:
         if "probe" not in known:
             if self._writing:
                 self.catalogue.write_settings(probe=probe, dimension=len(probe), embedding_model=name)
-        elif len(probe) != known["dimension"] or _cosine(probe, known["probe"]) < _SAME:
+        elif not _is_same_model(probe, known):
             raise StoreError(
                 f"The index was made with the embedding model {known['embedding_model']} ({known['dimension']} numbers), and this "
                 f"is {name} ({len(probe)} numbers). Use that model, or rebuild the index with this one: {self._rebuild()}"
             )
+        if self._writing and self.embedding_source not in {"", known.get("embedding_source")}:
+            self.catalogue.write_settings(embedding_source=self.embedding_source)
         self._checked = True
 
     def close(self) -> None:
@@ -172,7 +197,7 @@ class Store:
         """Hold the index for changes; it is made where there is none.
 
         Args:
-            rebuild: Drop what is there first.
+            rebuild: Drop what is there first, but for its settings. Nothing is dropped where the embedding model fails.
 
         Raises:
             StoreError: Another process writes, the folder cannot be written, or the index was made with other settings.
@@ -181,9 +206,7 @@ class Store:
             self.close()
             self._writing = True
             try:
-                if rebuild:
-                    self._drop()
-                self._begin()
+                self._begin(self._drop() if rebuild else {})
                 yield
             finally:
                 self._writing = False
@@ -249,18 +272,46 @@ class Store:
         with held:
             yield
 
-    def _drop(self) -> None:
+    def _drop(self) -> dict[str, Any]:
+        """Delete the index, and nothing else in its folder; return the settings that stay."""
+        probe = self.embeddings.embed_documents([_PROBE])[0]  # raises before anything is lost
+        settings = self.readable_settings()
+        kept = {name: value for name, value in settings.items() if name in _KEPT}
+        if kept.get("vectors") == "custom" and self._given is None:
+            raise StoreError(_CUSTOM)
+        if not _is_same_model(probe, settings):
+            kept.pop("embedding_source", None)
+        self.close()
+        self._checked = False
         if self.folder is None:
             self._catalogue = Catalogue(None)
             self._vectors = None
-            return
-        for path in self.folder.iterdir():
-            if path.name != "lock":
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        elif self._file.exists():  # in that order: as long as there is a catalogue, a rebuild that was stopped begins again
+            for path in sorted(self.folder.iterdir(), key=lambda path: path.name == self._file.name):
+                if _OWN.fullmatch(path.name) and path.name != "lock":
+                    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        return kept
 
-    def _begin(self) -> None:
+    def readable_settings(self) -> dict[str, Any]:
+        """Return the settings of the index; none where there is no index, or a damaged one.
+
+        Raises:
+            StoreError: It was made by a newer version, or cannot be opened now.
+        """
+        try:
+            return self.catalogue.settings() if self.exists else {}
+        except StoreError as error:
+            if type(error.__cause__) is sqlite3.DatabaseError:  # the subclasses are faults of the disk and of other processes
+                return {}
+            raise
+
+    def _begin(self, kept: dict[str, Any]) -> None:
         if self._catalogue is None:
             self._catalogue = Catalogue(self._file)
+        if kept:
+            wanted = {name: value for name, value in self._asked.items() if value is not None}
+            kinds = {} if self._given is None else {"vectors": self._given if isinstance(self._given, str) else "custom"}
+            self._catalogue.write_settings(**{**kept, **wanted, **kinds})
         settings = self._catalogue.settings()
         kind = self._given if isinstance(self._given, str) else "custom" if self._given is not None else None
         asked = {"vectors": kind, **self._asked}
@@ -281,7 +332,7 @@ class Store:
             return self._given
         kind = self.setting("vectors")
         if kind == "custom":
-            raise StoreError("This index was made on a vector store of your own. Give it as `vectors`.")
+            raise StoreError(_CUSTOM)
         with _faults(self.folder):
             return open_vectors(kind, self.folder, self._ahead or self.embeddings)
 
@@ -325,6 +376,12 @@ def _faults(folder: Path | None) -> Iterator[None]:
             raise
         why = getattr(error, "strerror", None) or error
         raise StoreError(f"The vector store of the index {folder} failed: {why}. Is the disk full, or not writable?") from error
+
+
+def _is_same_model(probe: Sequence[float], settings: dict[str, Any]) -> bool:
+    """Return whether a vector of the probe is from the model that an index was made with."""
+    known = settings.get("probe")
+    return known is not None and len(probe) == len(known) and _cosine(probe, known) >= _SAME
 
 
 def _cosine(one: Sequence[float], other: Sequence[float]) -> float:

@@ -3,6 +3,8 @@
 import hashlib
 import logging
 import os
+import shlex
+import stat
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,8 +16,8 @@ from typing import Final, Self
 
 from langchain_localllm.errors import DocumentError, LocalLLMError
 from langchain_localllm.rag.catalogue import Announced, FileEntry
-from langchain_localllm.rag.file_keys import FileKeys, absolute, readable
-from langchain_localllm.rag.find import find_files, unreadable_reason
+from langchain_localllm.rag.file_keys import FileKeys, from_root, readable, relative_key
+from langchain_localllm.rag.find import check_path, find_files, unreadable_reason
 from langchain_localllm.rag.formats import READERS_VERSION
 from langchain_localllm.rag.load import iterate_file
 from langchain_localllm.rag.relevance import calibrate
@@ -75,7 +77,7 @@ def update(
         store: The index.
         paths: Files and folders. Files of these that are gone are taken out; what is elsewhere stays as it is, and so does what was
             indexed of a folder that is missing or empty as a whole. Default: the paths of all earlier updates.
-        rebuild: Make the index anew.
+        rebuild: Make the index from scratch, with the paths of earlier updates too, and with its settings unless others are given.
         on_progress: Called with the progress after each file and each batch of passages.
 
     Returns:
@@ -99,8 +101,8 @@ def update(
             if isinstance(error.__cause__, OSError):
                 unopened[f"{keys.key(error.__cause__.filename).rstrip('/')}/"] = str(error)
 
-        files = [path for path in find_files(given, on_unreadable) if not _is_in(path, store.folder)]
-        roots = dict.fromkeys([*(store.setting("roots") or ()), *(_root_key(store.root, path) for path in given)])
+        files = [path for path in find_files(given, on_unreadable) if not store.owns(path)]
+        roots = dict.fromkeys([*(store.setting("roots") or ()), *(relative_key(store.root, path) for path in given)])
         store.catalogue.write_settings(roots=list(roots))
         before = store.catalogue.counts().passages
         _remove_gone(store, keys, given, files, report)
@@ -135,20 +137,20 @@ def remove(store: Store, paths: Sequence[str | Path]) -> int:
         StoreError: There is no index, it is busy or it cannot be written.
     """
     store.catalogue.settings()  # there must be an index
-    removed = 0
     with store.writing():
         roots: list[str] = store.setting("roots") or []
-        for path in paths:
-            keys = FileKeys(store.root, store.catalogue.paths())
-            root = _root_key(store.root, absolute(path))
-            gone = keys.below(path) if root in roots else keys.named(str(path))
-            for key in gone:
-                store.catalogue.remove(key)
-            removed += len(gone)
-            roots = [each for each in roots if each not in {root, str(path)} and each not in gone]
-        store.catalogue.write_settings(roots=roots)
+        keys = FileKeys(store.root, store.catalogue.paths())
+        gone: set[str] = set()
+        names: set[str] = set()
+        for path in map(str, paths):
+            root = relative_key(store.root, from_root(store.root, path))
+            gone.update(keys.below(path) if path.strip() and root in roots else keys.named(path, follow_links=False))
+            names |= {root, path}
+        store.catalogue.write_settings(roots=[root for root in roots if root not in names | gone])
+        for key in sorted(gone):
+            store.catalogue.remove(key)
         store.bury()
-    return removed
+    return len(gone)
 
 
 def _existing(store: Store, paths: Sequence[str | Path], report: Report, *, rebuild: bool) -> list[Path]:
@@ -157,29 +159,42 @@ def _existing(store: Store, paths: Sequence[str | Path], report: Report, *, rebu
     A folder that was indexed before and is missing, or has become empty, is perhaps a disk that is not mounted: what the index
     holds of it stays, and the report says so.
     """
-    known = store.setting("roots") or () if store.exists else ()
-    given = [absolute(path) for path in paths] or [store.root / root for root in known]
+    settings = store.readable_settings() if rebuild else store.catalogue.settings() if store.exists else {}
+    keys = FileKeys(store.root, store.catalogue.paths() if settings else ())
+    known = [keys.path(root) for root in settings.get("roots") or ()]
+    named = [from_root(store.root, path) for path in paths]
+    for path in named:
+        check_path(path)
+    given = [*named, *(path for path in known if path not in named)] if rebuild or not named else named
     if not given:
         raise DocumentError("No files are known yet. Give files or folders: localllm rag index PATH")
-    keys = FileKeys(store.root, store.catalogue.paths() if store.exists else ())
-    away = [path for path in given if _is_away(path, keys) and not (paths and not os.path.lexists(path))]
-    for path in away:
+    away = {path: reason for path in given if (reason := _away_reason(path, keys))}
+    for path, reason in away.items():
         name = readable(path)
-        advice = f"Mount or restore it, or take it out of the index: localllm rag remove {name}"
-        if rebuild and not paths:
-            raise DocumentError(f"{name} is missing or empty, and a rebuild would lose what the index holds of it. {advice}")
-        report.problems.append(f"{name} is missing or empty. What the index holds of it stays. {advice}")
+        advice = f"Mount or restore it, or take it out of the index: localllm rag remove {shlex.quote(name)}"
+        if rebuild:
+            raise DocumentError(f"{name} {reason}, and a rebuild would lose what the index holds of it. {advice}")
+        report.problems.append(f"{name} {reason}. What the index holds of it stays. {advice}")
     return [path for path in given if path not in away]
 
 
-def _is_away(path: Path, keys: FileKeys) -> bool:
-    """Return whether a path is missing, or is an empty folder of which the index holds files."""
+def _away_reason(path: Path, keys: FileKeys) -> str:
+    """Return why a path is not what was indexed, such as a disk that is not mounted; empty where it is."""
     try:
-        return not any(os.scandir(path)) and bool(keys.below(path))
+        is_empty = not any(os.scandir(path))
     except NotADirectoryError:
-        return False
-    except OSError:  # it is missing, or closed to us, which `find_files` reports
-        return not os.path.lexists(path)
+        return "was a folder and is a file now" if _holds_others(path, keys) else ""
+    except OSError:  # it is missing, or it cannot be opened, which `find_files` reports
+        if not os.path.lexists(path):
+            return "is missing or empty"
+        return "is a link to a folder that is missing" if _is_dangling(path) and _holds_others(path, keys) else ""
+    return "is missing or empty" if is_empty and keys.below(path) else ""
+
+
+def _holds_others(path: Path, keys: FileKeys) -> bool:
+    """Return whether an index holds files in a path, besides that path itself."""
+    below = keys.below(path)
+    return below not in ([], [keys.key(path)])
 
 
 def _read(store: Store, writer: "_Writer", path: Path, key: str, report: Report) -> str | None:
@@ -236,7 +251,9 @@ def _passages(store: Store, path: Path, key: str) -> Iterator[Announced]:
 def _remove_gone(store: Store, keys: FileKeys, given: Iterable[Path], files: Iterable[Path], report: Report) -> None:
     """Take out the files below the given paths that do not exist any more, and second entries of one file."""
     present = {keys.key(path) for path in files}
-    gone = {key for folder in given for key in keys.below(folder) if key not in present and _is_gone(keys.path(key))}
+    known = {key for key in store.catalogue.paths() if not key.endswith("/")}
+    absent = {key for folder in given for key in keys.below(folder)} & known - present
+    gone = {key for key in absent if _is_gone(keys.path(key))}
     for key in sorted(gone):
         store.catalogue.remove(key)
     for key in keys.duplicates:
@@ -246,30 +263,29 @@ def _remove_gone(store: Store, keys: FileKeys, given: Iterable[Path], files: Ite
 
 
 def _is_gone(path: Path) -> bool:
+    """Return whether a file does not exist any more; one that cannot be looked at, or is behind a dead link, may exist."""
     try:
-        path.stat()
-    except (FileNotFoundError, NotADirectoryError):
+        return stat.S_ISDIR(path.stat().st_mode)
+    except NotADirectoryError:
         return True
-    except OSError:  # it is there, but not for us
+    except FileNotFoundError:
+        return not any(_is_dangling(folder) for folder in path.parents)
+    except OSError:
         return False
-    return False
+
+
+def _is_dangling(path: Path) -> bool:
+    """Return whether a path is a link to what does not exist."""
+    return path.is_symlink() and not path.exists()
 
 
 def _hash(path: Path) -> str:
     """Return what changes when a file's text in the index may have changed."""
-    if not path.is_file():
-        return f"{READERS_VERSION}:"  # reading a pipe could wait for ever; whoever loads it says what is wrong
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode) or not status.st_size:
+        return f"{READERS_VERSION}:"  # to read a pipe, or what Linux shows as an empty file, can block
     with path.open("rb") as file:
         return f"{READERS_VERSION}:{hashlib.file_digest(file, 'sha256').hexdigest()}"
-
-
-def _root_key(root: Path, path: Path) -> str:
-    """Return a given path as the settings keep it."""
-    return readable((path.relative_to(root) if path.is_relative_to(root) else path).as_posix())
-
-
-def _is_in(path: Path, folder: Path | None) -> bool:
-    return folder is not None and absolute(path).is_relative_to(folder)
 
 
 class _Writer:

@@ -60,3 +60,36 @@ def test_remove_keeps_content_that_another_revision_uses(folder: Path) -> None:
     assert links[1].exists()
     remove(ListedModel(str(links[1]), "Hugging Face"))
     assert not blob.exists()
+
+
+@pytest.mark.parametrize("target", ["ollama/blobs/sha256-0123", "data/blobs/x.gguf", "data/x.gguf"])
+def test_remove_link_of_the_users_own_keeps_what_it_leads_to(folder: Path, target: str) -> None:
+    content = folder / target
+    content.parent.mkdir(parents=True)
+    content.write_bytes(b"GGUF")
+    link = folder / "mine.gguf"
+    link.symlink_to(content)
+    remove(ListedModel(str(link), "localllm"))
+    assert content.exists()
+    assert not link.is_symlink()
+
+
+def test_remove_link_to_a_file_in_the_hubs_cache_keeps_the_file(folder: Path) -> None:
+    blob, snapshot = folder / "blobs" / "0123", folder / "snapshots" / "1" / "x.gguf"
+    for path in (blob, snapshot):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    blob.write_bytes(b"GGUF")
+    snapshot.symlink_to(Path("../../blobs/0123"))
+    link = folder / "mine.gguf"
+    link.symlink_to(snapshot)
+    remove(ListedModel(str(link), "localllm"))
+    assert snapshot.exists()
+    remove(ListedModel(str(snapshot), "Hugging Face"))
+    assert not blob.exists()
+
+
+def test_remove_hard_link_keeps_the_other_name(folder: Path) -> None:
+    _touch(folder, "a.gguf")
+    (folder / "b.gguf").hardlink_to(folder / "a.gguf")
+    remove(ListedModel(str(folder / "b.gguf"), "here"))
+    assert _names_in(folder) == {"a.gguf"}

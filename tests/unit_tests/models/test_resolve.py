@@ -22,6 +22,9 @@ OLLAMA = [
     "hf.co/owner/Repo-GGUF:Q4_K_M",
     "team/own:latest",
     "Mixed:latest",
+    "twice:latest",
+    "Twice:latest",
+    "myx:latest",
     "both:latest",
     "embedder:latest",
     "big:120b-cloud",
@@ -56,6 +59,9 @@ NAMES = {
     "ollama:hf.co/owner/repo-gguf:q4_k_m": "ollama:hf.co/owner/Repo-GGUF:Q4_K_M",
     "team/own": "ollama:team/own:latest",
     "mixed": "ollama:Mixed:latest",
+    "ollama:twice": "ollama:twice:latest",
+    "ollama:Twice": "ollama:Twice:latest",
+    "ollama:Twice:latest": "ollama:Twice:latest",
     "ollama:both": "ollama:both:latest",
     "both.gguf": "both.gguf",
     "{folder}/both.gguf": "both.gguf",
@@ -86,6 +92,10 @@ NAMES = {
 """Reference to what the model is called: a file in the folder, `hub/` and a file in the hub's cache, or a name."""
 
 NOT_NAMES = [
+    "ollama:mylibrary/x",
+    "ollama:mylibrary/llama3.2",
+    "ollama:team/library/llama3.2",
+    "ollama:hf.co/library/llama3.2",
     "ollama:llama3",
     "ollama:llama",
     "ollama:qwen2.5",

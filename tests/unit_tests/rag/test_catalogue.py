@@ -87,7 +87,7 @@ def test_a_file_from_a_newer_version_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"no database, but long enough to look at" * 50, b"SQLite format 3\0" + b"\xff" * 4000])
 def test_a_damaged_file_names_the_way_out(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "c.sqlite").write_bytes(content)
-    with pytest.raises(StoreError, match=r"rag index --rebuild"):
+    with pytest.raises(StoreError, match=r"rag index PATH --rebuild"):
         Catalogue(tmp_path / "c.sqlite")
 
 
