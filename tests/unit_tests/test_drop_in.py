@@ -118,7 +118,7 @@ def kind_of(annotation: Any) -> Any:
 def gone(runtime: str) -> str:
     """What the runtime's page of the docs lists as gone."""
     page = (DOCS / f"{runtime}.md").read_text(encoding="utf-8")
-    found = re.search(r"^## What is gone\n(.*?)(^## |\Z)", page, re.DOTALL | re.MULTILINE)
+    found = re.search(r"^## Removed arguments\n(.*?)(^## |\Z)", page, re.DOTALL | re.MULTILINE)
     assert found, f"docs/{runtime}.md says nothing of what is gone"
     return found[1]
 
