@@ -1,5 +1,6 @@
 """Files to LangChain Documents."""
 
+import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from io import TextIOWrapper
@@ -23,6 +24,7 @@ _MOST: Final = 500_000_000
 """Bytes above which a file is refused that can only be read as a whole."""
 _PIECE: Final = 1_000_000
 """Characters of a piece."""
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _LONGEST_LINE: Final = 100_000
 """Characters of a line after which a piece may end within it."""
 
@@ -106,7 +108,10 @@ def iterate_file(path: str | Path) -> Iterator[Document]:
         for document in _documents(path):
             if document.page_content:
                 empty = False
+                document.page_content = _without_surrogates(document.page_content)
                 document.metadata = {"source": readable(path), **document.metadata}
+                if heading := document.metadata.get("heading"):
+                    document.metadata["heading"] = _without_surrogates(heading)
                 yield document
     except OSError as error:
         raise DocumentError(f"{readable(path)}: {unreadable_reason(path, error)}") from error
@@ -121,6 +126,11 @@ def iterate_file(path: str | Path) -> Iterator[Document]:
         raise DocumentError(f"{readable(path)}: it cannot be read ({reason}). Is the file whole?") from error
     if empty:
         raise DocumentError(f"{readable(path)}: it holds no text.")
+
+
+def _without_surrogates(text: str) -> str:
+    """Return a text without halves of surrogate pairs, which JSON can hold and UTF-8 cannot."""
+    return _SURROGATE.sub("\ufffd", text) if not text.isascii() else text
 
 
 def _documents(path: Path) -> Iterator[Document]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from langchain_core.documents import Document
 
+from langchain_localllm.errors import DocumentError
 from langchain_localllm.rag.formats.code import LANGUAGES, code_reader
 from langchain_localllm.rag.formats.content_lines import read_content_lines
 from langchain_localllm.rag.formats.detect import detect, refuse_unsupported
@@ -29,7 +30,7 @@ from langchain_localllm.rag.formats.xml import read_xml
 
 Reader = Callable[[bytes], Iterable[Document]]
 
-READERS_VERSION = 3
+READERS_VERSION = 4
 """To be raised when files are read differently: an index made before reads them again, and embeds only what changed."""
 
 READERS: dict[str, Reader] = {
@@ -70,19 +71,32 @@ _DETECTED: dict[str, Reader] = {
     "xml": read_xml,
 }
 _PDF_START = b"%PDF-"
+_PDF_HEAD = 1024
+"""Bytes within which a PDF begins, whatever a mail program or a web server put before it."""
+_ZIP_START = b"PK\x03\x04"
+_WORD_PART = b"word/document.xml"
 
 
 def reader_for(path: Path, start: bytes) -> Reader:
-    """The reader for a file: PDF and RTF by its first bytes, the others by the name's ending, else by what it looks like.
+    """The reader for a file: PDF, RTF and Word by its first bytes, the others by the name's ending, else by what it looks like.
 
     Raises:
-        DocumentError: It is of a known format that cannot be read.
+        DocumentError: It is of a known format that cannot be read, or not the PDF that its name says.
     """
     if start.startswith(_PDF_START):
         return read_pdf
     if start.startswith(RTF_START):
         return read_rtf
+    if start.startswith(_ZIP_START) and _WORD_PART in start:
+        return read_docx
     reader = READERS.get(path.suffix.lower())
+    if reader is read_pdf and _PDF_START in start[:_PDF_HEAD]:
+        return read_pdf
     if reader is not read_docx:
         refuse_unsupported(path, start)
-    return reader or _DETECTED.get(detect(start), read_text)
+    detected = _DETECTED.get(detect(start)) if reader in {None, read_pdf, read_docx} else None
+    if reader is read_pdf and detected is None:
+        raise DocumentError(
+            "it is not a PDF file: it does not begin with %PDF. Get the file again, or correct the ending of its name."
+        )
+    return detected or reader or read_text

@@ -46,6 +46,11 @@ _MAIL_HEADER: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9-]*:[ \t].*\r?\n(?:[ \t]
 _OF_A_MAIL: Final = re.compile(r"^(?:Received|Message-ID|MIME-Version|Return-Path|Delivered-To):", re.IGNORECASE | re.MULTILINE)
 _HTML: Final = re.compile(r"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
 _XML: Final = re.compile(r"<\?xml\s|<svg\b|<FictionBook\b")
+_ELEMENT: Final = re.compile(r"(?:<!--.*?-->\s*)*<(?P<name>[A-Za-z][\w:.-]*)(?:\s[^<>]*)?>", re.DOTALL)
+_OF_HTML: Final = re.compile(
+    r"article|body|br|center|div|font|form|h[1-6]|head|li|main|meta|ol|p|pre|script|section|span|strong|style|table|td|title|tr|ul",
+    re.IGNORECASE,
+)
 _HEAD: Final = 4000
 
 
@@ -74,8 +79,17 @@ def detect(start: bytes) -> str:
         return "html"
     if _XML.match(head):
         return "xml"
+    if (element := _ELEMENT.match(head)) and (kind := _kind_of_markup(element["name"], head, start)):
+        return kind
     mbox = re.match(r"From \S+.*\d{4}.*\n", head)
     header = head[mbox.end() :] if mbox else head
     if _MAIL_HEADER.match(header) and _OF_A_MAIL.search(header):
         return "mbox" if mbox else "mail"
     return "ics" if re.match(r"BEGIN:V(?:CALENDAR|CARD)\b", head, re.IGNORECASE) else ""
+
+
+def _kind_of_markup(name: str, head: str, start: bytes) -> str:
+    """Return `html` or `xml` for a text that begins with an element of HTML, or one that ends where the file ends, else `""`."""
+    if _OF_HTML.fullmatch(name) and re.search(r"</[A-Za-z]", head):
+        return "html"
+    return "xml" if start.rstrip(b"\0\r\n\t ").decode("latin-1").endswith(f"</{name}>") else ""

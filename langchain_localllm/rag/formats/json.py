@@ -19,10 +19,13 @@ def read_json(data: bytes) -> Iterator[Document]:
         >>> [(each.metadata["heading"], each.page_content) for each in read_json(b'{"boat": {"name": "Heron", "seats": [2, 3]}}')]
         [('boat', 'name: Heron; seats: 2, 3')]
     """
+    text = normalize(decode(data))
     try:
-        value = json.loads(normalize(decode(data)))
-        yield from _parts(value)
+        yield from _parts(json.loads(text))
     except (ValueError, RecursionError) as error:
+        if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data" and error.lineno > 1:  # a value in each line
+            yield from read_json_lines(data)
+            return
         raise DocumentError(f"it is not valid JSON ({error}). Correct it, or save it as a .txt file.") from error
 
 

@@ -15,6 +15,7 @@ from langchain_localllm.rag.normalize import normalize
 
 _SHOWN: Final = ("From", "To", "Cc", "Date", "Subject")
 _SEPARATOR: Final = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]*\n")
+_QUOTED_FROM: Final = re.compile(rb"^>(>*From )", re.MULTILINE)
 _MOST_NESTED: Final = 20
 
 
@@ -22,7 +23,7 @@ def read_mailbox(data: bytes) -> Iterator[Document]:
     """Yield the mails of an mbox file."""
     for part in _SEPARATOR.split(data):
         if part.strip():
-            yield from read_mail(part)
+            yield from read_mail(_QUOTED_FROM.sub(rb"\1", part))
 
 
 def read_mail(data: bytes) -> Iterator[Document]:

@@ -10,7 +10,7 @@ from langchain_localllm.rag.formats.text import decode, tidied
 _HEADING = re.compile(r" {0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 _UNDERLINED = re.compile(r"^(?=\S)(?![-*+>#|]\s?)(.+)\n(=+|-{3,})[ \t]*$", re.MULTILINE)
-_FRONT_MATTER = re.compile(r"\A---\n.*?\n(---|\.\.\.)\n", re.DOTALL)
+_FRONT_MATTER = re.compile(r"\A(?:---\n.*?\n(?:---|\.\.\.)|\+\+\+\n.*?\n\+\+\+)\n", re.DOTALL)
 
 
 def read_markdown(data: bytes) -> Iterator[Document]:
@@ -33,7 +33,7 @@ def sections(markdown: str, first: int = 1) -> Iterator[Document]:
         >>> section.page_content, section.metadata
         ('A day costs 14 marks.', {'heading': 'Boats > Prices'})
     """
-    headings: dict[int, str] = {}  # level -> text
+    headings: dict[int, tuple[int, str]] = {}  # level -> line and text
     body: list[tuple[int, str]] = []
     fence = ""
     for number, line in enumerate(_plain_headings(markdown).split("\n"), first):
@@ -43,11 +43,11 @@ def sections(markdown: str, first: int = 1) -> Iterator[Document]:
         if not heading:
             body.append((number, line))
             continue
-        yield from _section(headings, body)
         level = len(heading[1])
-        headings = {above: text for above, text in headings.items() if above < level} | {level: heading[2]}
-        body = []
-    yield from _section(headings, body)
+        above = {each: text for each, text in headings.items() if each < level}
+        yield from _section(headings, body, is_last=len(above) < len(headings))
+        headings, body = above | {level: (number, heading[2])}, []
+    yield from _section(headings, body, is_last=True)
 
 
 def _plain_headings(markdown: str) -> str:
@@ -56,8 +56,13 @@ def _plain_headings(markdown: str) -> str:
     return _UNDERLINED.sub(lambda match: ("# " if match[2].startswith("=") else "## ") + match[1] + "\n", text)
 
 
-def _section(headings: dict[int, str], body: list[tuple[int, str]]) -> Iterator[Document]:
-    heading = " > ".join(text for text in headings.values() if text)
+def _section(headings: dict[int, tuple[int, str]], body: list[tuple[int, str]], *, is_last: bool) -> Iterator[Document]:
+    """Yield the text below a heading; the heading itself where nothing is below it."""
+    if headings and is_last and not any(line.strip() for _, line in body):
+        *_, own = headings
+        body = [headings[own]]
+        headings = {level: text for level, text in headings.items() if level != own}
+    heading = " > ".join(text for _, text in headings.values() if text)
     section = tidied(body, {"heading": heading} if heading else {})
     if section.page_content:
         yield section

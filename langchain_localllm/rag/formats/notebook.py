@@ -34,8 +34,10 @@ def read_notebook(data: bytes) -> Iterator[Document]:
 
 
 def _language(notebook: dict[str, Any]) -> str:
-    told = notebook.get("metadata", {}).get("language_info", {}).get("name", "python")
-    return {"javascript": "js", "typescript": "ts", "c++": "cpp"}.get(str(told).lower(), str(told).lower())
+    metadata = notebook.get("metadata")
+    about = metadata.get("language_info") if isinstance(metadata, dict) else None
+    name = str(about.get("name", "python") if isinstance(about, dict) else "python").lower()
+    return {"javascript": "js", "typescript": "ts", "c++": "cpp"}.get(name, name)
 
 
 def _under(heading: str) -> dict[str, Any]:

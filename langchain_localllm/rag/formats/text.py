@@ -21,7 +21,9 @@ _MARKS = [  # the longer marks first: UTF-16's is the beginning of UTF-32's
 ]
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _MOST_CONTROLS = 0.01  # share of control characters above which bytes are no text
-_TERMINAL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b")
+_TERMINAL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|\x1b")
+_OVERSTRUCK = re.compile(r"[^\n]\x08")
+"""How pages of `man` and old printers write bold and underlined letters."""
 _NOT_IN_TEXT = frozenset({"Cc", "Cn", "Co", "Cs"})
 """Unicode categories: control characters, unassigned, private and surrogates."""
 _MOST_ON_OTHER_SIDE = 20
@@ -33,6 +35,18 @@ _ACCENTED = [
 _LEAST_PLAIN = 2
 """Letters for each accented one: more accents than that, and it is an alphabet of its own, such as Cyrillic."""
 _SYMBOL_IN_WORD = re.compile(r"[^\W\d_][\u00a1-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u00d7\u00f7][^\W\d_]")
+_ISO_2022_JP = re.compile(rb"\x1b\$[@B]")
+_LEAST_UTF8 = 10
+"""Whole characters beyond ASCII for each damaged one."""
+_KANA = re.compile("[\u3041-\u30fe]")
+_MOST_KANJI = 5
+"""Characters of a Japanese text for each kana."""
+_LEAST_LETTERS = 4
+_MOSTLY = 0.9
+_GB_COMMON = (0xB0, 0xD7)
+"""First bytes of the 3,755 common characters in GB 2312."""
+_LAST_HANGUL = 0xC8
+"""The last first byte of Korean syllables in EUC-KR, which begin like the Chinese ones of GB 2312."""
 _SAMPLE = 100_000
 """Bytes that are looked at to guess an encoding; more take long and tell little."""
 _BINARY = "it is a binary file of an unsupported type. Save its text as .docx, .pdf or .txt."
@@ -53,6 +67,7 @@ _ENCODED_LENGTH = 56
 _UU_SPACES = 4  # that some programs strip at the end of a line
 _ENCODED_END = re.compile(r"\s*[A-Za-z0-9+/]+={0,2}\s*")
 _LONG_WORD = re.compile(r"[A-Za-z0-9+/]{400,}={0,2}")
+_HEXADECIMAL = re.compile(r"(?=.*[0-9])(?=.*[A-Fa-f])(?:[0-9a-f]+|[0-9A-F]+)")
 _LONG = 400
 
 
@@ -86,18 +101,53 @@ def encoding_of(data: bytes) -> str:
             return encoding
     if wide := _utf16_without_mark(data[:_SAMPLE]):
         return wide
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(data)  # a character that is cut at the end is no fault
-    except UnicodeDecodeError:
-        if _is_western(data[:_SAMPLE]):
-            return "cp1252"
-        from charset_normalizer import from_bytes
+    if _ISO_2022_JP.search(data[:_SAMPLE]) and _decoded(data[:_SAMPLE], "iso2022_jp") is not None:
+        return "iso2022_jp"
+    is_utf8 = _decoded(data, "utf-8") is not None or _is_mostly_utf8(data[:_SAMPLE])
+    return "utf-8" if is_utf8 else _legacy_encoding(data[:_SAMPLE])
 
-        best = from_bytes(data[:_SAMPLE]).best()
-        if best is None:
-            raise DocumentError(_BINARY) from None
-        return best.encoding
-    return "utf-8"
+
+def _legacy_encoding(data: bytes) -> str:
+    """Return the encoding of a text of before Unicode that fits best."""
+    if _is_western(data):
+        return "cp1252"
+    if eastern := _east_asian(data):
+        return eastern
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(data).best()
+    if best is None:
+        raise DocumentError(_BINARY)
+    return best.encoding
+
+
+def _decoded(data: bytes, encoding: str) -> str | None:
+    """Return the characters of the beginning of a text, or `None` where the encoding is another."""
+    try:
+        return codecs.getincrementaldecoder(encoding)().decode(data)  # a character that is cut at the end is no fault
+    except UnicodeDecodeError:
+        return None
+
+
+def _is_mostly_utf8(data: bytes) -> bool:
+    """Return whether bytes are UTF-8 with a few damaged characters."""
+    text = data.decode("utf-8", errors="replace")
+    damaged = text.count("\ufffd")
+    return sum(each > "\x7f" for each in text) - damaged >= _LEAST_UTF8 * damaged
+
+
+def _east_asian(data: bytes) -> str:
+    """Return the encoding of a Japanese or simplified Chinese text, or `""`."""
+    for encoding in ("euc_jp", "cp932"):
+        text = _decoded(data, encoding) or ""
+        kana = len(_KANA.findall(text))
+        if kana >= _LEAST_LETTERS and kana * _MOST_KANJI >= sum(each > "\x7f" for each in text):
+            return encoding
+    text = _decoded(data, "gb2312") or ""
+    leads = [each.encode("gb2312")[0] for each in text if each > "\u2fff" and each.isalpha()]
+    is_common = sum(_GB_COMMON[0] <= lead <= _GB_COMMON[1] for lead in leads) >= _MOSTLY * len(leads)
+    is_chinese = len(leads) >= _LEAST_LETTERS and is_common and max(leads) > _LAST_HANGUL and text.count(" ") * 3 < len(leads)
+    return "gb18030" if is_chinese else ""
 
 
 def _utf16_without_mark(data: bytes) -> str:
@@ -138,8 +188,8 @@ def without_controls(text: str) -> str:
     """
     if not _CONTROL.search(text) and "\x1b" not in text and "\x0c" not in text:
         return text
-    text = _TERMINAL.sub("", text)
-    if len(_CONTROL.findall(text)) > _MOST_CONTROLS * len(text):
+    text = _OVERSTRUCK.sub("", _TERMINAL.sub("", text)).rstrip("\x00\x1a")
+    if len(_CONTROL.findall(text)) > max(1, _MOST_CONTROLS * len(text)):
         raise DocumentError(_BINARY)
     return _CONTROL.sub("", text).replace("\x0c", "\n")
 
@@ -239,7 +289,7 @@ def _without_long_words(line: str) -> str:
     def kept(found: re.Match[str]) -> str:
         word = found[0]
         mixed = any(map(str.isupper, word)) and any(map(str.islower, word)) and any(map(str.isdigit, word))
-        return "" if mixed else word
+        return "" if mixed or _HEXADECIMAL.fullmatch(word) else word
 
     return _LONG_WORD.sub(kept, _DATA_ADDRESS.sub("", line))
 

@@ -80,6 +80,9 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
     "deep.json": (b"[" * 100_000, "not valid JSON"),
     "deep.html": (b"<div>" * 20_000, "holds no text"),
     "table.xlsx": (docx({"xl/workbook.xml": b"<x/>"}), "an Excel table"),
+    "picture.pdf": (b"\xff\xd8\xff" + bytes(400), "it is an image"),
+    "notes.pdf": (b"The boat is blue.", "not a PDF file: it does not begin with %PDF"),
+    "dump.txt": (b"0123456789abcdef" * 600, "encoded data and no text"),
 }
 
 
@@ -307,6 +310,38 @@ def test_update_name_of_any_bytes_is_shown_on_one_line_and_found_again(store: St
     assert readable("plain name.txt") == "plain name.txt"
 
 
+LATE: list[tuple[str, bytes]] = [
+    ("damaged UTF-8", ("Grüße aus Köln. " * 10).encode() + b"\xfcber"),
+    ("end mark of DOS", b"The key is old.\x1a"),
+    ("padding", b"The key is old." + bytes(40)),
+    ("title of a terminal", b"\x1b]0;title\x07The key is old."),
+    ("overstruck", b"N\bNA\bAM\bME\bE: The key is old."),
+]
+
+
+@pytest.mark.parametrize("data", [data for _, data in LATE], ids=[name for name, _ in LATE])
+def test_load_file_text_with_a_little_damage_is_read(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a.txt").write_bytes(data)
+    text = load_file(tmp_path / "a.txt")[0].page_content
+    assert "Grüße aus Köln." in text or text.removeprefix("NAME: ") == "The key is old."
+
+
+@pytest.mark.parametrize("name", ["proc.txt", "empty.txt"])
+def test_update_file_of_no_size_is_not_opened(store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (notes / name).touch()  # as files in /proc are, of which some block whoever reads them
+    opened: Callable[..., object] = Path.open
+    names: list[str] = []
+
+    def opening(path: Path, *args: str) -> object:
+        names.append(path.name)
+        return opened(path, *args)
+
+    monkeypatch.setattr(Path, "open", opening)
+    assert ["it is empty" in each for each in update(store, [notes]).problems] == [True]
+    assert "good.txt" in names
+    assert name not in names
+
+
 GERMAN = "Die Schlüssel hängen hinter der Tür. Grüße aus Köln! Für 5 € gibt es Äpfel."
 CYRILLIC = "Лодка синяя. Ключ висит на двери.\n"
 CHINESE = "这条船是蓝色的。钥匙挂在门边。\n"
@@ -339,6 +374,27 @@ def test_load_file_western_text_of_windows(tmp_path: Path, text: str) -> None:
     [(CYRILLIC * 3, "cp1251"), ("Příliš žluťoučký kůň úpěl ďábelské ódy. Kdo zná pravdu?", "cp1250"), (CHINESE * 2, "gb18030")],
 )
 def test_load_file_other_text_is_not_taken_for_western(tmp_path: Path, text: str, encoding: str) -> None:
+    (tmp_path / "a.txt").write_bytes(text.encode(encoding))
+    assert load_file(tmp_path / "a.txt")[0].page_content == text.strip()
+
+
+JAPANESE = "船は青いです。鍵はドアのそばです。"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (JAPANESE, "shift_jis"),
+        (JAPANESE, "euc_jp"),
+        (JAPANESE, "iso2022_jp"),
+        ("钥匙挂在门边。", "gb18030"),
+        ("钥匙 hangs 挂在门边的墙上。", "gb2312"),
+        ("這條船是藍色的。鑰匙掛在門邊。圖書館星期五關門。", "big5"),
+        ("배는 파란색입니다. 열쇠는 문 옆에 걸려 있습니다. " * 2, "euc_kr"),
+        (CYRILLIC * 2, "koi8-r"),
+    ],
+)
+def test_load_file_text_in_an_encoding_of_before_unicode(tmp_path: Path, text: str, encoding: str) -> None:
     (tmp_path / "a.txt").write_bytes(text.encode(encoding))
     assert load_file(tmp_path / "a.txt")[0].page_content == text.strip()
 

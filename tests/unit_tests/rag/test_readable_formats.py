@@ -5,6 +5,7 @@ import binascii
 import json
 import os
 import random
+import zipfile
 from email.message import EmailMessage
 from io import BytesIO
 from pathlib import Path
@@ -295,3 +296,106 @@ def test_read_notebook_of_format_3(tmp_path: Path) -> None:
     (tmp_path / "old.ipynb").write_text(json.dumps({"worksheets": [{"cells": cells}], "nbformat": 3}))
     found = [(each.page_content, each.metadata["heading"]) for each in load_file(tmp_path / "old.ipynb")]
     assert found == [("x = 1", "Boats"), ("The boat.", "Boats")]
+
+
+PAGE = "<html><head><script>x()</script></head><body><p>The key is old.</p></body></html>"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.pdf", f"<!DOCTYPE html>{PAGE}"),
+        ("a.pdf", PAGE),
+        ("a.docx", PAGE),
+        ("a.doc", PAGE),
+        ("a.txt", "<div class='x'><p>The key is old.</p></div>"),
+        ("a.xls", "<table><tr><td>The key is old.</td></tr></table>"),
+        ("a", "<!-- page --><p>The key is old.</p>"),
+        ("a.kml", '<kml xmlns="x"><name>The key is old.</name></kml>\n'),
+        ("a.fodt", '<?xml version="1.0"?><office:document><text:p>The key is old.</text:p></office:document>'),
+        ("a.docx", r"{\rtf1\ansi The key is old.}"),
+    ],
+)
+def test_markup_by_any_name_is_read_as_its_text(tmp_path: Path, name: str, content: str) -> None:
+    assert [text.rstrip(" |") for text, _ in load(tmp_path, name, content)] == ["The key is old."]
+
+
+@pytest.mark.parametrize("content", ["a < b and b > c", "<stdin> is read first.", "<T> T first(List<T> all)", "<- left", "<3"])
+def test_text_that_begins_with_an_angle_bracket_stays(tmp_path: Path, content: str) -> None:
+    assert load(tmp_path, "a.txt", content) == [(content, "")]
+
+
+W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+BOX = "<w:txbxContent><w:p><w:r><w:t>In a box.</w:t></w:r></w:p></w:txbxContent>"
+WORD_BODY = f"""
+<w:p><w:r><mc:AlternateContent xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006">
+  <mc:Choice Requires="wps"><w:drawing>{BOX}</w:drawing></mc:Choice><mc:Fallback><w:pict>{BOX}</w:pict></mc:Fallback>
+</mc:AlternateContent></w:r></w:p>
+<w:p><w:ins><w:r><w:t>Inserted.</w:t></w:r></w:ins><w:del><w:r><w:delText>Deleted.</w:delText></w:r></w:del></w:p>
+<w:sdt><w:sdtPr/><w:sdtContent><w:p><w:r><w:t>In a control.</w:t></w:r></w:p></w:sdtContent></w:sdt>
+<w:p><w:hyperlink><w:r><w:t>A link,</w:t></w:r></w:hyperlink><w:fldSimple><w:r><w:tab/><w:t>a field.</w:t></w:r></w:fldSimple></w:p>
+<w:p><w:r><w:t>Noted</w:t><w:footnoteReference w:id="2"/><w:t>.</w:t></w:r></w:p>
+"""
+FOOTNOTES = f"""<?xml version="1.0"?><w:footnotes {W}>
+<w:footnote w:id="-1" w:type="separator"><w:p><w:r><w:t>separator</w:t></w:r></w:p></w:footnote>
+<w:footnote w:id="2"><w:p><w:r><w:t>a note</w:t></w:r></w:p></w:footnote></w:footnotes>"""
+
+
+@pytest.mark.parametrize("name", ["a.docx", "a.doc", "a"])
+def test_word_document_text_outside_of_plain_paragraphs_is_read(tmp_path: Path, name: str) -> None:
+    document = pytest.importorskip("docx").Document()
+    table = document.add_table(2, 2)
+    table.cell(0, 0).merge(table.cell(0, 1)).text = "Boats"
+    table.cell(1, 0).text = "Heron"
+    table.cell(1, 1).add_table(1, 1).cell(0, 0).text = "14 marks"
+    document.sections[0].header.paragraphs[0].text = "The header."
+    document.sections[0].footer.paragraphs[0].text = "The footer."
+    out = BytesIO()
+    document.save(out)
+    with zipfile.ZipFile(out) as archive:
+        parts = {part.filename: archive.read(part).decode("latin-1") for part in archive.infolist()}
+    body, end = parts["word/document.xml"].split("<w:sectPr", 1)
+    kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/footnotes"
+    parts["word/document.xml"] = f"{body}{WORD_BODY}<w:sectPr{end}"
+    parts["word/footnotes.xml"] = FOOTNOTES
+    parts["word/_rels/document.xml.rels"] = parts["word/_rels/document.xml.rels"].replace(
+        "</Relationships>", f'<Relationship Id="rId99" Type="{kind}" Target="footnotes.xml"/></Relationships>'
+    )
+    content = "application/vnd.openxmlformats-officedocument.wordprocessingml.footnotes+xml"
+    parts["[Content_Types].xml"] = parts["[Content_Types].xml"].replace(
+        "</Types>", f'<Override PartName="/word/footnotes.xml" ContentType="{content}"/></Types>'
+    )
+    out = BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for part, text in parts.items():
+            archive.writestr(part, text.encode("latin-1"))
+    [(text, _)] = load(tmp_path, name, out.getvalue())
+    assert text.split("\n") == [
+        *("Boats", "Heron | 14 marks", "", "In a box.", "", "Inserted.", "", "In a control.", "", "A link,\ta field.", ""),
+        *("Noted (a note).", "", "The header.", "", "The footer."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("a.json", '{"a": "one"}\n{"a": "two"}\n', ["a: one", "a: two"]),
+        ("a.json", r'{"a": "\ud800 one"}', ["� one"]),
+        ("a.ipynb", '{"cells": [{"cell_type": "code", "source": "x = 1"}], "metadata": {"language_info": null}}', ["x = 1"]),
+        ("a.ipynb", '{"cells": [{"cell_type": "code", "source": "x = 1"}], "metadata": []}', ["x = 1"]),
+        ("a.csv", f"a,b\n{'x' * 140_000},1\ntwo,2\n", [f"a: {'x' * 140_000}; b: 1", "a: two; b: 2"]),
+        ("a.mbox", "From a@b 2026\nFrom: a@b\nSubject: S\n\n>From here.\n", ["From: a@b\nSubject: S\n\nFrom here."]),
+        ("a.md", "+++\ntitle = 'T'\n+++\nThe key is old.", ["The key is old."]),
+    ],
+)
+def test_odd_but_readable_file_is_read(tmp_path: Path, name: str, content: str, expected: list[str]) -> None:
+    assert [text for text, _ in load(tmp_path, name, content)] == expected
+
+
+def test_heading_without_text_below_it_is_read_as_text(tmp_path: Path) -> None:
+    markdown = "# Boats\n## Heron\n### Blue\n## Tern\nIt is red.\n# In an emergency call 112\n"
+    assert load(tmp_path, "a.md", markdown) == [
+        ("Blue", "Boats > Heron"),
+        ("It is red.", "Boats > Tern"),
+        ("In an emergency call 112", ""),
+    ]
