@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
+from json import JSONDecodeError
 from typing import Any, ClassVar, Final, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun, Callbacks
@@ -353,6 +354,8 @@ def _reason(error: Exception) -> str:
     """The reason for which LangChain cannot read an input, in one line."""
     if isinstance(error, ValidationError):
         return "; ".join(f"`{'.'.join(map(str, fault['loc']))}`: {fault['msg']}" for fault in error.errors())
+    if isinstance(error, JSONDecodeError):
+        return f"the arguments of a call are not valid JSON ({error}). Give an `AIMessage` with `invalid_tool_calls` instead"
     if isinstance(error, KeyError):
         return f"a message lacks {error}"
     return (str(error).splitlines() or [type(error).__name__])[0]

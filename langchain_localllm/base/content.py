@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import mimetypes
 import re
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -27,6 +28,8 @@ _PLURALS: Final = {"text": "text", "image_url": "images", "input_audio": "audio"
 THOUGHTS: Final = frozenset({"reasoning", "reasoning_content", "thinking", "redacted_thinking"})
 """Types of blocks that hold a model's reasoning."""
 
+_TEXT: Final = re.compile(r"^text/|^application/(x-)?(json|jsonl|ndjson|xml|yaml|toml|javascript|sql|sh)\b|\+(json|xml)\b")
+"""MIME types of files that are text."""
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_\-\s]*=*\s*")
 _MAGIC: Final = (
     (b"\x89PNG", "image/png"),
@@ -134,8 +137,13 @@ def check_parts(messages: Iterable[Mapping[str, Any]], accepted: Collection[str]
         if part["type"] not in accepted:
             raise InvalidRequestError(
                 f"A message holds {PARTS[part['type']]}, which {engine} does not accept. It accepts only "
-                f"{' and '.join(plural for kind, plural in _PLURALS.items() if kind in accepted)}."
+                f"{_listing([plural for kind, plural in _PLURALS.items() if kind in accepted])}."
             )
+
+
+def _listing(words: list[str]) -> str:
+    """Words as a sentence lists them."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def hold_parts(messages: Iterable[Mapping[str, Any]], kind: str) -> bool:
@@ -183,6 +191,8 @@ def _parts_of(block: Any) -> Iterator[Part]:
     kind = block.get("type") or next((key for key in _UNTYPED if key in block), None)
     if kind in _CACHE_MARKS:
         return
+    if kind is None:
+        raise InvalidRequestError(f"A message holds a content block without a type that is known: it has the keys {_keys(block)}.")
     if not isinstance(kind, str) or kind not in _BLOCKS:
         raise InvalidRequestError(f"A message holds a content block of the type {kind!r}, which local models do not accept.")
     yield _BLOCKS[kind](block)
@@ -245,10 +255,10 @@ def _file_block(block: Part) -> Part:
     if isinstance(text := _text_of_file(given), str):
         return _text("\n".join(str(value) for value in (given.get("title"), given.get("context"), text) if value))
     data, mime = _data(given, "file")
-    if mime.startswith("text/"):
-        return _text(_decoded(data).decode("utf-8", "replace"))
     extras = given.get("extras") or given.get("metadata") or {}
     name = given.get("filename") or given.get("name") or (extras.get("filename") if isinstance(extras, dict) else None)
+    if _TEXT.search(mime or mimetypes.guess_type(str(name))[0] or ""):
+        return _text(_decoded(data).decode("utf-8", "replace"))
     url = f"data:{mime or 'application/octet-stream'};base64,{data}"
     return {"type": "file", "file": {"file_data": url, "filename": name or "file"}}
 
@@ -261,6 +271,12 @@ def _text_of_file(given: Mapping[str, Any]) -> Any:
     if source.get("type") == "content":
         return joined(to_parts(source.get("content")))
     return source.get("data") if source.get("type") == "text" else None
+
+
+def _search_result_block(block: Part) -> Part:
+    """Convert Anthropic's block for a passage that was found: its title, where it is from, and its texts."""
+    found = joined(to_parts(block.get("content")))
+    return _text("\n".join(str(value) for value in (block.get("title"), block.get("source"), found) if value))
 
 
 def _media_block(block: Part) -> Part:
@@ -283,6 +299,7 @@ _BLOCKS: Final[dict[Any, Callable[[Part], Part]]] = {
     **dict.fromkeys(("video", "video_url"), _video_block),
     **dict.fromkeys(("file", "input_file", "document", "text-plain"), _file_block),
     "media": _media_block,
+    "search_result": _search_result_block,
 }
 """How blocks of each type are converted."""
 _UNTYPED: Final = ("text", "image", "video", "document", "json", "guard_content", "cachePoint")
@@ -327,8 +344,11 @@ def _data(block: Mapping[str, Any], kind: str) -> tuple[str, str]:
 def _missing(block: Mapping[str, Any], kind: str) -> str:
     if "file_id" in block or block.get("source_type") == "id":
         return f"{_named(kind)} is given by the id of a file on a provider's server. Give its data as base64."
-    held = ", ".join(f"an empty {name!r}" if value == "" else repr(name) for name, value in block.items()) or "nothing"
-    return f"{_named(kind)} has no data: its block holds {held}. Give `base64` and `mime_type`."
+    return f"{_named(kind)} has no data: its block holds {_keys(block)}. Give `base64` and `mime_type`."
+
+
+def _keys(block: Mapping[str, Any]) -> str:
+    return ", ".join(f"an empty {name!r}" if value == "" else repr(name) for name, value in block.items()) or "nothing"
 
 
 def _named(kind: str) -> str:

@@ -162,8 +162,8 @@ def _is(block: Any, *kinds: str) -> bool:
 
 
 def _custom(message: BaseMessage, calls: _Calls) -> Iterator[Entry]:
-    role = getattr(message, "role", "")
-    role = _ROLES.get(role, role)
+    role = str(getattr(message, "role", ""))
+    role = _ROLES.get(role.lower(), role.lower() if role.lower() in STANDARD_ROLES else role)
     if not role:
         raise InvalidRequestError("A message has an empty role. Use one of: system, user, assistant, tool.")
     if role in {"tool", "function"}:
@@ -196,13 +196,20 @@ def _ai(message: BaseMessage, calls: _Calls) -> Iterator[Entry]:
     assert isinstance(message, AIMessage)  # noqa: S101 - for mypy
     blocks = _blocks(message)
     rest = [block for block in blocks if block and not _is(block, *THOUGHTS, *_CALLS)]
-    refusal = message.additional_kwargs.get("refusal")
-    entry = _plain(message, "assistant", rest or ([refusal] if refusal else []))
+    entry = _plain(message, "assistant", rest or list(_spoken(message.additional_kwargs)))
     if made := list(_calls_of(message, [block for block in blocks if _is(block, *_CALLS)], calls)):
         entry["tool_calls"] = made
     if thought := reasoning_of(message):
         entry["reasoning_content"] = thought
     yield entry
+
+
+def _spoken(extras: Mapping[str, Any]) -> Iterator[str]:
+    """What OpenAI's models said in another way than as text: a refusal, and the transcript of audio."""
+    audio = extras.get("audio")
+    for said in (extras.get("refusal"), audio.get("transcript") if isinstance(audio, dict) else None):
+        if isinstance(said, str) and said:
+            yield said
 
 
 def _calls_of(message: AIMessage, blocks: list[Any], calls: _Calls) -> Iterator[dict[str, Any]]:

@@ -107,6 +107,10 @@ BLOCKS: list[tuple[Any, dict[str, Any]]] = [
     ({"type": "document", "source": {"type": "content", "content": [text("a"), text("b")]}}, text("a\nb")),
     ({"type": "document", "source": {"type": "content", "content": "a"}, "title": "T"}, text("T\na")),
     ({"type": "file", "file": {"file_data": f"data:text/plain;base64,{NOTE}", "filename": "a.txt"}}, text("Grüezi")),
+    ({"type": "file", "base64": NOTE, "mime_type": "application/json"}, text("Grüezi")),
+    ({"type": "file", "base64": NOTE, "mime_type": "application/atom+xml; charset=utf-8"}, text("Grüezi")),
+    ({"type": "file", "base64": NOTE, "extras": {"filename": "a.md"}}, text("Grüezi")),
+    ({"type": "search_result", "source": "a.txt", "title": "T", "content": [text("a"), text("b")]}, text("T\na.txt\na\nb")),
     (
         {"type": "file", "file": {"file_data": "data:text/plain;base64,", "filename": "empty.txt"}},
         text(""),
@@ -182,7 +186,8 @@ def test_a_content_block_reaches_the_server_on_every_path(block: Any, part: dict
         ({"type": "text"}, "no text under 'text'"),
         ({"type": "text", "text": None}, "no text under 'text'"),
         ({"type": "server_tool_result", "output": 1}, "block of the type 'server_tool_result'"),
-        ({"colour": "red"}, "block of the type None"),
+        ({"colour": "red"}, "block without a type that is known: it has the keys 'colour'"),
+        ({"type": None, "text": 5}, "type is a NoneType"),
     ],
 )
 def test_a_block_without_its_data_is_refused_with_the_reason(block: Any, words: str) -> None:
@@ -357,7 +362,13 @@ def test_only_the_text_of_an_answer_can_be_continued(last: BaseMessage) -> None:
         to_openai([HumanMessage("Hi"), last], continue_final=True)
 
 
-@pytest.mark.parametrize(("role", "sent"), [("human", "user"), ("ai", "assistant"), ("developer", "system"), ("critic", "critic")])
+@pytest.mark.parametrize(
+    ("role", "sent"),
+    [
+        *[("human", "user"), ("ai", "assistant"), ("developer", "system"), ("critic", "critic")],
+        *[("User", "user"), ("SYSTEM", "system"), ("AI", "assistant"), ("Critic", "Critic")],
+    ],
+)
 def test_a_role_is_sent_under_the_name_that_engines_know(role: str, sent: str) -> None:
     assert to_openai([ChatMessage(role=role, content="x")])[0]["role"] == sent
 
@@ -374,6 +385,18 @@ def test_a_role_is_sent_under_the_name_that_engines_know(role: str, sent: str) -
 def test_what_no_model_takes_is_refused(messages: list[BaseMessage], words: str) -> None:
     with pytest.raises(InvalidRequestError, match=words):
         to_openai(messages)
+
+
+@pytest.mark.parametrize("extras", [{"refusal": "No."}, {"audio": {"id": "a", "transcript": "No."}}])
+def test_what_openais_models_said_otherwise_is_text(extras: dict[str, Any]) -> None:
+    assert to_openai([HumanMessage("Go"), AIMessage("", additional_kwargs=extras), HumanMessage("?")])[1]["content"] == "No."
+    assert to_openai([HumanMessage("Go"), AIMessage("Yes", additional_kwargs=extras), HumanMessage("?")])[1]["content"] == "Yes"
+
+
+def test_an_input_whose_call_is_not_json_names_the_call() -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "add", "arguments": "{a"}}
+    with pytest.raises(InvalidRequestError, match="arguments of a call are not valid JSON"):
+        FakeChat().invoke([{"role": "assistant", "content": "", "tool_calls": [call]}])
 
 
 UNREADABLE: list[Any] = [

@@ -260,6 +260,14 @@ def test_only_a_503_of_a_server_that_loads_is_one_to_wait_for(body: Any, is_load
     assert isinstance(error, errors.ModelLoadingError) == is_loading
 
 
+@pytest.mark.parametrize("kind", ["audio", "video", "image"])
+def test_input_that_a_model_does_not_accept_is_the_requests_fault(kind: str) -> None:
+    words = f"{kind} input is not supported - hint: if this is unexpected, you may need to provide the mmproj"
+    for error in (READER(500, {"error": {"message": words, "code": 500}}), READER.in_answer({"error": {"message": words}})):
+        assert isinstance(error, errors.InvalidRequestError)
+        assert words in str(error)
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("status", [400, 403, 404, 409, 422, 429, 500, 501, 502, 503])
 def test_error_reader_shows_the_servers_words(form: str, status: int) -> None:

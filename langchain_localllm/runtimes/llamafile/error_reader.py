@@ -35,6 +35,8 @@ _NO_SUCH_PATH: Final = re.compile(
     re.IGNORECASE,
 )
 _LOADING: Final = re.compile(r"\b(loading|starting up|warming up)\b", re.IGNORECASE)
+_UNSUPPORTED_INPUT: Final = re.compile(r"\b(audio|video|image) input is not supported", re.IGNORECASE)
+"""What llama.cpp's server says, with status 500, of parts that its model does not accept."""
 _FAILURE: Final = re.compile(r"fail|error|crash|died|unable|could ?n.t|can ?not|can't", re.IGNORECASE)
 
 _CONTEXT_CODES: Final = frozenset({"context_length_exceeded", "exceed_context_size_error", "context_window_exceeded"})
@@ -117,7 +119,7 @@ class ErrorReader:
             return ModelLoadingError(
                 f"The server at {self.url} is still loading its model ({reason}). Wait, or raise `wait_until_ready`."
             )
-        if status == _NOT_SUPPORTED:
+        if status == _NOT_SUPPORTED or _UNSUPPORTED_INPUT.search(reason):
             return InvalidRequestError(f"The server at {self.url} cannot do this: {reason}")
         return status_error(status, reason, url=self.url)
 
