@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from typing import Annotated, Any, Final, Literal, NotRequired, Required, Union, get_args, get_origin
 
 import typing_extensions
-from pydantic import BaseModel, Field, TypeAdapter
+from langchain_core.utils.pydantic import is_basemodel_subclass
+from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter
 from pydantic.errors import PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema
 from typing_extensions import ReadOnly, is_typeddict, override
@@ -61,6 +62,17 @@ def class_schema(model: Any) -> dict[str, Any]:
     """Return the JSON schema of a pydantic class, of version 1 or 2; raises as `type_schema`."""
     with schema_errors(model):
         return with_title(model.model_json_schema() if issubclass(model, BaseModel) else model.schema(), model)
+
+
+def as_json_schema(value: Any) -> Any:
+    """Return a type's JSON schema, and other values as they are."""
+    if not is_type(value):
+        return value
+    return class_schema(value) if is_basemodel_subclass(value) else type_schema(value)
+
+
+JsonSchema = Annotated[dict[str, Any], BeforeValidator(as_json_schema)]
+"""A JSON schema, or a pydantic class or another type that has one."""
 
 
 def adapter_of(annotation: Any) -> TypeAdapter[Any]:

@@ -117,3 +117,18 @@ def test_options_with_a_schema_are_sent_as_grammars_hold_them() -> None:
     server.invoke("Hi")
     assert (ollama.asked[0].body or {})["format"] == {"type": "string"}
     assert (server.asked[0].body or {})["json_schema"] == {"type": "string"}
+
+
+@pytest.mark.parametrize(("given", "key"), [(Lamp, "colour"), (LampDict, "colour")])
+def test_options_with_a_class_are_its_schema(given: Any, key: str) -> None:
+    ollama, server = FakeChatOllama(model="tiny", format=given), FakeChat(json_schema=given)
+    ollama.invoke("Hi")
+    server.invoke("Hi")
+    assert list((ollama.asked[0].body or {})["format"]["properties"]) == [key]
+    assert list((server.asked[0].body or {})["json_schema"]["properties"]) == [key]
+
+
+@pytest.mark.parametrize("given", [5, "xml", object()])
+def test_options_with_another_format_are_refused(given: Any) -> None:
+    with pytest.raises(InvalidOptionError, match="is not a format of answers"):
+        FakeChatOllama(model="tiny", format=given)

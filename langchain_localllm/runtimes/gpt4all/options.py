@@ -16,6 +16,7 @@ from langchain_localllm.base.inprocess import InProcessOptions
 from langchain_localllm.base.logits import LogitBias, enable_logprobs, normalize_logit_bias
 from langchain_localllm.base.options import SamplingOptions, advise_once
 from langchain_localllm.base.threads import default_threads
+from langchain_localllm.base.type_schema import JsonSchema
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, MissingDependencyError, ModelFileError
 from langchain_localllm.models.gguf_check import GGUFInfo, check_gguf
 from langchain_localllm.models.trial_load import require_loadable
@@ -200,8 +201,8 @@ class GPT4AllOptions(ModelOptions, SamplingOptions):
     """Makes repeated tokens less probable; 1 is off. Default 1.18."""
     repeat_last_n: int | None = Field(default=None, ge=-1)
     """Tokens that `repeat_penalty` looks back at; -1 is the whole context. Default 64."""
-    json_schema: dict[str, Any] | None = None
-    """A JSON schema that the answer follows. This and the next three are for llama.cpp only, which is then the default."""
+    json_schema: JsonSchema | None = None
+    """A JSON schema or pydantic class for the answer. This and the next three are for llama.cpp only, which is then the default."""
     grammar: str | None = None
     """A GBNF grammar that the answer follows."""
     logprobs: int | None = Field(default=None, ge=0)

@@ -18,6 +18,7 @@ from langchain_localllm.base.logits import LogitBias, enable_logprobs, normalize
 from langchain_localllm.base.options import MaxTokens
 from langchain_localllm.base.sampler_options import SAMPLER_FIELDS, SamplerOptions
 from langchain_localllm.base.threads import default_threads
+from langchain_localllm.base.type_schema import JsonSchema
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 from langchain_localllm.runtimes.llamacpp.backend import Backend, check_options, choose_backend
 from langchain_localllm.runtimes.llamacpp.settings import Adapters, EngineSettings, SpecType, Speculation
@@ -355,8 +356,8 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
     """A GBNF grammar that the answer follows: its text, or a `llama_cpp.LlamaGrammar`."""
     grammar_path: PathText | None = None
     """A file with such a grammar."""
-    json_schema: dict[str, Any] | None = None
-    """A JSON schema that the answer follows."""
+    json_schema: JsonSchema | None = None
+    """A JSON schema, or a pydantic class, that the answer follows."""
     logprobs: int | None = Field(default=None, ge=0)
     """Report each token's log probability, and those of so many most probable tokens. `logprobs=True` with `top_logprobs`, as in
     OpenAI's API, works too."""

@@ -14,6 +14,7 @@ from langchain_localllm.base.http import CONNECTION_OPTIONS, ServerOptions
 from langchain_localllm.base.logits import LogitBias, enable_logprobs, normalize_logit_bias
 from langchain_localllm.base.results import short_name
 from langchain_localllm.base.sampler_options import SamplerOptions
+from langchain_localllm.base.type_schema import JsonSchema
 from langchain_localllm.runtimes.llamafile.api import model_at, name_if_told, token_ids, tokenize
 from langchain_localllm.runtimes.llamafile.facts import Known
 from langchain_localllm.transport.client import HttpClient
@@ -52,8 +53,8 @@ class LlamafileOptions(ManyServers, SamplerOptions):
     """Tokens that the penalties look back at; -1 is the whole context, which newer servers refuse. Default: 64."""
     grammar: str | None = None
     """A GBNF grammar that the answer follows."""
-    json_schema: dict[str, Any] | None = None
-    """A JSON schema that the answer follows."""
+    json_schema: JsonSchema | None = None
+    """A JSON schema, or a pydantic class, that the answer follows."""
     logit_bias: Annotated[LogitBias | None, BeforeValidator(normalize_logit_bias)] = None
     """Added to the logits of tokens, by their ids, or by a text for all of its tokens; `False` bans a token. A list of such pairs
     works too."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, Literal, NoReturn, Self
 
-from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, field_validator
 from typing_extensions import override
 
 from langchain_localllm.base.grammar_schema import grammar_schema
@@ -18,6 +18,7 @@ from langchain_localllm.base.json_schema import check_schema
 from langchain_localllm.base.logits import check_top_logprobs
 from langchain_localllm.base.options import SamplingOptions, advise, advise_once
 from langchain_localllm.base.reasoning import ReasoningOptions, no_budget
+from langchain_localllm.base.type_schema import as_json_schema
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 from langchain_localllm.transport.address import Address, basic_auth
 
@@ -239,10 +240,13 @@ def _names_cloud(model: str) -> bool:
     return bool(colon) and "/" not in tag and (tag == "cloud" or tag.endswith("-cloud"))
 
 
-def _with_valid_schema(answer_format: Any) -> Any:
-    if isinstance(answer_format, dict):
-        check_schema(answer_format)
-    return answer_format
+def _answer_format(given: Any) -> Any:
+    wanted = as_json_schema(given)
+    if isinstance(wanted, dict):
+        check_schema(wanted)
+    elif wanted not in (None, "", "json"):
+        raise InvalidOptionError(f"{given!r} is not a format of answers. Use 'json', a JSON schema or a pydantic class.")
+    return wanted
 
 
 class OllamaOptions(OllamaServer, ReasoningOptions, SamplingOptions):
@@ -272,8 +276,8 @@ class OllamaOptions(OllamaServer, ReasoningOptions, SamplingOptions):
     draft_num_predict: int | None = Field(default=None, ge=0)
     """Tokens that a draft model guesses at a time, where the model has one (newer Ollamas)."""
 
-    format: Annotated[Literal["", "json"] | dict[str, Any] | None, AfterValidator(_with_valid_schema)] = None
-    """`json`, or a JSON schema that the answer follows."""
+    format: Annotated[Literal["", "json"] | dict[str, Any] | None, BeforeValidator(_answer_format)] = None
+    """`json`, or a JSON schema or pydantic class whose form the answer has."""
     logprobs: bool | None = None
     """Report each token's probability (newer Ollamas)."""
     top_logprobs: int | None = Field(default=None, ge=1, le=20)
