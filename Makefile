@@ -19,13 +19,15 @@ demo: .venv/demo.stamp  ## Ask the tiny models about the handbook in docs/handbo
 test: .venv/test.stamp .engines/ollama/done  ## Run all tests, those with real engines too; PYTEST_ARGS adds options
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-unit: .venv/unit.stamp  ## Run the unit tests alone: no engine is started, nothing is compiled
+unit: .venv/test.stamp  ## Run the unit tests and the examples in docstrings: no server is started
 	$(BIN)/python -m pytest langchain_localllm tests/unit_tests $(PYTEST_ARGS)
 
-lint: .venv/lint.stamp  ## Check style (ruff, every rule) and types (mypy, strict)
+lint: .venv/lint.stamp  ## Check style (ruff, every rule), types (mypy, strict) and words (codespell)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/codespell --dictionary - --dictionary .ci/words.txt
+	$(BIN)/python .ci/check_phrases.py
 
 docs: .venv/docs.stamp  ## Build the documentation in docs/_build/html; a warning is an error
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
@@ -73,8 +75,6 @@ clean:  ## Remove what these targets made
 .venv/demo.stamp: EXTRAS := [cli,rag,server]
 .venv/test.stamp: EXTRAS := [all,llama-cpp-python]
 .venv/test.stamp: GROUPS := test
-.venv/unit.stamp: EXTRAS := [all]
-.venv/unit.stamp: GROUPS := test
 .venv/lint.stamp: EXTRAS := [all,llama-cpp-python]
 .venv/lint.stamp: GROUPS := lint test
 .venv/docs.stamp: EXTRAS := [cli,rag]

@@ -22,27 +22,27 @@ WIDTH: Final = 80
 _HEAD: Final = """\
 # The command `localllm`
 
-`pip install "langchain-localllm[cli]"` installs the command, and the extras of the runtimes that you use what they need:
+`pip install "langchain-localllm[cli]"` installs the command. Add the extras for the runtimes you use:
 `llamacpp`, `gpt4all`, `server` (llama.cpp's server), `rag`.
 
 ![localllm in a terminal](cli.svg)
 
 ```bash
 localllm doctor                                   # what is here, what is wrong, and how to fix it
-localllm pull                                     # good models by purpose
+localllm pull                                     # a list of good models by purpose
 localllm fit hf:bartowski/Qwen_Qwen3-4B-GGUF      # will it run here? Reads its header only
-localllm pull hf:bartowski/Qwen_Qwen3-4B-GGUF     # in the quantisation that suits this machine
+localllm pull hf:bartowski/Qwen_Qwen3-4B-GGUF     # in the quantization that suits this machine
 localllm models                                   # what is on this machine, of all runtimes together
 localllm run ollama:llama3.2 "Why is the sky blue?"
 localllm chat ollama:llama3.2
-cat notes.txt | localllm run "Summarise this:" -m model.gguf
+cat notes.txt | localllm run "Summarize this:" -m model.gguf
 localllm compare "Why is the sky blue?" -m model.gguf -m ollama:llama3.2
 localllm serve model.gguf                         # OpenAI's API at http://127.0.0.1:8080/v1
 localllm bench model.gguf --plot speed.svg        # on every runtime that is installed
 localllm ask notes/ "When does the library close?"
 ```
 
-Answers go to stdout; notes and progress go to stderr, in one line each. Every command that prints something has `--json`.
+Answers go to stdout; notes and progress go to stderr, one line each. Every command that prints results has `--json`.
 `NO_COLOR` and the terminal's width are respected. `localllm --install-completion` teaches your shell the commands and options.
 
 ## Exit codes
@@ -52,26 +52,26 @@ Answers go to stdout; notes and progress go to stderr, in one line each. Every c
 | 0 | the command did what you asked |
 | 1 | it failed: no such model, no server, a full disk; a problem that `doctor` found; a model of `compare` that failed; a "no" |
 | 2 | wrong usage: an option, a reference that cannot be read, a model of another kind |
-| 130 | Ctrl-C, at once, at any time |
-| 141 | what reads the output closed it, as in `localllm models list \\| head -1` |
+| 130 | you pressed Ctrl-C |
+| 141 | the program that reads the output closed it, as in `localllm models list \\| head -1` |
 
 A failure prints one sentence on stderr, and never a traceback. A Python script that starts `localllm` in the background with
 interrupts ignored (`nohup`) keeps them ignored.
 
 ## Which models
 
-Every command reads a reference to a model in the same way:
+Every command accepts the same references to a model:
 
 | reference | model |
 |---|---|
 | a path | a GGUF file or a llamafile |
 | `ollama:NAME` | one of Ollama's; `NAME` means `NAME:latest` |
-| `llamacpp:X`, `gpt4all:X`, `llamafile:X` | the file that `X` means, a path or a name, on this runtime (`llamafile:`: a server) |
-| `http://...`, `llamafile:http://...` | the model of a server that runs |
-| `hf:OWNER/REPO[:QUANTIZATION]` | a file that `localllm pull` put into the Hugging Face cache |
+| `llamacpp:X`, `gpt4all:X`, `llamafile:X` | the file `X`, given as a path or a name, on this runtime (`llamafile:`: in a server) |
+| `http://...`, `llamafile:http://...` | the model of a running server |
+| `hf:OWNER/REPO[:QUANTIZATION]` | a file in the Hugging Face cache, where `localllm pull` stores it |
 | a name that `localllm models` lists | a file, without its folder and `.gguf` if you like, or one of Ollama's |
 
-A part of a name matches nothing: the error lists what you may have meant. A file without a runtime in its reference runs on
+Names must be complete; otherwise the error lists what you may have meant. A file without a runtime in its reference runs on
 llama.cpp in the process, else on an installed `llama-server`, else on GPT4All. Without a reference, the tiny models of this package
 are used. `fit`, `serve` and `bench` need a file; for `ollama:NAME` they use the one that Ollama keeps.
 
@@ -85,20 +85,18 @@ as `chatml`, `llama-2` or `vicuna`, or a Jinja file. An embedding model is refus
 Answers end after `--max-tokens`, and when they repeat themselves; a note on stderr says so.
 
 `pull` puts models from the Hugging Face Hub into the hub's own cache, Ollama's into Ollama, GPT4All's into `~/.cache/gpt4all`,
-and files from an https address into the folder that `LOCALLLM_MODELS` names, by default this user's data folder. Of the hub,
-`HF_ENDPOINT`, `HF_HOME` and `HF_TOKEN` work as everywhere. Without a quantisation in the name, it takes the largest one of at
-most 8 bits that fits into the free memory with 8,192 tokens of context and that memory is fast enough for, ten tokens a second;
-it says which, and why.
+and files from an https address into the folder set in `LOCALLLM_MODELS`, by default your user's data folder. `HF_ENDPOINT`,
+`HF_HOME` and `HF_TOKEN` work as usual. If the name has no quantization, it chooses the largest one of at most 8 bits that fits
+into the free memory with 8,192 tokens of context and reaches about ten tokens per second; it prints which one, and why.
 
 ## Memory, before you download
 
-`fit` adds up what llama.cpp takes: the weights; the cache, which depends on the architecture (grouped heads, sliding windows,
+`fit` adds up what llama.cpp allocates: the weights; the cache, which depends on the architecture (grouped heads, sliding windows,
 latent attention, recurrent states) and on its type; and the buffers, which depend on the batch. Tests compare the sum with what
-llama.cpp says it takes for seven architectures, several contexts and cache types; it must be within 10 %. The process and its
-libraries take about 100 MB more. "Tokens/s at most" is how often per second memory, whose speed is measured for half a second,
-can deliver all weights that a token needs and a full cache; computing may allow fewer. It holds for models that are larger than
-the processor's caches. Layers on a GPU follow from the free memory that `nvidia-smi` tells; that part was not tried on a GPU
-yet.
+llama.cpp reports for seven architectures and several contexts and cache types; it must be within 10 %. The process and its
+libraries need about 100 MB more. "Tokens/s at most" is an upper bound: memory bandwidth, measured for half a second, divided by
+the bytes read per token (the weights and a full cache). Computing may lower it. It applies to models that are larger than the
+processor's caches. GPU layers are computed from the free memory that `nvidia-smi` reports; that part was not yet tested on a GPU.
 
 In Python:
 

@@ -47,7 +47,7 @@ def main(report: str) -> None:
     ]
     explained = [f"{number}. {note}." for number, note in enumerate(notes, 1)]
     text = "\n".join(
-        [*lines, "", "Not run: the reason stands in `.ci/allowed_skips.txt`. Numbers tell what failed:", "", *explained]
+        [*lines, "", "Not run: the reason is in `.ci/allowed_skips.txt`. The numbers explain what failed:", "", *explained]
     )
     _PAGE.write_text(_HEAD + text + "\n", encoding="utf-8")
 

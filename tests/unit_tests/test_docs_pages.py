@@ -21,7 +21,7 @@ def test_each_error_has_its_cause_and_cure() -> None:
 
 
 def test_the_house_has_each_folder_and_no_other() -> None:
-    told = re.findall(r"`(\w+)/`", page("design.md").partition("## How data goes")[0])
+    told = re.findall(r"`(\w+)/`", page("design.md").partition("## How data flows")[0])
     there = {path.parent.name for path in (ROOT / "langchain_localllm").glob("*/__init__.py")}
     runtimes = {path.parent.name for path in (ROOT / "langchain_localllm/runtimes").glob("*/__init__.py")}
     assert set(told) == there | runtimes

@@ -19,7 +19,7 @@ PAGE: Final = Path(__file__).parents[2] / "docs/comparison.md"
 _PAGE: Final = """# Comparison
 
 What the standard suite for text LLMs finds in this package's classes and in those that they replace, all on the same real engines
-with the same tiny model. The docstrings of the tests in `langchain_localllm/testing` tell what each checks.
+with the same tiny model. The docstrings of the tests in `langchain_localllm/testing` describe what each checks.
 
 ✓ all cases of the test pass · ✗ all fail · ✗ 2/5: 2 of 5 cases fail, most often one for each path ({paths}) · crash: a case ends
 the process · hang: a case was not over after {seconds} seconds · n/a: the class does not offer it

@@ -109,7 +109,7 @@ def ollama_server(model: Path, folder: Path) -> Iterator[Engine]:
             tells_prompt_length=False,
             json_schema_option="format",
             lacks={
-                "test_logprobs": "Ollama 0.9.3 tells no log probabilities",
+                "test_logprobs": "Ollama 0.9.3 reports no log probabilities",
                 "test_token_count": "Ollama offers no tokenizer, and the class says so",
             },
             fresh={"keep_alive": 0},  # the runner of 0.9.3 dies of "could not find a kv cache slot" now and then

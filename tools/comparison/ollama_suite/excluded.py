@@ -13,7 +13,7 @@ _TEXT: Final = "`text` is a valid type here, as in OpenAI's API"
 _SCHEMA: Final = "a schema is sent in the form that engines' grammars accept, with the rules that they apply by default"
 _FORMAT: Final = "a `format` that Ollama does not know is refused here"
 _EMPTY: Final = "an empty thought is not sent"
-_SEES: Final = "it downloads an image, and needs a model that sees it"
+_SEES: Final = "it downloads an image, and needs a vision model"
 _ABLE: Final = "the tiny model cannot do it: it needs one that writes JSON of its own, or text in other scripts"
 
 EXCLUDED: Final[dict[str, str]] = {
