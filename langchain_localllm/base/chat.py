@@ -2,14 +2,14 @@
 
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, suppress
 from json import JSONDecodeError
 from typing import Any, ClassVar, Final, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun, Callbacks
 from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput
 from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, RemoveMessage
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
 from langchain_core.prompt_values import ChatPromptValue, PromptValue
@@ -102,6 +102,34 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         if not shown:
             conversation = _instructed(conversation, instruction(response_schema(answer)))
         return CallOrAnswer(handle, lambda: model.open_answer(conversation, model.stops(stop), answer))
+
+    @override
+    def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
+        """Return how many tokens the prompt has that the engine makes of messages and tools; 0 without messages.
+
+        A `RemoveMessage` is left out. `trim_messages` with `strategy="last"` asks for messages from the last to the first; they are
+        counted in the order of the conversation where a tool's result would come before its call otherwise.
+
+        Args:
+            messages: The conversation.
+            tools: The tools, in any form that `bind_tools` accepts.
+
+        Raises:
+            InvalidRequestError: The messages are not a conversation.
+        """
+        kept = [message for message in messages if not isinstance(message, RemoveMessage)]
+        if not kept:
+            return 0
+        try:
+            return self.count_messages(kept, tools)
+        except InvalidRequestError as error:
+            with suppress(InvalidRequestError):
+                return self.count_messages(kept[::-1], tools)
+            raise error from None
+
+    def count_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None) -> int:
+        """Return how many tokens the prompt has; LangChain's own way counts the texts, without a template and tools."""
+        return super().get_num_tokens_from_messages(messages, tools)
 
     @override
     def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:

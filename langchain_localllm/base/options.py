@@ -176,6 +176,9 @@ class SamplingOptions(Options):
         "temp": "temperature",
     }
 
+    COUNTS_BY_READING: ClassVar[bool] = False
+    """Whether the engine counts tokens only by reading the text with the model, which takes a while."""
+
     temperature: float | None = Field(default=None, ge=0)
     """Randomness; 0 always takes the most probable token."""
     max_tokens: MaxTokens = None
@@ -212,6 +215,22 @@ class SamplingOptions(Options):
     def token_ids(self, text: str) -> list[int]:
         """Return the text's token ids, by the model's own tokenizer."""
         raise NotImplementedError
+
+    def get_num_tokens(self, text: str) -> int:
+        """Return how many tokens a text has, by `custom_get_token_ids` where it is set, else by the model's own tokenizer.
+
+        Args:
+            text: The text, without a chat template.
+
+        Raises:
+            WrongServerError: The server offers no tokenizer.
+        """
+        custom: Callable[[str], list[int]] | None = getattr(self, "custom_get_token_ids", None)  # LangChain's field
+        return len(custom(text)) if custom else self.token_count(text)
+
+    def token_count(self, text: str) -> int:
+        """Return how many tokens a text has, by the model's own tokenizer."""
+        return len(self.token_ids(text))
 
     @property
     def model_label(self) -> str | None:

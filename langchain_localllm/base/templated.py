@@ -266,8 +266,7 @@ class TemplatedChatModel(LocalChatModel):
         return {**switch_variables(source, self.reasoning, self.budget), **(self.chat_template_kwargs or {})}
 
     @override
-    def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
-        """Tokens of the prompt that the model's template makes of the messages and tools."""
+    def count_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None) -> int:
         request = {"tools": openai_tools(tools)} if tools else {}
         prepared = self.prepare(to_openai(messages, continue_final=bool(self.continue_final_message)), [], request)
         return len(self.get_token_ids(prepared.text)) if self.custom_get_token_ids else self.count(prepared)

@@ -63,12 +63,19 @@ def fit(passages: list[Document], question: str, llm: Any, prompt: Prompt) -> tu
 def count(llm: Any, text: str) -> int:
     """Tokens of a text by the model's own tokenizer; where it has none to offer, an estimate that is rather too high."""
     model, _ = unwrap_with_options(llm)
-    if type(model).get_token_ids is not BaseLanguageModel.get_token_ids:  # LangChain's own would download GPT-2's
+    if _counts_quickly(model):
         try:
             return int(model.get_num_tokens(text))
         except (LocalLLMError, NotImplementedError):
-            pass  # Ollama has no tokenizer to ask
+            pass  # a server without a tokenizer
     return len(text.encode()) // _BYTES_A_TOKEN
+
+
+def _counts_quickly(model: Any) -> bool:
+    """Whether a model counts by a tokenizer; LangChain's own would download GPT-2's, and Ollama counts by reading the text."""
+    if getattr(model, "COUNTS_BY_READING", False):
+        return getattr(model, "custom_get_token_ids", None) is not None
+    return type(model).get_token_ids is not BaseLanguageModel.get_token_ids
 
 
 def _answer_tokens(llm: Any, context: int) -> int:

@@ -87,12 +87,21 @@ def serve(models: Path, folder: Path = FOLDER) -> Iterator[str]:
             process.wait(10)
 
 
-def load_anew(url: str, model: str) -> None:
-    """End what computes for the servers that this process started, however stuck it is, and have this one start it again."""
+def runners() -> list[psutil.Process]:
+    """Return the processes that compute for the servers that this process started; each has loaded a model."""
+    found = []
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
             if "runner" in process.cmdline()[1:2]:
-                process.kill()
+                found.append(process)
+    return found
+
+
+def load_anew(url: str, model: str) -> None:
+    """End what computes for the servers that this process started, however stuck it is, and have this one start it again."""
+    for process in runners():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
     body = {"model": model, "prompt": "", "stream": False}  # loads the model; the first time may tell that it was killed
     deadline = time.monotonic() + _SECONDS
     while not requests.post(f"{url}/api/generate", json=body, timeout=_SECONDS).ok:

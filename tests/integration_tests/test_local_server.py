@@ -94,6 +94,20 @@ def stand_in(path: Path) -> Path:
     )
 
 
+def stand_in_of_0_10(path: Path) -> Path:
+    """A llamafile 0.10, whose server is llama.cpp's and does not know the flags of older ones."""
+    return write_script(
+        path,
+        f"""
+        #!/bin/sh
+        [ "$1" = "--server" ] || exit 9
+        shift
+        case " $* " in *" --nobrowser "*) echo "error: invalid argument: --nobrowser" >&2; exit 1;; esac
+        exec "{sys.executable}" "{SERVE}" --model "{tiny_chat_model()}" "$@"
+        """,
+    )
+
+
 # It serves.
 
 
@@ -307,6 +321,11 @@ def test_server_that_is_killed_is_not_alive() -> None:
 
 
 # Other programs than the wheel's server.
+
+
+def test_a_llamafile_that_does_not_know_a_flag_of_older_ones_is_started_without(tmp_path: Path) -> None:
+    with LocalServer(stand_in_of_0_10(tmp_path / "new.llamafile")) as server:
+        assert ask(server, "/health") == {"status": "ok"}
 
 
 def test_llamafile_is_made_executable_and_served(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import httpx
 import pytest
-from langchain_core.messages import AIMessageChunk, HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, RemoveMessage, ToolMessage, trim_messages
 
 import langchain_localllm
 from langchain_localllm import ChatOllama, Ollama, OllamaEmbeddings, chat_models, embeddings, llms
@@ -52,9 +52,30 @@ def test_custom_get_token_ids_is_used_for_every_count(runtime: str, kind: str) -
 
 
 @pytest.mark.parametrize("kind", ["text", "chat"])
-def test_counting_tokens_without_a_tokenizer_names_the_ways_out(kind: str) -> None:
-    with pytest.raises(InvalidRequestError, match=r"custom_get_token_ids.*approximate"):
-        make("ollama", kind).get_num_tokens("hello")
+def test_token_ids_that_ollama_does_not_report_name_the_ways_out(kind: str) -> None:
+    with pytest.raises(InvalidRequestError, match=r"get_num_tokens_from_messages.*custom_get_token_ids"):
+        make("ollama", kind).get_token_ids("hello")
+
+
+@pytest.mark.parametrize("runtime", sorted(RUNTIMES))
+def test_messages_are_counted_in_any_order_of_trim_messages(runtime: str) -> None:
+    model = make(runtime, "chat", custom_get_token_ids=lambda text: [7] * len(text.split()))
+    assert model.get_num_tokens_from_messages([]) == 0
+    assert model.get_num_tokens_from_messages([RemoveMessage(id="1")]) == 0
+    call = AIMessage("", tool_calls=[{"name": "add", "args": {}, "id": "1"}])
+    talk = [
+        HumanMessage("Add!", id="1"),
+        call,
+        ToolMessage("3", tool_call_id="1"),
+        AIMessage("It is three."),
+        HumanMessage("Thanks."),
+    ]
+    count = model.get_num_tokens_from_messages(talk)
+    assert model.get_num_tokens_from_messages([RemoveMessage(id="9"), *talk]) == count
+    for length in range(1, len(talk) + 1):
+        assert 0 < model.get_num_tokens_from_messages(talk[::-1][:length]) <= count + 3  # without a question, an empty one follows
+    assert trim_messages(talk, token_counter=model, max_tokens=count) == talk
+    assert len(trim_messages(talk, token_counter=model, max_tokens=count - 1)) < len(talk)
 
 
 # --- traces ---

@@ -85,11 +85,11 @@ class ChatGPT4All(GPT4AllOptions, ReasoningBudgetOptions, TemplatedChatModel):
         return {**super().llamacpp_options(), **{name: getattr(self, name) for name in _OF_LLAMACPP}}
 
     @override
-    def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
+    def count_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None) -> int:
         if (model := self.on_llamacpp()) is not None:
-            count: int = model.get_num_tokens_from_messages(messages, tools)
+            count: int = model.count_messages(messages, tools)
             return count
-        return super().get_num_tokens_from_messages(messages, tools)
+        return super().count_messages(messages, tools)
 
     @override
     def reads_special_token(self, text: str) -> bool:

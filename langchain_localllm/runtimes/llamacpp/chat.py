@@ -238,9 +238,9 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         return self.template().source if self.chat_format is not None or self.chat_template is not None else None
 
     @override
-    def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
+    def count_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None) -> int:
         if not self._on_server or self.custom_get_token_ids:
-            return super().get_num_tokens_from_messages(messages, tools)
+            return super().count_messages(messages, tools)
         conversation = to_openai(messages, continue_final=bool(self.continue_final_message))
         request = {"tools": openai_tools(tools)} if tools else {}
         payload = self._chat_payload({}, conversation, [], request)

@@ -8,7 +8,7 @@ from typing import Final
 from langchain_localllm.errors import LocalLLMError, ServerStartError
 from langchain_localllm.models.load_errors import load_error
 
-__all__ = ["log_reason", "port_in_use", "start_error"]
+__all__ = ["is_unknown_argument", "log_reason", "port_in_use", "start_error"]
 
 # What engines write, old and new -> the error and its sentence. {0} is the file, {1} the pattern's group. First match wins.
 _KNOWN: Final[list[tuple[str, type[LocalLLMError], str]]] = [
@@ -60,6 +60,11 @@ def start_error(path: Path, port: int, status: int, log: str) -> LocalLLMError:
 def port_in_use(log: str) -> bool:
     """Whether the log says that the port was taken."""
     return _PORT_IN_USE.search(log) is not None
+
+
+def is_unknown_argument(log: str, argument: str) -> bool:
+    """Whether the log says that the server does not know an argument."""
+    return re.search(rf"(?:invalid|unknown|unrecognized) (?:argument|option):? .?{re.escape(argument)}\b", log) is not None
 
 
 def log_reason(log: str) -> str:

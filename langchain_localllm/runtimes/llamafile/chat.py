@@ -148,7 +148,7 @@ class ChatLlamafile(LlamafileOptions, ReasoningBudgetOptions, LocalChatModel):
         return {**payload, **fields, **(self.extra_body or {})}
 
     @override
-    def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
+    def count_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None) -> int:
         """Return how many tokens the prompt has that the model's template makes of the messages and tools.
 
         A server other than llama.cpp's does not show this prompt, nor do llamafiles before 0.10: the texts are counted, without the
@@ -159,7 +159,7 @@ class ChatLlamafile(LlamafileOptions, ReasoningBudgetOptions, LocalChatModel):
             payload = self._payload(conversation, [], {"tools": openai_tools(tools)} if tools else {})
             if prompt := self.client.run(self._prompt_of(payload)):
                 return len(self.client.run(tokenize(self, prompt, special=True)))
-        return super().get_num_tokens_from_messages(messages, tools)
+        return super().count_messages(messages, tools)
 
     def _prompt_of(self, payload: dict[str, Any]) -> Plan[str | None]:
         """Ask for the prompt that the server makes of a body; `None` where it does not show it, or an image is part of it."""

@@ -89,17 +89,9 @@ class LlamafileOptions(ManyServers, SamplerOptions):
     def token_ids(self, text: str) -> list[int]:
         return self.client.run(token_ids(self, text))
 
-    def get_num_tokens(self, text: str) -> int:
-        """Return how many tokens a text has, by `custom_get_token_ids` where it is set, else by the model's own tokenizer.
-
-        Args:
-            text: The text, without a chat template.
-
-        Raises:
-            WrongServerError: The server offers no tokenizer.
-        """
-        custom = getattr(self, "custom_get_token_ids", None)
-        return len(custom(text)) if custom else len(self.client.run(tokenize(self, text)))
+    @override
+    def token_count(self, text: str) -> int:
+        return len(self.client.run(tokenize(self, text)))
 
     def payload(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
         """The options that are set, without those to ignore, as the server wants them."""

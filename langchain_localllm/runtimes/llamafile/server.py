@@ -32,7 +32,7 @@ from langchain_localllm.errors import (
 )
 from langchain_localllm.models.gguf_check import GGUFInfo, check_gguf, is_llamafile, look_into_llamafile
 from langchain_localllm.runtimes.llamafile._child import Child
-from langchain_localllm.runtimes.llamafile._start_errors import log_reason, port_in_use, start_error
+from langchain_localllm.runtimes.llamafile._start_errors import is_unknown_argument, log_reason, port_in_use, start_error
 
 __all__ = ["LocalServer"]
 
@@ -44,6 +44,7 @@ _SERVE: Final = Path(__file__).with_name("_serve_xllamacpp.py")
 _LISTENING: Final = re.compile(r"listening (?:on|at):? http://127\.0\.0\.1:(\d+)")
 _UNCONFIRMED: Final = 0.5  # seconds that a server must stay up when its log does not name the port
 _TRIES: Final = 3
+_NO_BROWSER: Final = "--nobrowser"
 
 
 class LocalServer:
@@ -161,9 +162,13 @@ class LocalServer:
                 _LOGGER.info("The server of %s listens at %s", self._path.name, self.base_url)
             except BaseException as error:
                 self.close()
-                again = isinstance(error, ServerStartError) and not asked and attempt < _TRIES
-                if again and port_in_use(self.log_tail()):
-                    continue
+                log = self.log_tail()
+                if isinstance(error, ServerStartError) and attempt < _TRIES:
+                    if not asked and port_in_use(log):
+                        continue
+                    if _NO_BROWSER in self._program and is_unknown_argument(log, _NO_BROWSER):
+                        self._program.remove(_NO_BROWSER)  # llamafile 0.10 opens no browser and does not know the flag
+                        continue
                 raise
             return
 
@@ -225,7 +230,7 @@ def _program_for(path: Path, extra_args: Sequence[str]) -> tuple[list[str], GGUF
     """The command that serves this file, and what its header says (`None` for a llamafile without a model)."""
     if is_llamafile(path):
         _make_executable(path)
-        return [str(path), "--server", "--nobrowser"], look_into_llamafile(path)
+        return [str(path), "--server", _NO_BROWSER], look_into_llamafile(path)
     info = check_gguf(path)
     if installed := shutil.which("llama-server"):
         return [installed, "--model", str(path), "--jinja"], info

@@ -190,14 +190,10 @@ def model_facts(options: OllamaServer) -> Plan[ModelFacts]:
 
 def facts_of(shown: dict[str, Any]) -> ModelFacts:
     """What an answer of `/api/show` says."""
-    return ModelFacts(_context_of(shown), _capabilities_of(shown), shown.get("template") or "")
-
-
-def _context_of(shown: dict[str, Any]) -> int:
-    if found := _MODELFILE_CONTEXT.search(shown.get("parameters") or ""):
-        return int(found[1])
-    lengths = [value for name, value in (shown.get("model_info") or {}).items() if name.endswith(".context_length")]
-    return int(min([_MOST_CONTEXT, *lengths]))
+    lengths = [int(value) for name, value in (shown.get("model_info") or {}).items() if name.endswith(".context_length")]
+    chosen = _MODELFILE_CONTEXT.search(shown.get("parameters") or "")
+    context = int(chosen[1]) if chosen else min([_MOST_CONTEXT, *lengths])
+    return ModelFacts(context, _capabilities_of(shown), shown.get("template") or "", min(lengths, default=None))
 
 
 def _capabilities_of(shown: dict[str, Any]) -> frozenset[str] | None:
@@ -254,14 +250,16 @@ class GenerateDecoder(AnswerDecoder):
         return Piece(event.get("response", ""), None, event.get("thinking") or "", None, event.get("logprobs"))
 
     def _check_context(self, event: dict[str, Any]) -> None:
-        context = self._options.context_tokens
+        context, facts = self._options.context_tokens, self._options.facts
         prompt, answer = event.get("prompt_eval_count") or 0, event.get("eval_count") or 0
         if context == UNKNOWN_CONTEXT:
             return
-        if prompt >= context:
+        is_trained = facts is not None and prompt == facts.trained_context
+        if is_trained or prompt >= context:
+            context = min(context, prompt)  # Ollama uses no more than the model's own context, whatever `num_ctx` is
+            advice = "Shorten it; the model takes no more." if is_trained else "Shorten it, or raise `num_ctx`."
             raise ContextLengthError(
-                f"The prompt fills the context of {context} tokens; Ollama cut what was too long. Shorten it, or raise `num_ctx`.",
-                context_tokens=context,
+                f"The prompt fills the context of {context} tokens; Ollama cut what was too long. {advice}", context_tokens=context
             )
         if prompt + answer > context:
             warnings.warn(

@@ -1,22 +1,25 @@
 """The chat model on Ollama; Ollama applies the model's own template and reads its tool calls."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from langchain_core.language_models import ModelProfile
+from langchain_core.messages import BaseMessage
 from typing_extensions import override
 
 from langchain_localllm.base.chat import LocalChatModel
 from langchain_localllm.base.content import check_parts, image_data
 from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.http import HttpHandle
-from langchain_localllm.base.messages import with_parsed_arguments
+from langchain_localllm.base.messages import to_openai, with_parsed_arguments
 from langchain_localllm.base.reading import ReadHandle, reader
 from langchain_localllm.base.request import ANY_OBJECT, enforced_schema
+from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.runtimes.ollama.api import ChatDecoder, open_stream
 from langchain_localllm.runtimes.ollama.manage import OllamaModels
-from langchain_localllm.runtimes.ollama.options import OllamaOptions
+from langchain_localllm.runtimes.ollama.options import NOT_IN_A_COUNT, OllamaOptions
+from langchain_localllm.runtimes.ollama.token_count import count_messages
 
 _NOT_SENT: Final = frozenset({"continue_final_message"})
 
@@ -54,11 +57,10 @@ class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
                 "Ollama cannot be asked to continue the last message. Leave out `continue_final_message`, or use the text class "
                 "with raw=True and the model's own format."
             )
-        check_parts(messages, ("text", "image_url"), "Ollama")
         payload = self.payload(_NOT_SENT)
         if stop:  # an empty list would replace those of the Modelfile
             payload["options"]["stop"] = stop
-        payload["messages"] = [_as_ollama(message) for message in with_parsed_arguments(messages)]
+        payload["messages"] = _as_ollama(messages)
         tools, choice = request.get("tools", []), request.get("tool_choice")
         if tools and choice != "none":
             payload["tools"] = [_tool_as_ollama(tool) for tool in tools]
@@ -67,6 +69,16 @@ class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
             payload["format"] = "json" if schema == ANY_OBJECT else schema
         handle = HttpHandle(self.client, open_stream(self, "/api/chat", payload), ChatDecoder(self))
         return ReadHandle(handle, reader(tools, choice, keeps_thoughts=self.keeps_thoughts))
+
+    @override
+    def count_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None) -> int:
+        if self.custom_get_token_ids:
+            return super().count_messages(messages, tools)
+        payload = self.payload(_NOT_SENT | NOT_IN_A_COUNT - {"reasoning"})
+        payload["messages"] = _as_ollama(to_openai(messages))
+        if tools:
+            payload["tools"] = [_tool_as_ollama(tool) for tool in openai_tools(tools)]
+        return count_messages(self, payload)
 
     @override
     def _resolve_model_profile(self) -> ModelProfile | None:
@@ -99,7 +111,13 @@ def _property_as_ollama(schema: Any) -> dict[str, Any]:
     return converted
 
 
-def _as_ollama(message: dict[str, Any]) -> dict[str, Any]:
+def _as_ollama(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A conversation in Ollama's form; raises for parts of a message that Ollama does not accept."""
+    check_parts(messages, ("text", "image_url"), "Ollama")
+    return [_message(message) for message in with_parsed_arguments(messages)]
+
+
+def _message(message: dict[str, Any]) -> dict[str, Any]:
     """A message in Ollama's form: text and images apart, thoughts and a tool's name under other keys."""
     content = message.get("content") or ""
     parts = [{"type": "text", "text": content}] if isinstance(content, str) else content

@@ -45,6 +45,10 @@ _TOP_LEVEL: Final = frozenset(
     }
 )
 """Fields of the request itself; all other options go into its `options`."""
+NOT_IN_A_COUNT: Final = frozenset(
+    {"context", "format", "images", "logprobs", "max_tokens", "raw", "reasoning", "suffix", "system", "template", "top_logprobs"}
+)
+"""Options that have no part in the count of a text."""
 _CLIENT_KWARGS: Final = ("client_kwargs", "sync_client_kwargs", "async_client_kwargs")
 _OURS: Final = frozenset({"allow_remote", "auth", "base_url", "validate_model_on_init"})
 """Options that are for this side."""
@@ -72,11 +76,13 @@ class ModelFacts:
         context: Tokens of context to use when the object names none; `UNKNOWN_CONTEXT` where the server did not say.
         capabilities: What the model can do, such as `completion` or `vision`; `None` from an Ollama that does not tell.
         template: The model's template, in Go's language; empty where it is not known.
+        trained_context: Tokens of context that the model was made for; Ollama uses no more, whatever `num_ctx` is.
     """
 
     context: int
     capabilities: frozenset[str] | None = None
     template: str = ""
+    trained_context: int | None = None
 
 
 class OllamaServer(ServerOptions):
@@ -134,6 +140,7 @@ class OllamaServer(ServerOptions):
     """Map the file into memory instead of reading it."""
 
     _facts: dict[tuple[str, str], ModelFacts] = PrivateAttr(default_factory=dict)  # by address and model; copies share it
+    _counting: set[str] = PrivateAttr(default_factory=set)  # addresses of servers whose counts were checked; likewise
 
     @classmethod
     @override
@@ -191,6 +198,15 @@ class OllamaServer(ServerOptions):
     def context_tokens(self) -> int:
         """The context to ask for; `UNKNOWN_CONTEXT` when it is not known yet."""
         return self.num_ctx or (self.facts.context if self.facts else UNKNOWN_CONTEXT)
+
+    @property
+    def counts_are_checked(self) -> bool:
+        """Whether it was found that the server counts all tokens of a prompt, and not only those that are not in its cache."""
+        return self.base_url in self._counting
+
+    def remember_counts_are_right(self) -> None:
+        """Keep that the server counts all tokens of a prompt."""
+        self._counting.add(self.base_url)
 
     def refuse_remote(self, model: str | None = None, host: str = "") -> None:
         """Raise when a model, this object's unless another is named, runs on another machine and that was not asked for.
@@ -259,6 +275,8 @@ class OllamaOptions(OllamaServer, ReasoningOptions, SamplingOptions):
         **no_budget("Ollama"),
     }
 
+    COUNTS_BY_READING: ClassVar[bool] = True
+
     num_keep: int | None = None
     """Tokens of the prompt that Ollama keeps when it shifts the context."""
     min_p: float | None = Field(default=None, ge=0, le=1)
@@ -321,13 +339,23 @@ class OllamaOptions(OllamaServer, ReasoningOptions, SamplingOptions):
 
     @override
     def token_ids(self, text: str) -> NoReturn:
-        """Raise, since Ollama offers no tokenizer; a result counts its prompt's tokens."""
+        """Raise, since Ollama counts tokens but does not report their ids."""
         raise InvalidRequestError(
-            "Ollama offers no tokenizer, so tokens cannot be counted before a call. Give the model's own as "
-            "`custom_get_token_ids`, such as `AutoTokenizer.from_pretrained(...).encode`, or give `trim_messages` the "
-            "`token_counter='approximate'`. A result reports the count of its prompt; `LlamaCpp` and `Llamafile` count beforehand, "
-            "with the same file."
+            "Ollama does not report the ids of tokens. Use `get_num_tokens` or `get_num_tokens_from_messages` to count them, or "
+            "give the model's own tokenizer as `custom_get_token_ids`, such as `AutoTokenizer.from_pretrained(...).encode`. "
+            "`LlamaCpp` and `Llamafile` report ids, with the same file."
         )
+
+    @override
+    def token_count(self, text: str) -> int:
+        """Return how many tokens Ollama reads for a text, without a template, by a call that asks for one token.
+
+        It takes as long as reading the text. A text that is longer than the context is counted in parts, which may come to a few
+        tokens more.
+        """
+        from langchain_localllm.runtimes.ollama.token_count import count_text  # it imports this module
+
+        return count_text(self, self.payload(NOT_IN_A_COUNT), text) if text else 0
 
     @override
     def payload(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:

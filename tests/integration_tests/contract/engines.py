@@ -25,7 +25,7 @@ class Engine:
     """An option that our side lets pass and the engine refuses."""
     refusal: str
     """A word of its reason."""
-    counts_tokens: bool = True
+    reports_token_ids: bool = True
     tells_prompt_length: bool = True
     fresh: dict[str, Any] = field(default_factory=dict)
     """Options with which the engine forgets a prompt that filled its context, where it would fail at the next one."""
@@ -105,12 +105,12 @@ def ollama_server(model: Path, folder: Path) -> Iterator[Engine]:
             {"base_url": url, "model": "endless", "timeout": 60},
             {"think": True},
             "thinking",
-            counts_tokens=False,
+            reports_token_ids=False,
             tells_prompt_length=False,
             json_schema_option="format",
             lacks={
                 "test_logprobs": "Ollama 0.9.3 reports no log probabilities",
-                "test_token_count": "Ollama offers no tokenizer, and the class says so",
+                "test_token_count": "Ollama counts tokens by reading the text, and does not report their ids",
             },
             fresh={"keep_alive": 0},  # the runner of 0.9.3 dies of "could not find a kv cache slot" now and then
             varied={"temperature": 5, "top_k": 0, "top_p": 1, "seed": 1},

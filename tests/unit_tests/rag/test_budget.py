@@ -70,6 +70,12 @@ def test_a_short_prompt_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fit(found := passages(100), "Why?", LLM, PROMPT) == (found, [])
 
 
+def test_a_passage_is_not_read_by_ollama_to_be_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ChatOllama, "token_count", None)
+    assert count(ChatOllama(model="x"), "one two three") == 4
+    assert count(ChatOllama(model="x", custom_get_token_ids=lambda text: [7] * len(text.split())), "one two three") == 3
+
+
 @pytest.mark.parametrize("llm", [FakeListChatModel(responses=[]), ChatOllama(model="x")])
 def test_without_a_tokenizer_the_estimate_is_rather_too_high(llm: Any) -> None:
     text = Path(__file__).read_text(encoding="utf-8")

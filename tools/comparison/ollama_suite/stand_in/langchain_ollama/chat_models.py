@@ -7,7 +7,7 @@ from langchain_core.messages import BaseMessage
 from ollama import AsyncClient, Client
 
 import langchain_localllm
-from langchain_localllm.base.messages import to_openai, with_parsed_arguments
+from langchain_localllm.base.messages import to_openai
 from langchain_localllm.runtimes.ollama.chat import _as_ollama
 from langchain_ollama._utils import validate_model
 
@@ -27,4 +27,4 @@ class ChatOllama(langchain_localllm.ChatOllama):
 
     def _convert_messages_to_ollama_messages(self, messages: list[BaseMessage]) -> list[dict[str, Any]]:
         """Return the messages as they are sent."""
-        return [_as_ollama(message) for message in with_parsed_arguments(to_openai(messages))]
+        return _as_ollama(to_openai(messages))

@@ -1,0 +1,153 @@
+"""Count tokens by Ollama's own count of a prompt, since it offers no tokenizer."""
+
+import json
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+from langchain_localllm.base.http import HttpHandle
+from langchain_localllm.errors import ContextLengthError, InvalidRequestError
+from langchain_localllm.runtimes.ollama.api import ChatDecoder, GenerateDecoder, model_facts, open_stream
+from langchain_localllm.runtimes.ollama.options import UNKNOWN_CONTEXT, OllamaServer
+
+_LEAST_CONTEXT: Final = 2048
+"""The smallest context that an Ollama has by default."""
+_CACHED: Final = (
+    "Ollama at {url} counts only those tokens of a prompt that are not in its cache, as versions before 0.3 and the first ones of "
+    "0.30 do. Use a newer Ollama, or give the model's own tokenizer as `custom_get_token_ids`."
+)
+
+Message = dict[str, Any]
+T = TypeVar("T")
+
+
+def count_text(options: OllamaServer, payload: Mapping[str, Any], text: str) -> int:
+    """Return how many tokens Ollama reads for a text, without a template.
+
+    Args:
+        options: The server and the model.
+        payload: The request without a prompt, with the options that decide how the model is loaded.
+        text: The text. One that is longer than the context is counted in parts.
+
+    Raises:
+        InvalidRequestError: The server does not count all tokens.
+    """
+    _check_counts(options, payload)
+
+    def count(part: str) -> int:
+        return _ask_for_text(options, payload, part)
+
+    return _in_parts(count, text, _halves_of_text)
+
+
+def count_messages(options: OllamaServer, payload: Mapping[str, Any]) -> int:
+    """Return how many tokens the prompt has that the model's template makes of messages and tools.
+
+    Args:
+        options: The server and the model.
+        payload: The request, with `messages` and `tools`. A conversation that is longer than the context is counted in parts.
+
+    Raises:
+        InvalidRequestError: The server does not count all tokens.
+        ContextLengthError: The tools alone, or an image, fill the context.
+    """
+    _check_counts(options, payload)
+    without_tools = {name: value for name, value in payload.items() if name != "tools"}
+
+    def count(messages: list[Message]) -> int:
+        return _ask_for_chat(options, without_tools, messages)
+
+    if "tools" not in payload:
+        return _in_parts(count, payload["messages"], _halves_of_chat)
+    try:
+        return _ask_for_chat(options, payload, payload["messages"])
+    except ContextLengthError:
+        short = [{"role": "user", "content": "a"}]
+        tools = _ask_for_chat(options, payload, short) - count(short)
+    return tools + _in_parts(count, payload["messages"], _halves_of_chat)
+
+
+def _in_parts(count: Callable[[T], int], whole: T, halves: Callable[[T], tuple[T, T] | None]) -> int:
+    try:
+        return count(whole)
+    except ContextLengthError:
+        if (parts := halves(whole)) is None:
+            raise
+    return sum(_in_parts(count, part, halves) for part in parts)
+
+
+def _halves_of_text(text: str) -> tuple[str, str] | None:
+    middle = text.rfind(" ", 1, len(text) // 2) if " " in text else -1
+    middle = middle if middle > 0 else len(text) // 2
+    return (text[:middle], text[middle:]) if middle else None
+
+
+def _halves_of_chat(messages: list[Message]) -> tuple[list[Message], list[Message]] | None:
+    if len(messages) > 1:
+        middle = len(messages) // 2
+        return messages[:middle], messages[middle:]
+    if (texts := _halves_of_text(messages[0]["content"])) is None:
+        return None
+    first, second = ({**messages[0], "content": text} for text in texts)
+    second.pop("images", None)
+    return [first], [second]
+
+
+def _ask_for_text(options: OllamaServer, payload: Mapping[str, Any], text: str) -> int:
+    if options.context_tokens == UNKNOWN_CONTEXT:
+        _check_length_is_countable(options, len(text.encode("utf-8", "replace")))
+    return _ask(options, "/api/generate", {**payload, "prompt": text, "raw": True}, GenerateDecoder(options))
+
+
+def _ask_for_chat(options: OllamaServer, payload: Mapping[str, Any], messages: list[Message]) -> int:
+    """Ask for the count of a conversation; raise where an older Ollama dropped its first messages, which it does not report."""
+
+    def ask(kept: Sequence[Message]) -> int:
+        return _ask(options, "/api/chat", {**payload, "messages": kept}, ChatDecoder(options))
+
+    count = ask(messages)
+    size = len(json.dumps([messages, payload.get("tools")])) + len(options.facts.template if options.facts else "")
+    if options.context_tokens == UNKNOWN_CONTEXT:
+        _check_length_is_countable(options, size)
+    elif size > options.context_tokens or any(message.get("images") for message in messages):  # a token is at least a byte
+        earlier = [message for message in messages[:-1] if message["content"]]
+        dropped = next((message for message in earlier if message["role"] != "system"), earlier[0] if earlier else None)
+        if dropped is not None and ask([message for message in messages if message is not dropped]) == count:
+            raise ContextLengthError(
+                f"The conversation is longer than the context of {options.context_tokens} tokens.",
+                context_tokens=options.context_tokens,
+            )
+    return count
+
+
+def _check_length_is_countable(options: OllamaServer, size: int) -> None:
+    """Raise for what may be longer than a context that is not known, since a server may cut it and count the rest."""
+    if size > _LEAST_CONTEXT:
+        raise InvalidRequestError(
+            f"The server at {options.client.address.url} does not say how long the context of '{options.model}' is, so it is not "
+            f"known whether it reads all of a text of {size} bytes. Set `num_ctx`."
+        )
+
+
+def _check_counts(options: OllamaServer, payload: Mapping[str, Any]) -> None:
+    """Raise `InvalidRequestError` for a server that does not count tokens which it has in its cache; tried once for a server."""
+    options.client.run(model_facts(options))
+    if options.counts_are_checked:
+        return
+    probe = {name: value for name, value in payload.items() if name in {"model", "keep_alive", "options"}}
+    text = " ".join(secrets.token_hex(4))
+    first, second = (_ask_for_text(options, probe, text) for _ in range(2))
+    if first != second:
+        raise InvalidRequestError(_CACHED.format(url=options.client.address.url))
+    options.remember_counts_are_right()
+
+
+def _ask(options: OllamaServer, path: str, payload: Mapping[str, Any], decoder: GenerateDecoder) -> int:
+    """Return the count of a prompt that a call for one token reports."""
+    # Ollama 0.9.3 takes num_predict=0 for no limit
+    body = {**payload, "options": {**payload.get("options", {}), "num_predict": 1}}
+    *_, last = HttpHandle(options.client, open_stream(options, path, body), decoder).pieces()
+    count = last.finish and last.finish.prompt_tokens
+    if not count:
+        raise InvalidRequestError(_CACHED.format(url=options.client.address.url))
+    return count
