@@ -7,7 +7,7 @@ from contextlib import aclosing, closing
 from dataclasses import dataclass, replace
 from typing import Any
 
-from langchain_localllm.base.engine import Handle, Piece
+from langchain_localllm.base.engine import Finish, Handle, Piece
 from langchain_localllm.base.thoughts import Splitter
 from langchain_localllm.templates.thinking import Split, ThinkSplitter
 from langchain_localllm.templates.tool_calls import HERMES, JSON, ToolCallParser, WrittenCall
@@ -35,6 +35,17 @@ class AnswerReader:
         self._thoughts = thoughts
         self._calls = calls
         self._args: dict[int, list[str]] = {}  # by call, what came of its arguments
+
+    def parse(self, thoughts: Splitter, calls: ToolCallParser | None, begun: str) -> None:
+        """Parse the answer, of which nothing has come, in another way.
+
+        Args:
+            thoughts: Splits thoughts from the answer.
+            calls: Parses tool calls in the answer, where there are tools.
+            begun: The beginning of a marker with which the prompt ends.
+        """
+        self._thoughts, self._calls = thoughts, calls
+        thoughts.feed(begun)
 
     def read(self, piece: Piece) -> Iterable[Piece]:
         """What can be told with this piece."""
@@ -69,7 +80,7 @@ class AnswerReader:
         elif piece.reasoning:
             yield replace(piece, text="", finish=None)
         logprobs = None if piece.tool_calls or piece.reasoning else piece.logprobs
-        for part in self._texts(piece.text, last=piece.finish is not None):
+        for part in self._texts(piece.text, piece.finish):
             part.logprobs, logprobs = logprobs, None
             yield part
         if logprobs is not None:  # of a token whose text is held back
@@ -83,17 +94,17 @@ class AnswerReader:
                 finish = replace(finish, reasoning_tokens=None)
             yield Piece("", finish)
 
-    def _texts(self, text: str, *, last: bool) -> Iterator[Piece]:
+    def _texts(self, text: str, finish: Finish | None) -> Iterator[Piece]:
         splits = [Split("", text)]
         if self._thoughts:
-            splits = [self._thoughts.feed(text), *([self._thoughts.end()] if last else [])]
+            splits = [self._thoughts.feed(text), *([self._thoughts.end()] if finish else [])]
         for split in splits:
             self._found_thoughts = self._found_thoughts or bool(split.reasoning)
             if split.reasoning and self._keeps_thoughts:
                 yield Piece("", reasoning=split.reasoning)
             yield from self._parts(self._calls.feed(split.text) if self._calls else [split.text])
-        if self._calls and last:
-            yield from self._parts(self._calls.end())
+        if self._calls and finish:
+            yield from self._parts(self._calls.end(cut=finish.reason == "length"))
 
     def _parts(self, parts: Iterable[str | WrittenCall]) -> Iterator[Piece]:
         for part in parts:

@@ -2,11 +2,11 @@
 
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, Self
 
 from langchain_core.language_models import ModelProfile
 from langchain_core.messages import BaseMessage
@@ -23,12 +23,20 @@ from langchain_localllm.base.request import enforced_schema
 from langchain_localllm.base.thoughts import Splitter, ThoughtTracker
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.errors import ChatTemplateError, InvalidOptionError, InvalidRequestError, ModelFileError
+from langchain_localllm.templates.call_frames import CallFrame, call_frame
 from langchain_localllm.templates.chat_template import ChatTemplate
 from langchain_localllm.templates.harmony import HarmonySplitter, harmony_thoughts, is_harmony
 from langchain_localllm.templates.instructions import render_to_continue, render_with_instructions
 from langchain_localllm.templates.markers import held_back
 from langchain_localllm.templates.named import given_template, is_template, named_template
-from langchain_localllm.templates.thinking import ALL_MARKERS, THINK, ThinkSplitter, answer_markers, thinking_markers
+from langchain_localllm.templates.thinking import (
+    ALL_MARKERS,
+    THINK,
+    ThinkSplitter,
+    ThoughtMarkers,
+    answer_markers,
+    thinking_markers,
+)
 from langchain_localllm.templates.thinking_switch import switch_variables, with_switch_word
 from langchain_localllm.templates.tool_calls import ToolCallParser, ToolFormat, tool_format
 
@@ -51,7 +59,7 @@ class Prepared:
         bridge: What stands between the thoughts and an answer of a given form.
         schema: A JSON schema of the answer, or of the JSON in a forced call.
         form: How a forced call is written; `None` where none is forced.
-        json_call: How a call is written that the model begins by itself, where that is JSON between two markers.
+        frame: How calls are written that the model begins by itself, where a grammar can hold them.
         several: Whether several calls may be forced.
         images: The images by the texts that stand in their places in the prompt.
         markers: What the reader looks for, which the engine has to hand out also where it is a token that is no text.
@@ -67,7 +75,7 @@ class Prepared:
     bridge: str = ""
     schema: dict[str, Any] | None = None
     form: ToolFormat | None = None
-    json_call: ToolFormat | None = None
+    frame: CallFrame | None = None
     several: bool = False
     images: dict[str, bytes] = field(default_factory=dict)
     markers: tuple[str, ...] = ()
@@ -90,6 +98,69 @@ class Prepared:
             return [self.prompt]
         found = re.split(f"({'|'.join(map(re.escape, places))})", self.prompt)
         return [places.get(part, part) for part in found if part]
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """How an answer is parsed that comes as the model writes it, without a parser of the engine.
+
+    Attributes:
+        splitter: Makes what splits thoughts from the answer.
+        form: How calls are written; `None` where there are no tools.
+        parameters: The JSON schemas of the tools' parameters, by the tools' names.
+        begun: The beginning of a marker with which the prompt ends; the rest of it is written by the model.
+        markers: What is looked for, which the engine has to return also where it is a token that is not text.
+        expected: Whether the model is known to think.
+    """
+
+    splitter: Callable[[], Splitter]
+    form: ToolFormat | None
+    parameters: Mapping[str, Any]
+    begun: str
+    markers: tuple[str, ...]
+    expected: bool
+
+    @classmethod
+    def of(cls, source: str, prompt: str, splitter: Callable[[], Splitter], tools: Sequence[Mapping[str, Any]]) -> Self:
+        """Return how the model of a template answers a prompt.
+
+        Args:
+            source: The chat template.
+            prompt: The prompt that it made; the answer begins at its end.
+            splitter: Makes what splits thoughts from the answer.
+            tools: The tools on offer, in OpenAI's form.
+        """
+        form = tool_format(source) if tools else None
+        thoughts = splitter().markers
+        return cls(
+            splitter,
+            form,
+            {tool["function"]["name"]: tool["function"].get("parameters") for tool in tools},
+            prompt[held_back(prompt, thoughts) :].strip() if prompt else "",
+            _with_parts((*THINK[:2], *thoughts, *(form.markers if form else ()))),
+            may_think(source),
+        )
+
+    def calls(self) -> ToolCallParser | None:
+        """Return what parses the calls of one answer."""
+        return ToolCallParser(self.form, self.parameters) if self.form else None
+
+    def tracker(self, budget: int | None) -> ThoughtTracker:
+        """Return what follows the thoughts of one answer, and counts them."""
+        return ThoughtTracker(self.splitter(), budget, self.begun, expected=self.expected)
+
+
+def ends_in_thoughts(prompt: str, markers: ThoughtMarkers, *, continues: bool) -> bool:
+    """Whether the answer to a prompt begins with thoughts whose opening marker is a part of the prompt.
+
+    Args:
+        prompt: The prompt.
+        markers: How the model marks thoughts.
+        continues: Whether the prompt ends in an answer that is continued.
+    """
+    if continues:
+        return prompt.rfind(markers.opening) > prompt.rfind(markers.closing)
+    return prompt.rstrip().endswith(markers.opening)
 
 
 def _template_text(value: Any) -> Any:
@@ -213,22 +284,21 @@ class TemplatedChatModel(LocalChatModel):
         thoughts = splitter()
         if not all(marker in prompt for marker in images):
             raise ChatTemplateError("The chat template of this model leaves out an image. Put images into messages of the user.")
-        parameters = {tool["function"]["name"]: tool["function"].get("parameters") for tool in tools}
-        begun = prompt[held_back(prompt, thoughts.markers) :].strip() if schema is None else ""
+        raw = RawAnswer.of(template.source, prompt if schema is None else "", splitter, tools)
         return Prepared(
             prompt=prompt,
             stops=[*stop, *template.stop],
-            reader=AnswerReader(thoughts, ToolCallParser(form, parameters) if tools else None, keeps_thoughts=self.keeps_thoughts),
-            begun=begun,
-            thoughts=ThoughtTracker(splitter(), self.budget, begun, expected=may_think(template.source)),
+            reader=AnswerReader(raw.splitter(), raw.calls(), keeps_thoughts=self.keeps_thoughts),
+            begun=raw.begun,
+            thoughts=raw.tracker(self.budget),
             closing=self.budget_message + thoughts.closing,
             bridge=thoughts.bridge if constrained else "",
             schema=schema,
             form=form if choice == "required" else None,
-            json_call=form if tools and not constrained and form.is_json_in_markers(template.source) else None,
+            frame=call_frame(template.source) if tools and not constrained else None,
             several=request.get("parallel_tool_calls") is True,
             images=images,
-            markers=_with_parts((*THINK[:2], *thoughts.markers, *(form.markers if tools else ()))),
+            markers=raw.markers,
             literals=placeholders.texts,
         )
 
@@ -252,10 +322,8 @@ class TemplatedChatModel(LocalChatModel):
             inside = thinks_first and not self.continue_final_message
             return prompt + (thoughts.opening if inside else ""), partial(HarmonySplitter, thoughts, inside=inside)
         markers = answer_markers(template.source)
-        inside = prompt.rstrip().endswith(markers.opening)
-        if self.continue_final_message:
-            inside = prompt.rfind(markers.opening) > prompt.rfind(markers.closing)
-        elif thinks_first and may_think(template.source) and not inside:
+        inside = ends_in_thoughts(prompt, markers, continues=bool(self.continue_final_message))
+        if thinks_first and may_think(template.source) and not (inside or self.continue_final_message):
             prompt, inside = prompt + markers.opening, True
         if inside and (self.budget == 0 or (constrained and not thinks_first)):
             prompt, inside = f"{prompt.rstrip()}\n\n{markers.closing}\n\n", False

@@ -17,7 +17,8 @@ from langchain_localllm.base.type_schema import class_schema, is_typed_dict, typ
 from langchain_localllm.errors import InvalidOptionError
 
 Tool = dict[str, Any] | type | Callable[..., Any] | BaseTool
-_NOTHING: Final = {"type": "object", "properties": {}}
+NO_PARAMETERS: Final = {"type": "object", "properties": {}}
+"""The schema of a tool that takes no arguments."""
 _NAME: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _CHOICES: Final = {None: None, False: None, True: "required", "any": "required"} | {
     name: name for name in ("auto", "none", "required")
@@ -89,7 +90,7 @@ def _converted(tool: Any, *, strict: bool | None) -> dict[str, Any]:
             return {"type": "function", "function": _function(tool.get("function", tool), strict=strict)}
         given = provider_function(_readable(tool))
         if strict is not None and isinstance(given, Mapping) and given.keys() <= {"name", "description"}:
-            given = {**given, "parameters": _NOTHING}  # LangChain expects some where `strict` is given
+            given = {**given, "parameters": NO_PARAMETERS}  # LangChain expects some where `strict` is given
         converted = tool if _runs_at_provider(tool) else convert_to_openai_tool(given, strict=strict)
     except (ValueError, TypeError, AttributeError, KeyError, NameError, PydanticUserError) as error:
         reason = " ".join(str(error).split())
@@ -138,7 +139,7 @@ def _function(given: Any, *, strict: bool | None) -> dict[str, Any]:
     if not isinstance(given, Mapping) or "name" not in given:
         raise ValueError(f"`function` must be a dict with a `name`, not {given!r}.")
     function = {key: without_null(value) for key, value in given.items() if value is not None and key != "type"}
-    return function if strict is None else convert_to_openai_function({"parameters": _NOTHING, **function}, strict=strict)
+    return function if strict is None else convert_to_openai_function({"parameters": NO_PARAMETERS, **function}, strict=strict)
 
 
 def provider_function(given: Any) -> Any:
@@ -224,7 +225,7 @@ def call_schema(
 
 
 def _one_call(function: Mapping[str, Any], arguments: str, schemas: GrammarSchemas) -> dict[str, Any]:
-    parameters = schemas.add(function.get("parameters") or _NOTHING)
+    parameters = schemas.add(function.get("parameters") or NO_PARAMETERS)
     return {
         "type": "object",
         "properties": {"name": {"const": function["name"]}, arguments: parameters},

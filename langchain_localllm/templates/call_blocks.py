@@ -4,10 +4,10 @@ import ast
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-__all__ = ["CallBlock", "Parameters", "WrittenCall"]
+__all__ = ["CallBlock", "Parameters", "WrittenCall", "accepts_text"]
 
 Parameters = Mapping[str, Any]
 """The JSON schema of a tool's parameters by the tool's name."""
@@ -22,12 +22,14 @@ class WrittenCall:
         args: The arguments as JSON text; of a call that cannot be read, what there is of it.
         id: The id, where the model wrote one.
         valid: Whether it can be read.
+        unfinished: What there is of a call whose end is missing; it is complete only if the model ended its answer there.
     """
 
     name: str | None
     args: str
     id: str | None = None
     valid: bool = True
+    unfinished: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def _object(text: str) -> dict[str, Any] | None:
 
 def _typed(text: str, schema: Any) -> Any:
     """A value that a model wrote as plain text: text where the schema wants text, else what it is as JSON."""
-    if _is_text(schema):
+    if accepts_text(schema):
         return text
     try:
         return json.loads(text)
@@ -79,7 +81,7 @@ def _typed(text: str, schema: Any) -> Any:
         return _CONSTANTS.get(text.strip().lower(), text)
 
 
-def _is_text(schema: Any) -> bool:
+def accepts_text(schema: Any) -> bool:
     """Whether a schema wants text, or accepts it beside other types."""
     if not isinstance(schema, Mapping):
         return False
@@ -88,7 +90,7 @@ def _is_text(schema: Any) -> bool:
     enum = schema.get("enum") or ()
     return (
         "string" in (kinds if isinstance(kinds, list) else [kinds])
-        or any(map(_is_text, choices))
+        or any(map(accepts_text, choices))
         or ("type" not in schema and bool(enum) and all(isinstance(value, str) for value in enum))
     )
 
@@ -111,11 +113,13 @@ def _tagged(call: str, parameter: str) -> Reader:
     calls, arguments = re.compile(call, re.DOTALL), re.compile(parameter, re.DOTALL)
 
     def read(body: str, parameters: Parameters) -> Iterator[WrittenCall]:
-        for name, inner in calls.findall(body):
+        for found in calls.finditer(body):
+            name, inner = found.groups()
             if inner.lstrip().startswith("{"):
                 yield _call(name, _object(inner), inner)
             else:
-                yield _call(name, _typed_args(name, arguments.findall(inner), parameters), inner)
+                call = _call(name, _typed_args(name, arguments.findall(inner), parameters), inner)
+                yield replace(call, unfinished=inner or name) if found.end() == found.end(2) else call
 
     return read
 
@@ -184,15 +188,17 @@ _M3_ELEMENT: Final = re.compile(rf"{re.escape(_M3)}<([^/<>]+)>(.*?){re.escape(_M
 
 
 def _read_minimax3(body: str, parameters: Parameters) -> Iterator[WrittenCall]:
-    for name, inner in _M3_CALL.findall(body):
+    for found in _M3_CALL.finditer(body):
+        name, inner = found.groups()
         properties = (parameters.get(name) or {}).get("properties") or {}
-        yield _call(name, {key: _element(value, properties.get(key)) for key, value in _M3_ELEMENT.findall(inner)}, inner)
+        call = _call(name, {key: _element(value, properties.get(key)) for key, value in _M3_ELEMENT.findall(inner)}, inner)
+        yield replace(call, unfinished=inner or name) if found.end() == found.end(2) else call
 
 
 def _element(text: str, schema: Any) -> Any:
     """Return the value of an element: an array of items, an object, or what is written in it."""
     inner = _M3_ELEMENT.findall(text)
-    if not inner or _is_text(schema):
+    if not inner or accepts_text(schema):
         return _typed(text, schema)
     schema = schema if isinstance(schema, Mapping) else {}
     if all(key == "item" for key, _ in inner):

@@ -35,11 +35,6 @@ from langchain_localllm.templates.markers import held_back
 __all__ = ["FORMATS", "HERMES", "JSON", "LLAMA3", "MISTRAL", "ToolCallParser", "ToolFormat", "WrittenCall", "tool_format"]
 
 
-_JSON_CALL: Final = re.compile(r'\\?"name\\?": .*\\?"arguments\\?": ', re.DOTALL)
-_TAGGED_CALL: Final = re.compile(r"<function=|<arg_key|<parameter=|<tool_sep")
-"""What the templates of models show that write calls as JSON, and of those that write them otherwise after the same marker."""
-
-
 @dataclass(frozen=True, slots=True)
 class ToolFormat:
     """A way to write tool calls.
@@ -67,11 +62,6 @@ class ToolFormat:
     blocks: tuple[CallBlock, ...] = ()
     fenced: bool = False
     others: tuple[tuple[str, CallBlock], ...] = ()
-
-    def is_json_in_markers(self, template: str) -> bool:
-        """Whether a chat template's model writes each call as JSON between two markers, and in no other way."""
-        marked = bool(self.closing) and (self.before.strip(), self.after.strip()) == (self.opening, self.closing)
-        return marked and not self.others and bool(_JSON_CALL.search(template)) and not _TAGGED_CALL.search(template)
 
     @property
     def openings(self) -> tuple[str, ...]:
@@ -232,9 +222,14 @@ class ToolCallParser:
         self._text += text
         return self._parts(last=False)
 
-    def end(self) -> list[str | WrittenCall]:
-        """What was held back, when no more text comes. A call that is not complete is not valid."""
-        return self._parts(last=True)
+    def end(self, *, cut: bool = False) -> list[str | WrittenCall]:
+        """What was held back, when no more text comes. A call that is not complete is not valid.
+
+        Args:
+            cut: Whether the answer ended at a limit, so that a call without its end is not complete.
+        """
+        parts = self._parts(last=True)
+        return [_cut_call(part) if cut and isinstance(part, WrittenCall) else part for part in parts]
 
     def _parts(self, *, last: bool) -> list[str | WrittenCall]:
         steps = {
@@ -327,8 +322,11 @@ class ToolCallParser:
         if rest.startswith(opening):
             return False
         self._blocks, self._block = self._form.blocks_after(opening), None
-        if rest[0] == "{" or (rest[0] == "[" and PYTHON not in self._blocks):
+        in_list = rest[1:].lstrip()[:1] if rest[0] == "[" and PYTHON in self._blocks else "{"
+        if rest[0] in "{[" and in_list == "{":
             return True
+        if not (in_list or last):
+            return None
         self._block = next((block for block in self._blocks if block.begins.match(rest)), None)
         return True if self._block else self._header_begins(rest, last=last)
 
@@ -398,6 +396,10 @@ class ToolCallParser:
     def _take(self, size: int) -> str:
         taken, self._text = self._text[:size], self._text[size:]
         return taken
+
+
+def _cut_call(call: WrittenCall) -> WrittenCall:
+    return WrittenCall(call.name, call.unfinished, call.id, valid=False) if call.unfinished else call
 
 
 def _calls_in(body: str, start: int, names: Collection[str] = ()) -> list[WrittenCall]:

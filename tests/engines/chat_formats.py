@@ -211,6 +211,8 @@ CALL_STYLES: Final[Mapping[str, CallStyle]] = {
     "functionary-3.2": _headers("{}\n", "", ">>>"),
     "llama3": CallStyle(_json("", "", args="parameters").one),
 }
+LFM2_JSON: Final = CallStyle(_json("", "", ends=("<|tool_call_start|>[", "]<|tool_call_end|>")).one)
+"""The other way in which LFM2 writes calls, where it is asked for JSON."""
 
 _THINK: Final = AnswerStyle("<think>", "</think>")
 ANSWER_STYLES: Final[Mapping[str, AnswerStyle]] = {
@@ -326,3 +328,27 @@ TEMPLATES: Final[Mapping[str, tuple[str, str]]] = {
     "upstage-Solar-Open-100B": ("solar", "solar"),
 }
 """By the name of a template: how its model writes calls (empty where it has no tools), and thoughts and answers."""
+
+NOT_ENFORCED_BY_SERVER: Final = frozenset(
+    {
+        "GLM-4.7-Flash",
+        "Kimi-K3",
+        "LFM2-8B-A1B",
+        "LFM2.5-8B-A1B",
+        "LFM2.5-Instruct",
+        "Spark2.5",
+        "deepseek-ai-DeepSeek-V3.2",
+        "deepseek-ai-DeepSeek-V4",
+        "deepseek-ai-DeepSeek-V4-Flash-0731",
+        "google-gemma-4-31B-it",
+        "google-gemma-4-31B-it-interleaved",
+        "inclusionai-ling-3.0-flash",
+        "meta-llama-Llama-3.1-8B-Instruct",
+        "meta-llama-Llama-3.2-3B-Instruct",
+        "meta-llama-Llama-3.3-70B-Instruct",
+        "poolside-Laguna-S-2.1",
+        "poolside-Laguna-XS-2.1",
+        "poolside-Laguna-XS.2",
+    }
+)
+"""Templates for which llama.cpp's server parses calls, but fails or returns a wrong type where a call goes wrong."""

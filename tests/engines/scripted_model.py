@@ -1,6 +1,6 @@
 """A tiny model that writes given texts, on every engine: each token of a text is followed by one other.
 
-A text is chosen by `logit_bias` for its first token; the model's answer does not depend on the prompt.
+A text is chosen by `logit_bias` for its first token; without that, it is the first one. The answer does not depend on the prompt.
 """
 
 import functools
@@ -66,6 +66,7 @@ def scripted_model(
         embeddings[token] = codes[then]
     embeddings[:, 0] = 1
     codes[[number for number in range(len(tokens)) if number not in following and number != numbers[_END]], 0] = -1e3
+    codes[starts[0], 0] = 1
     writer = _writer(target, embeddings, codes, template)
     writer.add_token_list(tokens)
     writer.add_token_types(kinds)

@@ -79,7 +79,7 @@ def test_calls_and_thoughts_that_a_server_leaves_in_the_text_are_read() -> None:
         answer = ChatLlamafile(base_url=server.base_url, model="m").bind_tools([paint]).invoke("Hello!")
     assert (answer.text, answer.tool_calls[0]["args"]) == ("I look.", {"colour": "red"})
     assert answer.additional_kwargs["reasoning_content"] == "So."
-    assert [request.path for request in server.requests] == ["/v1/chat/completions"]
+    assert [request.path for request in server.requests] == ["/props?model=m", "/v1/chat/completions"]  # is it llama.cpp's?
 
 
 THOUGHTS: list[dict[str, Any]] = [

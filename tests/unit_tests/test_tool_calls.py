@@ -130,6 +130,7 @@ FAMILIES: list[tuple[str, str, list[str | WrittenCall]]] = [
         [BERN, WrittenCall("add", '{"a": 1, "b": [2, null]}'), "Wait."],
     ),
     ("<|tool_call_start|>", "<|tool_call_start|>[add(1)]<|tool_call_end|>", [bad("add(1)", "add")]),
+    ("<|tool_call_start|>", f"<|tool_call_start|>[ {A}, {W}]<|tool_call_end|>Wait.", [PARSED_ADD, PARSED_WEATHER, "Wait."]),
     (
         "<|START_ACTION|>",
         '<|START_ACTION|>[{"tool_call_id": "0", "tool_name": "weather", "parameters": {"city": "Bern"}}]<|END_ACTION|>',
@@ -186,6 +187,20 @@ def test_calls_in_published_styles_are_read_in_pieces_of_every_size(style: str) 
             assert len(read) == len([part for part in parts if str(part).strip()])
             assert [(call.name, json.loads(call.args)) for call in read] == list(calls)
             assert not written.ids or [call.id for call in read] == list(written.ids[: len(read)])
+
+
+TAGGED = [name for name, style in CALL_STYLES.items() if "Bern" in style.one and '"Bern"' not in style.one and name != "muse"]
+
+
+@pytest.mark.parametrize("style", TAGGED)
+def test_tagged_call_that_is_cut_is_not_valid(style: str) -> None:
+    schemas = {tool["function"]["name"]: tool["function"]["parameters"] for tool in TOOLS}
+    written = CALL_STYLES[style].one
+    for end in range(written.index("get_weather"), len(written)):
+        parser = ToolCallParser(tool_format(written), schemas)
+        parts = [*parser.feed(written[:end]), *parser.end(cut=True)]
+        read = [part for part in parts if isinstance(part, WrittenCall)]
+        assert all(not call.valid or json.loads(call.args) == CALLS[0][1] for call in read), written[:end]
 
 
 def test_nested_arguments_in_elements_are_objects_and_arrays() -> None:

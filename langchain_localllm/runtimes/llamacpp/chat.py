@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar
 
 from langchain_core.messages import BaseMessage
 from pydantic import BeforeValidator, Field
@@ -23,19 +23,17 @@ from langchain_localllm.base.reasoning import ReasoningBudgetOptions
 from langchain_localllm.base.request import enforced_schema
 from langchain_localllm.base.templated import Prepared, TemplatedChatModel, thought_tags
 from langchain_localllm.base.threads import default_threads
-from langchain_localllm.base.tools import call_schema, openai_tools
+from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.base.worker import Mailbox, WorkerHandle
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 from langchain_localllm.runtimes.llamacpp.options import LlamaCppOptions, PathText
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
+from langchain_localllm.templates.call_frames import CallFrame
 from langchain_localllm.templates.harmony import is_harmony
+from langchain_localllm.templates.server_parser import is_misparsed_by_server
 from langchain_localllm.templates.thinking import ThinkSplitter, answer_markers
 from langchain_localllm.templates.thinking_switch import with_switch_word
-from langchain_localllm.templates.tool_calls import JSON, ToolCallParser, ToolFormat, tool_format
-
-_MISREAD: Final = ("<|START_TEXT|>", "Action:\n```json", "<|tool_call|>", ">>>", "[CALL_ID]")
-"""What begins calls, or is in the templates, of models whose calls xllamacpp 2026.10 does not read: Command A and R+, Granite 3.3,
-Functionary 3.2 and Mistral Small 3.2."""
+from langchain_localllm.templates.tool_calls import JSON, ToolCallParser
 
 
 def _projector_of(value: Any) -> Any:
@@ -143,8 +141,8 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         sampling = self.sampling()
         if prepared.schema is not None:
             sampling = replace(sampling, grammar=_grammar(prepared))
-        elif prepared.json_call is not None:
-            sampling = replace(sampling, **_begun_call(prepared.json_call, request))
+        elif prepared.frame is not None:
+            sampling = replace(sampling, **_begun_calls(prepared.frame, request))
 
         engine = self.engine
 
@@ -176,7 +174,7 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         from langchain_localllm.runtimes.llamafile.payload import with_enforced_call
 
         options = self.payload()
-        if "grammar" in options or ("json_schema" not in options and self._is_misread(request)):
+        if "grammar" in options or ("json_schema" not in options and self._is_misparsed(request)):
             return self._open_rendered_here(options, messages, stop, request)
         if not self.takes_images:
             check_parts(messages, ("text",), self.TEXT_ONLY)
@@ -192,12 +190,11 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         thoughts = None if is_harmony(source) else ThinkSplitter(answer_markers(source))  # what the server leaves in the text
         return ReadHandle(WorkerHandle(submit, self.timeout), AnswerReader(thoughts, calls, keeps_thoughts=self.keeps_thoughts))
 
-    def _is_misread(self, request: dict[str, Any]) -> bool:
-        """Whether llama.cpp's server misreads calls of the template's model, or raises."""
-        if "tools" not in request or request.get("tool_choice") == "required" or "response_format" in request or self.takes_images:
+    def _is_misparsed(self, request: dict[str, Any]) -> bool:
+        """Whether llama.cpp's server loses a part of what the template's model writes, or fails at it."""
+        if request.get("tool_choice") == "required" or "response_format" in request or self.takes_images:
             return False
-        source = self.template().source
-        return tool_format(source).opening in _MISREAD or any(sign in source for sign in _MISREAD)
+        return is_misparsed_by_server(self.template().source)
 
     def _open_rendered_here(
         self, options: dict[str, Any], messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]
@@ -206,13 +203,16 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
 
         The server refuses a grammar beside tools, and raises where an answer is not written as it expects of the model's family.
         """
-        from langchain_localllm.runtimes.llamafile.payload import completion_payload
+        from langchain_localllm.runtimes.llamafile.payload import completion_payload, raw_answer_fields
 
         prepared = self.prepare(messages, stop, request)
         if prepared.images:
             raise InvalidRequestError("The backend xllamacpp does not take a grammar beside images. Use `json_schema` instead.")
         payload = completion_payload(options, prepared.separated, prepared.stops)
-        submit = partial(self.engine.complete, {**payload, "preserved_tokens": prepared.markers})
+        tags = None if "grammar" in options else thought_tags(self.template().source)
+        thinking = prepared.thoughts.thinking
+        payload |= raw_answer_fields(prepared.markers, self.budget, self.budget_message, tags, thinking=thinking)
+        submit = partial(self.engine.complete, payload, thoughts=prepared.thoughts)
         return ReadHandle(WorkerHandle(submit, self.timeout), prepared.reader, prepared.begun)
 
     def _chat_payload(
@@ -274,14 +274,15 @@ def _read(engine: Any, prepared: Prepared) -> tuple[list[int], Sequence[Any]]:
     return prompt.tokens, prompt.images
 
 
-def _begun_call(form: ToolFormat, request: Mapping[str, Any]) -> dict[str, Any]:
-    """What makes a call valid that the model begins by itself: the grammar of what follows its marker."""
-    from langchain_localllm.runtimes.llamacpp.schema_grammar import begun_call_grammar
+def _begun_calls(frame: CallFrame, request: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes calls valid that the model begins by itself: the grammar of what follows their beginning."""
+    from langchain_localllm.runtimes.llamacpp.schema_grammar import begun_calls_grammar
 
-    schema = json.dumps(call_schema(request["tools"], form.arguments, escapes=True), sort_keys=False)
+    functions = [tool["function"] for tool in request["tools"]]
     several = request.get("parallel_tool_calls") is not False
-    grammar = begun_call_grammar(schema, form.opening, form.closing, several=several)
-    return {"grammar": grammar, "grammar_after": form.opening} if grammar else {}
+    grammar = begun_calls_grammar(frame, json.dumps(functions, sort_keys=False), several=several)
+    names = [function["name"] for function in functions]
+    return {"grammar": grammar, "grammar_after": frame.pattern(names)} if grammar else {}
 
 
 def _grammar(prepared: Prepared) -> str:

@@ -90,9 +90,9 @@ class Model:
             InvalidRequestError: The text cannot be written as UTF-8.
         """
         first, rest = (parts[0], parts[1:]) if parts and not isinstance(parts[0], LiteralText) else ("", parts)
-        return [*self.tokenize(first), *(token for part in rest for token in self._tokenize_inner(part))]
+        return [*self.tokenize(first), *(token for part in rest for token in self.tokenize_inner(part))]
 
-    def _tokenize_inner(self, text: str) -> list[int]:
+    def tokenize_inner(self, text: str) -> list[int]:
         """Return the tokens of a text that follows another, without the space that SentencePiece puts before a text."""
         special = not isinstance(text, LiteralText)
         for before in ("a", "|", "\n"):

@@ -1,6 +1,7 @@
 """A request to the engine, and what the engine knows of it while it answers."""
 
 import codecs
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_localllm.base.engine import Finish, Piece, Timings
+from langchain_localllm.base.literals import LiteralText
 from langchain_localllm.base.stops import StopFilter
 from langchain_localllm.base.thoughts import ThoughtTracker
 from langchain_localllm.base.worker import Mailbox
@@ -23,6 +25,8 @@ Draft = Callable[[Any], Any]
 """Guesses the next tokens from all tokens so far, both as NumPy arrays: `llama_cpp.llama_speculative.LlamaDraftModel`."""
 
 _decoder: Final = codecs.getincrementaldecoder("utf-8")
+_LONGEST_BEGINNING: Final = 160
+"""Characters at the end of an answer in which the beginning of calls is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +118,11 @@ class Answer:
         self._thinking = request.thinking
         self._next: deque[int] = deque()  # tokens that are not left to the model
         self._bridge = deque(request.thinking.bridge if request.thinking else ())
-        self._grammar_after = request.sampling.grammar_after
+        self._grammar_after = re.compile(request.sampling.grammar_after)
         self._latest = ""  # the end of the answer, in which that may come
-        self.sampler.grammar_waits = bool(self._grammar_after) or self._thinks
+        self._latest_at = 0  # where to look in it; 1 where it is not the whole answer, so that `^` does not match
+        self._begins_later = bool(request.sampling.grammar_after)
+        self.sampler.grammar_waits = self._begins_later or self._thinks
         self._started = self._first = self.looked = time.perf_counter()
 
     @property
@@ -148,7 +154,7 @@ class Answer:
             token = self.sampler.sample(context, row)
             if self._thinking is None or not self.sampler.grammar_waits or self._model.answer_piece(token) is not None:
                 return token
-            if self.request.sampling.grammar is None or self._grammar_after:
+            if self.request.sampling.grammar is None or self._begins_later:
                 return token
             self._next.extend(self._thinking.closing)  # a model that would end in its thoughts still has to answer
         token = self._next.popleft()
@@ -161,7 +167,7 @@ class Answer:
         tracker.add(text, whole=not self._text.getstate()[0])
         if tracker.is_used_up and not self._next:
             self._next.extend(thinking.closing)
-        elif self.sampler.grammar_waits and not (self._grammar_after or tracker.thinking or self._next):
+        elif self.sampler.grammar_waits and not (self._begins_later or tracker.thinking or self._next):
             self._next, self._bridge = self._bridge, self._next
             self.sampler.grammar_waits = bool(self._next)
 
@@ -170,11 +176,16 @@ class Answer:
         return self._thinking is not None and self._thinking.tracker.thinking
 
     def _look_for_grammar(self, text: str) -> None:
-        """Let the grammar hold when the text after which it does has come; not where more than white space came with it."""
+        """Let the grammar hold when the text after which it does has come, and what came with it is allowed by it."""
         self._latest += text
-        _, found, rest = self._latest.rpartition(self._grammar_after)
-        self.sampler.grammar_waits = not found or bool(rest.strip())
-        self._latest = self._latest[-2 * len(self._grammar_after) :]
+        if found := self._grammar_after.search(self._latest, self._latest_at):
+            rest = self._latest[found.end() :]
+            tokens = self._model.tokenize_inner(LiteralText(rest)) if rest.strip() else ()
+            if self.sampler.begin_grammar(tokens):
+                return
+            self._latest, self._latest_at = self._latest[found.start() + 1 :], 1  # a mention of it
+        if len(self._latest) > _LONGEST_BEGINNING:
+            self._latest, self._latest_at = self._latest[-_LONGEST_BEGINNING:], 1
 
     def add(self, token: int, logprobs: dict[str, Any] | None) -> str | None:
         """Add a token to the answer; returns the reason when it ends with it."""
@@ -192,7 +203,7 @@ class Answer:
         text = self._text.decode(piece)
         if self._thinking is not None:
             self._follow_thoughts(self._thinking, text)
-        if self._grammar_after and self.sampler.grammar_waits and not self._thinks:
+        if self._begins_later and self.sampler.grammar_waits and not self._thinks:
             self._look_for_grammar(text)
         text = self._stops.feed(text)
         if self._stops.met:

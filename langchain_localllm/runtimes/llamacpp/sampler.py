@@ -31,7 +31,8 @@ class Sampling:
         logit_bias: Added to the logits of tokens.
         ignore_eos: Go on when the model wants to end.
         grammar: A GBNF grammar that the answer follows.
-        grammar_after: A text of the answer after which it does so, and before which the answer is free. Empty: from the beginning.
+        grammar_after: A regular expression of the text in the answer after which it does so, and before which the answer is free.
+            Empty: from the beginning.
 
     The other attributes are those of `LlamaCpp`.
     """
@@ -229,6 +230,23 @@ class Sampler:
         """Remember a token that was not chosen by `sample`, before the grammar holds."""
         if self._bias is None:
             lib.llama_sampler_accept(self._chain, token)
+
+    def begin_grammar(self, tokens: Sequence[int]) -> bool:
+        """Let the grammar hold from now on.
+
+        Args:
+            tokens: Tokens of the answer that it has to allow.
+
+        Returns:
+            Whether it allows them; where it does not, the answer stays free.
+        """
+        for token in tokens:
+            if not self._allows(token):
+                lib.llama_sampler_reset(self._grammar)
+                return False
+            lib.llama_sampler_accept(self._grammar, token)
+        self.grammar_waits = False
+        return True
 
     def _choose(self, candidates: npt.NDArray[np.void]) -> tuple[int, float]:
         array = _array(candidates)

@@ -4,11 +4,15 @@ import contextlib
 import functools
 import importlib
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from langchain_localllm.base.grammar_schema import grammar_schema
+from langchain_localllm.base.grammar_schema import GrammarSchemas, grammar_schema
+from langchain_localllm.base.tools import NO_PARAMETERS
 from langchain_localllm.errors import InvalidRequestError
+from langchain_localllm.templates.call_blocks import accepts_text
+from langchain_localllm.templates.call_frames import CallFrame
 
 _ANY_CHARACTER: Final = r'[^"\\]'
 _ANY_BUT_CONTROLS: Final = r'[^"\\\x7F\x00-\x1F]'
@@ -42,35 +46,113 @@ def call_grammar(schema: dict[str, Any], before: str, after: str, *, several: bo
         several: Whether more calls may follow.
     """
     one = f"{_literal(before)} call {_literal(after)}"
-    return _grammar_of_calls(schema, {"forced-call": one, "root": 'forced-call ("\\n" forced-call)*' if several else "forced-call"})
+    root = 'forced-call ("\\n" forced-call)*' if several else "forced-call"
+    with _conversion() as converter:
+        call = converter.visit(converter.resolve_refs(schema, "schema"), "any-call")
+        return "\n".join([f"root ::= {root}", f"forced-call ::= {one}", f"call ::= {call}", _text(converter)])
+
+
+_RULES: Final = {
+    "blank": "[ \\t\\n]{0,8}",
+    "call-id": "[a-zA-Z0-9_.:-]{1,40}",
+    "call-number": "[0-9]{1,3}",
+    "call-stop": '"<|calls|>"?',
+    "call-header": '[^<\\n]{0,24} ("<|channel|>" [^<\\n]{0,24})? ("<|constrain|>" [^<\\n]{0,24})?',
+}
+"""What a call's frame may hold beside names and arguments."""
+_PLACEHOLDER: Final = re.compile(r"\{(args|header|id|number|stop)\}|(\s+)")
 
 
 @functools.lru_cache(maxsize=32)
-def begun_call_grammar(schema: str, opening: str, closing: str, *, several: bool) -> str | None:
-    """The GBNF grammar of what follows the marker that begins a call; `None` where a grammar cannot hold the schema.
+def begun_calls_grammar(frame: CallFrame, functions: str, *, several: bool) -> str | None:
+    """The GBNF grammar of what follows the beginning of calls; `None` where a grammar cannot hold it.
 
     Args:
-        schema: The call's schema, as `grammar_schema` returns it, as JSON.
-        opening: The marker that begins a call.
-        closing: The marker that ends it.
-        several: Whether more calls may follow.
+        frame: How the model writes calls.
+        functions: The tools, in OpenAI's form, as a list in JSON.
+        several: Whether more calls may follow the first.
     """
-    rules = {
-        "blank": "[ \\t\\n]{0,8}",
-        "begun-call": f"blank call blank {_literal(closing)}",
-        "root": f"begun-call (blank {_literal(opening)} begun-call)*" if several else "begun-call",
-    }
+    tools = json.loads(functions)
+    schemas = GrammarSchemas(escapes=True)
+    parameters = {tool["name"]: schemas.add(tool.get("parameters") or NO_PARAMETERS) for tool in tools}
     try:
-        return _grammar_of_calls(json.loads(schema), rules)
+        with _conversion() as converter:
+            arguments = converter.resolve_refs(schemas.whole({"properties": parameters}), "schema")["properties"]
+            rules = dict(_RULES)
+            for number, tool in enumerate(tools):
+                name = f"call-{number}-arguments"
+                if frame.argument:
+                    rules |= _tagged_arguments(
+                        frame.argument, name, tool.get("parameters") or {}, arguments[tool["name"]], converter
+                    )
+                else:
+                    rules[name] = converter.visit(arguments[tool["name"]], f"{name}-json")
+                rules[f"call-{number}"] = _framed(frame.call.replace("{name}", tool["name"]), args=name)
+            rules["one-call"] = " | ".join(f"call-{number}" for number in range(len(tools)))
+            more = f"({_framed(frame.between)} one-call)*" if several and frame.between else ""
+            rules["root"] = f"{_framed(frame.begin)} one-call {more} {_framed(frame.end)} blank"
+            return "\n".join([*(f"{name} ::= {rule}" for name, rule in rules.items()), _text(converter)])
     except InvalidRequestError:
         return None
 
 
-def _grammar_of_calls(schema: dict[str, Any], rules: dict[str, str]) -> str:
-    """These rules, and those of the schema of a call, whose rule is `call`."""
-    with _conversion() as converter:
-        written = {**rules, "call": converter.visit(converter.resolve_refs(schema, "schema"), "any-call")}
-        return "\n".join([*(f"{name} ::= {rule}" for name, rule in written.items()), _text(converter)])
+def _framed(text: str, **rules: str) -> str:
+    """The text of a frame as a rule; white space and placeholders are other rules."""
+    parts, end = [], 0
+    for found in _PLACEHOLDER.finditer(text):
+        parts += [_literal(text[end : found.start()])] if found.start() > end else []
+        parts.append(rules.get(found[1], f"call-{found[1]}") if found[1] else "blank")
+        end = found.end()
+    return " ".join([*parts, *([_literal(text[end:])] if end < len(text) else [])])
+
+
+def _tagged_arguments(
+    form: str, name: str, parameters: Mapping[str, Any], converted: Mapping[str, Any], converter: Any
+) -> dict[str, str]:
+    """The rules of arguments that are written one by one, in the order of the schema.
+
+    Args:
+        form: How an argument is written.
+        name: The rule's name.
+        parameters: The schema of the tool's parameters.
+        converted: The same as `grammar_schema` returns it.
+        converter: Makes the rules of values that are JSON.
+    """
+    if converted.get("type") != "object":
+        raise InvalidRequestError("these parameters are not an object")
+    rules, parts = {}, []
+    for number, (key, schema) in enumerate((converted.get("properties") or {}).items()):
+        rule = f"{name}-{number}"
+        given = (parameters.get("properties") or {}).get(key)
+        is_text = accepts_text(given)
+        before, after = form.replace("{key}", key).replace("{text}", "true" if is_text else "false").split("{value}")
+        if not is_text:
+            rules[rule] = f"{_framed(before)} {converter.visit(schema, f'{rule}-json')} {_framed(after)}"
+        elif choices := schema.get("enum") or ([schema["const"]] if "const" in schema else []):
+            rules[rule] = f"{_framed(before)} ({' | '.join(_literal(str(choice)) for choice in choices)}) {_framed(after)}"
+        else:
+            closing = after.strip()
+            rules |= _text_until(closing, f"{rule}-text")
+            rules[rule] = f"{_framed(before.rstrip())} {rule}-text-0 {_framed(after.strip(' ').removeprefix(closing) or ' ')}"
+        parts.append(rule if key in converted.get("required", ()) else f"{rule}?")
+    return {**rules, name: " ".join(parts) or '""'}
+
+
+def _text_until(end: str, name: str) -> dict[str, str]:
+    """The rules of any text up to its first `end`, and of that: a state for each part of `end` that may have come."""
+    rules = {}
+    for state in range(len(end)):
+        nexts = {char: _overlap(end, end[:state] + char) for char in dict.fromkeys(end)}
+        known = {char: then for char, then in nexts.items() if then}
+        steps = [f"{_literal(char)} {f'{name}-{then}' if then < len(end) else ''}" for char, then in known.items()]
+        others = "".join("\\" + char if char in "\\]^-" else char for char in known)
+        rules[f"{name}-{state}"] = " | ".join([*steps, f"[^{others}] {name}-0"])
+    return rules
+
+
+def _overlap(end: str, text: str) -> int:
+    """The length of the longest beginning of `end` with which a text ends."""
+    return next(size for size in range(len(text), -1, -1) if text.endswith(end[:size]))
 
 
 @contextlib.contextmanager

@@ -33,6 +33,7 @@ from typing_extensions import override
 
 from langchain_localllm.base.engine import Piece
 from langchain_localllm.base.engine_thread import WorkThread, freed
+from langchain_localllm.base.thoughts import ThoughtTracker
 from langchain_localllm.base.worker import Mailbox
 from langchain_localllm.errors import (
     ChatTemplateError,
@@ -148,9 +149,9 @@ class ServerEngine:
         """Hand over a request for `/v1/chat/completions`; its answer comes into the mailbox."""
         self._submit("handle_chat_completions", payload, ChatDecoder(_errors), box)
 
-    def complete(self, payload: Mapping[str, Any], box: Mailbox) -> None:
-        """Hand over a request for `/v1/completions`; its answer comes into the mailbox."""
-        self._submit("handle_completions", payload, CompletionDecoder(_errors), box)
+    def complete(self, payload: Mapping[str, Any], box: Mailbox, thoughts: ThoughtTracker | None = None) -> None:
+        """Hand over a request for `/v1/completions`; its answer comes into the mailbox, and `thoughts` counts those in its text."""
+        self._submit("handle_completions", payload, CompletionDecoder(_errors, thoughts), box)
 
     def _submit(self, method: str, payload: Mapping[str, Any], decoder: ChatDecoder, box: Mailbox) -> None:
         refuse_fork()

@@ -6,13 +6,14 @@ Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from typing_extensions import override
 
 from langchain_localllm.base.engine import Finish, Piece, Timings
 from langchain_localllm.base.http import UNREADABLE, AnswerDecoder, ServerOptions
-from langchain_localllm.base.thoughts import ThoughtCount
+from langchain_localllm.base.thoughts import ThoughtCount, ThoughtTracker
 from langchain_localllm.errors import (
     InvalidRequestError,
     ModelCallError,
@@ -290,7 +291,7 @@ class _EventDecoder(AnswerDecoder):
 
     def __init__(self, read_error: ErrorReader) -> None:
         super().__init__()
-        self._read_error = read_error
+        self.read_error = read_error
         self._begun = False
         self._reports_error = False  # after `event: error`
         self._held = b""  # data that goes on in the next line
@@ -327,7 +328,7 @@ class _EventDecoder(AnswerDecoder):
         if self._reports_error:
             if isinstance(error := json_or_text(self._held), str):
                 return None
-            raise self._read_error.in_answer(error)
+            raise self.read_error.in_answer(error)
         try:
             event = parse_json(self._held)
         except StreamBrokenError:
@@ -338,7 +339,7 @@ class _EventDecoder(AnswerDecoder):
     def event(self, event: Any) -> Piece | None:
         """The piece for an event, if it holds one; raises the error that it reports."""
         if ("error" in event or not ("choices" in event or "content" in event)) and (error := reported_error(event)):
-            raise self._read_error.in_answer(error)
+            raise self.read_error.in_answer(error)
         return self._event(event)
 
     def last(self) -> Piece:
@@ -354,7 +355,7 @@ class _EventDecoder(AnswerDecoder):
         if self._held:  # nothing more of it comes
             self._raise_held()
         if field == b"error":
-            raise self._read_error.in_answer(json_or_text(value.strip()))
+            raise self.read_error.in_answer(json_or_text(value.strip()))
         if field == b"event":
             self._reports_error = value.strip() == b"error"
         elif line.startswith(b"{"):
@@ -362,13 +363,13 @@ class _EventDecoder(AnswerDecoder):
         elif field not in _OTHER_FIELDS:
             self._unread = line.strip()
             if not self._begun:
-                raise self._read_error.not_an_answer(line.decode("utf-8", "replace"))
+                raise self.read_error.not_an_answer(line.decode("utf-8", "replace"))
         return None
 
     def _raise_held(self) -> None:
         held, self._held = self._held, b""
         if self._reports_error:
-            raise self._read_error.in_answer(held.decode("utf-8", "replace"))
+            raise self.read_error.in_answer(held.decode("utf-8", "replace"))
         parse_json(held)  # raises, since it was not whole
 
     @override
@@ -395,7 +396,7 @@ class _EventDecoder(AnswerDecoder):
 
     def _whole_answer(self, body: bytes) -> list[Piece]:
         """Return the pieces of an answer that came as one JSON object."""
-        not_read = self._broken() if self._begun else self._read_error.not_an_answer(body.decode("utf-8", "replace"))
+        not_read = self._broken() if self._begun else self.read_error.not_an_answer(body.decode("utf-8", "replace"))
         try:
             piece = self.event(json_or_text(body))
         except UNREADABLE:
@@ -417,10 +418,15 @@ class _EventDecoder(AnswerDecoder):
 
 
 class ChatDecoder(_EventDecoder):
-    """Reads `/v1/chat/completions`. The reason for the end, the usage and `[DONE]` come in events of their own, or together."""
+    """Reads `/v1/chat/completions`. The reason for the end, the usage and `[DONE]` come in events of their own, or together.
 
-    def __init__(self, read_error: ErrorReader) -> None:
+    Attributes:
+        tracker: Counts the thoughts of an answer whose thoughts the server leaves in the text.
+    """
+
+    def __init__(self, read_error: ErrorReader, tracker: ThoughtTracker | None = None) -> None:
         super().__init__(read_error)
+        self.tracker = tracker
         self._reason: str | None = None
         self._usage: dict[str, Any] = {}
         self._timings: dict[str, Any] = {}
@@ -440,7 +446,7 @@ class ChatDecoder(_EventDecoder):
         if reason := choice.get("finish_reason"):
             self._reason = reason if isinstance(reason, str) else _reason_name(reason)
         if self._reason == "error":
-            raise self._read_error.in_answer(choice.get("error") or "it ended its answer with finish_reason 'error'")
+            raise self.read_error.in_answer(choice.get("error") or "it ended its answer with finish_reason 'error'")
         delta = choice.get("delta") or choice.get("message") or {}  # the latter in an answer that is not streamed
         content, reasoning = delta.get("content") or choice.get("text") or delta.get("refusal") or "", _reasoning_of(delta)
         if isinstance(content, list | dict):
@@ -452,7 +458,9 @@ class ChatDecoder(_EventDecoder):
             tool_calls=self._calls_of(delta),
             logprobs=(choice.get("logprobs") or {}).get("content"),
         )
-        if event.get("timings") and "delta" in choice and not choice.get("finish_reason"):
+        if self.tracker and piece.text:
+            self.tracker.add(piece.text)
+        elif event.get("timings") and "delta" in choice and not choice.get("finish_reason"):
             self._count(event["timings"], piece)
         return piece if piece.text or piece.reasoning or piece.tool_calls else None
 
@@ -465,6 +473,11 @@ class ChatDecoder(_EventDecoder):
             self._thoughts.add(number, piece.reasoning)
         elif piece.text or piece.tool_calls:
             self._thoughts.end()
+
+    def _reasoning_tokens(self) -> int | None:
+        if self.tracker:
+            return self.tracker.reported
+        return self._thoughts.total if self._thoughts else None
 
     def _calls_of(self, delta: dict[str, Any]) -> list[dict[str, Any]] | None:
         if calls := delta.get("tool_calls"):
@@ -487,7 +500,7 @@ class ChatDecoder(_EventDecoder):
         usage = _mapping(self._usage)
         details = _mapping(usage.get("prompt_tokens_details"))
         reported = _token_count(_mapping(usage.get("completion_tokens_details")).get("reasoning_tokens"))
-        counted = self._thoughts.total if self._thoughts else None
+        counted = self._reasoning_tokens()
         finish = Finish(
             reason=_FINISH_REASONS.get(self._reason.lower(), self._reason),
             prompt_tokens=_token_count(usage.get("prompt_tokens")),
@@ -506,12 +519,14 @@ class CompletionDecoder(ChatDecoder):
     def _event(self, event: dict[str, Any]) -> Piece | None:
         if "choices" in event:
             return super()._event(event)
+        if self.tracker and event.get("content"):
+            self.tracker.add(event["content"])
         if not event.get("stop"):
             return Piece(event["content"], logprobs=event.get("completion_probabilities"))
         if event.get("truncated") and not _is_full(event):
             settings = event.get("generation_settings") or {}
             raise context_error(context_tokens=settings.get("n_ctx"))
-        return Piece(event.get("content", ""), _completion_finish(event))
+        return Piece(event.get("content", ""), replace(_completion_finish(event), reasoning_tokens=self._reasoning_tokens()))
 
 
 def _is_full(event: dict[str, Any]) -> bool:

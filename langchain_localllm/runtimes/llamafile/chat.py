@@ -1,6 +1,7 @@
 """The chat model on llama.cpp's server; the server applies the model's own chat template."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Final
 
 from langchain_core.language_models import ModelProfile
@@ -12,21 +13,43 @@ from langchain_localllm.base.content import PARTS, check_parts, hold_parts
 from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.messages import STANDARD_ROLES, check_roles, to_openai, with_role_probes
-from langchain_localllm.base.reading import ReadHandle, reader
+from langchain_localllm.base.reading import AnswerReader, ReadHandle, reader
 from langchain_localllm.base.reasoning import ALIASES as REASONING_ALIASES
 from langchain_localllm.base.reasoning import ReasoningBudgetOptions
 from langchain_localllm.base.request import enforced_schema
-from langchain_localllm.base.templated import thought_tags
+from langchain_localllm.base.templated import RawAnswer, ends_in_thoughts, thought_tags
 from langchain_localllm.base.tools import openai_tools
-from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, ModelMissingError, WrongServerError
+from langchain_localllm.errors import (
+    CallTimeoutError,
+    InvalidOptionError,
+    InvalidRequestError,
+    ModelCallError,
+    ModelLoadingError,
+    ModelMissingError,
+    WrongServerError,
+)
 from langchain_localllm.runtimes.llamafile.api import ChatDecoder, ErrorReader, ask, open_stream, tokenize
 from langchain_localllm.runtimes.llamafile.facts import ServerFacts, server_facts
 from langchain_localllm.runtimes.llamafile.options import LlamafileOptions
-from langchain_localllm.runtimes.llamafile.payload import chat_payload, thinking_fields, with_enforced_call
+from langchain_localllm.runtimes.llamafile.payload import (
+    as_openai,
+    chat_payload,
+    completion_payload,
+    raw_answer_fields,
+    thinking_fields,
+    with_enforced_call,
+)
+from langchain_localllm.templates.server_parser import is_misparsed_by_server
+from langchain_localllm.templates.thinking import ThinkSplitter, answer_markers
 from langchain_localllm.templates.thinking_switch import switch_variables, usual_variables, with_switch_word
 from langchain_localllm.transport.plan import Plan
 
 _THINKING: Final = frozenset({"reasoning", "reasoning_budget", "reasoning_budget_message"})
+_NOT_RAW: Final = _THINKING | {"chat_template_kwargs", "continue_final_message", "parallel_tool_calls", "reasoning_format"}
+"""Options that are not for an answer as the model writes it."""
+_FORMS: Final = frozenset({"grammar", "json_schema", "response_format", "reasoning_format"})
+"""What gives an answer a form, or names one."""
+_UNKNOWN: Final = ServerFacts(llama_cpp=False)
 
 
 class ChatLlamafile(LlamafileOptions, ReasoningBudgetOptions, LocalChatModel):
@@ -83,41 +106,77 @@ class ChatLlamafile(LlamafileOptions, ReasoningBudgetOptions, LocalChatModel):
     def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
         payload = self._payload(messages, stop, request)
         client = self.client
-        read_error = ErrorReader(client.address.url)
         forced = request.get("tool_choice") == "required"
         schema = enforced_schema(request, several=payload.get("parallel_tool_calls") is True) if forced else None
-        handle = HttpHandle(client, self._opening(payload, schema, read_error), ChatDecoder(read_error))
-        return ReadHandle(handle, reader(request.get("tools", ()), request.get("tool_choice"), keeps_thoughts=self.keeps_thoughts))
+        answer = reader(request.get("tools", ()), request.get("tool_choice"), keeps_thoughts=self.keeps_thoughts)
+        decoder = ChatDecoder(ErrorReader(client.address.url))
+        return ReadHandle(HttpHandle(client, self._opening(payload, schema, answer, decoder), decoder), answer)
 
     def _payload(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> dict[str, Any]:
         return {**chat_payload(self.payload(_THINKING), messages, stop, request), **(self.extra_body or {})}
 
-    def _opening(self, payload: dict[str, Any], schema: dict[str, Any] | None, read_error: ErrorReader) -> Plan[Any]:
-        """Send the request, in the way of the server where that matters: which server it is, is asked only then.
+    def _opening(
+        self, payload: dict[str, Any], schema: dict[str, Any] | None, answer: AnswerReader, decoder: ChatDecoder
+    ) -> Plan[Any]:
+        """Send the request, in the way of the server: which one it is, is asked once.
 
         Args:
             payload: The body.
             schema: What the call has to follow, where one is required.
-            read_error: Reads the server's errors.
+            answer: Parses the answer.
+            decoder: Decodes it.
         """
         images = hold_parts(payload["messages"], "image_url")
         roles = {message["role"] for message in payload["messages"]} - STANDARD_ROLES
         files = hold_parts(payload["messages"], "file")
+        facts = _UNKNOWN
         if schema or images or roles or files or self._switches_thinking:
             facts = yield from server_facts(self, self._facts)
-            if self._switches_thinking:
-                payload = self._with_thinking(payload, facts)
-            if files and facts.llama_cpp:
-                check_parts(payload["messages"], PARTS.keys() - {"file"}, "llama.cpp's server")
-            if roles and facts.llama_cpp:
-                yield from self._check_roles(payload["messages"])
-            if images and facts.sees is False:
-                raise InvalidRequestError(
-                    f"The model at {self.base_url} does not see images. Start the server with its `--mmproj`."
-                )
-            if schema and facts.llama_cpp:
-                payload = with_enforced_call(payload, schema)
-        return (yield from open_stream(self, "/v1/chat/completions", payload, read_error))
+        elif "tools" in payload or self.chat_template_kwargs or self._facts:  # a plain chat costs one request
+            facts = yield from self._facts_if_told()
+        if self._switches_thinking:
+            payload = self._with_thinking(payload, facts)
+        if files and facts.llama_cpp:
+            check_parts(payload["messages"], PARTS.keys() - {"file"}, "llama.cpp's server")
+        if roles and facts.llama_cpp:
+            yield from self._check_roles(payload["messages"])
+        if images and facts.sees is False:
+            raise InvalidRequestError(f"The model at {self.base_url} does not see images. Start the server with its `--mmproj`.")
+        if schema and facts.llama_cpp:
+            payload = with_enforced_call(payload, schema)
+        elif self._is_misparsed(payload, facts) and (prompt := (yield from self._rendered(payload))):
+            return (yield from self._open_raw(payload, prompt, facts, answer, decoder))
+        return (yield from open_stream(self, "/v1/chat/completions", payload, decoder.read_error))
+
+    def _facts_if_told(self) -> Plan[ServerFacts]:
+        """Ask what the server is; one that does not say it, such as a proxy for chats only, is not llama.cpp's."""
+        try:
+            return (yield from server_facts(self, self._facts))
+        except (ModelLoadingError, CallTimeoutError):
+            raise
+        except ModelCallError:
+            return _UNKNOWN
+
+    def _is_misparsed(self, payload: dict[str, Any], facts: ServerFacts) -> bool:
+        """Whether the server would lose a part of an answer in the format of its model, or fail at it."""
+        if not _FORMS.isdisjoint(payload) or any(hold_parts(payload["messages"], part) for part in PARTS.keys() - {"text"}):
+            return False
+        return facts.llama_cpp and is_misparsed_by_server(facts.template)
+
+    def _open_raw(
+        self, payload: dict[str, Any], prompt: str, facts: ServerFacts, answer: AnswerReader, decoder: ChatDecoder
+    ) -> Plan[Any]:
+        """Ask for an answer as the model writes it, and have it parsed here."""
+        markers = answer_markers(facts.template)
+        thinking = ends_in_thoughts(prompt, markers, continues=bool(self.continue_final_message))
+        tools = payload.get("tools", ()) if payload.get("tool_choice") != "none" else ()
+        raw = RawAnswer.of(facts.template, prompt, partial(ThinkSplitter, markers, inside=thinking), tools)
+        answer.parse(raw.splitter(), raw.calls(), raw.begun)
+        decoder.tracker = raw.tracker(self.budget)
+        body = as_openai(completion_payload(self.payload(_NOT_RAW), prompt, payload["stop"]))
+        tags = thought_tags(facts.template)
+        body |= raw_answer_fields(raw.markers, self.budget, self.budget_message, tags, thinking=thinking)
+        return (yield from open_stream(self, "/v1/completions", {**body, **(self.extra_body or {})}, decoder.read_error))
 
     @property
     def _switches_thinking(self) -> bool:
@@ -166,8 +225,10 @@ class ChatLlamafile(LlamafileOptions, ReasoningBudgetOptions, LocalChatModel):
         facts = yield from server_facts(self, self._facts)
         if not facts.llama_cpp or hold_parts(payload["messages"], "image_url"):
             return None
-        if self._switches_thinking:
-            payload = self._with_thinking(payload, facts)
+        return (yield from self._rendered(self._with_thinking(payload, facts) if self._switches_thinking else payload))
+
+    def _rendered(self, payload: dict[str, Any]) -> Plan[str | None]:
+        """Ask llama.cpp's server for the prompt that it makes of a body; `None` where it has no such path."""
         try:
             answer = yield from ask(self, "POST", "/apply-template", payload)
         except (WrongServerError, InvalidRequestError, ModelMissingError):  # an older llamafile has no such path

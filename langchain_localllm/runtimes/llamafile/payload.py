@@ -1,6 +1,6 @@
 """Requests to llama.cpp's server, the same over HTTP and in this process."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from langchain_localllm.base.grammar_schema import grammar_schema, tool_parameters
@@ -51,6 +51,25 @@ def thinking_fields(budget: int | None, message: str = "", tags: tuple[str, str]
     if tags:
         fields |= {"reasoning_budget_start_tag": tags[0].strip(), "reasoning_budget_end_tags": [tags[1]]}
     return fields
+
+
+def raw_answer_fields(
+    markers: Collection[str], budget: int | None, message: str, tags: tuple[str, str] | None, *, thinking: bool
+) -> dict[str, Any]:
+    """Return the fields of `/v1/completions` for an answer that is parsed here.
+
+    Args:
+        markers: The special tokens that the server has to return as text.
+        budget: Tokens that the model may think, or `None` for no limit.
+        message: What ends thoughts that have used up the budget.
+        tags: What begins and ends thoughts, or `None` for a model that does not think.
+        thinking: Whether the prompt ends in thoughts.
+    """
+    fields: dict[str, Any] = {"preserved_tokens": list(markers)}
+    if tags is None or budget is None:
+        return fields
+    fields |= thinking_fields(budget, message, tags)
+    return {**fields, "generation_prompt": tags[0].strip()} if thinking else fields
 
 
 def _engine_tool(tool: dict[str, Any]) -> dict[str, Any]:

@@ -3,14 +3,16 @@
 import functools
 import operator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Literal
 
 import pytest
 from langchain_core.messages import AIMessage
+from pydantic import validate_call
 
 from langchain_localllm import ChatLlamaCpp
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes.llamacpp.backend import Backend
+from tests.engines import llama_cpp_source
 from tests.engines.scripted_model import scripted_model
 
 TEXTS: Final = {
@@ -80,3 +82,66 @@ def test_second_call_is_made_only_where_several_may_be(
     with loaded(path, "llama-cpp-python") as chat:
         answer = chat.bind_tools([add], **options).invoke("Hi", logit_bias={str(starts["two calls"]): 20})
     assert len(answer.tool_calls) == count
+
+
+# --- calls in other frames than JSON between markers ---
+
+NOTE: Final = 'Two lines:\n"a" < b </para> </parameter '
+QWEN_CALL: Final = (
+    "<tool_call>\n<function=write>\n<parameter=note>\n{}\n</parameter>\n<parameter=kind>\n{}\n</parameter>\n"
+    "<parameter=tags>\n{}\n</parameter>\n</function>\n</tool_call>"
+)
+LLAMA_CALL: Final = '{"name": "write", "parameters": {"note": "a", "kind": "long", "tags": []}}'
+BOB: Final = '{"name": "Bob", "age": 3}'
+
+
+def write(note: str, kind: Literal["short", "long"], tags: list[int], *, urgent: bool = False) -> str:
+    """Write a note."""
+    return f"{note} {kind} {tags} {urgent}"
+
+
+FRAMED: Final[dict[str, tuple[str, str, str, dict[str, Any] | None]]] = {
+    "any text in a tag": (
+        "Qwen3-Coder",
+        QWEN_CALL.format(NOTE, "long", "[1, 2]"),
+        "",
+        {"note": NOTE, "kind": "long", "tags": [1, 2]},
+    ),
+    "a value that is not one of those in the schema": ("Qwen3-Coder", QWEN_CALL.format("a", "lonely", "[1]"), "", {}),
+    "a truth value that is not one": (
+        "Qwen3-Coder",
+        QWEN_CALL.format("a", "long", "[1]").replace("</function>", "<parameter=urgent>\nmaybe\n</parameter>\n</function>"),
+        "",
+        {},
+    ),
+    "JSON with the name of a tool": ("meta-llama-Llama-3.2-3B-Instruct", LLAMA_CALL.replace("[]", '["x"]'), "", {}),
+    "JSON about something else": (
+        "meta-llama-Llama-3.2-3B-Instruct",
+        '{"name": "Bob", "age": 3}',
+        '{"name": "Bob", "age": 3}',
+        None,
+    ),
+    "a mention of what begins calls": (
+        "fireworks-ai-llama-3-firefunction-v2",
+        "Import functools [in Python].",
+        "Import functools [in Python].",
+        None,
+    ),
+}
+"""Template, what the model writes, the text that is expected, and the arguments: `{}` for any that are valid."""
+
+
+@pytest.mark.parametrize("name", FRAMED)
+def test_call_in_the_frame_of_a_family(name: str, tmp_path: Path) -> None:
+    family, written, text, expected = FRAMED[name]
+    (start,) = scripted_model(tmp_path / "model.gguf", [written])
+    template = llama_cpp_source.install() / "templates" / f"{family}.jinja"
+    options: dict[str, Any] = {"backend": "llama-cpp-python", "n_ctx": 4096, "temperature": 0, "max_tokens": 300}
+    with ChatLlamaCpp(model_path=tmp_path / "model.gguf", chat_template=template, **options) as chat:
+        answer = chat.bind_tools([write], parallel_tool_calls=False).invoke("Hi", logit_bias={start: 20})
+    assert answer.text == text
+    assert not answer.invalid_tool_calls
+    assert len(answer.tool_calls) == (expected is not None)
+    for call in answer.tool_calls:
+        assert expected in ({}, call["args"])
+        validate_call(config={"strict": True})(write)(**call["args"])

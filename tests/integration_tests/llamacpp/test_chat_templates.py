@@ -3,12 +3,13 @@
 The templates are those of llama-cpp-python's source, which the package index gives; scripted models write the answers.
 """
 
+import asyncio
 import copy
 import json
 import re
 import shutil
 import signal
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
@@ -19,16 +20,29 @@ import pytest
 import requests
 import xllamacpp
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.runnables import Runnable
 
-from langchain_localllm import ChatLlamaCpp, ChatLlamafile
+from langchain_localllm import ChatGPT4All, ChatLlamaCpp, ChatLlamafile
 from langchain_localllm.base.engine import Finish, Piece
 from langchain_localllm.base.messages import to_openai, with_parsed_arguments
 from langchain_localllm.runtimes.llamacpp.server_params import new_server
+from langchain_localllm.templates.call_frames import call_frame
 from langchain_localllm.templates.chat_template import ChatTemplate
 from langchain_localllm.templates.instructions import render_with_instructions
+from langchain_localllm.templates.server_parser import is_misparsed_by_server
 from tests.engines import llama_cpp_source
-from tests.engines.chat_formats import ANSWER_STYLES, CALL_STYLES, CALLS, TEMPLATES, TOOLS, AnswerStyle, CallStyle
+from tests.engines.chat_formats import (
+    ANSWER_STYLES,
+    CALL_STYLES,
+    CALLS,
+    LFM2_JSON,
+    NOT_ENFORCED_BY_SERVER,
+    TEMPLATES,
+    TOOLS,
+    AnswerStyle,
+    CallStyle,
+)
 from tests.engines.scripted_model import scripted_model
 from tools.chat_families import PAGE, page
 
@@ -48,8 +62,18 @@ CONTROL: Final = re.compile(
 )
 """What models have control tokens for; not `<|end|>`, with which llama.cpp ends an answer of most models."""
 State = Literal["outside", "inside", "closed"]
-Kind = Literal["text", "calls", "text and call"]
+Kind = Literal["text", "calls", "text and call", "wrong call"]
 """Where the prompt ends: before thoughts, in them, or after them."""
+
+ON_GPT4ALL: Final = (
+    "GLM-4.6",
+    "Kimi-K2-Instruct",
+    "Qwen-Qwen3-0.6B",
+    "deepseek-ai-DeepSeek-V3.2",
+    "google-gemma-4-31B-it",
+    "openai-gpt-oss-120b",
+)
+"""Families that are tried on `ChatGPT4All` too, which runs them on llama.cpp."""
 
 QUESTION: Final = [SystemMessage("Answer in one word."), HumanMessage("What is the weather in Bern?")]
 
@@ -127,6 +151,10 @@ def families(
     states = dict.fromkeys([end_of(prompt, answers), *(("inside", "outside", "closed") if needs_states(answers) else ())])
     kinds: tuple[Kind, ...] = ("calls", "text", "text and call") if calls else ("text",)
     texts = {(kind, state): written(calls, answers, kind, state) for state in states for kind in kinds}
+    if calls:
+        state = next(iter(states))
+        wrong = LFM2_JSON if call == "lfm2" else replace(calls, both="")
+        texts["wrong call", state] = re.sub(r"(?<!\w)2(?!\w)", "two", written(wrong, answers, "calls", state))
     control = sorted({marker for text in texts.values() for marker in CONTROL.findall(text)})
     folder = tmp_path_factory.mktemp("scripted")
     read = [marker for marker in control if prompt.endswith(marker)]
@@ -166,14 +194,31 @@ def check_ids(family: Family, message: AIMessage) -> None:
         assert ids == list(family.calls.ids[: len(ids)])
 
 
+def streamed(model: Runnable[Any, AIMessage], **options: Any) -> AIMessage:
+    return reduce(add, model.stream(QUESTION, **options))
+
+
+def streamed_async(model: Runnable[Any, AIMessage], **options: Any) -> AIMessage:
+    async def chunks() -> list[Any]:
+        return [chunk async for chunk in model.astream(QUESTION, **options)]
+
+    return cast("AIMessage", reduce(add, asyncio.run(chunks())))
+
+
+PATHS: Final[tuple[Callable[..., AIMessage], ...]] = (
+    streamed,
+    lambda model, **options: model.invoke(QUESTION, **options),
+    streamed_async,
+    lambda model, **options: asyncio.run(model.ainvoke(QUESTION, **options)),
+)
+"""Each kind of answer comes on one of them, in turn, so that over all families each kind comes on each path."""
+
+
 def check_answers(family: Family, model: BaseChatModel, state: State, leaves_out: Collection[str] = ()) -> None:
-    """Compare what is read of each kind of answer, streamed, with what the model wrote."""
+    """Compare what is read of each kind of answer with what the model wrote."""
     bound = model.bind_tools(TOOLS, parallel_tool_calls=True) if family.calls else model
-    for kind in family.kinds():
-        if kind in leaves_out:
-            continue
-        chunks = list(bound.stream(QUESTION, logit_bias={family.starts[kind, state]: BIAS}))
-        message = cast("AIMessageChunk", reduce(add, chunks))
+    for turn, kind in enumerate(family.kinds(), start=[*TEMPLATES].index(family.name)):
+        message = PATHS[turn % len(PATHS)](bound, logit_bias={family.starts[kind, state]: BIAS})
         assert read(message) == family.expected(kind, state), (kind, state, family.texts[kind, state])
         if "ids" not in leaves_out:
             check_ids(family, message)
@@ -226,29 +271,34 @@ def test_own_parser_reads_answers_in_pieces_of_every_size(family: Family) -> Non
                 answer = "".join(part.text for part in told), "".join(part.reasoning for part in told)
                 assert (*answer, list(zip(names, args, strict=True))) == family.expected(kind, state), (kind, size)
         check_answers(family, model, state)
+        if call_frame(model.template().source) and family.calls:
+            check_wrong_call(family, model, state)
+    if family.name in ON_GPT4ALL:
+        with ChatGPT4All(
+            model=family.path, backend="llamacpp", chat_template_kwargs=THINKING, n_ctx=16_384, temperature=0, max_tokens=400
+        ) as gpt4all:
+            message = gpt4all.bind_tools(TOOLS, parallel_tool_calls=True).invoke(QUESTION)
+        assert read(message) == family.expected("calls", next(state for kind, state in family.texts if kind == "calls"))
 
 
-SERVER: Final = {
-    "MiniMax-M1": {"calls"},  # its grammar allows one call
-    "MiniMax-M2": {"calls"},
-    "upstage-Solar-Open-100B": {"calls", "text and call"},
-    "mistralai-Mistral-Nemo-Instruct-2407": {"ids"},  # a stream gives a call an id before the model writes its own
-    "Apriel-1.6-15b-Thinker-fixed": {"text", "calls", "text and call"},  # its thoughts begin with the end of the prompt
-    "llama-cpp-rwkv-world": {"text"},  # its thoughts are text
+def check_wrong_call(family: Family, model: ChatLlamaCpp, state: State) -> None:
+    """Check that a call that goes wrong while the model writes it is valid for the tool's schema."""
+    bound = model.bind_tools(TOOLS, parallel_tool_calls=False)
+    answer = bound.invoke(QUESTION, logit_bias={family.starts["wrong call", state]: BIAS}, max_tokens=300)
+    name, args = CALLS[0]
+    assert [call["name"] for call in answer.tool_calls] == [name], family.texts["wrong call", state]
+    assert answer.tool_calls[0]["args"]["city"] == args["city"]
+    assert type(answer.tool_calls[0]["args"].get("days", 0)) is int
+    assert not answer.invalid_tool_calls
+
+
+NOT_READ: Final = {
+    "mistralai-Mistral-Nemo-Instruct-2407": {"ids"},
 }
-"""What llama.cpp's server does not read as the model writes it."""
-_ALL: Final = {"text", "calls", "text and call"}
-HTTP: Final = {
-    **SERVER,
-    "Apertus-8B-Instruct": _ALL,
-    "Cohere2MoE": _ALL,
-    "CohereForAI-c4ai-command-r-plus-tool_use": _ALL,
-    "Mistral-Small-3.2-24B-Instruct-2506": _ALL,
-    "ibm-granite-granite-3.3-2B-Instruct": _ALL,
-    "meetkai-functionary-medium-v3.2": {"calls"},
-    "upstage-Solar-Open-100B": _ALL,
-}
-"""The same over HTTP, where the template is not known here, so that the answer is not read again."""
+"""What llama.cpp's server does not read as the model writes it.
+
+In Mistral Nemo's calls the id comes last, and a stream gives a call an id when its name has come (`common/chat.cpp`).
+"""
 
 
 def test_server_in_process_reads_answers(plain_family: Family) -> None:
@@ -264,7 +314,10 @@ def test_server_in_process_reads_answers(plain_family: Family) -> None:
     ) as model:
         request: dict[str, Any] = {"messages": to_openai(QUESTION), "chat_template_kwargs": THINKING}
         prompt = model.engine.render({**request, "tools": TOOLS} if family.calls else request)
-        check_answers(family, model, end_of(prompt, family.answers), SERVER.get(family.name, ()))
+        check_answers(family, model, end_of(prompt, family.answers), NOT_READ.get(family.name, ()))
+        source = model.template().source
+        if family.calls and family.name not in NOT_ENFORCED_BY_SERVER and not is_misparsed_by_server(source):
+            check_wrong_call(family, model, end_of(prompt, family.answers))
 
 
 @pytest.fixture
@@ -289,4 +342,4 @@ def test_server_over_http_reads_answers(plain_family: Family, address: str) -> N
     request: dict[str, Any] = {"messages": to_openai(QUESTION), "chat_template_kwargs": THINKING}
     request |= {"tools": TOOLS} if family.calls else {}
     prompt = requests.post(f"{address}/apply-template", json=request, timeout=10).json()["prompt"]
-    check_answers(family, model, end_of(prompt, family.answers), HTTP.get(family.name, ()))
+    check_answers(family, model, end_of(prompt, family.answers), NOT_READ.get(family.name, ()))
