@@ -321,8 +321,12 @@ def _sources(store: Path, names: list[str]) -> list[str]:
 
     held = Index(store)
     keys = FileKeys(held.root, held.catalogue.paths())
+    problems = {path: problem for path, passages, problem in held.catalogue.files() if problem and not passages}
     held.close()
-    return list(dict.fromkeys(key for name in names for key in keys.named(name)))
+    found = list(dict.fromkeys(key for name in names for key in keys.named(name)))
+    if all(key in problems for key in found):
+        raise InvalidOptionError(f"Nothing of {', '.join(names)} is in the index. {problems[found[0]]}")
+    return found
 
 
 def _store_option(store: Path) -> str:

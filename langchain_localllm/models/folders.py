@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
-__all__ = ["SPLIT_FILE", "files_here", "folders", "models_folder", "similar"]
+__all__ = ["SPLIT_FILE", "files_here", "folders", "models_folder", "paths_here", "similar"]
 
 SPLIT_FILE: Final = re.compile(r"(?P<name>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
 """The name of one file of a model in several parts, as llama.cpp's `gguf-split` writes it."""
@@ -41,14 +41,20 @@ def folders() -> dict[str, Path]:
 
 
 def files_here() -> Iterator[tuple[str, Path]]:
-    """The GGUF files in these folders and in the current one, each with its place; of several parts, the first."""
-    seen: set[Path] = set()
+    """The GGUF files in these folders and in the current one, each once, with its place; of several parts, the first."""
+    found: dict[Path, tuple[str, Path]] = {}
+    for place, path in paths_here():
+        real = path.resolve()
+        if real not in found or (found[real][1].is_symlink() and not path.is_symlink()):  # a file comes before links to it
+            found[real] = place, path
+    yield from found.values()
+
+
+def paths_here() -> Iterator[tuple[str, Path]]:
+    """As `files_here`, with every name of a file that has several, such as a link."""
     for place, folder in {**folders(), "this folder": Path()}.items():
         for path in _gguf_files(folder, 0 if place == "this folder" else _DEEPEST):
-            real = path.resolve()
-            if real not in seen:
-                seen.add(real)
-                yield place, path
+            yield place, path
 
 
 def _gguf_files(folder: Path, depth: int) -> Iterator[Path]:

@@ -16,7 +16,7 @@ from langchain_localllm.errors import (
     ModelMissingError,
 )
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
-from langchain_localllm.models.folders import SPLIT_FILE, files_here, similar
+from langchain_localllm.models.folders import SPLIT_FILE, files_here, paths_here, similar
 from langchain_localllm.models.listing import ListedModel, of_file, of_ollama_row, ollama_server
 from langchain_localllm.models.sources import Source
 from langchain_localllm.transport.address import Address
@@ -102,7 +102,11 @@ def _file_or_name(source: Source) -> ListedModel:
 
 def _by_name(name: str) -> list[Callable[[], ListedModel]]:
     """What a plain name matches. Only the header of a file that is used is read."""
-    found = [partial(of_file, path.absolute(), place) for place, path in files_here() if name in _file_names(path)]
+    files: dict[Path, partial[ListedModel]] = {}  # one for each file: links of one name to it are the same model
+    for place, path in paths_here():
+        if name in _file_names(path):
+            files.setdefault(path.resolve(), partial(of_file, path.absolute(), place))
+    found = [*files.values()]
     try:
         server = ollama_server()
         row = _matching_row(server.list(), name) if server else None
@@ -207,7 +211,8 @@ def _on_hub(source: Source) -> ListedModel:
     from langchain_localllm.models.sources import quantisation_in
 
     folder = folders()["Hugging Face"] / f"models--{source.name.replace('/', '--')}"
-    paths = [path for _, path in files_here() if path.is_relative_to(folder)]
+    in_cache = (path for _, path in paths_here() if path.is_relative_to(folder))
+    paths = [*{path.resolve(): path for path in in_cache}.values()]  # revisions share files
     if source.choice:
         chosen = source.choice.casefold()
         paths = [path for path in paths if quantisation_in(path.name).casefold() == chosen or path.name.casefold() == chosen]

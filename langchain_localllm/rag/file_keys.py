@@ -127,6 +127,8 @@ class FileKeys:
             return [name]
         if found := self.below(name) or self.below(self.path(name)):
             return found
+        if found := self._shown_as(readable(absolute(name))):
+            return found
         if follow_links and (found := self._in_any({os.path.realpath(absolute(name))})):
             return found
         near = get_close_matches(name, keys, _NEAR) or get_close_matches(
@@ -145,6 +147,11 @@ class FileKeys:
             if real in names or spelled in names or real.startswith(folders) or spelled.startswith(folders):
                 found.append(key)
         return found
+
+    def _shown_as(self, name: str) -> list[str]:
+        r"""Return the known keys whose path, or a folder of it, is printed so, such as `/notes/Gr\xfc\xdfe.txt`."""
+        shown = {key: readable(self.path(key)) for key in self._known.values() if "\\x" in key} if "\\x" in name else {}
+        return [key for key, path in shown.items() if path == name or path.startswith(f"{name}{os.sep}")]
 
     def _real(self, path: Path) -> str:
         """Return a path whose folder is resolved; the file's own link is kept, since it is a name of its own."""

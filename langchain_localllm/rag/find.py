@@ -36,7 +36,8 @@ def find_files(paths: Iterable[str | Path], on_unreadable: OnUnreadable | None =
     """
 
     def report(fault: OSError) -> None:
-        error = DocumentError(f"{readable(fault.filename)}: the folder cannot be opened ({fault.strerror}). Check its permissions.")
+        advice = " Check its permissions." if isinstance(fault, PermissionError) else ""
+        error = DocumentError(f"{readable(fault.filename)}: the folder cannot be opened ({fault.strerror}).{advice}")
         error.__cause__ = fault
         if on_unreadable is None:
             raise error

@@ -58,6 +58,7 @@ _LAST_WORD = re.compile(r"([^\W\d_]+).$")
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
 _HYPHENATED = re.compile(r"[^\W\d_]+-[^\W\d_]+")
 _KEEPS_HYPHEN = frozenset(["ex", "half", "non", "self", "well"])
+_COMPOUND = re.compile(r"[^\W\d_]-(?:an?|and|at|by|for|in|of|on|out|the|to|up).$")
 _CONJUNCTION = re.compile(r"(?:and|or|und|oder|bzw|et|ou|e|o|y|i|en|of|och|og)\b")
 _DATA_ADDRESS = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=.-]+)*;base64,[A-Za-z0-9+/=]*")
 _ENCODED_LINE = re.compile(r"\s*(?=.*[A-Z])(?=.*[a-z])(?=.*[0-9+/])[A-Za-z0-9+/]{56,}={0,2}\s*")
@@ -240,7 +241,7 @@ def _joined(text: str, line: str, following: str, hyphenated: set[str]) -> tuple
     start = left[1].lower() if left else ""
     if _CONJUNCTION.match(following):
         return text, " "
-    if start in _KEEPS_HYPHEN or f"{start}-{right[0].lower() if right else ''}" in hyphenated:
+    if start in _KEEPS_HYPHEN or _COMPOUND.search(text) or f"{start}-{right[0].lower() if right else ''}" in hyphenated:
         return text, ""
     return text[:-1], ""
 

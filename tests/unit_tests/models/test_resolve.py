@@ -196,6 +196,29 @@ def test_resolve_exact_reference_returns_the_model(reference: str, meant: str, f
     assert resolve(found.reference).reference == found.reference, "a model's own reference means it"
 
 
+@pytest.mark.parametrize("reference", ["llama3", "aaa", "zzz", "both.gguf"])
+def test_resolve_file_with_links_to_it_by_each_of_its_names(reference: str, folder: Path) -> None:
+    (folder / "aaa.gguf").symlink_to(folder / "llama3.gguf")
+    (folder / "zzz.gguf").symlink_to(folder / "llama3.gguf")
+    (folder / "a" / "both.gguf").symlink_to(folder / "both.gguf")
+    found = resolve(reference).path
+    assert found is not None
+    assert found.name == f"{reference.removesuffix('.gguf')}.gguf"
+
+
+def test_resolve_hub_file_with_a_link_and_two_revisions(folder: Path) -> None:
+    snapshots = folder.parent / "home/hub/models--owner--linked/snapshots"
+    blob = folder.parent / "home/hub/models--owner--linked/blobs/0123"
+    blob.parent.mkdir(parents=True)
+    shutil.copy(tiny_chat_model(), blob)
+    for revision in ("1", "2"):
+        (snapshots / revision).mkdir(parents=True)
+        (snapshots / revision / "m-Q4_0.gguf").symlink_to(blob)
+    (folder / "aaa.gguf").symlink_to(snapshots / "1" / "m-Q4_0.gguf")
+    assert resolve("hf:owner/linked").path in {snapshots / "1" / "m-Q4_0.gguf", snapshots / "2" / "m-Q4_0.gguf"}
+    assert resolve("aaa").path == folder / "aaa.gguf"
+
+
 @pytest.mark.parametrize("reference", NOT_NAMES)
 def test_resolve_part_of_a_name_raises(reference: str, folder: Path) -> None:
     with pytest.raises((ModelMissingError, ModelFileError)):

@@ -299,13 +299,19 @@ def test_update_links_out_of_the_folder_are_followed_and_loops_are_not(store: St
 @pytest.mark.parametrize(
     "name", [b"new\nline.txt", b"\x1b[31mred.txt", b"tab\there.txt", b"\xff\xfe.txt", b"\\x41.txt", b"\x7f.txt"]
 )
-def test_update_name_of_any_bytes_is_shown_on_one_line_and_found_again(store: Store, notes: Path, name: bytes) -> None:
+def test_update_name_of_any_bytes_is_shown_on_one_line_and_found_again(
+    store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch, name: bytes
+) -> None:
     path = Path(os.fsdecode(os.fsencode(notes) + b"/" + name))
     path.write_text("The lamp is lit.")
     assert update(store, [notes]).added == 2
     (key,) = set(store.catalogue.paths()) - {"notes/good.txt"}
     assert key.isprintable()
-    assert FileKeys(store.root, [key]).path(key) == path
+    keys = FileKeys(store.root, [key])
+    assert keys.path(key) == path
+    monkeypatch.chdir(notes)
+    for shown in (key, str(store.root / key), key.removeprefix("notes/"), "../notes", str(path)):
+        assert keys.named(shown) == [key]
     assert update(store, [notes]).unchanged == 2
     assert readable("plain name.txt") == "plain name.txt"
 

@@ -175,6 +175,7 @@ def test_long_words_that_are_not_encoded_stay(tmp_path: Path, text: str) -> None
         ("the con\ufb01gu-\nration", "the configuration"),
         ("Wör-\nter", "Wörter"),
         ("a soft\u00ad\nware", "a software"),
+        ("a state-of-the-\nart one", "a state-of-the-art one"),
         ("a well-\nknown one", "a well-known one"),
         ("an e-mail and an e-\nmail", "an e-mail and an e-mail"),
         ("Haupt-\nund Nebensaison", "Haupt- und Nebensaison"),
