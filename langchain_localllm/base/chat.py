@@ -3,7 +3,6 @@
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing, suppress
-from json import JSONDecodeError
 from typing import Any, ClassVar, Final, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun, Callbacks
@@ -16,11 +15,11 @@ from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import get_config_list
 from langchain_core.tools import BaseTool
-from pydantic import ValidationError
 from typing_extensions import override
 
 from langchain_localllm.base.again import attempts
 from langchain_localllm.base.blocks import BlockNumbers, without_numbers
+from langchain_localllm.base.call_input import read_input, split_config
 from langchain_localllm.base.call_or_answer import CallOrAnswer
 from langchain_localllm.base.content import with_readable_blocks
 from langchain_localllm.base.engine import Handle, Piece
@@ -133,11 +132,7 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
 
     @override
     def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
-        try:
-            value = super()._convert_input(model_input)
-        except (ValueError, NotImplementedError, KeyError, TypeError, AttributeError) as error:
-            raise InvalidRequestError(f"The input cannot be read as messages: {_reason(error)}") from error
-        (messages,) = _readable([value.to_messages()])
+        (messages,) = _readable([read_input(super()._convert_input, model_input).to_messages()])
         return ChatPromptValue(messages=messages)
 
     def _for_call(self, kwargs: dict[str, Any]) -> tuple[Self, dict[str, Any]]:
@@ -149,9 +144,24 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         return self.with_options(options), rest
 
     @override
+    def invoke(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
+    ) -> AIMessage:
+        config, kwargs = split_config(config, kwargs)
+        return super().invoke(input, config, stop=stop, **kwargs)
+
+    @override
+    async def ainvoke(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
+    ) -> AIMessage:
+        config, kwargs = split_config(config, kwargs)
+        return await super().ainvoke(input, config, stop=stop, **kwargs)
+
+    @override
     def stream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
     ) -> Iterator[AIMessageChunk]:
+        config, kwargs = split_config(config, kwargs)
         model, rest = self._for_call(kwargs)
         return BaseChatModel.stream(model, input, config, stop=stop, **rest)
 
@@ -159,6 +169,7 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
     def astream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
     ) -> AsyncIterator[AIMessageChunk]:
+        config, kwargs = split_config(config, kwargs)
         model, rest = self._for_call(kwargs)
         return BaseChatModel.astream(model, input, config, stop=stop, **rest)
 
@@ -376,17 +387,6 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
 
 def _readable(conversations: list[list[BaseMessage]]) -> list[list[BaseMessage]]:
     return [[with_readable_blocks(message) for message in messages] for messages in conversations]
-
-
-def _reason(error: Exception) -> str:
-    """The reason for which LangChain cannot read an input, in one line."""
-    if isinstance(error, ValidationError):
-        return "; ".join(f"`{'.'.join(map(str, fault['loc']))}`: {fault['msg']}" for fault in error.errors())
-    if isinstance(error, JSONDecodeError):
-        return f"the arguments of a call are not valid JSON ({error}). Give an `AIMessage` with `invalid_tool_calls` instead"
-    if isinstance(error, KeyError):
-        return f"a message lacks {error}"
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _unknown_method(method: str) -> str:

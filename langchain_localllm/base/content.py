@@ -27,6 +27,8 @@ _PLURALS: Final = {"text": "text", "image_url": "images", "input_audio": "audio"
 
 THOUGHTS: Final = frozenset({"reasoning", "reasoning_content", "thinking", "redacted_thinking"})
 """Types of blocks that hold a model's reasoning."""
+CALLS: Final = frozenset({"tool_call", "tool_call_chunk", "invalid_tool_call", "tool_use", "function_call"})
+"""Types of blocks that hold a tool call."""
 
 _TEXT: Final = re.compile(r"^text/|^application/(x-)?(json|jsonl|ndjson|xml|yaml|toml|javascript|sql|sh)\b|\+(json|xml)\b")
 """MIME types of files that are text."""
@@ -78,6 +80,22 @@ def with_readable_blocks(message: BaseMessage) -> BaseMessage:
         return message
     blocks: list[Any] = [_readable(block) for block in message.content]
     return message if blocks == message.content else message.model_copy(update={"content": blocks})
+
+
+def with_text_only(message: BaseMessage) -> BaseMessage:
+    """Return a message whose content is text, for text models: LangChain leaves out all blocks but texts.
+
+    Raises:
+        InvalidRequestError: It holds an image, audio, a video, a file that is not text, or an unknown block.
+    """
+    blocks = message.content if isinstance(message.content, list) else ()
+    kinds = [block.get("type") if isinstance(block, dict) else "text" for block in blocks]
+    if {"text", *THOUGHTS, *CALLS}.issuperset(kinds):
+        return message
+    texts = [block for block, kind in zip(blocks, kinds, strict=True) if kind not in THOUGHTS | CALLS]
+    parts = [part for block in texts for part in _parts_of(block)]
+    check_parts([{"content": parts}], ("text",), "a text class")
+    return message.model_copy(update={"content": "\n".join(part["text"] for part in parts)})
 
 
 def _readable(block: Any) -> Any:

@@ -13,11 +13,14 @@ from langchain_core.callbacks import (
 )
 from langchain_core.language_models import BaseLLM, LangSmithParams, LanguageModelInput
 from langchain_core.outputs import GenerationChunk, LLMResult
+from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ContextThreadPoolExecutor
 from typing_extensions import override
 
 from langchain_localllm.base.again import attempts
+from langchain_localllm.base.call_input import read_input, split_config, split_configs
+from langchain_localllm.base.content import with_text_only
 from langchain_localllm.base.engine import Handle, Piece
 from langchain_localllm.base.options import STREAM_SWITCHES, SamplingOptions, caching
 from langchain_localllm.base.results import combined, joined, text_chunk
@@ -56,7 +59,26 @@ class LocalLLM(SamplingOptions, BaseLLM):
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         return self.label_trace(super()._get_ls_params(self.stops(stop) or None, **kwargs), kwargs.get("model"))
 
+    @override
+    def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
+        value = read_input(super()._convert_input, model_input)
+        return ChatPromptValue(messages=list(map(with_text_only, value.messages))) if isinstance(value, ChatPromptValue) else value
+
     # --- one prompt ---
+
+    @override
+    def invoke(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
+    ) -> str:
+        config, kwargs = split_config(config, kwargs)
+        return super().invoke(input, config, stop=stop, **kwargs)
+
+    @override
+    async def ainvoke(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
+    ) -> str:
+        config, kwargs = split_config(config, kwargs)
+        return await super().ainvoke(input, config, stop=stop, **kwargs)
 
     def _read(
         self, prompt: str, stop: list[str] | None, run: CallbackManagerForLLMRun | None, kwargs: dict[str, Any]
@@ -114,6 +136,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
     ) -> Generator[str]:
         # LangChain hands on the text of the last chunk too, which carries the usage and no text.
+        config, kwargs = split_config(config, kwargs)
         model, settings = self._for_call(stop, kwargs)
         for text in BaseLLM.stream(model, input, config, **settings):
             if text:
@@ -123,6 +146,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
     async def astream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
     ) -> AsyncGenerator[str]:
+        config, kwargs = split_config(config, kwargs)
         model, settings = self._for_call(stop, kwargs)
         async with aclosing(BaseLLM.astream(model, input, config, **settings)) as texts:  # type: ignore[type-var]  # it is a generator
             async for text in texts:
@@ -177,6 +201,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> list[str]:
+        config, kwargs = split_configs(config, kwargs, len(inputs))
         if return_exceptions:  # LangChain's own for text models gives one item's error to all
             return Runnable.batch(self, inputs, config, return_exceptions=True, **kwargs)
         return super().batch(inputs, config, **kwargs)
@@ -190,6 +215,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> list[str]:
+        config, kwargs = split_configs(config, kwargs, len(inputs))
         if return_exceptions:
             return await Runnable.abatch(self, inputs, config, return_exceptions=True, **kwargs)
         return await super().abatch(inputs, config, **kwargs)

@@ -17,6 +17,7 @@ from langchain_core.messages import (
 )
 
 from langchain_localllm.base.content import (
+    CALLS,
     THOUGHTS,
     check_parts,
     image_bytes,
@@ -32,8 +33,6 @@ STANDARD_ROLES: Final = frozenset({"system", "user", "assistant", "tool"})
 """Roles that every chat model knows. Others are up to a model's template."""
 _ROLES: Final = {"developer": "system", "human": "user", "ai": "assistant"}
 """Other names of these roles."""
-_CALLS: Final = frozenset({"tool_call", "tool_call_chunk", "invalid_tool_call", "tool_use", "function_call"})
-"""Types of blocks that hold a tool call."""
 _UNREADABLE: Final = "unreadable_arguments"
 """Key of the arguments of a call that are not valid JSON. Servers and templates accept objects only."""
 
@@ -195,9 +194,9 @@ def _result(call_id: Any, content: Any, name: str | None, calls: _Calls) -> Entr
 def _ai(message: BaseMessage, calls: _Calls) -> Iterator[Entry]:
     assert isinstance(message, AIMessage)  # noqa: S101 - for mypy
     blocks = _blocks(message)
-    rest = [block for block in blocks if block and not _is(block, *THOUGHTS, *_CALLS)]
+    rest = [block for block in blocks if block and not _is(block, *THOUGHTS, *CALLS)]
     entry = _plain(message, "assistant", rest or list(_spoken(message.additional_kwargs)))
-    if made := list(_calls_of(message, [block for block in blocks if _is(block, *_CALLS)], calls)):
+    if made := list(_calls_of(message, [block for block in blocks if _is(block, *CALLS)], calls)):
         entry["tool_calls"] = made
     if thought := reasoning_of(message):
         entry["reasoning_content"] = thought

@@ -30,14 +30,18 @@ class CheckedTool(dict[str, Any]):
 
 
 def openai_tools(tools: Sequence[Tool], *, strict: bool | None = None) -> list[dict[str, Any]]:
-    """Functions, pydantic classes, LangChain tools and dicts in OpenAI's form.
+    """Functions, pydantic classes, LangChain tools and dicts in OpenAI's form, each once.
 
     Raises:
         InvalidOptionError: One is not a tool, or has a name that models cannot write.
     """
     if isinstance(tools, str | Mapping) or not isinstance(tools, Sequence):
         raise InvalidOptionError(f"`tools` is a list of tools, not {type(tools).__name__}.")
-    return _without_copies([_checked(tool, strict=strict) for tool in tools])
+    converted: list[dict[str, Any]] = []
+    for tool in tools:
+        if (checked := _checked(tool, strict=strict)) not in converted:
+            converted.append(checked)
+    return converted
 
 
 def _checked(tool: Any, *, strict: bool | None) -> dict[str, Any]:
@@ -67,20 +71,6 @@ def _check_function(function: Mapping[str, Any]) -> None:
         json.dumps(function)
     except (TypeError, ValueError) as error:
         raise InvalidOptionError(f"The tool {name!r} cannot be written as JSON: {error}.") from error
-
-
-def _without_copies(tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same with each tool once.
-
-    Raises:
-        InvalidOptionError: Different tools have one name.
-    """
-    by_name: dict[str, dict[str, Any]] = {}
-    for tool in tools:
-        name = tool["function"]["name"]
-        if by_name.setdefault(name, tool) != tool:
-            raise InvalidOptionError(f"Two tools have the name {name!r}. Give each a name of its own.")
-    return list(by_name.values())
 
 
 def _converted(tool: Any, *, strict: bool | None) -> dict[str, Any]:

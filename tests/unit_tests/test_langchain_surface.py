@@ -5,10 +5,12 @@ import math
 import warnings
 from collections.abc import AsyncGenerator, Generator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import httpx
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, RemoveMessage, ToolMessage, trim_messages
 
 import langchain_localllm
@@ -23,6 +25,7 @@ from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes import RUNTIMES
 from langchain_localllm.runtimes.ollama.options import ModelFacts
 
+from .fakes import FakeChat, FakeChatOllama, FakeOllama, FakeText
 from .option_cases import SUBJECTS
 
 TINY: Final = str(tiny_chat_model())
@@ -484,3 +487,61 @@ def test_each_chunk_holds_the_log_probabilities_of_its_text() -> None:
     found = [(chunk.content, chunk.response_metadata.get("logprobs")) for chunk in chunks if not chunk.additional_kwargs]
     assert found[:2] == [("Hi", [BYTES]), ("!", [])]
     assert "logprobs" not in chunks[-1].response_metadata
+
+
+# --- what a call is given beside options ---
+
+
+class Starts(BaseCallbackHandler):
+    """Keeps the settings with which runs start."""
+
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+
+    def _note(self, *_: Any, tags: Any = None, metadata: Any = None, name: Any = None, **__: Any) -> None:
+        self.seen.append((tags, metadata["note"], name))
+
+    on_llm_start = on_chat_model_start = _note
+
+
+@pytest.mark.parametrize("llm", [FakeText, FakeChat, partial(FakeOllama, model="m"), partial(FakeChatOllama, model="m")])
+async def test_settings_of_a_run_may_be_given_to_the_call(llm: Any) -> None:
+    model, seen = llm(), Starts()
+    given: dict[str, Any] = {"callbacks": [seen], "tags": ["a"], "metadata": {"note": 1}, "run_name": "mine"}
+    model.invoke("Hi", **given)
+    await model.ainvoke("Hi", **given)
+    list(model.stream("Hi", **given))
+    [_ async for _ in model.astream("Hi", **given)]
+    model.batch(["Hi"], **given)
+    await model.abatch(["Hi"], **given)
+    model.bind(**given).invoke("Hi")
+    assert seen.seen == [(["a"], 1, "mine")] * 7
+    model.invoke("Hi", {"tags": ["b"], "metadata": {"note": 2}}, tags=["a"], callbacks=[seen])
+    assert seen.seen[-1] == (["a", "b"], 2, None)
+
+
+@pytest.mark.parametrize("llm", [FakeText, partial(FakeOllama, model="m")])
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (None, "Invalid input type"),
+        (5, "Invalid input type"),
+        ([5], "Unsupported message type"),
+        ([HumanMessage([{"type": "image", "base64": "iVBORw0KGgo=", "mime_type": "image/png"}])], "an image, which a text class"),
+        ([HumanMessage(["a", {"colour": "red"}])], "without a type that is known"),
+    ],
+)
+async def test_text_classes_refuse_what_is_not_text(llm: Any, given: Any, words: str) -> None:
+    model = llm()
+    for call in (model.invoke, lambda given: list(model.stream(given)), lambda given: model.batch([given])):
+        with pytest.raises(InvalidRequestError, match=words):
+            call(given)
+    with pytest.raises(InvalidRequestError, match=words):
+        await model.ainvoke(given)
+
+
+def test_text_classes_send_the_text_of_all_blocks() -> None:
+    model = FakeText()
+    file = {"type": "file", "base64": "Yg==", "mime_type": "text/plain"}
+    model.invoke([HumanMessage(["a", file]), AIMessage([{"type": "reasoning", "reasoning": "x"}, {"type": "text", "text": "c"}])])
+    assert (model.asked[0].body or {})["prompt"] == "Human: a\nb\nAI: c"

@@ -495,7 +495,6 @@ def takes_a_function(run: Callable[[int], int]) -> None:
         ([{"name": "x", "parameters": {"properties": [{"name": "a"}]}}], "at /properties, .* is not of type 'object'"),
         ([{"name": "x", "parameters": {"required": "a"}}], "at /required, 'a' is not of type 'array'"),
         ([{"name": "x", "description": 5, "parameters": {}}], "The description of the tool 'x' must be a text, not 5"),
-        ([tool("x"), {**tool("x"), "function": {"name": "x"}}], "Two tools have the name 'x'"),
         ([Recorder], "Recorder is a class of tools. Give an instance of it"),
         ([takes_a_function], "takes_a_function cannot be written as a JSON schema"),
         ([{"type": "web_search"}], "'web_search' runs at a provider"),
