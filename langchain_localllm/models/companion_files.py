@@ -1,4 +1,4 @@
-"""Checks of the files that are loaded beside a language model: LoRA adapters, and projectors for images.
+"""Checks of the files that are loaded beside a language model: LoRA adapters, and projectors for images and audio.
 
 llama.cpp reads their headers with `GGML_ASSERT`, which ends the process where a value is missing or has another type.
 """
@@ -20,7 +20,13 @@ _ADAPTER_TYPES: Final = {
     "adapter.type": _STRING,
     "adapter.lora.alpha": _FLOAT32,
 }
-_TEXTS: Final = ("general.name", "general.description", "clip.projector_type", "clip.vision.projector_type")
+_TEXTS: Final = (
+    "general.name",
+    "general.description",
+    "clip.projector_type",
+    "clip.vision.projector_type",
+    "clip.audio.projector_type",
+)
 _NUMBERS: Final = {
     "image_size": (0, 1 << 16),  # 0: any size
     "patch_size": (1, 1 << 12),
@@ -54,9 +60,7 @@ def check_adapter(path: str | Path) -> None:
     Raises:
         ModelFileError: It is missing, a folder, empty, of another format, damaged, or holds something else.
     """
-    path = Path(path).expanduser()
-    info = read_file_header(path)
-    _require(path, _wrong_types(info, _ADAPTER_TYPES))
+    path, info = _read(path, _ADAPTER_TYPES)
     if info.metadata.get("general.type") != "adapter" or info.metadata.get("adapter.type") != "lora":
         raise ModelFileError(
             f"{path} is {file_kind(info)}, not a LoRA adapter: give a GGUF file that convert_lora_to_gguf.py of llama.cpp made."
@@ -65,20 +69,27 @@ def check_adapter(path: str | Path) -> None:
 
 
 def check_projector(path: str | Path) -> None:
-    """Check that a file is a whole GGUF with what turns images into tokens for a language model.
+    """Check that a file is a whole GGUF with what turns images or audio into tokens for a language model.
 
     Raises:
         ModelFileError: It is missing, a folder, empty, of another format, damaged, or holds something else.
     """
+    path, info = _read(path, _PROJECTOR_TYPES)
+    sees = info.metadata.get("clip.has_vision_encoder")
+    if not (sees or info.metadata.get("clip.has_audio_encoder")):
+        raise ModelFileError(
+            f"{path} is {file_kind(info)}, not a projector for images or audio: give the file with `mmproj` in its name that "
+            "belongs to the model."
+        )
+    _require(path, [*(_wrong_numbers(info) if sees else ()), *_wrong_tensors(info)])
+
+
+def _read(path: str | Path, types: dict[str, int]) -> tuple[Path, GGUFInfo]:
+    """Return a file's path and header; raises where values do not have these types."""
     path = Path(path).expanduser()
     info = read_file_header(path)
-    _require(path, _wrong_types(info, _PROJECTOR_TYPES))
-    if not info.metadata.get("clip.has_vision_encoder"):
-        raise ModelFileError(
-            f"{path} is {file_kind(info)}, not a projector for images: give the file with `mmproj` in its name that belongs to the "
-            "model."
-        )
-    _require(path, [*_wrong_numbers(info), *_wrong_tensors(info)])
+    _require(path, _wrong_types(info, types))
+    return path, info
 
 
 def _require(path: Path, faults: Iterator[str] | list[str]) -> None:

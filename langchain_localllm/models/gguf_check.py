@@ -327,6 +327,18 @@ def read_lists(path: Path, info: GGUFInfo, keys: Iterable[str]) -> dict[str, Seq
         return {key: reader.all_strings(place) or reader.numbers(place) for key, place in places.items()}
 
 
+def tokens_with_nul(path: Path, info: GGUFInfo) -> list[int]:
+    """Return the ids of the tokens whose text has a NUL character in it.
+
+    Args:
+        path: The model file.
+        info: Its header.
+    """
+    nul = "\u0100".encode() if info.metadata.get("tokenizer.ggml.model") == "gpt2" else b"\0"  # as GPT-2 writes the byte
+    tokens = read_lists(path, info, [_TOKENS]).get(_TOKENS, ())
+    return [number for number, token in enumerate(tokens) if nul in token or token == b"<0x00>"]
+
+
 def read_header(data: bytes, size: int) -> GGUFInfo | None:
     """What the header says, from the first bytes of a file; `None` when these are too few.
 

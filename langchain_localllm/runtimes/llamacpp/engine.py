@@ -31,7 +31,7 @@ from langchain_localllm.runtimes.llamacpp.memory import (
     most_runs,
     room_aside,
 )
-from langchain_localllm.runtimes.llamacpp.model import VERSION, Model, open_model
+from langchain_localllm.runtimes.llamacpp.model import VERSION, Model, check_companions, open_model
 from langchain_localllm.runtimes.llamacpp.prompt_cache import common_length
 from langchain_localllm.runtimes.llamacpp.prompt_files import prompt_files
 from langchain_localllm.runtimes.llamacpp.request import Answer, Request
@@ -89,7 +89,7 @@ class Engine:
     def __init__(self, settings: EngineSettings) -> None:
         refuse_fork()
         given = settings.context
-        settings.check_companions()
+        check_companions(settings)
         self.model: Model = open_model(settings.path, settings.model)
         self.projector = _projector(self.model, *settings.projector) if settings.projector else None
         free = free_memory()

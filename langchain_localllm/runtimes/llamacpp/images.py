@@ -51,9 +51,13 @@ class Image:
     _chunks: "_Chunks"  # owns the chunk
     _projector: "Projector"
 
+    def encode(self) -> bool:
+        """Make its vectors, unless they are the last ones that were made; whether that could be done. For one thread."""
+        return self._projector.encode(self, self._chunk)
+
     def decode(self, context: Any, sequence: int, start: int, batch: int) -> int:
         """Put it into a sequence of a context; returns llama.cpp's status. For the engine's thread."""
-        if not self._projector.encode(self, self._chunk):
+        if not self.encode():
             return _FAILED
         vectors, end = _mtmd.mtmd_get_output_embd(self._projector.pointer), lib.llama_pos(0)
         nobody = _mtmd.mtmd_helper_post_decode_callback()
@@ -100,7 +104,9 @@ class Projector:
             raise ModelFileError(f"{path} is no projector for {model.name}: {_reason()}.")
         weakref.finalize(self, _free, self.pointer, os.getpid())
         if not _mtmd.mtmd_support_vision(self.pointer):
-            raise ModelFileError(f"{path} is not a projector for images.")
+            raise ModelFileError(
+                f'{path} is a projector for audio, which the backend llama-cpp-python does not support: use `backend="xllamacpp"`.'
+            )
         self._encoded: weakref.ref[Image] | None = None
 
     def read(self, parts: Sequence[str | bytes], together: int) -> Prompt:

@@ -12,16 +12,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
+
 from langchain_localllm.base.literals import LiteralText
 from langchain_localllm.base.options import advise_once
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, ModelFileError
-from langchain_localllm.models.gguf_check import check_gguf
+from langchain_localllm.models.gguf_check import check_gguf, tokens_with_nul
 from langchain_localllm.models.load_errors import load_error, load_warnings
 from langchain_localllm.models.trial_load import require_loadable
 from langchain_localllm.runtimes.llamacpp.library import LOG, lib
+from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
 
 VERSION: Final = f"llama-cpp-python {importlib.metadata.version('llama-cpp-python')}"
 """Name and version of the engine."""
+_ENGINE: Final = f"llama.cpp ({VERSION})"
+_LOAD_ONCE: Final = "langchain_localllm.runtimes.llamacpp.load_once"
 _LONGEST_PIECE: Final = 512
 _LONGEST_OVERRIDE: Final = 127
 _ENDS_TEXT: Final = -1
@@ -45,7 +51,7 @@ class Model:
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
         self.info = check_gguf(path)
-        self.name = path.name
+        self._path, self.name = path, path.name
         started = time.perf_counter()
         params = lib.llama_model_default_params()
         self._kept = _set_all(params, settings)
@@ -135,9 +141,9 @@ class Model:
         return tuple(token for token in range(self.size) if lib.llama_vocab_is_eog(self.vocabulary, token))
 
     @cached_property
-    def holding_nul(self) -> tuple[int, ...]:
-        """The tokens whose text has a NUL byte in it."""
-        return tuple(token for token in range(self.size) if b"\0" in self.piece(token, special=True))
+    def tokens_with_nul(self) -> npt.NDArray[np.intp]:
+        """The tokens whose text has a NUL character in it."""
+        return np.array(tokens_with_nul(self._path, self.info), np.intp)
 
     @cached_property
     def metadata(self) -> dict[str, str]:
@@ -202,12 +208,23 @@ def open_model(path: Path, settings: Mapping[str, Any]) -> Model:
         return model
 
 
+def check_companions(settings: EngineSettings) -> None:
+    """Check the files that are loaded beside a model, in another process too.
+
+    Raises:
+        ModelFileError: The model or one of them is damaged, or llama.cpp would end the process at it.
+    """
+    if settings.lora or settings.projector:
+        _require_loadable(settings.path, settings.model)  # first, so that no other file is blamed for it
+        settings.check_companions(_ENGINE, _LOAD_ONCE)
+
+
 def _require_loadable(path: Path, settings: Mapping[str, Any]) -> None:
     overrides = dict(settings.get("kv_overrides") or {})
     info = check_gguf(path)
     info = replace(info, metadata=info.metadata | overrides)
     options = {"kv_overrides": overrides} if overrides else {}
-    require_loadable(path, info, f"llama.cpp ({VERSION})", "langchain_localllm.runtimes.llamacpp.load_once", **options)
+    require_loadable(path, info, _ENGINE, _LOAD_ONCE, **options)
 
 
 def utf8(text: str) -> bytes:

@@ -121,8 +121,6 @@ class Sampler:
         bias = dict(options.logit_bias)
         if options.ignore_eos:
             bias |= dict.fromkeys(self._model.ends, -np.inf)
-        if options.grammar is not None:  # a grammar overlooks what stands behind a NUL in a token
-            bias |= dict.fromkeys(self._model.holding_nul, -np.inf)
         if wrong := [token for token in bias if not 0 <= token < size]:
             raise InvalidRequestError(f"`logit_bias` names the token {wrong[0]}, but the vocabulary ends at {size - 1}.")
         may_wait = options.grammar is None or options.grammar_after
@@ -216,6 +214,7 @@ class Sampler:
         token, _ = self._choose(_candidates(logits))
         if not self._allows(token):  # only then is the grammar asked about the whole vocabulary, which is slow
             candidates = _candidates(logits)
+            candidates["logit"][self._model.tokens_with_nul] = -np.inf
             self._restrict(candidates)
             token, logit = self._choose(candidates)
             if logit == -np.inf:  # llama.cpp would end the process when it is told to go on with it
@@ -261,6 +260,8 @@ class Sampler:
         lib.llama_sampler_apply(self._grammar, ctypes.byref(array))
 
     def _allows(self, token: int) -> bool:
+        if token in self._model.tokens_with_nul:  # the grammar does not see what follows a NUL in a token
+            return False
         candidate = np.array([(token, 1.0, 0.0)], _CANDIDATE)
         self._restrict(candidate)
         return bool(candidate["logit"][0] > -np.inf)

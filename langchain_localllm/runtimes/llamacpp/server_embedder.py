@@ -16,7 +16,15 @@ from langchain_localllm.errors import ContextLengthError, InvalidRequestError, M
 from langchain_localllm.models.gguf_check import GGUFInfo, read_lists
 from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
 from langchain_localllm.runtimes.llamacpp.memory import text_length
-from langchain_localllm.runtimes.llamacpp.server_engine import as_json, ask, checked, checked_model, keep_from_forks, start_server
+from langchain_localllm.runtimes.llamacpp.server_engine import (
+    as_json,
+    ask,
+    check_companions,
+    checked,
+    checked_model,
+    keep_from_forks,
+    start_server,
+)
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
 
 _MEAN: Final = 1
@@ -52,6 +60,7 @@ class ServerEmbedder:
         self.info = checked_model(path)
         if self.info.pooling_type == _RANK:
             raise ModelFileError(f"{path} ranks pairs of texts, and makes no vectors: use an embedding model.")
+        check_companions(settings, embeds=True)
         self.n_ctx = text_length(settings.n_ctx, self.info.context_length)
         batch = max(self.n_ctx, int(settings.context.get("n_batch", 0)))  # a text is embedded in one batch or not at all
         more = {

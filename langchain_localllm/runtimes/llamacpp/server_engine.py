@@ -43,7 +43,7 @@ from langchain_localllm.errors import (
     ModelFileError,
     ServerError,
 )
-from langchain_localllm.models.gguf_check import GGUFInfo, check_all_parts, read_lists
+from langchain_localllm.models.gguf_check import GGUFInfo, check_all_parts, read_lists, tokens_with_nul
 from langchain_localllm.models.load_errors import load_error
 from langchain_localllm.models.trial_load import require_loadable
 from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
@@ -52,6 +52,7 @@ from langchain_localllm.runtimes.llamacpp.prompt_files import prompt_files
 from langchain_localllm.runtimes.llamacpp.server_cache import SlotFiles, slot_path
 from langchain_localllm.runtimes.llamacpp.server_params import VERSION, new_server, server_params
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
+from langchain_localllm.runtimes.llamacpp.unread_answers import UnreadAnswerError
 from langchain_localllm.runtimes.llamafile.api import ChatDecoder, CompletionDecoder, ErrorReader
 
 PARALLEL: Final = 8
@@ -76,6 +77,8 @@ _KEPT_TEXTS: Final = 4096
 """Texts of which is kept whether they hold special tokens."""
 _MEBIBYTE: Final = 1 << 20
 _LOGGER: Final = logging.getLogger(__name__)
+_ENGINE: Final = f"llama.cpp ({VERSION})"
+_LOAD_ONCE: Final = "langchain_localllm.runtimes.llamacpp.server_load_once"
 _LOAD: Final = Path(__file__).with_name("_load_in_child.py")
 _LOADING_SECONDS: Final = 60
 _REFUSED: Final = frozenset({400, 501})
@@ -104,10 +107,10 @@ class ServerEngine:
         started = time.perf_counter()
         path, context = settings.path, settings.context
         info = checked_model(path)
-        settings.check_companions()
         draft = settings.speculation and settings.speculation.model
         if draft:
             checked_model(draft)
+        check_companions(settings, embeds=False)
         self._path, self._info = path, info
         self._vocabulary_size = info.list_lengths.get(_TOKENS, 0)
         free = free_memory()
@@ -169,9 +172,7 @@ class ServerEngine:
     @functools.cached_property
     def nul_tokens(self) -> tuple[int, ...]:
         """Tokens that hold a NUL character, which ends a text in C: llama.cpp's grammars let them pass anywhere."""
-        nul = "\u0100".encode() if self._info.metadata.get("tokenizer.ggml.model") == "gpt2" else b"\0"
-        tokens = read_lists(self._path, self._info, [_TOKENS]).get(_TOKENS, ())
-        return tuple(number for number, token in enumerate(tokens) if nul in token or token == b"<0x00>")
+        return tuple(tokens_with_nul(self._path, self._info))
 
     @property
     def name(self) -> str:
@@ -401,9 +402,21 @@ def checked_model(path: Path) -> GGUFInfo:
         ModelFileError: The file is damaged, or llama.cpp would end the process at it.
     """
     info = check_all_parts(path)
-    module = "langchain_localllm.runtimes.llamacpp.server_load_once"
-    require_loadable(path, info, f"llama.cpp ({VERSION})", module, embeds=info.embeds)
+    require_loadable(path, info, _ENGINE, _LOAD_ONCE, embeds=info.embeds)
     return info
+
+
+def check_companions(settings: EngineSettings, *, embeds: bool) -> None:
+    """Check the files that are loaded beside a model that was checked, in another process too.
+
+    Args:
+        settings: The files.
+        embeds: Whether they make vectors.
+
+    Raises:
+        ModelFileError: One of them is damaged, or llama.cpp would end the process at it.
+    """
+    settings.check_companions(_ENGINE, _LOAD_ONCE, embeds=embeds)
 
 
 def start_server(settings: EngineSettings, more: Mapping[str, Any]) -> tuple[Any, Path]:
@@ -487,6 +500,10 @@ def as_json(payload: Mapping[str, Any]) -> bytes:
 _TOO_LARGE: Final = re.compile(r"input \((\d+) tokens\) is too large.*batch size: (\d+)")
 
 
+_UNREAD: Final = re.compile("Unexpected empty grammar stack|does not match the expected")
+"""What the server says of a call that breaks off its grammar as it begins, and of a whole answer that its parser does not read."""
+
+
 class _Errors(ErrorReader):
     """Turns the server's errors into ours, in words for an engine in this process."""
 
@@ -506,6 +523,8 @@ class _Errors(ErrorReader):
                 prompt_tokens=prompt,
                 context_tokens=context,
             )
+        if _UNREAD.search(reason):
+            return UnreadAnswerError(f"llama.cpp could not read the model's answer, which is not written as it expects: {reason}")
         return _refusal(reason) if status in _REFUSED else ServerError(f"llama.cpp could not compute this request: {reason}")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from langchain_localllm.models.companion_files import check_adapter, check_projector
+from langchain_localllm.models.trial_load import require_usable
 
 Adapters = tuple[tuple[str, float], ...]
 """Paths of LoRA adapters and their scales."""
@@ -70,13 +71,23 @@ class EngineSettings:
     numa: bool | int = False
     verbose: bool = False
 
-    def check_companions(self) -> None:
-        """Check the adapters and the projector, at which llama.cpp could end the process.
+    def check_companions(self, engine: str, module: str, **options: Any) -> None:
+        """Check the adapters, the projector and the draft model, at which llama.cpp could end the process.
+
+        Args:
+            engine: Name and version of the engine.
+            module: The module that tries them in another process; see `require_usable`.
+            options: More arguments of its `load_once`.
 
         Raises:
-            ModelFileError: A file is missing, damaged, or something else.
+            ModelFileError: A file is missing, damaged, something else, or cannot be used.
         """
         for adapter, _ in self.lora:
             check_adapter(adapter)
+            require_usable(Path(adapter), self.path, engine, module, lora=adapter, **options, **self.model)
         if self.projector:
-            check_projector(self.projector[0])
+            path, _ = self.projector
+            check_projector(path)
+            require_usable(path, self.path, engine, module, projector=str(path), **options, **self.model)
+        if draft := self.speculation and self.speculation.model:
+            require_usable(draft, self.path, engine, module, draft=str(draft), **options, **self.model)

@@ -14,7 +14,7 @@ from langchain_localllm.runtimes.llamacpp.context import ABORTED, DONE, Context,
 from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
 from langchain_localllm.runtimes.llamacpp.library import lib
 from langchain_localllm.runtimes.llamacpp.memory import text_length
-from langchain_localllm.runtimes.llamacpp.model import Model, open_model
+from langchain_localllm.runtimes.llamacpp.model import Model, check_companions, open_model
 from langchain_localllm.runtimes.llamacpp.settings import Adapters, EngineSettings
 
 _MOST_SEQUENCES: Final = 256
@@ -57,6 +57,7 @@ class Embedder:
 
     def __init__(self, settings: EngineSettings) -> None:
         refuse_fork()
+        check_companions(settings)
         self.model: Model = open_model(settings.path, settings.model)
         info = self.model.info
         if info.pooling_type == _RANK:

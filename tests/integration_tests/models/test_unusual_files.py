@@ -166,6 +166,63 @@ def test_damaged_companion_is_refused_before_llama_cpp_reads_it(backend: Backend
             make(Path(tiny_chat_model()), backend)
 
 
+def _rename(name: str) -> Change:
+    return lambda header: header.tensor(name, rename=f"{name}.other")
+
+
+def _turn(name: str) -> Change:
+    def change(header: Header) -> None:
+        header.tensor(name, shape=next(shape for tensor, shape, *_ in header.tensors if tensor == name.encode())[::-1])
+
+    return change
+
+
+def _stack(header: Header) -> None:
+    """Give each matrix a second layer."""
+    header.tensors = [(name, [*shape, 2], kind, data * 2) for name, shape, kind, data in header.tensors]
+
+
+FIRST_USE_ENDS_THE_PROCESS: dict[str, tuple[str, Change]] = {
+    "no patch embedding": ("mmproj", _rename("v.patch_embd.weight")),
+    "no attention matrix": ("mmproj", _rename("v.blk.0.attn_q.weight")),
+    "no projection": ("mmproj", _rename("mm.2.weight")),
+    "a matrix on its side": ("mmproj", _turn("v.blk.0.ffn_up.weight")),
+    "adapters in three dimensions": ("adapter", _stack),
+}
+
+
+@pytest.mark.parametrize("backend", get_args(Backend))
+@pytest.mark.parametrize("name", FIRST_USE_ENDS_THE_PROCESS)
+def test_companion_whose_first_use_ends_the_process_is_refused(name: str, backend: Backend, tmp_path: Path) -> None:
+    kind, change = FIRST_USE_ENDS_THE_PROCESS[name]
+    header = Header.read(_companion(kind, tmp_path / "whole.gguf"))
+    change(header)
+    path = tmp_path / "changed.gguf"
+    path.write_bytes(header.write())
+    with pytest.raises(ModelFileError, match=r"changed\.gguf cannot be used with tiny-chat\.gguf: .*SIG(SEGV|ABRT)"):
+        (_with_projector if kind == "mmproj" else _with_adapter)(path, backend)
+
+
+@pytest.mark.parametrize("backend", get_args(Backend))
+def test_adapter_whose_first_use_ends_the_process_is_refused_for_embeddings(backend: Backend, tmp_path: Path) -> None:
+    header = Header.read(lora_adapter(Path(tiny_embedding_model()), tmp_path / "whole.gguf"))
+    path = tmp_path / "changed.gguf"
+    path.write_bytes(header.write())
+    LlamaCppEmbeddings(model_path=tiny_embedding_model(), lora_path=path, backend=backend).embed_query("Hello")
+    _stack(header)
+    path.write_bytes(header.write())
+    with pytest.raises(ModelFileError, match=r"changed\.gguf cannot be used with .*SIG(SEGV|ABRT)"):
+        LlamaCppEmbeddings(model_path=tiny_embedding_model(), lora_path=path, backend=backend)
+
+
+@pytest.mark.parametrize("backend", get_args(Backend))
+def test_companion_is_tried_once(backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = _companion("mmproj", tmp_path / "mmproj.gguf")
+    _with_projector(path, backend)
+    monkeypatch.setattr("langchain_localllm.models.trial_load.subprocess.run", lambda *_, **__: pytest.fail("it was tried again"))
+    _with_projector(path, backend)
+
+
 @pytest.mark.parametrize("make", [_llamacpp, _xllamacpp, _gpt4all])
 def test_ordinary_file_starts_no_other_process(make: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(

@@ -1,0 +1,97 @@
+"""Answers that llama.cpp's server cannot read as the model's family writes them: it ends them with an error."""
+
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import aclosing, closing
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from langchain_localllm.base.engine import Handle, Piece
+from langchain_localllm.errors import ServerError
+
+
+class UnreadAnswerError(ServerError):
+    """The server could not read an answer, such as one with a call that is not JSON."""
+
+
+class Given(NamedTuple):
+    """What has come of an answer."""
+
+    reasoning: str = ""
+    text: str = ""
+    has_calls: bool = False
+
+    def plus(self, piece: Piece) -> "Given":
+        """The same with another piece."""
+        return Given(self.reasoning + piece.reasoning, self.text + piece.text, self.has_calls or bool(piece.tool_calls))
+
+
+@dataclass(slots=True)
+class Rest:
+    """How an answer goes on.
+
+    Attributes:
+        handle: What follows.
+        given: Tokens of what has come, which the engine counts as part of the prompt.
+        after_space: Whether white space that the engine was not given has come, so that it makes it again.
+    """
+
+    handle: Handle
+    given: int
+    after_space: bool
+
+    def adapt(self, piece: Piece) -> Piece:
+        """Return a piece without what has come, and with its tokens counted as part of the answer."""
+        if self.after_space and piece.text:
+            piece.text = piece.text.lstrip()
+            self.after_space = not piece.text
+        if (finish := piece.finish) and finish.prompt_tokens is not None and finish.completion_tokens is not None:
+            prompt, completion = finish.prompt_tokens - self.given, finish.completion_tokens + self.given
+            piece.finish = replace(finish, prompt_tokens=prompt, completion_tokens=completion)
+        return piece
+
+
+@dataclass(frozen=True, slots=True)
+class ContinuedWhereUnread:
+    """A handle whose answer is continued as text where the server could not read it; no text is lost.
+
+    Attributes:
+        handle: The answer as the server reads it.
+        rest: Opens what follows the part that has come, or returns `None` where it cannot be continued.
+    """
+
+    handle: Handle
+    rest: Callable[[Given], Rest | None]
+
+    def pieces(self) -> Generator[Piece]:
+        """The pieces, from sync code."""
+        given = Given()
+        try:
+            with closing(self.handle.pieces()) as pieces:
+                for piece in pieces:
+                    given = given.plus(piece)
+                    yield piece
+        except UnreadAnswerError:
+            if (rest := self.rest(given)) is None:
+                raise
+        else:
+            return
+        with closing(rest.handle.pieces()) as pieces:
+            for piece in pieces:
+                yield rest.adapt(piece)
+
+    async def apieces(self) -> AsyncGenerator[Piece]:
+        """The pieces, from async code."""
+        given = Given()
+        try:
+            async with aclosing(self.handle.apieces()) as pieces:
+                async for piece in pieces:
+                    given = given.plus(piece)
+                    yield piece
+        except UnreadAnswerError:
+            if (rest := self.rest(given)) is None:
+                raise
+        else:
+            return
+        async with aclosing(rest.handle.apieces()) as pieces:
+            async for piece in pieces:
+                yield rest.adapt(piece)
