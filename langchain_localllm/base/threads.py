@@ -1,17 +1,52 @@
-"""How many threads to compute with, where nobody says."""
+"""How many threads to compute with where no number is given, and how they wait for each other."""
 
+import contextlib
 import functools
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 _SMALL_FILE: Final = 100_000_000
+_TINY_FILE: Final = 25_000_000
+_WAIT_POLICY: Final = "OMP_WAIT_POLICY"
+_PASSIVE: Final = "passive"
+_OPENMP: Final = "/libgomp.so.1"
 
 
-def default_threads(model_file: Path) -> int:
-    """One for a model file below 100 MB, since more are slower there; else one per physical core of this process."""
-    return 1 if model_file.stat().st_size < _SMALL_FILE else physical_cores()
+def default_threads(model_file: Path, *, sleeping: bool = False) -> int:
+    """Return one for a small model file, for which more are slower; else one per physical core of this process.
+
+    Args:
+        model_file: The model file.
+        sleeping: Whether threads sleep while they wait for each other. Then files below 25 MB are small, else those below 100 MB.
+    """
+    return 1 if model_file.stat().st_size < (_TINY_FILE if sleeping else _SMALL_FILE) else physical_cores()
+
+
+@contextlib.contextmanager
+def sleeping_openmp() -> Iterator[bool]:
+    """Let the threads of an OpenMP library that is loaded in this block sleep while they wait; yields whether they will.
+
+    They spin by default, and are many times slower than one thread where other processes use the cores. The library reads
+    `OMP_WAIT_POLICY` when it is loaded, once for a process. What the user has set stays.
+    """
+    if sys.platform != "linux" or {_WAIT_POLICY, "GOMP_SPINCOUNT"} & os.environ.keys() or _openmp_is_loaded():
+        yield os.environ.get(_WAIT_POLICY, "").lower() == _PASSIVE
+        return
+    os.environ[_WAIT_POLICY] = _PASSIVE
+    try:
+        yield True
+    finally:
+        del os.environ[_WAIT_POLICY]  # other libraries have copies of their own
+
+
+def _openmp_is_loaded() -> bool:
+    try:
+        return _OPENMP in Path("/proc/self/maps").read_text()
+    except OSError:
+        return True
 
 
 @functools.cache

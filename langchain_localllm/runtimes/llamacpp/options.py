@@ -166,7 +166,8 @@ class ModelOptions(InProcessOptions):
     """Tokens that the device computes together at most. Default: `n_batch`."""
     n_threads: int | None = Field(default=None, ge=1, le=512)
     """Threads. Default: one per physical core; for a file below 100 MB one or one per physical core, whichever the engine
-    measures to be faster (on `xllamacpp` and for recurrent models one)."""
+    measures to be faster (for recurrent models one). On `xllamacpp`: one for a file below 25 MB, or below 100 MB where
+    llama-cpp-python is imported too or OpenMP's threads spin for another reason."""
     n_threads_batch: int | None = Field(default=None, ge=1, le=512)
     """Threads for several tokens at once. Default: `n_threads`, or as described there."""
     n_gpu_layers: Annotated[int, Field(ge=-1)] | Literal["auto"] | None = None
@@ -268,7 +269,7 @@ class ModelOptions(InProcessOptions):
 
     def _context_settings(self) -> dict[str, Any]:
         settings = {name: value for name in (*_CONTEXT, "type_k", "type_v") if (value := getattr(self, name)) is not None}
-        threads = self.n_threads or default_threads(self._path) if self._path.is_file() else 1
+        threads = self.n_threads or self._default_threads(self._path)
         batch = self.n_threads_batch or self.n_threads or (threads if threads > 1 else None)
         flash = -1 if self.flash_attn is None else int(self.flash_attn)
         return {
@@ -277,6 +278,15 @@ class ModelOptions(InProcessOptions):
             "n_threads": threads,
             **({"n_threads_batch": batch} if batch else {}),
         }
+
+    def _default_threads(self, path: Path) -> int:
+        if not path.is_file():
+            return 1
+        if not self._on_server:
+            return default_threads(path)
+        from langchain_localllm.runtimes.llamacpp.server_params import THREADS_SLEEP
+
+        return default_threads(path, sleeping=THREADS_SLEEP)
 
     def _adapters(self) -> Adapters:
         if self.lora_path and self.lora_adapters:
