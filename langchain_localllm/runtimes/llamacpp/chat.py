@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from langchain_localllm.base.about import About, about_file
 from langchain_localllm.base.content import check_parts
-from langchain_localllm.base.engine import Handle
+from langchain_localllm.base.engine import Handle, Piece
 from langchain_localllm.base.literals import Separated
 from langchain_localllm.base.messages import check_roles, to_openai, with_role_probes
 from langchain_localllm.base.reading import AnswerReader, ReadHandle
@@ -22,12 +22,12 @@ from langchain_localllm.base.reasoning import ALIASES as REASONING_ALIASES
 from langchain_localllm.base.reasoning import ReasoningBudgetOptions
 from langchain_localllm.base.request import enforced_schema
 from langchain_localllm.base.templated import Prepared, TemplatedChatModel, thought_tags
-from langchain_localllm.base.threads import default_threads
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.base.worker import Mailbox, WorkerHandle
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 from langchain_localllm.runtimes.llamacpp.options import LlamaCppOptions, PathText
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
+from langchain_localllm.runtimes.llamacpp.unread_answers import ContinuedWhereUnread, Given, Rest
 from langchain_localllm.templates.call_frames import CallFrame
 from langchain_localllm.templates.harmony import is_harmony
 from langchain_localllm.templates.server_parser import is_misparsed_by_server
@@ -114,7 +114,7 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         if self.mmproj_path is None:
             return None
         path = Path(self.mmproj_path).expanduser().absolute()
-        threads = self.n_threads_batch or self.n_threads or (default_threads(path) if path.is_file() else 1)
+        threads = self.n_threads_batch or self.n_threads or self._default_threads(path)
         sizes = {name: size for name in ("image_min_tokens", "image_max_tokens") if (size := getattr(self, name)) is not None}
         return path, {"n_threads": threads, "use_gpu": bool(self.n_gpu_layers), **sizes}
 
@@ -188,7 +188,30 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         submit = partial(self.engine.chat, with_enforced_call(payload, schema) if schema else payload)
         source = self.template().source
         thoughts = None if is_harmony(source) else ThinkSplitter(answer_markers(source))  # what the server leaves in the text
-        return ReadHandle(WorkerHandle(submit, self.timeout), AnswerReader(thoughts, calls, keeps_thoughts=self.keeps_thoughts))
+        reader = AnswerReader(thoughts, calls, keeps_thoughts=self.keeps_thoughts)
+        handle = ReadHandle(WorkerHandle(submit, self.timeout), reader)
+        if forced or "tools" not in payload:
+            return handle
+        return ContinuedWhereUnread(handle, partial(self._continue_unread, options, messages, stop, request))
+
+    def _continue_unread(
+        self, options: dict[str, Any], messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any], given: Given
+    ) -> Rest | None:
+        """Continue an answer that the server could not read: the model goes on from what has come, and we read it."""
+        prepared = self.prepare(messages, stop, request)
+        if prepared.images or given.has_calls:
+            return None
+        begin = given.text.rstrip()  # a token may hold the white space and what follows it
+        if given.reasoning and (tags := thought_tags(self.template().source)):
+            begin = ("" if prepared.begun else tags[0]) + given.reasoning + (tags[1] + begin if begin else "")
+        tokens = len(self.engine.tokenize(begin, begin=False)) if begin else 0
+        if options.get("n_predict", -1) > 0:
+            options = {**options, "n_predict": max(1, options["n_predict"] - tokens)}
+        for _ in prepared.reader.read(Piece(prepared.begun + begin)):
+            pass  # it has come
+        prepared.thoughts.add(begin)
+        handle = self._complete(options, replace(prepared, prompt=prepared.prompt + begin, begun=""))
+        return Rest(handle, tokens, after_space=given.text != given.text.rstrip())
 
     def _is_misparsed(self, request: dict[str, Any]) -> bool:
         """Whether llama.cpp's server loses a part of what the template's model writes, or fails at it."""
@@ -203,11 +226,14 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
 
         The server refuses a grammar beside tools, and raises where an answer is not written as it expects of the model's family.
         """
-        from langchain_localllm.runtimes.llamafile.payload import completion_payload, raw_answer_fields
-
         prepared = self.prepare(messages, stop, request)
         if prepared.images:
             raise InvalidRequestError("The backend xllamacpp does not take a grammar beside images. Use `json_schema` instead.")
+        return self._complete(options, prepared)
+
+    def _complete(self, options: dict[str, Any], prepared: Prepared) -> Handle:
+        from langchain_localllm.runtimes.llamafile.payload import completion_payload, raw_answer_fields
+
         payload = completion_payload(options, prepared.separated, prepared.stops)
         tags = None if "grammar" in options else thought_tags(self.template().source)
         thinking = prepared.thoughts.thinking

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import pytest
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from pydantic import validate_call
 
 from langchain_localllm import ChatLlamaCpp
@@ -28,7 +28,7 @@ TWO: Final = (
 CASES: Final[list[tuple[Backend, str]]] = [
     *(("llama-cpp-python", name) for name in TEXTS),
     ("xllamacpp", "wrong type"),
-    ("xllamacpp", "wrong name"),  # what is no JSON at all fails in the server, where the marker is a token
+    ("xllamacpp", "wrong name"),  # what is not JSON at all is text there
 ]
 
 
@@ -71,6 +71,21 @@ def test_text_without_a_call_is_free(model: tuple[Path, dict[str, int]], backend
     path, starts = model
     with loaded(path, backend) as chat:
         assert chat.bind_tools([add]).invoke("Hi", logit_bias={str(starts["free"]): 20}).text == FREE
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+def test_answer_that_the_server_cannot_read_is_text(streamed: bool, tmp_path: Path) -> None:
+    text, path = TEXTS["no JSON"], tmp_path / "calls.gguf"
+    with ChatLlamaCpp(model_path=tiny_chat_model()) as tiny:
+        (start,) = scripted_model(path, [text], ("<tool_call>", "</tool_call>"), tiny.template().source)
+    with loaded(path, "xllamacpp") as chat:
+        asked = chat.bind_tools([add]).bind(logit_bias={str(start): 20})
+        answer = functools.reduce(operator.add, asked.stream("Hi")) if streamed else asked.invoke("Hi")
+        prompt = chat.get_num_tokens_from_messages([HumanMessage("Hi")], tools=[add])
+    assert isinstance(answer, AIMessage)
+    assert (answer.text, answer.tool_calls, answer.invalid_tool_calls) == (text, [], [])
+    assert answer.usage_metadata
+    assert answer.usage_metadata["input_tokens"] == pytest.approx(prompt, abs=2)
 
 
 @pytest.mark.parametrize(("parallel", "count"), [(None, 2), (False, 1)])

@@ -1,0 +1,68 @@
+"""An answer that llama.cpp's server could not read goes on from what has come."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+
+import pytest
+
+from langchain_localllm.base.engine import Finish, Piece
+from langchain_localllm.runtimes.llamacpp.unread_answers import ContinuedWhereUnread, Given, Rest, UnreadAnswerError
+
+
+class Pieces:
+    """A handle with these pieces, which may end with an error."""
+
+    def __init__(self, *pieces: Piece, fails: bool = False) -> None:
+        self._pieces, self._fails = pieces, fails
+
+    def pieces(self) -> Generator[Piece]:
+        yield from self._pieces
+        if self._fails:
+            raise UnreadAnswerError("unread")
+
+    async def apieces(self) -> AsyncGenerator[Piece]:
+        for piece in self.pieces():
+            yield piece
+
+
+def _collected(handle: ContinuedWhereUnread, *, is_async: bool) -> list[Piece]:
+    if not is_async:
+        return list(handle.pieces())
+
+    async def collect() -> list[Piece]:
+        return [piece async for piece in handle.apieces()]
+
+    return asyncio.run(collect())
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_unread_answer_is_continued_from_what_has_come(is_async: bool) -> None:
+    asked: list[Given] = []
+
+    def rest(given: Given) -> Rest:
+        asked.append(given)
+        return Rest(Pieces(Piece(" "), Piece(" <tool_call>add(1)"), Piece("", Finish("stop", 12, 5))), 2, after_space=True)
+
+    first = Pieces(Piece("", reasoning="Hm."), Piece("Wait"), Piece(". "), fails=True)
+    pieces = _collected(ContinuedWhereUnread(first, rest), is_async=is_async)
+    assert asked == [Given("Hm.", "Wait. ")]
+    assert "".join(piece.text for piece in pieces) == "Wait. <tool_call>add(1)"
+    finish = pieces[-1].finish
+    assert finish
+    assert (finish.prompt_tokens, finish.completion_tokens) == (10, 7)
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_unread_answer_that_cannot_be_continued_raises(is_async: bool) -> None:
+    first = Pieces(Piece("", tool_calls=[{"index": 0, "name": "add"}]), fails=True)
+    asked: list[Given] = []
+    with pytest.raises(UnreadAnswerError):
+        _collected(ContinuedWhereUnread(first, asked.append), is_async=is_async)
+    assert [given.has_calls for given in asked] == [True]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_answer_that_is_read_is_left_alone(is_async: bool) -> None:
+    pieces = [Piece("Hello"), Piece("", Finish("stop", 1, 1))]
+    handle = ContinuedWhereUnread(Pieces(*pieces), lambda _: pytest.fail("it was continued"))
+    assert _collected(handle, is_async=is_async) == pieces
