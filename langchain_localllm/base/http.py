@@ -10,12 +10,12 @@ from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_valid
 from typing_extensions import override
 
 from langchain_localllm.base.engine import Piece
-from langchain_localllm.base.options import Options
+from langchain_localllm.base.options import Options, advise_once
 from langchain_localllm.errors import InvalidOptionError, StreamBrokenError
 from langchain_localllm.transport.address import Address
 from langchain_localllm.transport.balance import Ask, Servers, T, on_any
 from langchain_localllm.transport.client import Decoder, HttpClient
-from langchain_localllm.transport.lines import LineBuffer
+from langchain_localllm.transport.lines import HalfCharacters, LineBuffer
 from langchain_localllm.transport.plan import Patience, Plan
 from langchain_localllm.transport.tls import trusted
 
@@ -183,6 +183,9 @@ class AnswerDecoder(ABC):
     def __init__(self) -> None:
         self._lines = LineBuffer()
         self._finished = False
+        self._halves = HalfCharacters()
+        self._texts: list[str] = []
+        self._thoughts_read: list[str] = []
 
     def feed(self, data: bytes) -> list[Piece]:
         """The pieces that are complete with these bytes."""
@@ -212,12 +215,41 @@ class AnswerDecoder(ABC):
         if piece is not None:
             if not isinstance(piece.text, str):
                 raise _unreadable(line)
-            self._finished = piece.finish is not None
+            self._keep(piece)
         return piece
+
+    def _keep(self, piece: Piece) -> None:
+        """Note what a piece holds, with whole characters; the last one gets what is left of them."""
+        piece.text, piece.reasoning = self._halves.feed(piece.text), self._halves.feed(piece.reasoning, "reasoning")
+        for call in piece.tool_calls or ():
+            if isinstance(call.get("args"), str):
+                call["args"] = self._halves.feed(call["args"], call.get("index"))
+        if piece.finish is not None:
+            self._finished = True
+            piece.text += self._halves.end()
+            piece.reasoning += self._halves.end("reasoning")
+        if piece.text:
+            self._texts.append(piece.text)
+        if piece.reasoning:
+            self._thoughts_read.append(piece.reasoning)
+
+    def _leave_out_what_came(self, piece: Piece) -> None:
+        """Empty the text and the thoughts of an event that ends an answer, where they repeat the whole of it."""
+        if piece.text and piece.text == "".join(self._texts):
+            piece.text = ""
+        if piece.reasoning and piece.reasoning == "".join(self._thoughts_read):
+            piece.reasoning = ""
 
     @abstractmethod
     def _piece(self, line: bytes) -> Piece | None:
         """The piece for a line, if it holds one; raises the error that it reports."""
+
+
+def warn_left_out(kind: str, url: str) -> None:
+    """Warn once that an answer held something that is no text."""
+    advise_once(
+        f"The server at {url} sent {kind} in its answer, which this class cannot return: only text, thoughts and calls are kept."
+    )
 
 
 def _unreadable(line: bytes) -> StreamBrokenError:

@@ -1,11 +1,13 @@
 """Bytes to events: newline-delimited JSON and server-sent events, cut anywhere by the network."""
 
 import json
+import re
 from typing import Any, Final
 
 from langchain_localllm.errors import StreamBrokenError, WrongServerError
 
 _SHOWN: Final = 80
+_HALF: Final = re.compile("[\ud800-\udfff]")
 _decode: Final = json.JSONDecoder().decode  # json.loads would guess the encoding and look at its other arguments, for each token
 
 
@@ -27,6 +29,39 @@ class LineBuffer:
         """What came after the last line end."""
         rest, self._rest = self._rest, b""
         return rest
+
+
+class HalfCharacters:
+    r"""Joins the two halves of a character that came in two events, as `\ud83d` and `\ude00`; a half alone becomes U+FFFD."""
+
+    __slots__ = ("_halves",)
+
+    def __init__(self) -> None:
+        self._halves: dict[Any, str] = {}
+
+    def feed(self, text: str, of: Any = None) -> str:
+        """The text with whole characters; the first half of one at its end is kept until the next text.
+
+        Args:
+            text: What came next.
+            of: Which of several texts it belongs to.
+        """
+        if not text or (text.isascii() and not self._halves):
+            return text
+        text = self._halves.pop(of, "") + text
+        if "\ud800" <= text[-1] <= "\udbff":
+            self._halves[of] = text[-1]
+            text = text[:-1]
+        return whole_characters(text)
+
+    def end(self, of: Any = None) -> str:
+        """What is left when the text has ended."""
+        return whole_characters(self._halves.pop(of, ""))
+
+
+def whole_characters(text: str) -> str:
+    """The text with the halves of characters joined, and U+FFFD for one that is alone, since it could not be encoded."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace") if _HALF.search(text) else text
 
 
 def json_or_text(body: bytes) -> Any:

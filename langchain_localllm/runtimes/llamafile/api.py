@@ -12,7 +12,7 @@ from typing import Any, Final
 from typing_extensions import override
 
 from langchain_localllm.base.engine import Finish, Piece, Timings
-from langchain_localllm.base.http import UNREADABLE, AnswerDecoder, ServerOptions
+from langchain_localllm.base.http import UNREADABLE, AnswerDecoder, ServerOptions, warn_left_out
 from langchain_localllm.base.thoughts import ThoughtCount, ThoughtTracker
 from langchain_localllm.errors import (
     InvalidRequestError,
@@ -384,7 +384,7 @@ class _EventDecoder(AnswerDecoder):
         if self._whole is not None:
             pieces += self._whole_answer(b"\n".join(self._whole))
         if not self._finished and (last := self._done()):  # llamafile and llama.cpp of 2024 send no [DONE]
-            self._finished = True
+            self._keep(last)
             pieces.append(last)
         if not self._finished:
             raise self._broken()
@@ -405,7 +405,7 @@ class _EventDecoder(AnswerDecoder):
             if self._done() is None:
                 raise not_read
             return []
-        self._finished = piece.finish is not None
+        self._keep(piece)
         return [piece]
 
     @abstractmethod
@@ -449,8 +449,8 @@ class ChatDecoder(_EventDecoder):
             raise self.read_error.in_answer(choice.get("error") or "it ended its answer with finish_reason 'error'")
         delta = choice.get("delta") or choice.get("message") or {}  # the latter in an answer that is not streamed
         content, reasoning = delta.get("content") or choice.get("text") or delta.get("refusal") or "", _reasoning_of(delta)
-        if isinstance(content, list | dict):
-            content, thoughts = _split_content(content)
+        if isinstance(content, list | dict) or "audio" in delta or "images" in delta:
+            content, thoughts = self._split_parts(delta, content)
             reasoning = reasoning or thoughts
         piece = Piece(
             content,
@@ -458,11 +458,21 @@ class ChatDecoder(_EventDecoder):
             tool_calls=self._calls_of(delta),
             logprobs=(choice.get("logprobs") or {}).get("content"),
         )
+        if (reason or "message" in choice) and (len(self._texts) > 1 or "message" in choice):
+            self._leave_out_what_came(piece)  # some servers repeat the whole answer at its end
         if self.tracker and piece.text:
             self.tracker.add(piece.text)
         elif event.get("timings") and "delta" in choice and not choice.get("finish_reason"):
             self._count(event["timings"], piece)
         return piece if piece.text or piece.reasoning or piece.tool_calls else None
+
+    def _split_parts(self, delta: dict[str, Any], content: Any) -> tuple[str, str]:
+        """Return the text and the thoughts of a delta with more than text; what its audio says is text, and media are reported."""
+        for kind in {name for name in ("audio", "images") if delta.get(name)} | _media_kinds(content):
+            warn_left_out(kind, self.read_error.url)
+        audio = delta.get("audio")
+        said = audio.get("transcript") if isinstance(audio, dict) else None
+        return _split_content(content or said or "")
 
     def _count(self, timings: dict[str, Any], piece: Piece) -> None:
         """Count the thoughts, where the server numbers the tokens of its answer, as llama.cpp's does with `timings_per_token`."""
@@ -582,7 +592,7 @@ def _reasoning_of(delta: dict[str, Any]) -> str:
     return ""
 
 
-def _split_content(content: list[Any] | dict[str, Any]) -> tuple[str, str]:
+def _split_content(content: list[Any] | dict[str, Any] | str) -> tuple[str, str]:
     """Return the text and the thoughts of content that is one part or a list of parts."""
     text = thoughts = ""
     for part in content if isinstance(content, list) else [content]:
@@ -591,6 +601,12 @@ def _split_content(content: list[Any] | dict[str, Any]) -> tuple[str, str]:
         else:
             text += _text_of(part)
     return text, thoughts
+
+
+def _media_kinds(content: list[Any] | dict[str, Any] | str) -> set[str]:
+    """Return which of images and audio are among the parts of content."""
+    types = [str(part.get("type")) for part in (content if isinstance(content, list) else [content]) if isinstance(part, dict)]
+    return {name for word, name in (("image", "images"), ("audio", "audio")) if any(word in kind for kind in types)}
 
 
 def _text_of(value: Any) -> str:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 from typing_extensions import override
 
 from langchain_localllm.base.engine import Finish, Piece, Timings
-from langchain_localllm.base.http import UNREADABLE, AnswerDecoder
+from langchain_localllm.base.http import UNREADABLE, AnswerDecoder, warn_left_out
 from langchain_localllm.base.messages import STANDARD_ROLES
 from langchain_localllm.base.options import advise_once
 from langchain_localllm.errors import (
@@ -229,6 +229,7 @@ class GenerateDecoder(AnswerDecoder):
             _LOG.warning("Ollama returned empty response with done_reason='load'. It loaded the model and answered nothing.")
             self._loaded = True
             return None
+        self._leave_out_what_came(last)  # gateways repeat the whole answer there
         self._check_context(event)
         context = event.get("context") if self._keeps_context else None  # thousands of numbers, which few want in their traces
         last.finish = _finish(event, context)
@@ -247,7 +248,7 @@ class GenerateDecoder(AnswerDecoder):
             ) from None
 
     def _part(self, event: dict[str, Any]) -> Piece:
-        return Piece(event.get("response", ""), None, event.get("thinking") or "", None, event.get("logprobs"))
+        return Piece(event.get("response") or "", None, _thought(event), None, event.get("logprobs"))
 
     def _check_context(self, event: dict[str, Any]) -> None:
         context, facts = self._options.context_tokens, self._options.facts
@@ -274,30 +275,43 @@ class ChatDecoder(GenerateDecoder):
 
     def __init__(self, options: OllamaServer) -> None:
         super().__init__(options)
-        self._calls = 0
+        self._calls: list[Any] = []
 
     @override
     def _part(self, event: dict[str, Any]) -> Piece:
         message = (event.get("message") if event.get("done") else event["message"]) or {}
+        if message.get("images"):
+            warn_left_out("images", self._options.client.address.url)
         calls = message.get("tool_calls")
         return Piece(
             message.get("content") or "",
             None,
-            message.get("thinking") or "",
-            [self._call(call) for call in calls] if calls else None,
+            _thought(message),
+            self._new_calls(calls, last=bool(event.get("done"))) if calls else None,
             event.get("logprobs"),
         )
+
+    def _new_calls(self, calls: list[Any], *, last: bool) -> list[dict[str, Any]] | None:
+        """The calls of a message; those of the last one may repeat all that came."""
+        if last and calls == self._calls:
+            return None
+        return [self._call(call) for call in calls]
 
     def _call(self, call: dict[str, Any]) -> dict[str, Any]:
         function = call["function"]
         arguments = function.get("arguments") or {}
-        self._calls += 1
+        self._calls.append(call)
         return {
-            "index": self._calls - 1,
+            "index": len(self._calls) - 1,
             "id": call.get("id"),
             "name": function["name"],
             "args": arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False),
         }
+
+
+def _thought(part: dict[str, Any]) -> str:
+    """The thoughts of an event; gateways in front of other servers send them under other keys."""
+    return part.get("thinking") or part.get("reasoning_content") or part.get("reasoning") or ""
 
 
 def _finish(event: dict[str, Any], context: list[int] | None = None) -> Finish:
