@@ -163,6 +163,11 @@ def ends_in_thoughts(prompt: str, markers: ThoughtMarkers, *, continues: bool) -
     return prompt.rstrip().endswith(markers.opening)
 
 
+def without_thoughts(prompt: str, markers: ThoughtMarkers) -> str:
+    """Return a prompt that ends in thoughts with their end, so that the model answers at once."""
+    return f"{prompt.rstrip()}\n\n{markers.closing}\n\n"
+
+
 def _template_text(value: Any) -> Any:
     return given_template(value) if isinstance(value, str | Path) else value
 
@@ -326,7 +331,7 @@ class TemplatedChatModel(LocalChatModel):
         if thinks_first and may_think(template.source) and not (inside or self.continue_final_message):
             prompt, inside = prompt + markers.opening, True
         if inside and (self.budget == 0 or (constrained and not thinks_first)):
-            prompt, inside = f"{prompt.rstrip()}\n\n{markers.closing}\n\n", False
+            prompt, inside = without_thoughts(prompt, markers), False
         return prompt, partial(ThinkSplitter, markers, inside=inside)
 
     def template_variables(self, source: str) -> dict[str, Any]:

@@ -236,8 +236,7 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
 
         payload = completion_payload(options, prepared.separated, prepared.stops)
         tags = None if "grammar" in options else thought_tags(self.template().source)
-        thinking = prepared.thoughts.thinking
-        payload |= raw_answer_fields(prepared.markers, self.budget, self.budget_message, tags, thinking=thinking)
+        payload |= raw_answer_fields(prepared.markers, self.budget, self.budget_message, tags)
         submit = partial(self.engine.complete, payload, thoughts=prepared.thoughts)
         return ReadHandle(WorkerHandle(submit, self.timeout), prepared.reader, prepared.begun)
 

@@ -17,7 +17,7 @@ from langchain_localllm.base.reading import AnswerReader, ReadHandle, reader
 from langchain_localllm.base.reasoning import ALIASES as REASONING_ALIASES
 from langchain_localllm.base.reasoning import ReasoningBudgetOptions
 from langchain_localllm.base.request import enforced_schema
-from langchain_localllm.base.templated import RawAnswer, ends_in_thoughts, thought_tags
+from langchain_localllm.base.templated import RawAnswer, ends_in_thoughts, thought_tags, without_thoughts
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.errors import (
     CallTimeoutError,
@@ -169,13 +169,14 @@ class ChatLlamafile(LlamafileOptions, ReasoningBudgetOptions, LocalChatModel):
         """Ask for an answer as the model writes it, and have it parsed here."""
         markers = answer_markers(facts.template)
         thinking = ends_in_thoughts(prompt, markers, continues=bool(self.continue_final_message))
+        if thinking and self.budget == 0:
+            prompt, thinking = without_thoughts(prompt, markers), False
         tools = payload.get("tools", ()) if payload.get("tool_choice") != "none" else ()
         raw = RawAnswer.of(facts.template, prompt, partial(ThinkSplitter, markers, inside=thinking), tools)
         answer.parse(raw.splitter(), raw.calls(), raw.begun)
         decoder.tracker = raw.tracker(self.budget)
         body = as_openai(completion_payload(self.payload(_NOT_RAW), prompt, payload["stop"]))
-        tags = thought_tags(facts.template)
-        body |= raw_answer_fields(raw.markers, self.budget, self.budget_message, tags, thinking=thinking)
+        body |= raw_answer_fields(raw.markers, self.budget, self.budget_message, thought_tags(facts.template))
         return (yield from open_stream(self, "/v1/completions", {**body, **(self.extra_body or {})}, decoder.read_error))
 
     @property

@@ -53,23 +53,19 @@ def thinking_fields(budget: int | None, message: str = "", tags: tuple[str, str]
     return fields
 
 
-def raw_answer_fields(
-    markers: Collection[str], budget: int | None, message: str, tags: tuple[str, str] | None, *, thinking: bool
-) -> dict[str, Any]:
+def raw_answer_fields(markers: Collection[str], budget: int | None, message: str, tags: tuple[str, str] | None) -> dict[str, Any]:
     """Return the fields of `/v1/completions` for an answer that is parsed here.
+
+    The server ends thoughts there only where the model writes what begins them: it ignores `generation_prompt` on this path.
 
     Args:
         markers: The special tokens that the server has to return as text.
         budget: Tokens that the model may think, or `None` for no limit.
         message: What ends thoughts that have used up the budget.
         tags: What begins and ends thoughts, or `None` for a model that does not think.
-        thinking: Whether the prompt ends in thoughts.
     """
     fields: dict[str, Any] = {"preserved_tokens": list(markers)}
-    if tags is None or budget is None:
-        return fields
-    fields |= thinking_fields(budget, message, tags)
-    return {**fields, "generation_prompt": tags[0].strip()} if thinking else fields
+    return fields if tags is None or budget is None else fields | thinking_fields(budget, message, tags)
 
 
 def _engine_tool(tool: dict[str, Any]) -> dict[str, Any]:

@@ -172,9 +172,13 @@ def family(families: tuple[Family, Family]) -> Family:
 
 
 @pytest.fixture
-def plain_family(families: tuple[Family, Family]) -> Family:
-    """The family with markers that are plain text, as llama.cpp's own tests have them: its grammars want tokens in every place."""
-    return families[1]
+def server_family(families: tuple[Family, Family], source: Path) -> Family:
+    """The family as llama.cpp's server is tried with it.
+
+    Where the server parses, markers are plain text, as in llama.cpp's own tests: its grammars want tokens in every place.
+    """
+    template = (source / f"{families[0].name}.jinja").read_text(encoding="utf-8")
+    return families[0] if is_misparsed_by_server(template) else families[1]
 
 
 def read(message: AIMessage) -> tuple[str, str, list[tuple[str, Any]]]:
@@ -301,8 +305,8 @@ In Mistral Nemo's calls the id comes last, and a stream gives a call an id when 
 """
 
 
-def test_server_in_process_reads_answers(plain_family: Family) -> None:
-    family = plain_family
+def test_server_in_process_reads_answers(server_family: Family) -> None:
+    family = server_family
     with ChatLlamaCpp(
         model_path=family.path,
         backend="xllamacpp",
@@ -321,11 +325,11 @@ def test_server_in_process_reads_answers(plain_family: Family) -> None:
 
 
 @pytest.fixture
-def address(plain_family: Family) -> Iterator[str]:
+def address(server_family: Family) -> Iterator[str]:
     """The address of llama.cpp's server with the family's model. It takes the signals of the program, which gets them back."""
     kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     params = xllamacpp.CommonParams()
-    params.model.path = str(plain_family.path)
+    params.model.path = str(server_family.path)
     params.n_ctx, params.n_parallel, params.port, params.cpuparams.n_threads = 16_384, 1, 0, 1
     params.fit_params = params.warmup = params.ui = False
     params.verbosity = 0
@@ -336,8 +340,8 @@ def address(plain_family: Family) -> Iterator[str]:
     del server
 
 
-def test_server_over_http_reads_answers(plain_family: Family, address: str) -> None:
-    family = plain_family
+def test_server_over_http_reads_answers(server_family: Family, address: str) -> None:
+    family = server_family
     model = ChatLlamafile(base_url=address, temperature=0, max_tokens=400, timeout=10, chat_template_kwargs=THINKING)
     request: dict[str, Any] = {"messages": to_openai(QUESTION), "chat_template_kwargs": THINKING}
     request |= {"tools": TOOLS} if family.calls else {}
