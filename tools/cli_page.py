@@ -75,8 +75,14 @@ Names must be complete; otherwise the error lists what you may have meant. A fil
 llama.cpp in the process, else on an installed `llama-server`, else on GPT4All. Without a reference, the tiny models of this package
 are used. `fit`, `serve` and `bench` need a file; for `ollama:NAME` they use the one that Ollama keeps.
 
-`run MODEL PROMPT` and `chat MODEL` are short for `-m MODEL`. A single word after `run` is the model if a model has this name, and
-the prompt otherwise. `localllm list`, `show` and `rm` are short for those of `localllm models`.
+`run MODEL PROMPT` and `chat MODEL` are short for `-m MODEL`. A single word after `run` is the model if a model has this name or
+if it looks like one, such as `llama3.2` or `owner/name`, and the prompt otherwise. `localllm list`, `show` and `rm` are short for
+those of `localllm models`. A prompt of `-` stands for the text from the pipe. In `chat`, text of several lines is written between
+three double quotes and three more, and `/clear` forgets the conversation. Other commands and options of `ollama` get a sentence
+that says what to use.
+
+`pull` also accepts the address of a model's page: `hf.co/OWNER/REPO:Q4_K_M`, `https://huggingface.co/OWNER/REPO` and
+`https://ollama.com/library/NAME`.
 
 A base model has no chat template. `run` completes your prompt as a text with it, as `ollama run` does; `chat`, `ask` and `rag`
 refuse it. If you know the template of an old chat model whose file has none, pass `--chat-template`: the name of a format, such

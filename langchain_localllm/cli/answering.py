@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from langchain_localllm.base.llm import LocalLLM
 
 _PREFIXES: Final = ("ollama", "llamacpp", "gpt4all", "llamafile", "hf", "http", "https", "file")
+_NAME: Final = re.compile(
+    r"[a-z]+(-[a-z]+)*[-.]?\d[\w.-]*(:[\w.-]+)?|[\w.-]+:[a-z0-9][\w.-]*|[\w.-]+(/[\w.-]+)+(:[\w.-]+)?"
+    r"|(llama|mistral|mixtral|gemma|qwen|phi|deepseek|gpt-oss|codellama|tinyllama|smollm|granite|command-r)[\w.-]*",
+    re.ASCII,
+)
+"""How names of models look, such as llama3.2, mistral, qwen3:4b and owner/name. Prompts of one word rarely do."""
 REFERENCE_HELP: Final = (
     "A GGUF file, ollama:NAME, gpt4all:FILE, llamacpp:FILE, llamafile:FILE (a server for it), a server's http address, "
     "or a name that localllm models lists."
@@ -56,11 +62,13 @@ Seed = Annotated[int | None, typer.Option("--seed", help="The same seed gives th
 
 
 def is_model(word: str) -> bool:
-    """Return whether a single word on the command line names a model rather than being a prompt."""
+    """Return whether a single word on the command line names a model, or looks so, rather than being a prompt."""
     if not word or any(map(str.isspace, word)):
         return False
     runtime, colon, rest = word.partition(":")
     if re.search(r"\.(gguf|llamafile)$", word) or (colon and rest and runtime.lower() in _PREFIXES):
+        return True
+    if _NAME.fullmatch(word):
         return True
     from langchain_localllm.models.resolve import is_installed
 

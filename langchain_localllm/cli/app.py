@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from langchain_localllm import __version__
-from langchain_localllm.cli.commands import expand
+from langchain_localllm.cli.commands import expand, option_hint
 from langchain_localllm.cli.interrupt import INTERRUPTED
 from langchain_localllm.cli.lazy import LazyGroup
 from langchain_localllm.cli.notes import note
@@ -42,7 +42,7 @@ def _print_version(asked: bool) -> None:
 def _options(
     context: typer.Context,
     _version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+        bool, typer.Option("--version", "-v", "-V", help="Print the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
     """Local language models, on your own machine."""
@@ -64,7 +64,8 @@ def run(arguments: Sequence[str]) -> int:
         context = getattr(error, "ctx", None)
         message = error.format_message()
         end = "" if message.endswith((".", "?")) else "."
-        note(f"{message}{end} See: {context.command_path if context else 'localllm'} --help")
+        hint = option_hint(getattr(error, "option_name", ""))
+        note(f"{message}{end} {hint} See: {context.command_path if context else 'localllm'} --help")
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort) as error:  # the latter where a question is not answered
         return FAILED if isinstance(error.__context__, EOFError) else INTERRUPTED

@@ -85,4 +85,6 @@ def _check_words(paths: list[Path], question: str) -> None:
         raise InvalidOptionError(f"The question is empty. Ask something after the files: {_EXAMPLE}")
     for path in paths:
         if not os.path.lexists(path):
+            if os.path.lexists(question):
+                raise InvalidOptionError(f"The question comes after the files: {_EXAMPLE}")
             raise InvalidOptionError(f"There is no file or folder {path}. Check the spelling, and put the question in quotes.")

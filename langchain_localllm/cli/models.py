@@ -23,6 +23,8 @@ def models(context: typer.Context, *, as_json: AsJson = False) -> None:
     """List the models on this machine, of all runtimes together; show or remove one."""
     if context.invoked_subcommand is None:
         _list(as_json=as_json)
+    elif as_json:
+        context.default_map = {context.invoked_subcommand: {"as_json": True}}
 
 
 @app.command("list")
@@ -34,7 +36,7 @@ def list_(*, as_json: AsJson = False) -> None:
 @app.command()
 def show(model: Name, *, as_json: AsJson = False) -> None:
     """Show one model: what its file or its server tells."""
-    from langchain_localllm.errors import ConnectionFailedError
+    from langchain_localllm.errors import ConnectionFailedError, InvalidOptionError, ModelFileError
     from langchain_localllm.models.listing import of_server
     from langchain_localllm.models.resolve import resolve
 
@@ -43,6 +45,8 @@ def show(model: Name, *, as_json: AsJson = False) -> None:
         found = of_server(found.name, found.place)
         if found.problem:
             raise ConnectionFailedError(found.problem)
+    if found.problem:
+        raise (InvalidOptionError if found.path is None else ModelFileError)(found.problem)
     facts = {**_plain(found), **_more(found)}
     if as_json:
         print_json(facts)

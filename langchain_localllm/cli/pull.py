@@ -35,9 +35,9 @@ def pull(
     if not model:
         _print_known(as_json=as_json)
         return
-    from langchain_localllm.models.sources import Source
+    from langchain_localllm.models.sources import Source, respelled
 
-    source = Source.parse(model)
+    source = Source.parse(model if sha256 else respelled(model) or model)
     found = {"hf": _from_hub, "ollama": _from_ollama, "gpt4all": _from_gpt4all, "https": _from_web, "file": _from_file}[
         source.kind
     ](source, sha256, folder)
@@ -105,9 +105,13 @@ def _from_file(source: Any, _sha256: str, _folder: Path | None) -> dict[str, Any
     from langchain_localllm.models.folders import similar
     from langchain_localllm.models.known import KNOWN
 
+    if source.path.is_file():
+        raise InvalidOptionError(f"{source.name} is on this machine already. To use it: localllm run {source.name} PROMPT")
     hint = similar(source.name, [known.name for known in KNOWN if known.name])
+    owner, slash, _ = source.name.partition("/")
+    first = f"hf:{source.name}" if slash and owner else f"ollama:{source.name}, hf:OWNER/REPO"
     raise InvalidOptionError(
-        f"{source.name} does not tell where the model is: write hf:OWNER/REPO, ollama:NAME, gpt4all:NAME or an https address.{hint}"
+        f"{source.name} does not say where the model is: write {first}, gpt4all:NAME or an https address.{hint}"
     )
 
 

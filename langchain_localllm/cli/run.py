@@ -57,8 +57,8 @@ def run(
     from langchain_localllm.cli.open_model import chat_model, text_model
     from langchain_localllm.models.resolve import resolve
 
-    text = _with_pipe(from_terminal(prompt))
     found = resolve(model, "text")
+    text = _with_pipe(from_terminal(prompt))
     if found.chat is False and not chat_template:
         _refuse_system(found.short_name, system)
         note(f"{found.short_name} is a base model, without a chat template: it completes the prompt as a text.")
@@ -82,11 +82,14 @@ def _refuse_system(name: str, system: str) -> None:
 
 
 def _parse(words: list[str], model: str) -> tuple[str, str]:
-    """Return the model and the prompt: of two words or more the first is the model, and so is a single one that names one."""
+    """Return the model and the prompt: of two words or more the first is the model, and so is a single one that names one.
+
+    A prompt of `-` is the text from the pipe alone.
+    """
     if not model and words and (len(words) > 1 or is_model(words[0])):
         _check_name(words[0], words)
-        return words[0], " ".join(words[1:])
-    return model, " ".join(words)
+        model, words = words[0], words[1:]
+    return model, "" if words == ["-"] else " ".join(words)
 
 
 def _check_name(name: str, words: list[str]) -> None:

@@ -1,5 +1,6 @@
 """The models on this machine, of all runtimes together."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,14 +12,14 @@ from langchain_localllm.models.fitting import FILE_TYPES
 from langchain_localllm.models.folders import files_here
 from langchain_localllm.models.gguf_check import GGUFInfo, check_gguf, is_llamafile, look_into_llamafile
 from langchain_localllm.models.servers import SERVERS, answers
-from langchain_localllm.models.sources import quantisation_in
+from langchain_localllm.models.sources import Source, quantisation_in
 from langchain_localllm.transport.address import Address
 
 if TYPE_CHECKING:
     from langchain_localllm import Ollama
     from langchain_localllm.runtimes.ollama.cards import InstalledModel
 
-__all__ = ["ListedModel", "installed"]
+__all__ = ["ListedModel", "find", "installed"]
 
 _EMBED: Final = ("bert", "gemma-embedding", "embedding", "t5encoder")
 
@@ -82,6 +83,33 @@ def installed(on_fault: Callable[[str], object] | None = None) -> list[ListedMod
             if on_fault:
                 on_fault(str(error))
     return found
+
+
+def find(name: str) -> ListedModel:
+    """Return the model that a reference means. Deprecated: use `langchain_localllm.models.resolve.resolve`.
+
+    Args:
+        name: The reference.
+
+    Raises:
+        ModelMissingError: No model has this name, or several have; the message lists what could be meant.
+        LocalLLMError: As `resolve`.
+    """
+    from langchain_localllm.models.resolve import missing_in_ollama, ollama_name, resolve
+
+    warnings.warn(
+        "langchain_localllm.models.listing.find is deprecated: use langchain_localllm.models.resolve.resolve.",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    source = Source.parse(name)
+    in_ollama = {model.name: model for model in installed() if model.name.startswith("ollama:")} if source.kind == "ollama" else {}
+    if not in_ollama:
+        return resolve(name)
+    for reference, model in in_ollama.items():
+        if ollama_name(reference.removeprefix("ollama:")) == ollama_name(source.name):
+            return model
+    raise missing_in_ollama(source.name, list(in_ollama))
 
 
 def of_file(path: Path, place: str) -> ListedModel:

@@ -17,7 +17,7 @@ def remove(model: ListedModel) -> None:
     """Remove a model: all its files, what they point to in the hub's cache, or what Ollama keeps of it.
 
     Args:
-        model: The model, as `find` returns it.
+        model: The model, as `resolve` returns it.
 
     Raises:
         InvalidOptionError: It is not a model's file, it is only a part of a model, or it is a server.

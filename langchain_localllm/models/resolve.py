@@ -18,7 +18,7 @@ from langchain_localllm.errors import (
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.models.folders import SPLIT_FILE, files_here, paths_here, similar
 from langchain_localllm.models.listing import ListedModel, of_file, of_ollama_row, ollama_server
-from langchain_localllm.models.sources import Source
+from langchain_localllm.models.sources import Source, respelled
 from langchain_localllm.transport.address import Address
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ _DEFAULTS: Final = {"chat": tiny_chat_model, "text": tiny_chat_model, "embedding
 _HOST_AND_PORT: Final = re.compile(r"(localhost|\d+\.\d+\.\d+\.\d+|\[[\da-fA-F:]+\]):\d+(/.*)?")
 _REGISTRY: Final = re.compile(r"^(registry\.ollama\.ai/)?(library/)?", re.IGNORECASE)
 """How Ollama's own registry is written in full."""
+_REPOSITORY: Final = re.compile(r"[\w-][\w.-]*/[\w.-]+(?<!\.gguf)(:[\w.-]+)?", re.ASCII)
+"""How a repository on the hub may be written without its prefix."""
 _MODELFILE_FROM: Final = re.compile(r"^FROM (/.*|[A-Z]:.*)$", re.MULTILINE)
 
 
@@ -127,6 +129,8 @@ def _missing(name: str) -> str:
     text = f"There is no model {name} on this machine."
     if _HOST_AND_PORT.fullmatch(name):
         return f"{text} If it is a server, write http://{name}"
+    if other := respelled(name):
+        return f"{text} Did you mean {other}? To get it: localllm pull {other}"
     try:
         server = ollama_server()
         rows = server.list() if server else []
@@ -138,6 +142,8 @@ def _missing(name: str) -> str:
     hint = " Ollama does not answer, so its models are unknown: start it with `ollama serve`."
     if server or looks_like_file or near:
         hint = ""
+    if not near and _REPOSITORY.fullmatch(name):
+        return f"{text} If it is on the Hugging Face Hub, get it: localllm pull hf:{name}"
     return f"{text}{near}{hint} See: localllm models list"
 
 
@@ -151,9 +157,13 @@ def _of_ollama(source: Source) -> ListedModel:
         return ListedModel(f"ollama:{source.name}", "Ollama", runtime="ollama")
     row = _matching_row(rows, source.name)
     if row is None:
-        near = similar(source.name, [f"ollama:{row.name}" for row in rows])
-        raise ModelMissingError(f"There is no model {source.name} in Ollama.{near} To get it: localllm pull ollama:{source.name}")
+        raise missing_in_ollama(source.name, [f"ollama:{row.name}" for row in rows])
     return of_ollama_row(server, row)
+
+
+def missing_in_ollama(name: str, known: list[str]) -> ModelMissingError:
+    """Return the error for a name that is not one of Ollama's models, whose references are these."""
+    return ModelMissingError(f"There is no model {name} in Ollama.{similar(name, known)} To get it: localllm pull ollama:{name}")
 
 
 def _ollama() -> "Ollama":
@@ -164,17 +174,19 @@ def _ollama() -> "Ollama":
 
 def _matching_row(rows: "list[InstalledModel]", name: str) -> "InstalledModel | None":
     """Return the model of this name; one that is spelled the same comes before one that differs in capital letters."""
-    same = [row for row in rows if _ollama_name(row.name) == _ollama_name(name)]
+    same = [row for row in rows if ollama_name(row.name) == ollama_name(name)]
     return next((row for row in same if row.name in {name, f"{name}:latest"}), same[0] if same else None)
 
 
-def _ollama_name(name: str) -> str:
+def ollama_name(name: str) -> str:
     """A name as Ollama compares it: with its tag, and without regard to capital letters."""
-    name = _REGISTRY.sub("", name).casefold()
+    name = _REGISTRY.sub("", name.removeprefix("//")).casefold()
     return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
 
 def _at_address(source: Source) -> ListedModel:
+    if other := respelled(source.name):
+        raise InvalidOptionError(f"{source.name} is a model's page, not a server. Write {other}. To get it: localllm pull {other}")
     Address.parse(source.name)
     return ListedModel(source.name, "a server", runtime="llamafile")
 

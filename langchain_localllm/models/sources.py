@@ -10,13 +10,21 @@ from urllib.request import url2pathname
 
 from langchain_localllm.errors import InvalidOptionError
 
-__all__ = ["Source", "quantisation_in"]
+__all__ = ["Source", "quantisation_in", "respelled"]
 
 KINDS: Final = ("hf", "ollama", "gpt4all", "llamacpp", "llamafile")
 _REPOSITORY: Final = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _QUANTISATION: Final = re.compile(
     r"(?:^|[-._/])(?P<name>(?:UD-)?(?:I?Q\d(?:_[KMSLX0-9]+)*|TQ\d_0|MXFP4(?:_MOE)?|NVFP4|BF16|FP?16|FP?32))(?=[-._/]|$)",
     re.IGNORECASE,
+)
+_HUB_PAGE: Final = re.compile(
+    r"(?:https?://)?(?:www\.)?(?:hf\.co|huggingface\.co)/(?P<repository>[\w.-]+/[\w.-]+)"
+    r"(?::(?P<choice>[\w.-]+)|/(?:tree|blob|resolve|raw)/[^/?]+/?(?P<file>[^?#]*))?/?(?:[?#].*)?",
+    re.ASCII,
+)
+_OLLAMA_PAGE: Final = re.compile(
+    r"(?:(?:https?://)?(?:www\.)?ollama\.(?:com|ai)|ollama)/(?:library/)?(?P<name>[\w.-]+(?:/[\w.-]+)?(?::[\w.-]+)?)/?", re.ASCII
 )
 
 
@@ -78,6 +86,23 @@ class Source:
     def path(self) -> Path:
         """The file."""
         return Path(os.path.expanduser(self.name))  # noqa: PTH111 - Path's raises where there is no such user
+
+
+def respelled(text: str) -> str:
+    """Return the reference that other programs' spelling of a model stands for, such as a page's address, or an empty string.
+
+    Example:
+        >>> respelled("https://huggingface.co/owner/repo/tree/main"), respelled("hf.co/owner/repo:Q4_K_M")
+        ('hf:owner/repo', 'hf:owner/repo:Q4_K_M')
+        >>> respelled("https://ollama.com/library/llama3.2:1b"), respelled("model.gguf")
+        ('ollama:llama3.2:1b', '')
+    """
+    if page := _HUB_PAGE.fullmatch(text.strip()):
+        choice = page["choice"] or (page["file"] or "").strip("/")
+        return f"hf:{page['repository']}{':' if choice else ''}{choice}"
+    if page := _OLLAMA_PAGE.fullmatch(text.strip()):
+        return f"ollama:{page['name']}"
+    return ""
 
 
 def quantisation_in(name: str) -> str:

@@ -40,7 +40,7 @@ from langchain_localllm.rag.ahead import AheadEmbeddings
 from langchain_localllm.rag.catalogue import Announced, Catalogue
 from langchain_localllm.rag.defaults import CHUNK_SIZE
 from langchain_localllm.rag.file_keys import absolute, root_of
-from langchain_localllm.rag.vectors import default_kind, open_vectors
+from langchain_localllm.rag.vectors import check_kind, default_kind, open_vectors
 
 STORE: Final = ".localllm"
 """The folder of an index, within the folder that it is made in."""
@@ -91,6 +91,8 @@ class Store:
         self.embedding_source = ""
         """How the embedding model is opened again, such as `ollama:NAME`; it is written into an index that is made with it."""
         self._embeddings = embeddings
+        if isinstance(vectors, str):
+            check_kind(vectors)
         self._given = vectors
         self._asked = {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap}
         self._catalogue: Catalogue | None = Catalogue(None) if folder is None else None
@@ -315,16 +317,18 @@ class Store:
         settings = self._catalogue.settings()
         kind = self._given if isinstance(self._given, str) else "custom" if self._given is not None else None
         asked = {"vectors": kind, **self._asked}
+        empty = not self._catalogue.counts().passages  # what a run that failed has chosen does not bind the next one
         for name, value in asked.items():
-            if value is not None and settings.get(name, value) != value:
+            if value is not None and not empty and settings.get(name, value) != value:
                 raise StoreError(
                     f"The index was made with {name}={settings[name]}, not {value}. Keep that, or make it anew: {self._rebuild()}"
                 )
         new_kind = "memory" if self.folder is None else default_kind()
         defaults = {"vectors": new_kind, "chunk_size": CHUNK_SIZE, "chunk_overlap": 0, "roots": []}
         chosen = {name: value for name, value in asked.items() if value is not None}
-        if missing := {name: value for name, value in {**defaults, **chosen}.items() if name not in settings}:
-            self._catalogue.write_settings(**missing)
+        new = {name: value for name, value in {**defaults, **chosen}.items() if name not in settings or (empty and name in chosen)}
+        if new:
+            self._catalogue.write_settings(**new)
         self._catalogue.forget_draft()
 
     def _opened(self) -> VectorStore:

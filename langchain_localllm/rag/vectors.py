@@ -43,12 +43,22 @@ def open_vectors(kind: str, folder: Path | None, embeddings: Embeddings) -> Vect
         InvalidOptionError: There is no such kind.
         MissingDependencyError: Its package is not installed.
     """
+    check_kind(kind)
     name, _, address = kind.partition(":")
+    return KINDS[name](folder, address, embeddings)
+
+
+def check_kind(kind: str) -> None:
+    """Refuse a vector store that cannot be named.
+
+    Raises:
+        InvalidOptionError: There is no such kind.
+    """
+    name = kind.partition(":")[0]
     if name not in KINDS:
         raise InvalidOptionError(
             f"There is no vector store {name!r}. Use one of: {', '.join(KINDS)}; or give a VectorStore object."
         )
-    return KINDS[name](folder, address, embeddings)
 
 
 def _need_numpy() -> None:

@@ -35,6 +35,28 @@ def test_the_environment_tells_the_address(told: str, url: str, monkeypatch: pyt
     assert Ollama().base_url == OllamaEmbeddings().base_url == Address.parse(url).url
 
 
+@pytest.mark.parametrize(
+    ("base_url", "url"),
+    [
+        ("", "http://127.0.0.1:11434"),
+        ("  ", "http://127.0.0.1:11434"),
+        (":1234", "http://127.0.0.1:1234"),
+        ("localhost", "http://localhost:11434"),
+        ("0.0.0.0", "http://127.0.0.1:11434"),  # noqa: S104 - it listens everywhere, and is asked here
+        ("my-box.local", "http://my-box.local:11434"),
+        ("my-box:1234", "http://my-box:1234"),
+        ("http://my-box", "http://my-box"),
+        ("http://my-box:11434/v1/", "http://my-box:11434"),
+    ],
+)
+def test_base_url_that_names_only_a_part_is_completed_as_ollamas_client_does(
+    base_url: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OLLAMA_HOST", raising=False)
+    assert Address.parse(Ollama(base_url=base_url).base_url).url == url
+    assert Address.parse(OllamaEmbeddings(base_url=base_url).base_url).url == url
+
+
 def test_without_the_variable_it_is_ollamas_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OLLAMA_HOST", raising=False)
     assert Ollama().base_url == "http://127.0.0.1:11434"

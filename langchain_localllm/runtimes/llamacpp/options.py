@@ -341,9 +341,11 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
         "f16_kv": "the cache is f16 by default. Use `type_k` and `type_v` for other types.",
         "logits_all": "`logprobs` works without it.",
         "lora_base": "llama.cpp applies an adapter to the loaded model. Give `lora_path`.",
+        "n_gqa": "a GGUF file says how its heads are grouped.",
         "n_parts": "a GGUF file tells its parts itself.",
         "no_perf": "timings are always in the result.",
         "pooling_type": "LlamaCppEmbeddings makes vectors.",
+        "rms_norm_eps": "a GGUF file says it.",
         "tokenizer": "the model's own tokenizer is used.",
         "vocab_only": "a model without weights cannot answer.",
     }

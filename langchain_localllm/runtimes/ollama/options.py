@@ -54,9 +54,18 @@ _OURS: Final = frozenset({"allow_remote", "auth", "base_url", "validate_model_on
 """Options that are for this side."""
 
 
+_HOST_OR_PORT: Final = re.compile(r"[\w.-]+|:\d+", re.ASCII)
+"""A `base_url` that names only a host or only a port, which Ollama's client completes."""
+
+
 def default_url() -> str:
     """The address in `OLLAMA_HOST`, else Ollama's own; a server that listens everywhere is reached on this machine."""
-    scheme, _, rest = os.environ.get("OLLAMA_HOST", "").strip(" \t\"'").rpartition("://")
+    return _read_host(os.environ.get("OLLAMA_HOST", "").strip(" \t\"'"))
+
+
+def _read_host(text: str) -> str:
+    """Return an address with what is missing in the text filled in as Ollama does."""
+    scheme, _, rest = text.rpartition("://")
     place, _, path = rest.partition("/")
     if place.count(":") > 1 and "[" not in place:
         place = f"[{place}]"  # an IPv6 address alone
@@ -161,7 +170,11 @@ class OllamaServer(ServerOptions):
     @field_validator("base_url", mode="before")
     @classmethod
     def _own_address(cls, base_url: Any) -> Any:
-        return default_url() if base_url is None else base_url  # so langchain_ollama's default does what it did
+        if base_url is None or (isinstance(base_url, str) and not base_url.strip()):
+            return default_url()  # so langchain_ollama's default does what it did
+        if isinstance(base_url, str) and _HOST_OR_PORT.fullmatch(base_url.strip()):
+            return _read_host(base_url.strip())
+        return base_url
 
     @override
     def model_post_init(self, context: Any, /) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from langchain_localllm.errors import ConnectionFailedError, InvalidOptionError, ModelFileError, ModelMissingError
+from langchain_localllm.models import listing, tiny_chat_model, tiny_embedding_model
 from langchain_localllm.models import resolve as module
-from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.models.listing import ListedModel
 from langchain_localllm.models.resolve import Purpose, is_installed, resolve
 from langchain_localllm.runtimes.ollama.cards import InstalledModel, ModelCard
@@ -260,6 +260,41 @@ def test_resolve_ambiguous_reference_lists_the_candidates(reference: str, candid
 def test_resolve_missing_model_says_what_to_do(reference: str, words: str) -> None:
     with pytest.raises(ModelMissingError, match=words):
         resolve(reference)
+
+
+def test_resolve_name_of_a_link_to_a_listed_file_returns_the_file(folder: Path) -> None:
+    Path("link.gguf").symlink_to(folder / "llama3.gguf")
+    assert resolve("link").name == str(Path("link.gguf").absolute())
+    assert resolve("llama3").path == folder / "llama3.gguf"
+
+
+FIND = [
+    ("ollama:llama3.2", ["ollama:llama3.2:latest"], "ollama:llama3.2:latest"),
+    ("ollama:LLAMA3.2:latest", ["ollama:llama3.2:latest"], "ollama:llama3.2:latest"),
+    ("ollama:llama3", ["ollama:llama3:latest", "ollama:llama3.2:latest"], "ollama:llama3:latest"),
+    ("ollama:llama3", ["ollama:llama3.2:latest"], "Did you mean ollama:llama3.2:latest?"),
+    ("ollama:qwen2", ["ollama:qwen2.5:7b"], "Did you mean ollama:qwen2.5:7b?"),
+]
+
+
+@pytest.mark.parametrize(("reference", "here", "meant"), FIND)
+def test_find_is_deprecated_and_exact(reference: str, here: list[str], meant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "installed", lambda: [ListedModel(name, "Ollama") for name in here])
+    with pytest.warns(DeprecationWarning, match=r"use langchain_localllm\.models\.resolve\.resolve"):
+        found = _found(reference)
+    assert meant in found
+
+
+def _found(reference: str) -> str:
+    try:
+        return listing.find(reference).name
+    except ModelMissingError as error:
+        return str(error)
+
+
+def test_find_of_a_file_is_that_of_resolve(folder: Path) -> None:
+    with pytest.warns(DeprecationWarning, match="find is deprecated"):
+        assert listing.find("llama3").path == folder / "llama3.gguf"
 
 
 def test_resolve_without_ollama_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

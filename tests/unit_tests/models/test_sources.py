@@ -8,7 +8,7 @@ from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.models.download import file_name
 from langchain_localllm.models.folders import folders, models_folder, similar
 from langchain_localllm.models.known import KNOWN
-from langchain_localllm.models.sources import Source, quantisation_in
+from langchain_localllm.models.sources import Source, quantisation_in, respelled
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,31 @@ from langchain_localllm.models.sources import Source, quantisation_in
 def test_names(text: str, source: Source) -> None:
     assert Source.parse(text) == source
     assert Source.parse(str(source)) == source
+
+
+@pytest.mark.parametrize(
+    ("text", "reference"),
+    [
+        ("hf.co/a/b", "hf:a/b"),
+        ("hf.co/a/b:Q4_K_M", "hf:a/b:Q4_K_M"),
+        ("huggingface.co/a/b/", "hf:a/b"),
+        ("https://huggingface.co/a/b", "hf:a/b"),
+        ("https://huggingface.co/a/b/tree/main", "hf:a/b"),
+        ("https://huggingface.co/a/b/blob/main/x-Q4_0.gguf", "hf:a/b:x-Q4_0.gguf"),
+        ("https://huggingface.co/a/b/resolve/main/x.gguf?download=true", "hf:a/b:x.gguf"),
+        ("https://www.ollama.com/library/llama3.2", "ollama:llama3.2"),
+        ("ollama.com/library/llama3.2:1b", "ollama:llama3.2:1b"),
+        ("https://ollama.com/someone/model", "ollama:someone/model"),
+        ("ollama/llama3.2", "ollama:llama3.2"),
+        ("https://example.com/a/b", ""),
+        ("https://huggingface.co.example.com/a/b", ""),
+        ("a/b", ""),
+        ("model.gguf", ""),
+        ("", ""),
+    ],
+)
+def test_respelled_address_of_a_page_returns_the_reference(text: str, reference: str) -> None:
+    assert respelled(text) == reference
 
 
 @pytest.mark.parametrize("text", ["", " ", "hf:", "hf:a", "hf:../b", "hf:a/..", "hf:a b/c", "ollama:"])

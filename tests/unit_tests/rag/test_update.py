@@ -246,6 +246,17 @@ def test_other_settings_are_refused_with_the_command_that_rebuilds(store: Store,
         update(Store(store.folder, EMBEDDINGS, **asked), [notes])  # type: ignore[arg-type]  # one of several
 
 
+def test_update_after_a_run_that_stored_nothing_follows_the_settings_of_the_new_one(tmp_path: Path, notes: Path) -> None:
+    folder = tmp_path / ".localllm"
+    with pytest.raises(InvalidOptionError, match="There is no vector store 'faiss'"):
+        Store(folder, EMBEDDINGS, vectors="faiss")
+    with pytest.raises(InvalidOptionError, match="no address"):
+        update(Store(folder, EMBEDDINGS, vectors="qdrant:/a/path"), [notes])
+    store = Store(folder, EMBEDDINGS, vectors="sqlite", chunk_size=500)
+    assert update(store, [notes]).added == 3
+    assert (store.setting("vectors"), store.setting("chunk_size")) == ("sqlite", 500)
+
+
 def test_there_is_no_index_yet(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"There is no index in .* localllm rag index PATH"):
         _ = Store(tmp_path / "none").catalogue
