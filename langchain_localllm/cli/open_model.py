@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from langchain_localllm.cli.answering import ANSWER_TOKENS
 
@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from langchain_localllm.base.chat import LocalChatModel
     from langchain_localllm.base.llm import LocalLLM
     from langchain_localllm.models.listing import ListedModel
-
-_LOOKS: Final = 6
-"""How often a server that does not answer in time is asked for its context, ten seconds each."""
 
 
 @contextmanager
@@ -137,12 +134,6 @@ def context_of(llm: "LocalChatModel") -> int | None:
     Raises:
         ModelCallError: The server cannot be asked.
     """
-    from langchain_localllm.errors import CallTimeoutError
-    from langchain_localllm.prompts.look import look_or_raise
+    from langchain_localllm.prompts.look import look_again
 
-    for _ in range(_LOOKS - 1):
-        try:
-            return look_or_raise(llm).context
-        except CallTimeoutError:
-            pass
-    return look_or_raise(llm).context
+    return look_again(llm).context

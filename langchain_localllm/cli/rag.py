@@ -180,13 +180,19 @@ def remove(
     paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Files and folders, by any path.")],
     *,
     store: Store = _STORE,
-    embedding_model: EmbeddingModel = "",
     allow_remote: Remote = False,
     as_json: AsJson = False,
 ) -> None:
     """Take files and folders out of the index, whether they exist or not. The files themselves are left alone."""
-    with _opened(store, None, embedding_model, allow_remote=allow_remote) as rag:
-        removed = rag.remove(paths)
+    from langchain_localllm.rag import Store as Index
+    from langchain_localllm.rag.privacy import refuse_remote, silence_process
+    from langchain_localllm.rag.update import remove as remove_paths
+
+    silence_process()
+    held = Index(store)
+    if not allow_remote:
+        refuse_remote(vectors=held.setting("vectors"))
+    removed = remove_paths(held, paths)
     files = "file" if removed == 1 else "files"
     print(json.dumps({"removed": removed}) if as_json else f"Taken out of the index: {removed} {files}.")
 

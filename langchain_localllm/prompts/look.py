@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from langchain_localllm.base.about import About, about_file
-from langchain_localllm.errors import LocalLLMError
+from langchain_localllm.errors import CallTimeoutError, LocalLLMError
 from langchain_localllm.prompts.unwrap import unwrap
 from langchain_localllm.runtimes import RUNTIMES
 from langchain_localllm.transport.plan import Plan
@@ -37,6 +37,8 @@ _MOST_CONTEXT: Final = 8192
 
 RUNTIME_NAMES: Final = frozenset(_FOREIGN.values()) | frozenset(RUNTIMES)
 
+_LOOKS: Final = 6
+"""How often a server that does not answer in time is asked, 10 seconds each time."""
 _FAILURE_SECONDS: Final = 1.0
 """How long a failed look counts, so that one choice among prompts tries once."""
 
@@ -60,7 +62,22 @@ def look_or_raise(llm: Any) -> About:
         LocalLLMError: It cannot.
     """
     model = unwrap(llm)
-    return _known(model) or _keep(model, _ask(model))
+    known = _known(model)
+    return known if known and not known.problem else _keep(model, _ask(model))
+
+
+def look_again(llm: Any) -> About:
+    """As `look_or_raise`, but ask a server that does not answer in time again: a busy machine may take a while.
+
+    Raises:
+        LocalLLMError: The file or the server cannot be asked, or does not answer within a minute.
+    """
+    for _ in range(_LOOKS - 1):
+        try:
+            return look_or_raise(llm)
+        except CallTimeoutError:
+            pass
+    return look_or_raise(llm)
 
 
 async def alook(llm: Any) -> About:

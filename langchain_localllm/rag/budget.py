@@ -6,8 +6,17 @@ from langchain_core.documents import Document
 from langchain_core.language_models import BaseLanguageModel
 from langchain_core.prompts import BasePromptTemplate
 
-from langchain_localllm.errors import ContextLengthError, LocalLLMError
-from langchain_localllm.prompts.look import look
+from langchain_localllm.base.options import advise
+from langchain_localllm.errors import (
+    CallTimeoutError,
+    ConnectionFailedError,
+    ContextLengthError,
+    LocalLLMError,
+    RateLimitError,
+    ServerError,
+    WrongServerError,
+)
+from langchain_localllm.prompts.look import look_again
 from langchain_localllm.prompts.unwrap import unwrap_with_options
 from langchain_localllm.rag.cite import format_passages
 
@@ -18,11 +27,16 @@ _TEMPLATE: Final = 64
 _BYTES_A_TOKEN: Final = 3
 """Where nobody can count: English has four bytes a token, and three leave some room."""
 
+_FAILED: Final = (CallTimeoutError, ConnectionFailedError, RateLimitError, ServerError)
+"""Faults that pass: the same request may succeed later."""
+
 Prompt = BasePromptTemplate[Any]
 
 
 def fit(passages: list[Document], question: str, llm: Any, prompt: Prompt) -> tuple[list[Document], list[Document]]:
     """Choose the passages that the model can take, best first.
+
+    A server that is busy is waited for, and where it still does not report its context, a warning says so.
 
     Args:
         passages: What was found, best first.
@@ -36,8 +50,8 @@ def fit(passages: list[Document], question: str, llm: Any, prompt: Prompt) -> tu
     Raises:
         ContextLengthError: Not even one of them fits.
     """
-    context = look(llm).context
-    if not context or not passages:
+    context = _context(llm) if passages else None
+    if not context:
         return passages, []
     room = context - _answer_tokens(llm, context) - _TEMPLATE
 
@@ -66,6 +80,9 @@ def count(llm: Any, text: str) -> int:
     if _counts_quickly(model):
         try:
             return int(model.get_num_tokens(text))
+        except _FAILED as error:
+            if not isinstance(error, WrongServerError):
+                advise(f"The server did not count the tokens of the passages, so their number is estimated. ({error})")
         except (LocalLLMError, NotImplementedError):
             pass  # a server without a tokenizer
     return len(text.encode()) // _BYTES_A_TOKEN
@@ -76,6 +93,17 @@ def _counts_quickly(model: Any) -> bool:
     if getattr(model, "COUNTS_BY_READING", False):
         return getattr(model, "custom_get_token_ids", None) is not None
     return type(model).get_token_ids is not BaseLanguageModel.get_token_ids
+
+
+def _context(llm: Any) -> int | None:
+    """Return the tokens of a model's context, or `None` where they are not known."""
+    try:
+        return look_again(llm).context
+    except WrongServerError:  # it has nothing that reports the context
+        return None
+    except (LocalLLMError, OSError) as error:
+        advise(f"The model's context is not known, so all passages are given to it. ({error})")
+        return None
 
 
 def _answer_tokens(llm: Any, context: int) -> int:

@@ -197,6 +197,18 @@ class Catalogue:
         rows = self._db.all_of("SELECT id, text, metadata FROM passage WHERE live AND id IN ({})", ids)
         return {key: Document(text, id=key, metadata=json.loads(metadata)) for key, text, metadata in rows}
 
+    def neighbors(self, ids: Sequence[str]) -> dict[str, list[str]]:
+        """Return the texts right before and after each of these passages in its file."""
+        found: dict[str, list[str]] = {key: [] for key in ids}
+        rows = self._db.all_of(
+            "SELECT one.id, other.text FROM passage one JOIN passage other ON other.path = one.path AND other.live "
+            "AND other.place IN (one.place - 1, one.place + 1) WHERE one.id IN ({})",
+            ids,
+        )
+        for key, text in rows:
+            found[key].append(text)
+        return found
+
     def batches(self, size: int = AT_ONCE) -> Iterator[list[Document]]:
         """All live passages, in batches, to move an index or to look through it."""
         last = 0

@@ -56,7 +56,7 @@ def open_qdrant(folder: Path | None, address: str, embeddings: Embeddings) -> Qd
         except Exception:
             if not client.collection_exists(collection):  # another writer may have made it meanwhile
                 raise
-    return QdrantVectors(client, collection, embeddings, validate_embeddings=False)
+    return QdrantVectors(client, collection, embeddings, validate_embeddings=False, validate_collection_config=False)
 
 
 def _connected(folder: Path | None, address: str) -> tuple[QdrantClient, str]:

@@ -33,6 +33,7 @@ from uuid import NAMESPACE_URL, uuid5
 from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
 from langchain_core.vectorstores import VectorStore
+from typing_extensions import override
 
 from langchain_localllm.errors import InvalidOptionError, MissingDependencyError, StoreError
 from langchain_localllm.prompts.look import look
@@ -55,6 +56,7 @@ _OWN: Final = re.compile(r"(?:catalogue|vectors)\.sqlite(?:-\w+)?|chroma|qdrant|
 _KEPT: Final = frozenset({"vectors", "chunk_size", "chunk_overlap", "roots", "embedding_source"})
 """Settings that a rebuild keeps, unless others are given."""
 _CUSTOM: Final = "This index was made on a vector store of your own. Give it as `vectors`."
+_NEEDS_EMBEDDINGS: Final = "This needs an embedding model. Give one as `embeddings`."
 _PATIENCE: Final = 10.0
 """Seconds to wait for another process that writes."""
 
@@ -145,16 +147,14 @@ class Store:
             StoreError: There is no index yet, it cannot be read, or it was made with another model.
         """
         with self._opening:
-            if self._vectors is None:
-                self.check_model()
-                self._vectors = self._opened()
-            return self._vectors
+            self.check_model()
+            return self._vectors_of_any_model()
 
     @property
     def embeddings(self) -> Embeddings:
         """The embedding model."""
         if self._embeddings is None:
-            raise InvalidOptionError("This needs an embedding model. Give one as `embeddings`.")
+            raise InvalidOptionError(_NEEDS_EMBEDDINGS)
         return self._embeddings
 
     def setting(self, name: str) -> Any:
@@ -243,10 +243,10 @@ class Store:
                 self.vectors.add_documents(documents, ids=[each.id for each in passages])
 
     def bury(self) -> None:
-        """Delete from the vector store what the catalogue has doomed."""
+        """Delete from the vector store what the catalogue has doomed; this needs no embedding model."""
         while doomed := self.catalogue.doomed():
             with _faults(self.folder):
-                self.vectors.delete(doomed)
+                self._vectors_of_any_model().delete(doomed)
             self.catalogue.bury(doomed)
 
     @property
@@ -331,6 +331,13 @@ class Store:
             self._catalogue.write_settings(**new)
         self._catalogue.forget_draft()
 
+    def _vectors_of_any_model(self) -> VectorStore:
+        """Return the vector store without checking the embedding model: enough to delete from it."""
+        with self._opening:
+            if self._vectors is None:
+                self._vectors = self._opened()
+            return self._vectors
+
     def _opened(self) -> VectorStore:
         if isinstance(self._given, VectorStore):
             return self._given
@@ -338,11 +345,23 @@ class Store:
         if kind == "custom":
             raise StoreError(_CUSTOM)
         with _faults(self.folder):
-            return open_vectors(kind, self.folder, self._ahead or self.embeddings)
+            return open_vectors(kind, self.folder, self._ahead or _NoEmbeddings())
 
     def _rebuild(self) -> str:
         where = f" --store {self.folder}" if self.folder and self.folder != Path.cwd() / STORE else ""
         return f"localllm rag index{where} --rebuild"
+
+
+class _NoEmbeddings(Embeddings):
+    """Stands in for the embedding model of a vector store that is only deleted from."""
+
+    @override
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        raise InvalidOptionError(_NEEDS_EMBEDDINGS)
+
+    @override
+    def embed_query(self, text: str) -> list[float]:
+        raise InvalidOptionError(_NEEDS_EMBEDDINGS)
 
 
 def model_name(model: Any) -> str:

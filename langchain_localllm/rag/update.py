@@ -125,6 +125,8 @@ def update(
 def remove(store: Store, paths: Sequence[str | Path]) -> int:
     """Take files and folders out of an index, whether they exist or not; the files themselves are left alone.
 
+    No embedding model is needed.
+
     Args:
         store: The index.
         paths: Files and folders, by any path or as `localllm rag list` prints them.
@@ -138,6 +140,7 @@ def remove(store: Store, paths: Sequence[str | Path]) -> int:
     """
     store.catalogue.settings()  # there must be an index
     with store.writing():
+        before = store.catalogue.counts().passages
         roots: list[str] = store.setting("roots") or []
         keys = FileKeys(store.root, store.catalogue.paths())
         gone: set[str] = set()
@@ -149,6 +152,8 @@ def remove(store: Store, paths: Sequence[str | Path]) -> int:
         store.catalogue.write_settings(roots=[root for root in roots if root not in names | gone])
         for key in sorted(gone):
             store.catalogue.remove(key)
+        pending = (store.setting("off_topic_pending") or 0) + before - store.catalogue.counts().passages
+        store.catalogue.write_settings(off_topic_pending=pending)  # the next update measures again
         store.bury()
     return len(gone)
 

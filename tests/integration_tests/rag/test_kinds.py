@@ -6,6 +6,8 @@ import pytest
 
 from langchain_localllm import LlamafileEmbeddings
 from langchain_localllm.rag import LocalRAG
+from langchain_localllm.rag.store import Store
+from langchain_localllm.rag.update import remove
 from tests.integration_tests.rag.conftest import vector_ids
 
 
@@ -28,6 +30,20 @@ def test_an_index_from_its_first_day_to_its_last(notes: Path, embeddings: Llamaf
         live = [str(each.id) for batch in rag.store.catalogue.batches() for each in batch]
         assert sorted(vector_ids(rag.store)) == sorted(live)
         assert rag.index(rebuild=True).added == 5
+
+
+@pytest.mark.parametrize("kind", ["chroma", "qdrant", "sqlite"])
+def test_remove_needs_no_embedding_model(notes: Path, embeddings: LlamafileEmbeddings, kind: str) -> None:
+    with LocalRAG(None, embeddings, notes.parent / "index", vectors=kind) as rag:
+        rag.index(notes)
+    store = Store(notes.parent / "index")
+    assert remove(store, ["notes/boats.md"]) == 1
+    assert store.catalogue.doomed() == []
+    store.close()
+    with LocalRAG(None, embeddings, notes.parent / "index") as rag:
+        live = [str(each.id) for batch in rag.store.catalogue.batches() for each in batch]
+        assert sorted(vector_ids(rag.store)) == sorted(live)
+        assert "notes/boats.md" not in {found.metadata["source"] for found in rag.retriever.invoke("Who is the warden?")}
 
 
 @pytest.mark.parametrize("kind", ["chroma", "qdrant", "sqlite", "memory"])

@@ -33,7 +33,7 @@ def with_context(monkeypatch: pytest.MonkeyPatch, tokens: int | None) -> None:
     def look(_llm: Any) -> About:
         return About("a test", context=tokens)
 
-    monkeypatch.setattr(budget, "look", look)
+    monkeypatch.setattr(budget, "look_again", look)
 
 
 def passages(*words: int) -> list[Document]:

@@ -96,3 +96,13 @@ def test_an_error_inside_a_transaction_changes_nothing() -> None:
     with pytest.raises(AttributeError):
         catalogue.finish([], [FileEntry("b.txt", "hash"), None])  # type: ignore[list-item]  # the fault
     assert catalogue.file("b.txt") is None
+
+
+def test_neighbors_are_the_passages_right_before_and_after_in_the_file() -> None:
+    catalogue = Catalogue(None)
+    catalogue.announce(passage(str(place), f"Part {place}.", place=place) for place in range(4))
+    catalogue.announce([passage("b", "Another file.", "b.txt", place=1)])
+    catalogue.finish("0123b", [FileEntry("a.txt", "hash"), FileEntry("b.txt", "hash")])
+    assert catalogue.neighbors(["0", "2", "b"]) == {"0": ["Part 1."], "2": ["Part 1.", "Part 3."], "b": []}
+    catalogue.remove("b.txt")
+    assert catalogue.neighbors([]) == {}

@@ -159,6 +159,20 @@ def test_update_passage_over_the_models_window_is_split(tmp_path: Path) -> None:
     assert update(store).unchanged == 2
 
 
+def test_rebuild_by_the_same_object_keeps_the_name_of_the_embedding_model(store: Store, notes: Path) -> None:
+    update(store, [notes])
+    update(store, [notes], rebuild=True)
+    assert store.setting("embedding_model") == "DeterministicFakeEmbedding"
+    with pytest.raises(StoreError, match="was made with the embedding model"):
+        Store(store.folder, DeterministicFakeEmbedding(size=8)).check_model()
+
+
+def test_remove_counts_towards_the_next_calibration(store: Store, notes: Path) -> None:
+    update(store, [notes])
+    remove(store, [notes / "a.txt"])
+    assert store.setting("off_topic_pending") == 1
+
+
 def test_remove_by_any_spelling_and_refuses_a_typo(store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     update(store, [notes])
     monkeypatch.chdir(notes)
