@@ -5,8 +5,10 @@ answer is there. And embedding models differ: with one, unrelated texts have a c
 itself is measured: questions that it hardly answers are searched for in it, and a question must do better than most of them.
 
 A question's score is the best of its candidates', which is `cosine + weight * coverage`. Coverage is the share of the question's
-words that the passage holds, where a rare word counts more than a common one, and a word that no passage holds counts most. The
-weight follows from how far the cosines of the questions differ, so it suits any embedding model.
+words that the passage holds, where a rare word counts more than a common one, and a word that no passage holds counts most. A word
+counts half by the passage itself and half by the passage with the ones before and after it, since a passage is short and seldom
+repeats its subject. The weight follows from how far the cosines of the questions differ, so it suits any embedding model. One
+candidate must hold a quarter of the words, or be nearer than any off-topic question came.
 """
 
 import itertools
@@ -24,14 +26,21 @@ from langchain_localllm.rag.store import Store
 from langchain_localllm.rag.words import content_words, terms_by_stem
 
 _LEAST_QUANTILE: Final = 0.5
+_MOST_QUANTILE: Final = 0.95
 _CANDIDATES: Final = 12
 """Passages of each kind, by vector and by words, that a question is judged by."""
 _WEIGHT: Final = 16.0
 """How many standard deviations of the off-topic questions' best cosines full coverage counts."""
+_LEAST_COVERAGE: Final = 0.25
+"""The share of the question's words that a candidate must hold, lest a few common words and a middling cosine are enough."""
 _RARITY: Final = 1.5
 """The power of inverse document frequency: the larger, the more a rare word counts."""
+_FEW: Final = 30
+"""Passages that a smaller index is treated as having, since a word that its only passage holds is not a common one."""
 _SAMPLE: Final = 48
 """Passages that the language is recognized by."""
+_VERSION: Final = 2
+"""The version of this measure: an index that was measured by another is measured again on its next update."""
 _CHANGED: Final = 0.2
 """The index is measured again when so large a part of its passages is new or gone."""
 
@@ -65,7 +74,8 @@ def find_evidence(
     candidates = dict.fromkeys([*itertools.islice(near, _CANDIDATES), *worded[:_CANDIDATES]])
     live = [key for key in candidates if key in documents]
     weights = _word_weights(store, question)
-    return Evidence([near.get(key, least) for key in live], [_coverage(weights, documents[key]) for key in live])
+    around = store.catalogue.neighbors(live)
+    return Evidence([near.get(key, least) for key in live], [_coverage(weights, documents[key], around[key]) for key in live])
 
 
 def default_quantile(passages: int) -> float:
@@ -73,9 +83,9 @@ def default_quantile(passages: int) -> float:
 
     Example:
         >>> round(default_quantile(100), 2), round(default_quantile(10_000), 2)
-        (0.83, 0.68)
+        (0.89, 0.74)
     """
-    return max(_LEAST_QUANTILE, 0.98 - 0.074 * math.log10(max(passages, 1)))
+    return min(_MOST_QUANTILE, max(_LEAST_QUANTILE, 1.04 - 0.075 * math.log10(max(passages, 1))))
 
 
 def is_answerable(store: Store, evidence: Evidence, quantile: float | None = None) -> bool:
@@ -93,8 +103,9 @@ def is_answerable(store: Store, evidence: Evidence, quantile: float | None = Non
     scores: list[float] = measured["scores"]
     quantile = default_quantile(measured["passages"]) if quantile is None else quantile
     threshold = scores[min(math.floor(quantile * len(scores)), len(scores) - 1)]
-    nearest_of_all = max(evidence.similarities, default=-math.inf)  # a question in another language shares no word
-    return evidence.score(measured["weight"]) >= threshold or nearest_of_all > least_similarity(store)
+    if max(evidence.similarities, default=-math.inf) > least_similarity(store):  # a question in another language shares no word
+        return True
+    return max(evidence.coverages, default=0.0) >= _LEAST_COVERAGE and evidence.score(measured["weight"]) >= threshold
 
 
 def least_similarity(store: Store) -> float:
@@ -111,8 +122,9 @@ def calibrate(store: Store, changed: int) -> None:
     """
     passages = store.catalogue.counts().passages
     measured = store.setting("off_topic")
+    current = measured and measured.get("version") == _VERSION
     pending = (store.setting("off_topic_pending") or 0) + changed
-    if not passages or (measured and pending < _CHANGED * max(passages, measured["passages"])):
+    if not passages or (current and pending < _CHANGED * max(passages, measured["passages"])):
         if changed:
             store.catalogue.write_settings(off_topic_pending=pending)
         return
@@ -120,7 +132,7 @@ def calibrate(store: Store, changed: int) -> None:
     best = [max(each.similarities, default=0.0) for each in found]
     weight = _WEIGHT * statistics.pstdev(best)
     scores = sorted(each.score(weight) for each in found)
-    about = {"passages": passages, "weight": weight, "best_similarity": max(best), "scores": scores}
+    about = {"version": _VERSION, "passages": passages, "weight": weight, "best_similarity": max(best), "scores": scores}
     store.catalogue.write_settings(off_topic=about, off_topic_pending=0)
 
 
@@ -134,11 +146,15 @@ def _word_weights(store: Store, question: str) -> dict[str, float]:
     """Return the stems of a question's words, each with its share of the whole: the rarer, the larger."""
     terms = terms_by_stem(question)
     passages, counts = store.catalogue.frequencies(terms.values())
+    passages = max(passages, _FEW)
     weights = {stem: math.log1p((passages - counts[term] + 0.5) / (counts[term] + 0.5)) ** _RARITY for stem, term in terms.items()}
     total = sum(weights.values())
     return {stem: weight / total for stem, weight in weights.items()} if total else {}
 
 
-def _coverage(weights: Mapping[str, float], passage: Document) -> float:
+def _coverage(weights: Mapping[str, float], passage: Document, around: Sequence[str]) -> float:
+    """Return the share of a question's words in a passage: the mean of those in itself, and in itself and its neighbors."""
     words = content_words(f"{passage.metadata.get('heading', '')}\n{passage.page_content}")
-    return sum(weight for stem, weight in weights.items() if stem in words)
+    missing = [stem for stem in weights if stem not in words]
+    beside = set().union(*map(content_words, around)) if missing else set()
+    return sum(weight * (1.0 if stem in words else 0.5 * (stem in beside)) for stem, weight in weights.items())

@@ -1,5 +1,6 @@
 """The words of a question and of a passage, as the keyword index wants them."""
 
+import functools
 import re
 from collections.abc import Iterator
 from itertools import pairwise
@@ -47,7 +48,7 @@ def content_words(text: str) -> set[str]:
         >>> sorted(content_words("The ferries leave, and a ferry left."))
         ['ferr', 'leav', 'left']
     """
-    return {_ENDING.sub("", term) for term in _terms(text)}
+    return {_stem(term) for term in _terms(text)}
 
 
 def terms_by_stem(question: str) -> dict[str, str]:
@@ -57,12 +58,17 @@ def terms_by_stem(question: str) -> dict[str, str]:
         >>> terms_by_stem("When does the ferry leave?")
         {'ferr': '"ferry"', 'leav': '"leave"'}
     """
-    return {_ENDING.sub("", term): f'"{term}"' for term in _terms(question)}
+    return {_stem(term): f'"{term}"' for term in _terms(question)}
+
+
+@functools.lru_cache(maxsize=65536)
+def _stem(term: str) -> str:
+    return _ENDING.sub("", term)
 
 
 def _terms(text: str) -> Iterator[str]:
     for run in _WORD.findall(normalize(text).lower()):
-        parts = separated(run).split()
+        parts = (run,) if run.isascii() else separated(run).split()
         if len(parts) == 1 and (len(run) > 1 or not run.isalpha()) and run not in _COMMON:
             yield run
         elif len(parts) > 1:  # two characters that stand together say more than each alone

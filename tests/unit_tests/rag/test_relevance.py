@@ -76,7 +76,7 @@ def test_retriever_question_off_the_topic_is_refused_and_others_are_not(rag: Loc
     assert refused(rag.retriever, OFF_TOPIC) >= 3
 
 
-def test_retriever_refusal_quantile_moves_the_threshold(rag: LocalRAG) -> None:
+def test_retriever_refusal_quantile_zero_refuses_nothing_and_others_refuse_their_share(rag: LocalRAG) -> None:
     counts = []
     for quantile in (0.0, 0.5, 0.9):
         rag.retriever.refusal_quantile = quantile
@@ -84,7 +84,14 @@ def test_retriever_refusal_quantile_moves_the_threshold(rag: LocalRAG) -> None:
     assert counts[0] == 0
     assert counts == sorted(counts)
     assert counts[1] >= 24  # half of those by which it is measured, less those whose vector alone is near
-    assert counts[2] > counts[1]
+
+
+def test_is_answerable_quantile_moves_the_threshold(rag: LocalRAG) -> None:
+    with rag.store.writing():
+        scores = [number / 10 for number in range(64)]
+        rag.store.catalogue.write_settings(off_topic={"passages": 6, "weight": 10.0, "best_similarity": 1.0, "scores": scores})
+    evidence = module.Evidence([0.5], [0.5])  # a score of 5.5
+    assert [module.is_answerable(rag.store, evidence, quantile) for quantile in (0.0, 0.5, 0.8, 0.9)] == [True, True, True, False]
 
 
 @pytest.mark.parametrize("question", ["Why?", "What is it?", "船"])
@@ -100,6 +107,24 @@ def test_retriever_nearer_than_all_off_topic_questions_needs_no_common_word(rag:
     assert not module.is_answerable(rag.store, far)
     assert module.is_answerable(rag.store, near)
     assert not module.is_answerable(rag.store, module.Evidence([], []))
+
+
+def test_retriever_common_words_and_a_middling_cosine_are_not_enough(rag: LocalRAG) -> None:
+    measured = rag.store.setting("off_topic")
+    similarity = measured["best_similarity"] - 1e-6
+    some, few = (module.Evidence([similarity], [coverage]) for coverage in (0.25, 0.24))
+    with rag.store.writing():
+        rag.store.catalogue.write_settings(off_topic=measured | {"scores": [0.0] * len(measured["scores"])})
+    assert module.is_answerable(rag.store, some)
+    assert not module.is_answerable(rag.store, few)
+
+
+def test_calibrate_index_measured_by_an_earlier_version_is_measured_on_its_next_run(rag: LocalRAG) -> None:
+    measured = rag.store.setting("off_topic")
+    with rag.store.writing():
+        rag.store.catalogue.write_settings(off_topic={name: measured[name] for name in measured if name != "version"})
+    rag.index()
+    assert rag.store.setting("off_topic") == measured
 
 
 def test_evidence_rare_words_count_more_than_common_ones(tmp_path: Path) -> None:
@@ -119,6 +144,32 @@ def test_evidence_rare_words_count_more_than_common_ones(tmp_path: Path) -> None
     assert worded
     assert coverage("The boat number 7 is old. Zanzibar.") == pytest.approx(1.0)
     assert coverage("The boat number 8 is old.") < 0.1
+
+
+def test_evidence_of_an_index_of_one_passage_counts_its_words(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("The boat is blue.")
+    rag = LocalRAG(None, Letters())
+    rag.index(tmp_path)
+    [[document]] = rag.store.catalogue.batches()
+    found = module.find_evidence(rag.store, "What color is the boat?", {}, [str(document.id)], {str(document.id): document})
+    assert 0.25 < found.coverages[0] < 0.5
+
+
+def test_evidence_words_of_the_passages_beside_count_half(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("The ferry is named Dunlin.\n\nIt leaves at noon.\n\nThe lamp is lit at dusk.")
+    (tmp_path / "b.txt").write_text("The skipper is Odalys Fenn.")
+    rag = LocalRAG(None, Letters(), chunk_size=30)
+    rag.index(tmp_path)
+    documents = {str(document.id): document for batch in rag.store.catalogue.batches() for document in batch}
+    [noon] = [key for key, document in documents.items() if "noon" in document.page_content]
+
+    def coverage(question: str) -> float:
+        return module.find_evidence(rag.store, question, {}, [noon], documents).coverages[0]
+
+    assert coverage("What leaves at noon?") == pytest.approx(1.0)
+    assert coverage("Is it the Dunlin?") == pytest.approx(0.5)  # one passage before
+    assert coverage("Where is the lamp?") == pytest.approx(0.5)  # one passage after
+    assert coverage("Who is the skipper?") == 0.0  # in another file
 
 
 def test_calibrate_runs_again_only_after_enough_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
