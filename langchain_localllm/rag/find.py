@@ -74,14 +74,28 @@ def unreadable_reason(path: Path, fault: OSError) -> str:
 def _walk(folder: Path, report: Callable[[OSError], None]) -> Iterator[Path]:
     real = os.path.realpath(folder)
     seen = {real, *map(str, Path(real).parents)}  # a link to a folder that this one is in would bring in that one
-    for root, folders, names in os.walk(folder, followlinks=True, onerror=report):
-        folders[:] = [name for name in sorted(folders) if not name.startswith(".") and _is_new(Path(root, name), seen)]
-        yield from (Path(root, name) for name in sorted(names) if not name.startswith("."))
+    waiting = [(folder, real)]  # os.walk calls itself for each level on Python 3.11, which ends at about 1,000
+    while waiting:
+        place, real = waiting.pop()
+        try:
+            with os.scandir(place) as entries:
+                found = sorted((each.name, _is_folder(each), each.is_symlink()) for each in entries if each.name[0] != ".")
+        except OSError as fault:
+            fault.filename = str(place)
+            report(fault)
+            continue
+        yield from (place / name for name, is_folder, _ in found if not is_folder)
+        folders = []
+        for path, is_link in ((place / name, is_link) for name, is_folder, is_link in found if is_folder):
+            real_path = os.path.realpath(path) if is_link else f"{real.rstrip(os.sep)}{os.sep}{path.name}"
+            if real_path not in seen:
+                seen.add(real_path)
+                folders.append((path, real_path))
+        waiting += reversed(folders)
 
 
-def _is_new(folder: Path, seen: set[str]) -> bool:
-    real = os.path.realpath(folder)
-    if real in seen:
-        return False
-    seen.add(real)
-    return True
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # whoever reads it says what is wrong

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -63,3 +64,46 @@ def test_a_folder_without_permission_is_reported(tmp_path: Path) -> None:
             find_files([tmp_path])
     finally:
         (tmp_path / "locked").chmod(0o755)
+
+
+def test_find_files_in_a_thousand_folders_within_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.chdir(tmp_path)
+        for _ in range(1000):
+            Path("d").mkdir()
+            os.chdir("d")
+        Path("deep.txt").write_text("deep")
+        patch.chdir(tmp_path)
+        found = find_files([tmp_path])
+        assert [file.name for file in found] == ["deep.txt"]
+        assert len(found[0].relative_to(tmp_path).parts) == 1001
+    for folder in found[0].parents:  # shutil.rmtree, with which pytest cleans up, calls itself for each level
+        if folder == tmp_path:
+            break
+        for file in folder.glob("*.txt"):
+            file.unlink()
+        folder.rmdir()
+
+
+def test_find_files_folder_that_fails_while_it_is_listed_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "one.txt").write_text("one")
+    (tmp_path / "two.txt").write_text("two")
+
+    class Failing:
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def __iter__(self) -> Self:
+            return self
+
+        def __next__(self) -> object:
+            raise OSError(5, "Input/output error")
+
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: Failing() if Path(path).name == "a" else scandir(path))
+    problems: list[str] = []
+    assert find_files([tmp_path], lambda error: problems.append(str(error))) == [tmp_path / "two.txt"]
+    assert problems == [f"{tmp_path / 'a'}: the folder cannot be opened (Input/output error)."]
