@@ -1,7 +1,8 @@
-"""Stand-ins for the servers of llamafile 0.4 to 0.9.3, whose binaries are on no package index. Each answers as its source does.
+"""Stand-ins for the servers of llamafile 0.4 to 0.10, whose binaries are on no package index. Each answers as its source does.
 
 Source: https://github.com/mozilla-ai/llamafile, tags 0.4 to 0.9.3: `llama.cpp/server/server.cpp` and `llama.cpp/server/oai.h` (the
-server of `--server`), `llamafile/server/*.cpp` (llamafiler, which is also the server of `--server --v2`).
+server of `--server`), `llamafile/server/*.cpp` (llamafiler, which is also the server of `--server --v2`). Since 0.10, `--server` is
+llama-server: `llamafile/args.cpp` removes llamafile's own flags, and `llama.cpp.patches` does not change what the server answers.
 """
 
 import json
@@ -36,6 +37,7 @@ class Version:
         models: Whether there is `/v1/models`.
         done: Whether llamafiler ends a stream of chat events with `[DONE]`.
         usage: Whether llamafiler counts tokens at the end of a stream.
+        llama_server: Whether it is today's llama-server, as since 0.10.
     """
 
     number: str
@@ -46,11 +48,17 @@ class Version:
     models: bool = True
     done: bool = True
     usage: bool = False
+    llama_server: bool = False
 
     @property
     def name(self) -> str:
         """The version and its flags."""
         return f"{self.number} {self.flags}"
+
+    @property
+    def is_old_llama_cpp(self) -> bool:
+        """Whether the server is the llama.cpp's of 2023 and 2024."""
+        return not (self.is_llamafiler or self.llama_server)
 
     @property
     def is_llamafiler(self) -> bool:
@@ -60,6 +68,8 @@ class Version:
     def __call__(self, request: Request) -> Answer:
         """Answer a request."""
         body = request.body or {}
+        if self.llama_server:
+            return _llama_server(request.path.partition("?")[0], body)
         paths: dict[str, Callable[[dict[str, Any]], Answer]] = {
             "/v1/chat/completions": self._llamafiler_chat if self.is_llamafiler else _llama_cpp_chat,
             "/tokenize": _llamafiler_tokens if self.is_llamafiler else _llama_cpp_tokens,
@@ -137,6 +147,57 @@ class Version:
         return as_json({"data": rows, "usage": {"prompt_tokens": 0, "total_tokens": 0}})
 
 
+# --- llama-server, since 0.10 ---
+
+
+def _llama_server(path: str, body: dict[str, Any]) -> Answer:
+    settings = {"n_ctx": 512, "params": {}}
+    rows = [{"index": number, "embedding": VECTOR} for number, _ in enumerate(body.get("input", ()))]
+    paths: dict[str, Callable[[], Answer]] = {
+        "/v1/chat/completions": lambda: _llama_server_chat(body),
+        "/completion": lambda: _llama_server_text(body),
+        "/tokenize": lambda: _llama_cpp_tokens(body),
+        "/apply-template": lambda: as_json({"prompt": "".join(f"{each['role']}: {each['content']}" for each in body["messages"])}),
+        "/v1/embeddings": lambda: as_json({"data": rows, "usage": {"prompt_tokens": 3, "total_tokens": 3}}),
+        "/v1/models": lambda: as_json({"object": "list", "data": [{"id": "tiny", "object": "model"}]}),
+        "/props": lambda: as_json({"default_generation_settings": settings, "total_slots": 1, "chat_template": "{{ messages }}"}),
+    }
+    refusal = {"error": {"code": 404, "message": "File Not Found", "type": "not_found_error"}}
+    return paths[path]() if path in paths else as_json(refusal, 404)
+
+
+def _llama_server_failure(first: dict[str, Any]) -> Answer:
+    error = {"error": {"code": 500, "message": REASON, "type": "server_error"}}
+    return _events([_event(first), _event(error)])
+
+
+def _llama_server_chat(body: dict[str, Any]) -> Answer:
+    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": None}, *({"content": piece} for piece in PIECES)]
+    if body["messages"][-1]["content"] == FAIL:
+        return _llama_server_failure({"choices": [{"index": 0, "delta": deltas[1], "finish_reason": None}]})
+    if tools := body.get("tools"):
+        function = {"name": tools[0]["function"]["name"], "arguments": "{"}
+        deltas[1:] = [
+            {"tool_calls": [{"index": 0, "id": "a1", "type": "function", "function": function}]},
+            {"tool_calls": [{"index": 0, "function": {"arguments": "}"}}]},
+        ]
+    probs = {"logprobs": {"content": [{"token": "x", "logprob": -0.5, "top_logprobs": []}]}} if body.get("logprobs") else {}
+    events: list[dict[str, Any]] = [{"choices": [{"index": 0, "delta": delta, "finish_reason": None, **probs}]} for delta in deltas]
+    events.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls" if tools else "stop"}]})
+    if (body.get("stream_options") or {}).get("include_usage"):
+        events.append({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}})
+    return _events([*(_event({**event, "model": "tiny"}) for event in events), b"data: [DONE]\n\n"])
+
+
+def _llama_server_text(body: dict[str, Any]) -> Answer:
+    events: list[dict[str, Any]] = [{"index": 0, "content": piece, "tokens": [7], "stop": False} for piece in PIECES]
+    if body["prompt"] == FAIL:
+        return _llama_server_failure(events[0])
+    last = {"content": "", "stop": True, "stop_type": "eos", "model": "tiny", "truncated": False}
+    counts = {"tokens_evaluated": 3, "tokens_predicted": 4, "tokens_cached": 7, "timings": {"cache_n": 0}}
+    return _events([*map(_event, [*events, {**last, **counts}])])
+
+
 def _llama_cpp_chat(body: dict[str, Any]) -> Answer:
     if not all(isinstance(message["content"], str) for message in body["messages"]):
         return _refused(500, "500 Internal Server Error\n[json.exception.type_error.302] type must be string, but is array")
@@ -206,5 +267,7 @@ VERSIONS: Final = [
     Version("0.9.1", _V2, embedding="single", models=False),
     Version("0.9.2", _V2, embedding="single", usage=True),
     Version("0.9.3", _V2, embedding="single", usage=True),
+    Version("0.10", llama_server=True),
+    Version("0.10.5", llama_server=True),
 ]
 """A version for each behavior that differs; those between two of them behave as the earlier one."""

@@ -91,9 +91,9 @@ def test_an_error_line_raises_its_reason(version: Version, server: ScriptedServe
             path(model, FAIL)
 
 
-@pytest.mark.parametrize("version", [each for each in VERSIONS if not each.is_llamafiler])
+@pytest.mark.parametrize("version", [each for each in VERSIONS if each.is_old_llama_cpp])
 def test_a_plain_500_raises_its_reason(version: Version, server: ScriptedServer, path: paths.Path) -> None:
-    assert not version.is_llamafiler
+    assert version.is_old_llama_cpp
     content = [{"type": "text", "text": "Hi"}]
     chat = ChatLlamafile(base_url=server.base_url, extra_body={"messages": [{"role": "user", "content": content}]})
     with pytest.raises(errors.ServerError, match="type must be string, but is array"):

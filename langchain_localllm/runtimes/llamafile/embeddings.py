@@ -66,7 +66,7 @@ class LlamafileEmbeddings(ManyServers, ServedEmbeddings):
 
     ALIASES: ClassVar[Mapping[str, str]] = {"request_timeout": "timeout"}
     START_HINT: ClassVar[str] = (
-        "Start one with `./model.llamafile --server --nobrowser --embedding`, or from Python with "
+        "Start one with `./model.llamafile --server --embedding`, or from Python with "
         "`langchain_localllm.LocalServer('model.gguf', embedding=True)`, and give its address as `base_url`."
     )
 

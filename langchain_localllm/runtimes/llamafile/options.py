@@ -44,7 +44,7 @@ class LlamafileOptions(ManyServers, SamplerOptions):
     """What the text and the chat class share."""
 
     START_HINT: ClassVar[str] = (
-        "Start one, for example with `./model.llamafile --server --nobrowser`, or from Python with "
+        "Start one, for example with `./model.llamafile --server`, or from Python with "
         "`langchain_localllm.LocalServer('model.gguf')`, and give its address as `base_url`."
     )
     NOT_IN_KEY: ClassVar[frozenset[str]] = CONNECTION_OPTIONS | {"cache_prompt", "id_slot", "stop", "validate_model_on_init"}
