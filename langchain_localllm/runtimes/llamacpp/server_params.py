@@ -42,6 +42,7 @@ _CONVERTED: Final[dict[str, Callable[[Any], Any]]] = {
 }
 _QUIET, _INFO = 0, 3
 """llama.cpp's levels of its log: nothing but what the program prints, and all but details."""
+_SMALLEST_BATCH: Final = 32
 _DEFAULTS: Final[dict[str, Any]] = {
     "endpoint_metrics": True,  # see new_server
     "fit_params": False,  # the lengths are chosen by us
@@ -76,6 +77,8 @@ def server_params(settings: EngineSettings, more: Mapping[str, Any]) -> Any:
         _set_projector(params, *settings.projector)
     if settings.speculation:
         _set_speculation(params, settings.speculation)
+    for name in ("n_batch", "n_ubatch"):  # llama.cpp aborts the process if a batch cannot hold a token and its drafts per slot
+        setattr(params, name, max(getattr(params, name), params.n_parallel, _SMALLEST_BATCH))
     params.numa = xllamacpp.ggml_numa_strategy(int(settings.numa))
     params.verbosity = _INFO if settings.verbose else _QUIET
     return params

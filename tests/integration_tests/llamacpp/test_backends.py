@@ -135,6 +135,15 @@ def test_chat_counts_the_tokens_of_messages(chat: ChatLlamaCpp) -> None:
     assert chat.get_num_tokens_from_messages([HumanMessage("Hello!")]) == usage["input_tokens"]
 
 
+@pytest.mark.parametrize("options", [{}, {"n_ubatch": 1}, {"n_parallel": 1}, {"n_parallel": 40}, {"spec_type": "ngram-simple"}])
+def test_a_batch_smaller_than_the_slots_answers(options: dict[str, Any]) -> None:
+    model = ChatLlamaCpp(
+        model_path=tiny_chat_model(), backend="xllamacpp", n_batch=1, n_ctx=256, temperature=0, max_tokens=16, **options
+    )
+    with model as chat:
+        assert chat.invoke("Repeat: red lamp").text == "red lamp"
+
+
 def test_chat_uses_another_template(chat: ChatLlamaCpp) -> None:
     template = "{% for m in messages %}{{ m.content }}{% endfor %} is"
     with ChatLlamaCpp(model_path=tiny_chat_model(), backend="xllamacpp", chat_template=template, max_tokens=4) as other:
