@@ -46,6 +46,8 @@ _DEEPEST_LIST: Final = 8
 _LONGEST_LIST: Final = 4096
 """Lists of numbers up to this length are kept: those with a number for each layer."""
 _PART: Final = re.compile(r"(.*)-\d{5}-of-\d{5}(\.gguf)")
+_RANK: Final = 4
+"""llama.cpp's number of the pooling that makes a score."""
 _TOKENS: Final = "tokenizer.ggml.tokens"
 _OTHER_KINDS: Final = {
     "adapter": (
@@ -127,8 +129,13 @@ class GGUFInfo:
 
     @property
     def pooling_type(self) -> int | None:
-        """How an embedding model makes one vector from many (1 mean, 2 CLS, 3 last); `None` where it does not tell."""
+        """How an embedding model makes one vector from many (1 mean, 2 CLS, 3 last, 4 a score); `None` where it does not tell."""
         return self._of_architecture("pooling_type") or None
+
+    @property
+    def ranks(self) -> bool:
+        """Whether the model is a reranker, which scores pairs of texts and makes no vectors."""
+        return self.pooling_type == _RANK
 
     @property
     def embeds(self) -> bool:

@@ -40,6 +40,7 @@ class ListedModel:
         problem: Why it cannot be used.
         chat: Whether it has a chat template; a base model has none, and completes text.
         runtime: The runtime that has it, or that a reference names; empty for a file that several can run.
+        ranks: Whether it is a reranker, which scores pairs of texts.
     """
 
     name: str
@@ -53,6 +54,7 @@ class ListedModel:
     problem: str = ""
     chat: bool | None = None
     runtime: str = ""
+    ranks: bool = False
 
     @property
     def path(self) -> Path | None:
@@ -145,6 +147,7 @@ def _of_header(path: Path, place: str, size: int, info: GGUFInfo, runtime: str) 
         embeddings=embeds,
         chat=bool(template) or any(name.startswith("tokenizer.chat_template.") for name in info.metadata),
         runtime=runtime,
+        ranks=info.ranks,
     )
 
 

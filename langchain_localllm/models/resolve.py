@@ -255,6 +255,9 @@ def _check(model: ListedModel, purpose: Purpose) -> None:
         return
     if model.problem:
         raise (InvalidOptionError if model.path is None else ModelFileError)(model.problem)
+    if model.ranks:
+        wanted = "an embedding model" if purpose == "embeddings" else "a chat model"
+        raise InvalidOptionError(f"{model.short_name} is a reranker: it scores pairs of texts and makes no text. Pass {wanted}.")
     if purpose == "embeddings":
         if model.embeddings is False and "embed" not in model.short_name.lower():
             raise InvalidOptionError(f"{model.short_name} is not an embedding model: it makes text. Pass an embedding model.")

@@ -28,8 +28,7 @@ from langchain_localllm.runtimes.llamacpp.server_engine import (
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
 
 _MEAN: Final = 1
-_RANK: Final = 4
-"""llama.cpp's numbers for kinds of pooling."""
+"""llama.cpp's number of the pooling for models that name none."""
 _RAW: Final = -1
 _TOGETHER: Final = 32
 """Texts in a request; what is cancelled ends after it."""
@@ -58,8 +57,8 @@ class ServerEmbedder:
         refuse_fork()
         path = settings.path
         self.info = checked_model(path)
-        if self.info.pooling_type == _RANK:
-            raise ModelFileError(f"{path} ranks pairs of texts, and makes no vectors: use an embedding model.")
+        if self.info.ranks:
+            raise ModelFileError(f"{path} is a reranker: it scores pairs of texts and makes no vectors. Use an embedding model.")
         check_companions(settings, embeds=True)
         self.n_ctx = text_length(settings.n_ctx, self.info.context_length)
         batch = max(self.n_ctx, int(settings.context.get("n_batch", 0)))  # a text is embedded in one batch or not at all

@@ -20,8 +20,7 @@ from langchain_localllm.runtimes.llamacpp.settings import Adapters, EngineSettin
 _MOST_SEQUENCES: Final = 256
 """Texts in a batch; llama.cpp takes no more."""
 _MEAN: Final = 1
-_RANK: Final = 4
-"""llama.cpp's numbers for kinds of pooling."""
+"""llama.cpp's number of the pooling for models that name none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +59,10 @@ class Embedder:
         check_companions(settings)
         self.model: Model = open_model(settings.path, settings.model)
         info = self.model.info
-        if info.pooling_type == _RANK:
-            raise ModelFileError(f"{settings.path} ranks pairs of texts, and makes no vectors: use an embedding model.")
+        if info.ranks:
+            raise ModelFileError(
+                f"{settings.path} is a reranker: it scores pairs of texts and makes no vectors. Use an embedding model."
+            )
         self.n_ctx = text_length(settings.n_ctx, self.model.trained_context)
         context = {**settings.context, "pooling_type": info.pooling_type or _MEAN}
         self._worker = _Worker(self.model, context, self.n_ctx, settings.lora)

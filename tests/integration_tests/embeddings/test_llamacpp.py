@@ -65,7 +65,7 @@ def test_a_name_in_the_file_decides_on_prefixes(tmp_path: Path) -> None:
 
 def test_a_reranker_is_refused(tmp_path: Path) -> None:
     rank = {"bert.pooling_type": MetadataDetails(GGUFValueType.UINT32, 4)}
-    with pytest.raises(ModelFileError, match="ranks pairs of texts"):
+    with pytest.raises(ModelFileError, match="is a reranker"):
         LlamaCppEmbeddings(model_path=with_metadata(tmp_path / "rank.gguf", **rank))
 
 

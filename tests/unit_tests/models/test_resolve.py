@@ -13,6 +13,7 @@ from langchain_localllm.models import resolve as module
 from langchain_localllm.models.listing import ListedModel
 from langchain_localllm.models.resolve import Purpose, is_installed, resolve
 from langchain_localllm.runtimes.ollama.cards import InstalledModel, ModelCard
+from tests.engines.gguf_mutations import UINT32, Header
 from tests.unit_tests.test_gguf_check import write_gguf
 
 OLLAMA = [
@@ -349,6 +350,16 @@ def test_resolve_model_of_another_kind_raises(reference: str, purpose: Purpose, 
     write_gguf(Path("base.gguf"))
     with pytest.raises(InvalidOptionError, match=words):
         resolve(reference, purpose)
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("purpose", ["chat", "text", "embeddings"])
+def test_resolve_reranker_raises(purpose: Purpose) -> None:
+    header = Header.read(tiny_embedding_model())
+    header.set("*.pooling_type", UINT32, 4)
+    Path("rank.gguf").write_bytes(header.write())
+    with pytest.raises(InvalidOptionError, match="is a reranker"):
+        resolve("rank.gguf", purpose)
 
 
 @pytest.mark.usefixtures("folder")
