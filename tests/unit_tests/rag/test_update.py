@@ -188,7 +188,7 @@ def test_a_file_that_cannot_be_read_is_named_each_time_and_read_again_when_it_ch
     (notes / "bad.pdf").write_bytes(b"no pdf")
     for _ in range(2):
         report = update(store, [notes])
-        assert ["bad.pdf: it is a broken or truncated PDF" in problem for problem in report.problems] == [True]
+        assert ["bad.pdf: it is not a PDF file" in problem for problem in report.problems] == [True]
     assert store.catalogue.counts().unreadable == 1
     (notes / "bad.pdf").unlink()
     assert update(store, [notes]).problems == []
