@@ -220,6 +220,10 @@ class AnswerDecoder(ABC):
 
     def _keep(self, piece: Piece) -> None:
         """Note what a piece holds, with whole characters; the last one gets what is left of them."""
+        if piece.finish is None and not (piece.tool_calls or piece.reasoning or self._halves.waiting) and piece.text.isascii():
+            if piece.text:
+                self._texts.append(piece.text)
+            return  # most tokens
         piece.text, piece.reasoning = self._halves.feed(piece.text), self._halves.feed(piece.reasoning, "reasoning")
         for call in piece.tool_calls or ():
             if isinstance(call.get("args"), str):

@@ -34,10 +34,10 @@ class LineBuffer:
 class HalfCharacters:
     r"""Joins the two halves of a character that came in two events, as `\ud83d` and `\ude00`; a half alone becomes U+FFFD."""
 
-    __slots__ = ("_halves",)
+    __slots__ = ("waiting",)
 
     def __init__(self) -> None:
-        self._halves: dict[Any, str] = {}
+        self.waiting: dict[Any, str] = {}
 
     def feed(self, text: str, of: Any = None) -> str:
         """The text with whole characters; the first half of one at its end is kept until the next text.
@@ -46,17 +46,17 @@ class HalfCharacters:
             text: What came next.
             of: Which of several texts it belongs to.
         """
-        if not text or (text.isascii() and not self._halves):
+        if not text or (text.isascii() and not self.waiting):
             return text
-        text = self._halves.pop(of, "") + text
+        text = self.waiting.pop(of, "") + text
         if "\ud800" <= text[-1] <= "\udbff":
-            self._halves[of] = text[-1]
+            self.waiting[of] = text[-1]
             text = text[:-1]
         return whole_characters(text)
 
     def end(self, of: Any = None) -> str:
         """What is left when the text has ended."""
-        return whole_characters(self._halves.pop(of, ""))
+        return whole_characters(self.waiting.pop(of, ""))
 
 
 def whole_characters(text: str) -> str:
