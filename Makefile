@@ -34,8 +34,8 @@ docs: .venv/docs.stamp  ## Build the documentation in docs/_build/html; a warnin
 
 outputs: .venv/test.stamp .engines/ollama/done  ## Write into the docs and notebooks what their code prints, after a change of the tiny models
 	$(BIN)/python -m tools.capabilities
-	$(BIN)/python -m tests.engines.pages
-	$(BIN)/python -m tests.engines.notebooks
+	$(BIN)/python -m tools.engines.pages
+	$(BIN)/python -m tools.engines.notebooks
 
 bench: .venv/test.stamp  ## Run every benchmark
 	set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python -m "benchmarks.$$(basename "$$file" .py)"; done
@@ -62,8 +62,8 @@ clean:  ## Remove what these targets made
 	$(PIP) 'pip>=25.1' && $(PIP) hatchling editables # --group came with pip 25.1; Python 3.11 brings an older one
 	@touch $@
 
-.engines/ollama/done: .venv/test.stamp tests/engines/ollama.py
-	$(BIN)/python -m tests.engines.ollama
+.engines/ollama/done: .venv/test.stamp tools/engines/ollama.py
+	$(BIN)/python -m tools.engines.ollama
 
 # llama-cpp-python comes as source only: it compiles for a quarter of an hour on two cores, and pip keeps what came out.
 .venv/llamacpp.stamp: .venv/python.stamp

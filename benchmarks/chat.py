@@ -16,10 +16,10 @@ from typing import Any, Final
 
 from benchmarks.http import ROUNDS, TOKENS, _async, _Ready, _sync
 from langchain_localllm import ChatOllama
-from langchain_localllm.base.engine import Finish, Piece
-from langchain_localllm.base.reading import AnswerReader
+from langchain_localllm.base.response_parser import AnswerReader
+from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent
+from langchain_localllm.gguf.header import check_gguf
 from langchain_localllm.models import tiny_chat_model
-from langchain_localllm.models.gguf_check import check_gguf
 from langchain_localllm.templates.chat_template import ChatTemplate, _compiled
 from langchain_localllm.templates.thinking import ThinkSplitter
 from langchain_localllm.templates.tool_calls import HERMES, ToolCallParser
@@ -87,7 +87,7 @@ def _reading() -> dict[str, float]:
     """Microseconds a token."""
 
     def read(reader: AnswerReader) -> int:
-        pieces = [*(Piece(f" w{n}") for n in range(TOKENS)), Piece("", Finish("stop"))]
+        pieces = [*(StreamEvent(f" w{n}") for n in range(TOKENS)), StreamEvent("", CompletionInfo("stop"))]
         return sum(1 for piece in pieces for _ in reader.read(piece))
 
     return {

@@ -28,11 +28,11 @@ from llama_cpp import Llama
 from benchmarks._random_bert import random_bert
 from benchmarks.llamacpp import FOLDER
 from langchain_localllm import GPT4AllEmbeddings, LlamaCppEmbeddings, LlamafileEmbeddings, LocalServer, OllamaEmbeddings
-from langchain_localllm.base.threads import default_threads
+from langchain_localllm.gguf.threads import default_threads
 from langchain_localllm.models import tiny_embedding_model
 from langchain_localllm.runtimes.gpt4all.binding import captured_stderr
-from langchain_localllm.runtimes.llamacpp.computing import computing
-from tests.engines import ollama
+from langchain_localllm.runtimes.llamacpp.compute_thread import computing
+from tools.engines import ollama
 
 Embed = Callable[[list[str]], list[list[float]]]
 PAGE: Final = Path(__file__).parents[1] / "docs" / "embeddings.md"
@@ -93,8 +93,8 @@ def llamacpp(model: Path, threads: int) -> Iterator[Case]:
     with LlamaCppEmbeddings(model_path=model, n_threads=threads) as ours:
         # In the thread where ours compute: OpenMP's helpers for another one would slow all of them down.
         others = [
-            Other("llama-cpp-python's `embed`", lambda texts: computing.on_all_cores(lambda: own.embed(texts)), 1.0),
-            Other("langchain_community", lambda texts: computing.on_all_cores(lambda: community.embed_documents(texts)), None),
+            Other("llama-cpp-python's `embed`", lambda texts: computing.run_parallel(lambda: own.embed(texts)), 1.0),
+            Other("langchain_community", lambda texts: computing.run_parallel(lambda: community.embed_documents(texts)), None),
         ]
         yield Case("LlamaCppEmbeddings", ours.embed_documents, others)
 

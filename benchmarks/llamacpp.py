@@ -24,8 +24,8 @@ from typing import Any, Final
 
 from benchmarks._random_models import LARGE, SMALL, random_model, text
 from langchain_localllm import LlamaCpp
-from langchain_localllm.base.threads import default_threads, physical_cores
-from langchain_localllm.models.gguf_check import check_gguf
+from langchain_localllm.gguf.header import check_gguf
+from langchain_localllm.gguf.threads import default_threads, physical_cores
 from langchain_localllm.runtimes.llamacpp.backend import Backend
 
 FOLDER: Final = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "langchain-localllm"

@@ -22,11 +22,11 @@ from langchain_localllm import ChatLlamafile, LlamafileEmbeddings, LocalServer
 from langchain_localllm.cli.plot import Bar, write_bars
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.rag import LocalRAG, format_passages
-from langchain_localllm.rag.chain import answer_prompt
-from langchain_localllm.rag.evaluate import evaluate
-from langchain_localllm.rag.load import iterate_file
-from langchain_localllm.rag.questions import read_questions
-from langchain_localllm.rag.split import iterate_passages
+from langchain_localllm.rag.answer.chain import answer_prompt
+from langchain_localllm.rag.eval.dataset import read_questions
+from langchain_localllm.rag.eval.evaluate import evaluate
+from langchain_localllm.rag.ingest.load import iterate_file
+from langchain_localllm.rag.ingest.split import iterate_passages
 
 Row = tuple[str, str, str]
 

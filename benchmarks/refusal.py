@@ -1,7 +1,7 @@
 """How many questions an index refuses that it cannot answer, and how many that it can.
 
 `python -m benchmarks.refusal XQUAD.json` takes the English part of XQuAD (https://github.com/google-deepmind/xquad), 1,190
-questions by people about 48 articles of Wikipedia. The constants of `rag.relevance` were chosen on one half of the articles
+questions by people about 48 articles of Wikipedia. The constants of `rag.index.threshold` were chosen on one half of the articles
 (`--tuning`), and the other half is what this reports. Within a half, some articles are indexed, and all questions are asked: those
 about the other articles should be refused, and those about the indexed ones should not. The indexed ones make at most about 230
 passages; a larger index is filled up with the documentation and code of the Python packages that are installed, or with the files
@@ -27,10 +27,10 @@ from langchain_localllm import LlamafileEmbeddings, LocalServer
 from langchain_localllm.errors import DocumentError
 from langchain_localllm.models import tiny_embedding_model
 from langchain_localllm.rag import LocalRAG
-from langchain_localllm.rag.load import iterate_file
-from langchain_localllm.rag.relevance import find_evidence, is_answerable
-from langchain_localllm.rag.search import nearest
-from langchain_localllm.rag.split import iterate_passages
+from langchain_localllm.rag.index.candidates import nearest
+from langchain_localllm.rag.index.threshold import find_evidence, is_answerable
+from langchain_localllm.rag.ingest.load import iterate_file
+from langchain_localllm.rag.ingest.split import iterate_passages
 
 _SIZES: Final = (100, 1_000)
 _DRAWS: Final = 3

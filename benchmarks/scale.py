@@ -87,7 +87,7 @@ def servers(model: Path) -> None:
 
 
 def figures(model: Path) -> None:
-    """What `Measured` wants: tokens per second of a core, memory of a slot, vectors per hour."""
+    """What `ActorThroughput` wants: tokens per second of a core, memory of a slot, vectors per hour."""
     with LocalServer(model, threads=1, n_ctx=2048) as server:
         small = resident(server.pid)
         llm = Llamafile(base_url=server.base_url, ignore_eos=True, cache_prompt=False)

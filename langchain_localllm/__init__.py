@@ -5,8 +5,9 @@ Importing this package loads no runtime and no binding; each name is loaded when
 
 from typing import TYPE_CHECKING
 
+from langchain_localllm._deprecated import find_moved_modules
 from langchain_localllm._lazy import lazy_exports
-from langchain_localllm.runtimes import homes
+from langchain_localllm.registry import class_modules
 
 if TYPE_CHECKING:
     from langchain_localllm.factory import init_chat_model as init_chat_model
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+find_moved_modules()
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        **homes("text", "chat", "embeddings"),
+        **class_modules("text", "chat", "embeddings"),
         "LocalServer": "langchain_localllm.runtimes.llamafile.server",
         "init_chat_model": "langchain_localllm.factory",
     },

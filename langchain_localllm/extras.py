@@ -10,6 +10,16 @@ _PACKAGE: Final = "langchain-localllm"
 _REQUIREMENT: Final = re.compile(r"(?P<name>[\w.-]+)(?:\[(?P<extras>[\w,.-]+)\])?.*extra == [\"'](?P<extra>[\w-]+)[\"']")
 
 
+def pip_install(*extras: str) -> str:
+    """The command that installs this package with some extras.
+
+    Example:
+        >>> pip_install("cli", "rag")
+        'pip install "langchain-localllm[cli,rag]"'
+    """
+    return f'pip install "{_PACKAGE}[{",".join(extras)}]"'
+
+
 def require(*extras: str) -> None:
     """Check that the packages of some extras are installed.
 
@@ -26,8 +36,9 @@ def require(*extras: str) -> None:
     """
     packages = {extra: _packages(extra) for extra in extras}
     if missing := sorted({name for names in packages.values() for name in names if not _installed(name)}):
-        command = f'pip install "{_PACKAGE}[{",".join(extras)}]"'
-        raise MissingDependencyError(f"This needs packages that are not installed: {', '.join(missing)}. To get them: {command}")
+        raise MissingDependencyError(
+            f"This needs packages that are not installed: {', '.join(missing)}. To get them: {pip_install(*extras)}"
+        )
 
 
 def _packages(extra: str) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 import langchain_localllm
 from langchain_localllm.base.chat import LocalChatModel
 from langchain_localllm.errors import InvalidOptionError
-from langchain_localllm.runtimes import RUNTIMES
+from langchain_localllm.registry import RUNTIMES
 
 
 def init_chat_model(model: str, **options: Any) -> LocalChatModel:

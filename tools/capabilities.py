@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import langchain_localllm
 from langchain_localllm.base.http import ServerOptions
-from langchain_localllm.runtimes import RUNTIMES
+from langchain_localllm.registry import RUNTIMES
 
 ROOT: Final = Path(__file__).parent.parent
 TITLES: Final = {"ollama": "Ollama", "llamacpp": "llama.cpp", "gpt4all": "GPT4All", "llamafile": "llamafile"}

@@ -14,8 +14,8 @@ from langchain_localllm.templates.server_parser import is_misparsed_by_server
 from langchain_localllm.templates.thinking import thinking_markers
 from langchain_localllm.templates.thinking_switch import switch_variables
 from langchain_localllm.templates.tool_calls import tool_format
-from tests.engines import llama_cpp_source
-from tests.engines.chat_formats import NOT_ENFORCED_BY_SERVER, TEMPLATES
+from tools.engines import llama_cpp_source
+from tools.engines.chat_formats import NOT_ENFORCED_BY_SERVER, TEMPLATES
 
 PAGE: Final = Path(__file__).parent.parent / "docs/chat.md"
 _BEGIN, _END = "<!-- families: written by tools.chat_families -->\n", "<!-- end of families -->\n"

@@ -13,7 +13,7 @@ from typing import Final
 from typer.core import TyperGroup
 
 from langchain_localllm.cli.app import run
-from langchain_localllm.cli.commands import COMMANDS
+from langchain_localllm.cli.command_table import COMMANDS
 from langchain_localllm.cli.lazy import load
 
 PAGE: Final = Path(__file__).parent.parent / "docs/cli.md"

@@ -30,7 +30,7 @@ TRIED: Final = {
     "classic": "from langchain_classic.chains import LLMChain; from langchain_core.prompts import PromptTemplate; "
     "from langchain_localllm import Ollama; LLMChain(llm=Ollama(model='llama3.2'), prompt=PromptTemplate.from_template('{x}'))",
     "cli": "import subprocess, sys; subprocess.run([sys.executable, '-m', 'langchain_localllm.cli', '--help'], check=True)",
-    "gguf": "from langchain_localllm.models.gguf_check import check_gguf; " + _MODEL + "assert check_gguf(tiny_chat_model())",
+    "gguf": "from langchain_localllm.gguf.header import check_gguf; " + _MODEL + "assert check_gguf(tiny_chat_model())",
     "gpt4all": _MODEL + "from langchain_localllm import ChatGPT4All; chat = ChatGPT4All(model=tiny_chat_model()); " + _CHAT,
     "llama-cpp-python": _MODEL
     + "from langchain_localllm import ChatLlamaCpp; chat = ChatLlamaCpp(model_path=tiny_chat_model(), backend='llama-cpp-python'); "

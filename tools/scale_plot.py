@@ -7,10 +7,12 @@ import math
 from pathlib import Path
 from typing import Final
 
-from langchain_localllm.scale import Measured, Need, machines, simulate
+from langchain_localllm.scale import ActorThroughput, CapacityPlan, plan_capacity, simulate
 
 PLOT: Final = Path(__file__).parents[1] / "docs" / "scale-simulation.svg"
-EXAMPLE: Final = Measured(prompt_tokens_per_second=122, answer_tokens_per_second=23, cores_per_actor=1, memory_per_actor=0.34e9)
+EXAMPLE: Final = ActorThroughput(
+    prompt_tokens_per_second=122, answer_tokens_per_second=23, cores_per_actor=1, memory_per_actor=0.34e9
+)
 PROMPT_TOKENS, ANSWER_TOKENS, CORES, MEMORY = 400, 60, 32, 128e9
 DOCUMENTS: Final = 1_000_000
 MACHINES: Final = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -18,9 +20,9 @@ SEEDS: Final = 5
 _LEFT, _TOP, _WIDTH, _HEIGHT = 70, 60, 560, 300
 
 
-def one_machine() -> Need:
+def one_machine() -> CapacityPlan:
     """What a single machine does."""
-    return machines(1, EXAMPLE, prompt_tokens=PROMPT_TOKENS, answer_tokens=ANSWER_TOKENS, hours=1, cores=CORES, memory=MEMORY)
+    return plan_capacity(1, EXAMPLE, prompt_tokens=PROMPT_TOKENS, answer_tokens=ANSWER_TOKENS, hours=1, cores=CORES, memory=MEMORY)
 
 
 def calculated(count: int) -> float:

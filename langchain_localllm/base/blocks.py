@@ -5,7 +5,7 @@ from typing import Any
 from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
-from langchain_localllm.base.engine import Piece
+from langchain_localllm.base.token_stream import StreamEvent
 
 
 class BlockNumbers:
@@ -21,7 +21,7 @@ class BlockNumbers:
         self._kind = ""
         self._calls: dict[int, int] = {}  # the number of each call's block
 
-    def put(self, chunk: ChatGenerationChunk, piece: Piece) -> None:
+    def put(self, chunk: ChatGenerationChunk, piece: StreamEvent) -> None:
         """Set the content of a chunk's message to the blocks of its piece."""
         message = chunk.message
         calls = message.tool_call_chunks if isinstance(message, AIMessageChunk) else ()

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing, closing
 from dataclasses import dataclass
 
-from langchain_localllm.base.engine import Handle, Piece
+from langchain_localllm.base.token_stream import StreamEvent, TokenStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +20,12 @@ class CallOrAnswer:
         answer: Opens the answer with the form, without calls.
     """
 
-    free: Handle
-    answer: Callable[[], Handle]
+    free: TokenStream
+    answer: Callable[[], TokenStream]
 
-    def pieces(self) -> Generator[Piece]:
+    def pieces(self) -> Generator[StreamEvent]:
         """The pieces, from sync code."""
-        held: list[Piece] = []
+        held: list[StreamEvent] = []
         with closing(self.free.pieces()) as pieces:
             for piece in pieces:
                 held.append(piece)
@@ -35,9 +35,9 @@ class CallOrAnswer:
                     return
         yield from self.answer().pieces()
 
-    async def apieces(self) -> AsyncGenerator[Piece]:
+    async def apieces(self) -> AsyncGenerator[StreamEvent]:
         """The pieces, from async code."""
-        held: list[Piece] = []
+        held: list[StreamEvent] = []
         called = False
         async with aclosing(self.free.apieces()) as pieces:
             async for piece in pieces:

@@ -17,12 +17,11 @@ from langchain_core.runnables.config import get_config_list
 from langchain_core.tools import BaseTool
 from typing_extensions import override
 
-from langchain_localllm.base.again import attempts
 from langchain_localllm.base.blocks import BlockNumbers, without_numbers
 from langchain_localllm.base.call_input import read_input, split_config
 from langchain_localllm.base.call_or_answer import CallOrAnswer
 from langchain_localllm.base.content import with_readable_blocks
-from langchain_localllm.base.engine import Handle, Piece
+from langchain_localllm.base.failover import attempts
 from langchain_localllm.base.messages import to_openai
 from langchain_localllm.base.options import STREAM_SWITCHES, SamplingOptions, caching
 from langchain_localllm.base.reasoning import ReasoningOptions
@@ -30,6 +29,7 @@ from langchain_localllm.base.request import calls_allowed, canonical_request, in
 from langchain_localllm.base.response_format import canonical_format
 from langchain_localllm.base.results import describe, usage_metadata
 from langchain_localllm.base.structured import METHODS, Method, StructuredOutput, form_of
+from langchain_localllm.base.token_stream import StreamEvent, TokenStream
 from langchain_localllm.base.tool_arguments import with_read_calls
 from langchain_localllm.base.tools import choice_of, chosen_tools, openai_tools
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, StructuredOutputError
@@ -63,7 +63,7 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
     cannot do so."""
 
     @abstractmethod
-    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
+    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> TokenStream:
         """Begin an answer.
 
         Args:
@@ -82,7 +82,7 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         return self.label_trace(super()._get_ls_params(self.stops(stop) or None, **kwargs), kwargs.get("model"))
 
-    def _handle(self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> Handle:
+    def _handle(self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> TokenStream:
         model, rest = self._for_call(kwargs)
         request = {name: value for name, value in rest.items() if name in _REQUEST_ONLY}
         conversation = to_openai(messages, continue_final=bool(model.continue_final_message))
@@ -212,7 +212,7 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
     def _block_numbers(self) -> BlockNumbers | None:
         return BlockNumbers() if self.output_version == "v1" else None
 
-    def _chunk(self, piece: Piece) -> ChatGenerationChunk:
+    def _chunk(self, piece: StreamEvent) -> ChatGenerationChunk:
         if piece.finish is not None:
             self.answered(piece.finish)
             about = {**describe(piece.finish), "model_provider": self._llm_type.removeprefix("chat-"), **self._logprobs(piece)}
@@ -233,7 +233,7 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         )
         return ChatGenerationChunk(message=message, generation_info=dict(message.response_metadata) or None)
 
-    def _logprobs(self, piece: Piece) -> dict[str, Any]:
+    def _logprobs(self, piece: StreamEvent) -> dict[str, Any]:
         if piece.logprobs is None:
             return {}
         return {"logprobs": piece.logprobs if self.LOGPROBS_AS_LIST else {"content": piece.logprobs}}
@@ -271,7 +271,7 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
     ) -> LLMResult:
         model, rest = self._for_call(kwargs)
         if caching(model.cache):
-            model = model.identified()
+            model = model.with_model_name()
         return BaseChatModel.generate(model, _readable(messages), model.stops(stop) or None, callbacks, **rest)
 
     @override

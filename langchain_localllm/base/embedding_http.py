@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import Field
 from typing_extensions import override
 
-from langchain_localllm.base.embedding_work import Plan, T
+from langchain_localllm.base.embedding_batches import Plan, T
 from langchain_localllm.base.embeddings import LocalEmbeddings
 from langchain_localllm.base.http import ServerOptions
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from typing_extensions import override
 
-from langchain_localllm.base.embedding_work import Plan, T
+from langchain_localllm.base.embedding_batches import Plan, T
 from langchain_localllm.base.embeddings import LocalEmbeddings
-from langchain_localllm.base.inprocess import InProcessOptions
+from langchain_localllm.base.local_engine.options import InProcessOptions
 from langchain_localllm.errors import CallTimeoutError
 
 

@@ -11,7 +11,7 @@ from langchain_core.embeddings import Embeddings
 from pydantic import AfterValidator, Field, PrivateAttr
 from typing_extensions import override
 
-from langchain_localllm.base.embedding_work import Plan, Shape, T, Vectors, Work, split
+from langchain_localllm.base.embedding_batches import EmbeddingJob, Plan, T, VectorPostprocessor, Vectors, split
 from langchain_localllm.base.options import Options
 from langchain_localllm.base.prefixes import prefixes_of
 from langchain_localllm.base.progress import ProgressBar
@@ -113,7 +113,7 @@ class LocalEmbeddings(Options, Embeddings):
             return []
         prefix = self._run(self._prefixes())[1]
         with self._work([prefix + text for text in texts]) as work:
-            self._run_all(work.lanes(self._lanes()))
+            self._run_all(work.workers(self._lanes()))
         return work.vectors()
 
     @override
@@ -123,7 +123,7 @@ class LocalEmbeddings(Options, Embeddings):
             return []
         prefix = (await self._arun(self._prefixes()))[1]
         with self._work([prefix + text for text in texts]) as work:
-            await self._arun_all(work.lanes(self._lanes()))
+            await self._arun_all(work.workers(self._lanes()))
         return work.vectors()
 
     @override
@@ -132,7 +132,7 @@ class LocalEmbeddings(Options, Embeddings):
         _check_text(text, "The query")
         prefix = self._run(self._prefixes())[0]
         with self._work([prefix + text], query=True) as work:
-            self._run_all(work.lanes(1))
+            self._run_all(work.workers(1))
         return work.vectors()[0]
 
     @override
@@ -140,7 +140,7 @@ class LocalEmbeddings(Options, Embeddings):
         _check_text(text, "The query")
         prefix = (await self._arun(self._prefixes()))[0]
         with self._work([prefix + text], query=True) as work:
-            await self._arun_all(work.lanes(1))
+            await self._arun_all(work.workers(1))
         return work.vectors()[0]
 
     def prefixes(self) -> tuple[str, str]:
@@ -168,25 +168,25 @@ class LocalEmbeddings(Options, Embeddings):
             document = wanted[1] if document is None else document
         return query, document
 
-    def _work(self, texts: list[str], *, query: bool = False) -> Work:
-        shape = Shape(self.normalize, self.dimensions, self._lengths, (self._source(), self.dimensions))
+    def _work(self, texts: list[str], *, query: bool = False) -> EmbeddingJob:
+        shape = VectorPostprocessor(self.normalize, self.dimensions, self._lengths, (self._source(), self.dimensions))
         batches = list(split(texts, self.batch_size, self.BATCH_TOKENS))
         bar = ProgressBar("texts", len(texts) if self.show_progress and not query else 0)
-        return Work(texts, self._vectors, shape, batches, bar, query=query)
+        return EmbeddingJob(texts, self._vectors, shape, batches, bar, query=query)
 
-    def _run_all(self, lanes: list[Plan[None]]) -> None:
-        if len(lanes) == 1:
-            self._run(lanes[0])
+    def _run_all(self, workers: list[Plan[None]]) -> None:
+        if len(workers) == 1:
+            self._run(workers[0])
             return
-        pool = ThreadPoolExecutor(len(lanes), thread_name_prefix="embeddings")
+        pool = ThreadPoolExecutor(len(workers), thread_name_prefix="embeddings")
         try:
-            for future in [pool.submit(self._run, lane) for lane in lanes]:
+            for future in [pool.submit(self._run, lane) for lane in workers]:
                 future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)  # who is interrupted does not wait for the others' answers
 
-    async def _arun_all(self, lanes: list[Plan[None]]) -> None:
-        tasks = [asyncio.ensure_future(self._arun(lane)) for lane in lanes]
+    async def _arun_all(self, workers: list[Plan[None]]) -> None:
+        tasks = [asyncio.ensure_future(self._arun(lane)) for lane in workers]
         try:
             await asyncio.gather(*tasks)
         finally:

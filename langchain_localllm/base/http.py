@@ -9,14 +9,14 @@ from typing import Any, ClassVar, Final, Self
 from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 from typing_extensions import override
 
-from langchain_localllm.base.engine import Piece
-from langchain_localllm.base.options import Options, advise_once
+from langchain_localllm.base.options import Options, warn_once
+from langchain_localllm.base.token_stream import StreamEvent
 from langchain_localllm.errors import InvalidOptionError, StreamBrokenError
 from langchain_localllm.transport.address import Address
-from langchain_localllm.transport.balance import Ask, Servers, T, on_any
 from langchain_localllm.transport.client import Decoder, HttpClient
-from langchain_localllm.transport.lines import HalfCharacters, LineBuffer
-from langchain_localllm.transport.plan import Patience, Plan
+from langchain_localllm.transport.decoding import HalfCharacters, LineBuffer
+from langchain_localllm.transport.failover import Ask, BackendPool, T, run_with_failover
+from langchain_localllm.transport.operations import Plan, RetryPolicy
 from langchain_localllm.transport.tls import trusted
 
 CONNECTION_OPTIONS: Final = frozenset({"api_key", "headers", "max_retries", "timeout", "verify", "wait_until_ready"})
@@ -56,7 +56,7 @@ class ServerOptions(Options):
     """Seconds to wait for a server that is still loading its model."""
 
     _clients: dict[Address, HttpClient] = PrivateAttr(default_factory=dict)  # copies share it, and so the connections
-    _fleets: dict[tuple[HttpClient, ...], Servers] = PrivateAttr(default_factory=dict)  # likewise
+    _fleets: dict[tuple[HttpClient, ...], BackendPool] = PrivateAttr(default_factory=dict)  # likewise
 
     @field_validator("verify")
     @classmethod
@@ -114,8 +114,8 @@ class ServerOptions(Options):
             return ask(self.client, self.patience)
         clients = tuple(map(self._client_of, self._addresses()))
         if (servers := self._fleets.get(clients)) is None:
-            servers = self._fleets.setdefault(clients, Servers(clients))
-        return on_any(servers, self._identify, ask, self.patience, streamed=streamed)
+            servers = self._fleets.setdefault(clients, BackendPool(clients))
+        return run_with_failover(servers, self._identify, ask, self.patience, streamed=streamed)
 
     def _identify(self, client: HttpClient) -> Plan[str | None]:
         """Ask a server which model it runs; a runtime that takes several addresses says how."""
@@ -127,9 +127,9 @@ class ServerOptions(Options):
         return len(_each(self.base_url)) - 1
 
     @property
-    def patience(self) -> Patience:
+    def patience(self) -> RetryPolicy:
         """How long to go on trying."""
-        return Patience(self.max_retries, self.wait_until_ready)
+        return RetryPolicy(self.max_retries, self.wait_until_ready)
 
     def close(self) -> None:
         """Close idle connections. The object can be used again."""
@@ -187,11 +187,11 @@ class AnswerDecoder(ABC):
         self._texts: list[str] = []
         self._thoughts_read: list[str] = []
 
-    def feed(self, data: bytes) -> list[Piece]:
+    def feed(self, data: bytes) -> list[StreamEvent]:
         """The pieces that are complete with these bytes."""
         return [piece for line in self._lines.feed(data) if line.strip() and (piece := self._read(line))]
 
-    def end(self) -> list[Piece]:
+    def end(self) -> list[StreamEvent]:
         """What is left when the bytes have ended; raises `StreamBrokenError` when the answer is not whole."""
         rest = self._lines.end().strip()
         try:
@@ -205,7 +205,7 @@ class AnswerDecoder(ABC):
     def _broken(self) -> StreamBrokenError:
         return StreamBrokenError(f"The server ended its answer before it was complete. {self.WHY_CUT}")
 
-    def _read(self, line: bytes) -> Piece | None:
+    def _read(self, line: bytes) -> StreamEvent | None:
         if self._finished:
             return None  # what comes after the end is no part of the answer
         try:
@@ -218,7 +218,7 @@ class AnswerDecoder(ABC):
             self._keep(piece)
         return piece
 
-    def _keep(self, piece: Piece) -> None:
+    def _keep(self, piece: StreamEvent) -> None:
         """Note what a piece holds, with whole characters; the last one gets what is left of them."""
         if piece.finish is None and not (piece.tool_calls or piece.reasoning or self._halves.waiting) and piece.text.isascii():
             if piece.text:
@@ -237,7 +237,7 @@ class AnswerDecoder(ABC):
         if piece.reasoning:
             self._thoughts_read.append(piece.reasoning)
 
-    def _leave_out_what_came(self, piece: Piece) -> None:
+    def _leave_out_what_came(self, piece: StreamEvent) -> None:
         """Empty the text and the thoughts of an event that ends an answer, where they repeat the whole of it."""
         if piece.text and piece.text == "".join(self._texts):
             piece.text = ""
@@ -245,13 +245,13 @@ class AnswerDecoder(ABC):
             piece.reasoning = ""
 
     @abstractmethod
-    def _piece(self, line: bytes) -> Piece | None:
+    def _piece(self, line: bytes) -> StreamEvent | None:
         """The piece for a line, if it holds one; raises the error that it reports."""
 
 
 def warn_left_out(kind: str, url: str) -> None:
     """Warn once that an answer held something that is no text."""
-    advise_once(
+    warn_once(
         f"The server at {url} sent {kind} in its answer, which this class cannot return: only text, thoughts and calls are kept."
     )
 
@@ -267,12 +267,12 @@ class HttpHandle:
 
     client: HttpClient
     opening: Plan[Any]
-    decoder: Decoder[Piece]
+    decoder: Decoder[StreamEvent]
 
-    def pieces(self) -> Generator[Piece]:
+    def pieces(self) -> Generator[StreamEvent]:
         """The pieces, from sync code."""
         return self.client.stream(self.opening, self.decoder)
 
-    def apieces(self) -> AsyncGenerator[Piece]:
+    def apieces(self) -> AsyncGenerator[StreamEvent]:
         """The pieces, from async code."""
         return self.client.astream(self.opening, self.decoder)

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from langchain_localllm.base.options import advise_once
+from langchain_localllm.base.options import warn_once
 from langchain_localllm.errors import InvalidOptionError
 
 if TYPE_CHECKING:
@@ -349,7 +349,7 @@ def _compiled(pattern: str) -> "regex.Pattern[str] | None":
     try:
         return regex.compile(_as_regex(pattern))
     except regex.error as error:
-        advise_once(f"The pattern {pattern!r} cannot be read ({error}), so answers are not checked against it.")
+        warn_once(f"The pattern {pattern!r} cannot be read ({error}), so answers are not checked against it.")
         return None
 
 

@@ -18,12 +18,12 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ContextThreadPoolExecutor
 from typing_extensions import override
 
-from langchain_localllm.base.again import attempts
 from langchain_localllm.base.call_input import read_input, split_config, split_configs
 from langchain_localllm.base.content import with_text_only
-from langchain_localllm.base.engine import Handle, Piece
+from langchain_localllm.base.failover import attempts
 from langchain_localllm.base.options import STREAM_SWITCHES, SamplingOptions, caching
 from langchain_localllm.base.results import combined, joined, text_chunk
+from langchain_localllm.base.token_stream import StreamEvent, TokenStream
 from langchain_localllm.errors import InvalidRequestError, ModelCallError
 
 _AT_ONCE: Final = 32
@@ -41,10 +41,10 @@ class LocalLLM(SamplingOptions, BaseLLM):
     """Without effect, since answers always stream to handlers; here so that older code runs."""
 
     @abstractmethod
-    def open_answer(self, prompt: str, stop: list[str]) -> Handle:
+    def open_answer(self, prompt: str, stop: list[str]) -> TokenStream:
         """Begin an answer to the prompt with this object's options."""
 
-    def begin(self, prompt: str, stop: list[str] | None) -> Handle:
+    def begin(self, prompt: str, stop: list[str] | None) -> TokenStream:
         """As `open_answer`, for a prompt that may be empty and stop sequences that are still to be merged."""
         if not prompt:
             raise InvalidRequestError("The prompt is empty, and there is nothing to go on from. Give it some text.")
@@ -82,7 +82,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
 
     def _read(
         self, prompt: str, stop: list[str] | None, run: CallbackManagerForLLMRun | None, kwargs: dict[str, Any]
-    ) -> Generator[Piece]:
+    ) -> Generator[StreamEvent]:
         """The pieces of an answer, told to those who listen to the run."""
         model = self.with_options(kwargs)
         listener = run if run and run.handlers else None
@@ -96,7 +96,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
 
     async def _aread(
         self, prompt: str, stop: list[str] | None, run: AsyncCallbackManagerForLLMRun | None, kwargs: dict[str, Any]
-    ) -> AsyncGenerator[Piece]:
+    ) -> AsyncGenerator[StreamEvent]:
         model = self.with_options(kwargs)
         listener = run if run and run.handlers else None
         async with aclosing(model.begin(prompt, stop).apieces()) as pieces:
@@ -172,7 +172,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
     ) -> LLMResult:
         model, settings = self._for_call(stop, kwargs)
         if caching(model.cache):
-            model = model.identified()
+            model = model.with_model_name()
         return BaseLLM.generate(model, prompts, callbacks=callbacks, **settings)
 
     @override
@@ -284,7 +284,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _unless(failures: list[BaseException], pieces: Generator[Piece]) -> Iterator[Piece]:
+def _unless(failures: list[BaseException], pieces: Generator[StreamEvent]) -> Iterator[StreamEvent]:
     with closing(pieces):
         while not failures:
             if (piece := next(pieces, None)) is None:

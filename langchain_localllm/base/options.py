@@ -12,8 +12,8 @@ from langchain_core.globals import get_llm_cache
 from langchain_core.language_models import LangSmithParams
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from langchain_localllm.base.engine import Finish
 from langchain_localllm.base.results import short_name
+from langchain_localllm.base.token_stream import CompletionInfo
 from langchain_localllm.errors import InvalidOptionError
 
 _ON_THE_WAY: Final = frozenset({"jsonschema", "langchain_core", "langchain_localllm", "pydantic"})
@@ -21,7 +21,7 @@ _ON_THE_WAY: Final = frozenset({"jsonschema", "langchain_core", "langchain_local
 
 
 @functools.cache
-def advise_once(advice: str) -> None:
+def warn_once(advice: str) -> None:
     """Warn, at the line of the caller's own code; not again for the same words."""
     advise(advice)
 
@@ -62,10 +62,10 @@ class Options(BaseModel):
     ALIASES: ClassVar[Mapping[str, str]] = {}
     """Other spelling to field name; a runtime adds its own."""
 
-    RETIRED: ClassVar[Mapping[str, str]] = {}
+    REMOVED: ClassVar[Mapping[str, str]] = {}
     """Arguments that older code passes and no engine reads any more, with the advice that is given once."""
 
-    UNABLE: ClassVar[Mapping[str, str]] = {}
+    UNSUPPORTED: ClassVar[Mapping[str, str]] = {}
     """Options of other runtimes that this one cannot offer, with what to do instead."""
 
     NOT_PER_CALL: ClassVar[frozenset[str]] = frozenset()
@@ -81,10 +81,10 @@ class Options(BaseModel):
             raise _refusal(error) from None
 
     @classmethod
-    def _canonical(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _normalize_names(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments under our names, with those in `model_kwargs`; the caller's mapping stays as it is."""
         more = given.get("model_kwargs")
-        if "model_kwargs" in cls.RETIRED or "model_kwargs" not in given:
+        if "model_kwargs" in cls.REMOVED or "model_kwargs" not in given:
             return cls._under_our_names(given)
         if not isinstance(more, Mapping | None):
             raise InvalidOptionError(f"`model_kwargs` must be a dict of arguments, not {type(more).__name__}.")
@@ -99,8 +99,8 @@ class Options(BaseModel):
     def _under_our_names(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         named: dict[str, Any] = {}
         for spelling, value in given.items():
-            if spelling in cls.RETIRED:
-                advise_once(f"`{spelling}` of {cls.__name__} has no effect: {cls.RETIRED[spelling]}")
+            if spelling in cls.REMOVED:
+                warn_once(f"`{spelling}` of {cls.__name__} has no effect: {cls.REMOVED[spelling]}")
                 continue
             name = cls.ALIASES.get(spelling, spelling)
             if name in named:
@@ -110,8 +110,8 @@ class Options(BaseModel):
 
     @classmethod
     def _unknown(cls, name: str, known: frozenset[str]) -> InvalidOptionError:
-        if name in cls.UNABLE:
-            return InvalidOptionError(f"{cls.__name__} cannot take `{name}`: {cls.UNABLE[name]}")
+        if name in cls.UNSUPPORTED:
+            return InvalidOptionError(f"{cls.__name__} cannot take `{name}`: {cls.UNSUPPORTED[name]}")
         near = difflib.get_close_matches(name, sorted(known | set(cls.ALIASES)), n=1)
         advice = f"Did you mean `{near[0]}`?" if near else f"See the parameters of {cls.__name__}."
         return InvalidOptionError(f"{cls.__name__} has no option `{name}`. {advice}")
@@ -121,7 +121,7 @@ class Options(BaseModel):
     def _read_arguments(cls, given: Any) -> Any:
         if not isinstance(given, Mapping):
             return given
-        named = cls._canonical(given)
+        named = cls._normalize_names(given)
         for name in named:
             if name not in cls.model_fields and not name.startswith("_"):  # LangChain caches its own under such names
                 raise cls._unknown(name, frozenset(cls.model_fields))
@@ -142,7 +142,7 @@ class Options(BaseModel):
             return self
         known = frozenset(type(self).model_fields) - self.NOT_PER_CALL
         copy = self.model_copy()
-        for name, value in self._canonical(options).items():
+        for name, value in self._normalize_names(options).items():
             if name not in known:
                 raise self._unknown(name, known)
             try:
@@ -238,7 +238,7 @@ class SamplingOptions(Options):
         model = getattr(self, "model", None)
         return short_name(str(model)) if model else None
 
-    def answered(self, finish: Finish) -> None:
+    def answered(self, finish: CompletionInfo) -> None:
         """Learn from how an answer ended, such as the name of a server's model."""
 
     def label_trace(self, params: LangSmithParams, model: Any = None) -> LangSmithParams:
@@ -251,12 +251,12 @@ class SamplingOptions(Options):
         """How many other servers could give an answer that one broke off; engines that are no servers have none."""
         return 0
 
-    def identified(self) -> Self:
+    def with_model_name(self) -> Self:
         """This object with its model named, for the cache key, where only the engine knows the name."""
         return self
 
     async def aidentified(self) -> Self:
-        """As `identified`, without blocking the event loop."""
+        """As `with_model_name`, without blocking the event loop."""
         return self
 
 

@@ -9,7 +9,7 @@ from langchain_core.callbacks import BaseRunManager
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult, RunInfo
 
-from langchain_localllm.base.engine import Finish, Piece
+from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent
 
 _NORMALIZED: Final = {
     "stop": "stop",
@@ -33,7 +33,7 @@ def short_name(model: str) -> str:
     return re.split(r"[/\\]", model)[-1] if _PATH.search(model) else model
 
 
-def describe(finish: Finish) -> dict[str, Any]:
+def describe(finish: CompletionInfo) -> dict[str, Any]:
     """Return what a result says about how it was made; unknown values are left out.
 
     The keys are `finish_reason`, `normalized_finish_reason`, `model_name`, `usage` (`prompt_tokens`, `completion_tokens`,
@@ -53,7 +53,7 @@ def describe(finish: Finish) -> dict[str, Any]:
     return {key: value for key, value in about.items() if value or key in finish.native}
 
 
-def _usage(finish: Finish) -> dict[str, int]:
+def _usage(finish: CompletionInfo) -> dict[str, int]:
     counts = {
         "prompt_tokens": finish.prompt_tokens,
         "completion_tokens": finish.completion_tokens,
@@ -64,13 +64,13 @@ def _usage(finish: Finish) -> dict[str, int]:
     return {key: value for key, value in counts.items() if value is not None}
 
 
-def _total(finish: Finish) -> int | None:
+def _total(finish: CompletionInfo) -> int | None:
     if finish.prompt_tokens is None or finish.completion_tokens is None:
         return None
     return finish.prompt_tokens + finish.completion_tokens
 
 
-def _timings(finish: Finish) -> dict[str, float]:
+def _timings(finish: CompletionInfo) -> dict[str, float]:
     spent = finish.timings
     speed = finish.completion_tokens / spent.generation if finish.completion_tokens and spent.generation else None
     values = {
@@ -84,7 +84,7 @@ def _timings(finish: Finish) -> dict[str, float]:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def usage_metadata(finish: Finish) -> UsageMetadata | None:
+def usage_metadata(finish: CompletionInfo) -> UsageMetadata | None:
     """Token counts as chat messages carry them, or `None` where the engine does not tell."""
     if finish.prompt_tokens is None or finish.completion_tokens is None:
         return None
@@ -100,19 +100,19 @@ def usage_metadata(finish: Finish) -> UsageMetadata | None:
     return usage
 
 
-def text_chunk(piece: Piece) -> GenerationChunk | None:
+def text_chunk(piece: StreamEvent) -> GenerationChunk | None:
     """Return the chunk for a piece, or `None` for one without content."""
     if piece.finish is None and piece.logprobs is None and not piece.reasoning:
         return GenerationChunk(text=piece.text) if piece.text else None
     return GenerationChunk(text=piece.text, generation_info=_info(piece.finish, piece.logprobs, piece.reasoning))
 
 
-def joined(pieces: Iterable[Piece]) -> LLMResult:
+def joined(pieces: Iterable[StreamEvent]) -> LLMResult:
     """The result of one prompt."""
     texts: list[str] = []
     thoughts: list[str] = []
     logprobs: list[dict[str, Any]] = []
-    finish: Finish | None = None
+    finish: CompletionInfo | None = None
     for piece in pieces:
         texts.append(piece.text)
         if piece.reasoning:
@@ -123,7 +123,7 @@ def joined(pieces: Iterable[Piece]) -> LLMResult:
     return LLMResult(generations=[[Generation(text="".join(texts), generation_info=info)]], llm_output=_output([info]))
 
 
-def _info(finish: Finish | None, logprobs: list[dict[str, Any]] | None, reasoning: str) -> dict[str, Any]:
+def _info(finish: CompletionInfo | None, logprobs: list[dict[str, Any]] | None, reasoning: str) -> dict[str, Any]:
     """Return the `generation_info`; thoughts have the two names that `langchain_ollama` gives them."""
     return {
         **(describe(finish) if finish else {}),

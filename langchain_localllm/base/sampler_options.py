@@ -49,7 +49,7 @@ def _sampler_names(value: Any) -> Any:
 class SamplerOptions(SamplingOptions):
     """How the next token is chosen. `None` leaves llama.cpp's own default."""
 
-    RETIRED: ClassVar[Mapping[str, str]] = {
+    REMOVED: ClassVar[Mapping[str, str]] = {
         "penalize_nl": "llama.cpp took it out. Use `logit_bias` to discourage a token.",
         "tfs_z": "llama.cpp took tail-free sampling out. Use `min_p` or `typical_p`.",
     }
@@ -119,5 +119,5 @@ class SamplerOptions(SamplingOptions):
         return self.samplers
 
 
-SAMPLER_FIELDS: Final = tuple(SamplerOptions.__annotations__.keys() - {"RETIRED"})
+SAMPLER_FIELDS: Final = tuple(SamplerOptions.__annotations__.keys() - {"REMOVED"})
 """The names of these options, but for those of every runtime."""

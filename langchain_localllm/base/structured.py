@@ -16,7 +16,7 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 from typing_extensions import override
 
 from langchain_localllm.base.json_schema import broken_rules, check_schema, is_json_schema, modern_schema
-from langchain_localllm.base.reading import without_unreadable_end
+from langchain_localllm.base.response_parser import without_unreadable_end
 from langchain_localllm.base.tools import provider_function
 from langchain_localllm.base.type_schema import adapter_of, class_schema, is_type, is_typed_dict, name_of, type_schema
 from langchain_localllm.errors import AnswerCutError, InvalidOptionError, StructuredOutputError
@@ -32,7 +32,7 @@ _decoder: Final = json.JSONDecoder(strict=False)  # small models write line ends
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class OutputSchema:
     """The form that an answer shall have.
 
     Attributes:
@@ -96,11 +96,11 @@ class Form:
         except ValueError as error:  # pydantic's errors are such
             raise StructuredOutputError(f"The answer does not match {self.name}: {_reasons(error)}.", llm_output=text) from error
 
-    def of_text(self, message: AIMessage) -> Any:
+    def parse_text(self, message: AIMessage) -> Any:
         """The object in the text of an answer."""
         return self.read(message.text, cut=_was_cut(message))
 
-    def of_call(self, message: AIMessage) -> Any:
+    def parse_tool_call(self, message: AIMessage) -> Any:
         """The object in the arguments of a tool call."""
         for call in message.tool_calls:
             if call["name"] == self.name:
@@ -145,7 +145,7 @@ def _values_in(text: str) -> Iterator[Any]:
         yield value
 
 
-def form_of(schema: Mapping[str, Any] | type | None, *, strict: bool | None = None) -> Form:
+def form_of(schema: Mapping[str, Any] | type | None, *, strict: bool | None = None) -> OutputSchema:
     """The form that a pydantic class, another type, a JSON schema or an OpenAI function describes.
 
     Values of a `TypedDict` are dicts that are checked by its JSON schema; pydantic makes those of all other types.
@@ -154,7 +154,7 @@ def form_of(schema: Mapping[str, Any] | type | None, *, strict: bool | None = No
         InvalidOptionError: It describes none.
     """
     if schema is None:
-        return Form("json", None)
+        return OutputSchema("json", None)
     if isinstance(schema, type) and is_basemodel_subclass(schema):
         return _form_of_class(schema)
     if is_type(schema) and not is_typed_dict(schema):
@@ -165,7 +165,7 @@ def form_of(schema: Mapping[str, Any] | type | None, *, strict: bool | None = No
     else:
         found = modern_schema(schema if is_json_schema(schema) else _converted(schema, strict=strict))
     check_schema(found)
-    return Form(_as_name(str(found.get("title", ""))), found)
+    return OutputSchema(_as_name(str(found.get("title", ""))), found)
 
 
 def _converted(schema: Any, *, strict: bool | None) -> dict[str, Any]:
@@ -179,19 +179,19 @@ def _converted(schema: Any, *, strict: bool | None) -> dict[str, Any]:
         raise InvalidOptionError(f"This is not a schema: {' '.join(str(error).split())}") from error
 
 
-def _form_of_class(schema: Any) -> Form:
+def _form_of_class(schema: Any) -> OutputSchema:
     if not issubclass(schema, pydantic.BaseModel):  # a class of pydantic 1
-        return Form(_as_name(schema.__name__), class_schema(schema), schema.parse_obj)
-    return Form(
+        return OutputSchema(_as_name(schema.__name__), class_schema(schema), schema.parse_obj)
+    return OutputSchema(
         _as_name(schema.__name__),
         class_schema(schema),
         lambda value: schema.model_validate_json(json.dumps(value)),  # as JSON, in which a strict class reads dates and enums too
     )
 
 
-def _form_of_type(schema: Any) -> Form:
+def _form_of_type(schema: Any) -> OutputSchema:
     adapter = adapter_of(schema)
-    return Form(_as_name(name_of(schema)), type_schema(schema), lambda value: adapter.validate_json(json.dumps(value)))
+    return OutputSchema(_as_name(name_of(schema)), type_schema(schema), lambda value: adapter.validate_json(json.dumps(value)))
 
 
 def _as_name(title: str) -> str:
@@ -201,7 +201,7 @@ def _as_name(title: str) -> str:
 class StructuredOutput(Runnable[AIMessage, Any]):
     """Reads answers of a form: as a whole, or the object as it grows."""
 
-    def __init__(self, form: Form, *, calls: bool = False, include_raw: bool = False) -> None:
+    def __init__(self, form: OutputSchema, *, calls: bool = False, include_raw: bool = False) -> None:
         """Begin.
 
         Args:
@@ -225,7 +225,7 @@ class StructuredOutput(Runnable[AIMessage, Any]):
 
     def parse(self, message: AIMessage) -> Any:
         """The object in a whole answer."""
-        return self.form.of_call(message) if self.calls else self.form.of_text(message)
+        return self.form.parse_tool_call(message) if self.calls else self.form.parse_text(message)
 
     @override
     def invoke(self, input: AIMessage, config: RunnableConfig | None = None, **kwargs: Any) -> Any:

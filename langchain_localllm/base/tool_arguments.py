@@ -7,8 +7,8 @@ from contextlib import aclosing, closing
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from langchain_localllm.base.engine import Handle, Piece
 from langchain_localllm.base.json_schema import resolve_reference
+from langchain_localllm.base.token_stream import StreamEvent, TokenStream
 
 _CONTAINERS: Final = {"array": list, "object": dict}
 _DEEPEST: Final = 32
@@ -124,12 +124,12 @@ class CallReader:
     _first: int | None = None
     _held: dict[int, _Call] = field(default_factory=dict)
 
-    def read(self, piece: Piece) -> Iterator[Piece]:
+    def read(self, piece: StreamEvent) -> Iterator[StreamEvent]:
         """The pieces that can be handed out now."""
         if piece.tool_calls:
             piece = replace(piece, tool_calls=list(self._calls(piece.tool_calls)) or None)
         if piece.finish and self._held:
-            yield Piece(
+            yield StreamEvent(
                 "",
                 tool_calls=[{"index": index, "id": None, "name": None, "args": _whole(call)} for index, call in self._held.items()],
             )
@@ -166,10 +166,10 @@ def _whole(call: _Call) -> str:
 class CallHandle:
     """A handle whose tool calls are read."""
 
-    handle: Handle
+    handle: TokenStream
     reader: CallReader
 
-    def pieces(self) -> Generator[Piece]:
+    def pieces(self) -> Generator[StreamEvent]:
         """The pieces, from sync code."""
         with closing(self.handle.pieces()) as pieces:
             for piece in pieces:
@@ -178,7 +178,7 @@ class CallHandle:
                 else:
                     yield piece
 
-    async def apieces(self) -> AsyncGenerator[Piece]:
+    async def apieces(self) -> AsyncGenerator[StreamEvent]:
         """The pieces, from async code."""
         async with aclosing(self.handle.apieces()) as pieces:
             async for piece in pieces:
@@ -189,7 +189,7 @@ class CallHandle:
                     yield piece
 
 
-def with_read_calls(handle: Handle, tools: Sequence[dict[str, Any]], *, only_one: bool) -> Handle:
+def with_read_calls(handle: TokenStream, tools: Sequence[dict[str, Any]], *, only_one: bool) -> TokenStream:
     """The handle with its calls read, where there is something to read.
 
     Args:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from langchain_localllm._lazy import lazy_exports
-from langchain_localllm.runtimes import RUNTIMES, homes
+from langchain_localllm.registry import RUNTIMES, class_modules
 
 if TYPE_CHECKING:
     from langchain_localllm.runtimes.gpt4all.chat import ChatGPT4All as ChatGPT4All
@@ -11,4 +11,4 @@ if TYPE_CHECKING:
     from langchain_localllm.runtimes.llamafile.chat import ChatLlamafile as ChatLlamafile
     from langchain_localllm.runtimes.ollama.chat import ChatOllama as ChatOllama
 
-__getattr__, __dir__, __all__ = lazy_exports(__name__, homes("chat"), RUNTIMES)
+__getattr__, __dir__, __all__ = lazy_exports(__name__, class_modules("chat"), RUNTIMES)

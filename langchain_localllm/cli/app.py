@@ -10,10 +10,10 @@ from typing import Annotated, Final
 import typer
 
 from langchain_localllm import __version__
-from langchain_localllm.cli.commands import expand, option_hint
+from langchain_localllm.cli.command_table import expand, option_hint
 from langchain_localllm.cli.interrupt import INTERRUPTED
 from langchain_localllm.cli.lazy import LazyGroup
-from langchain_localllm.cli.notes import note
+from langchain_localllm.cli.stderr import note
 
 FAILED: Final = 1
 USAGE: Final = 2
@@ -76,7 +76,7 @@ def run(arguments: Sequence[str]) -> int:
             return _output_closed()
         raise
     except Exception as error:  # noqa: BLE001 - what is not ours is raised again; naming ours here would slow --help
-        return _tell(error)
+        return _report_error(error)
     return result if isinstance(result, int) else 0
 
 
@@ -109,7 +109,7 @@ def _folder_exists() -> bool:
     return True
 
 
-def _tell(error: Exception) -> int:
+def _report_error(error: Exception) -> int:
     """Report a failure in a sentence; what neither this package nor the system raises is a bug, and its traceback is wanted."""
     from langchain_localllm.errors import InvalidOptionError, LocalLLMError
 

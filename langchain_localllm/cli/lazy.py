@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
-from langchain_localllm.cli.commands import ALIASES, COMMANDS
+from langchain_localllm.cli.command_table import ALIASES, COMMANDS
 
 if TYPE_CHECKING:
     from typer._click import Command, Context, HelpFormatter
@@ -36,7 +36,7 @@ class LazyGroup(TyperGroup):
 
 def load(name: str) -> "Command":
     """The command of this name: the function or the `app` that is the module of this name."""
-    module = importlib.import_module(f"langchain_localllm.cli.{name}")
+    module = importlib.import_module(f"langchain_localllm.cli.commands.{name}")
     app = getattr(module, "app", None)
     if app is None:
         app = typer.Typer(add_completion=False, rich_markup_mode=None)

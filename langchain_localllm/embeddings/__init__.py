@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from langchain_localllm._lazy import lazy_exports
-from langchain_localllm.runtimes import RUNTIMES, homes
+from langchain_localllm.registry import RUNTIMES, class_modules
 
 if TYPE_CHECKING:
     from langchain_localllm.runtimes.gpt4all.embeddings import GPT4AllEmbeddings as GPT4AllEmbeddings
@@ -11,4 +11,4 @@ if TYPE_CHECKING:
     from langchain_localllm.runtimes.llamafile.embeddings import LlamafileEmbeddings as LlamafileEmbeddings
     from langchain_localllm.runtimes.ollama.embeddings import OllamaEmbeddings as OllamaEmbeddings
 
-__getattr__, __dir__, __all__ = lazy_exports(__name__, homes("embeddings"), RUNTIMES)
+__getattr__, __dir__, __all__ = lazy_exports(__name__, class_modules("embeddings"), RUNTIMES)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from langchain_localllm._lazy import lazy_exports
-from langchain_localllm.runtimes import RUNTIMES, homes
+from langchain_localllm.registry import RUNTIMES, class_modules
 
 if TYPE_CHECKING:
     from langchain_localllm.runtimes.gpt4all.llm import GPT4All as GPT4All
@@ -12,4 +12,4 @@ if TYPE_CHECKING:
     from langchain_localllm.runtimes.ollama.llm import Ollama as Ollama
     from langchain_localllm.runtimes.ollama.llm import OllamaLLM as OllamaLLM
 
-__getattr__, __dir__, __all__ = lazy_exports(__name__, homes("text"), RUNTIMES)
+__getattr__, __dir__, __all__ = lazy_exports(__name__, class_modules("text"), RUNTIMES)

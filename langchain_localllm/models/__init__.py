@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from langchain_localllm.models.fitting import Fit as Fit
-    from langchain_localllm.models.fitting import fit as fit
+    from langchain_localllm.manage.fit import Fit as Fit
+    from langchain_localllm.manage.fit import fit as fit
 
 __all__ = ["Fit", "fit", "tiny_chat_model", "tiny_chat_modelfile", "tiny_embedding_model"]
 
@@ -56,5 +56,5 @@ def tiny_embedding_model() -> Path:
 
 def __getattr__(name: str) -> Any:
     if name in {"Fit", "fit"}:
-        return getattr(importlib.import_module(f"{__name__}.fitting"), name)
+        return getattr(importlib.import_module("langchain_localllm.manage.fit"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,10 +7,10 @@ from typing import Any, Final
 from langchain_core.language_models import BaseChatModel, BaseLLM
 
 from langchain_localllm.errors import InvalidOptionError
-from langchain_localllm.prompts.families import FAMILIES
-from langchain_localllm.prompts.family import model_family
-from langchain_localllm.prompts.look import RUNTIME_NAMES, look, runtime_of
-from langchain_localllm.prompts.unwrap import unwrap
+from langchain_localllm.model_info.introspect import RUNTIME_NAMES, describe_model, runtime_of
+from langchain_localllm.model_info.unwrap import unwrap
+from langchain_localllm.prompts.detect_family import model_family
+from langchain_localllm.prompts.format_table import FAMILIES
 
 
 class Condition:
@@ -107,11 +107,11 @@ def is_family(name: str) -> Condition:
 
 def context_at_least(tokens: int) -> Condition:
     """Whether the model's context is known to hold so many tokens."""
-    return Condition(f"context_at_least({tokens})", lambda llm: (look(llm).context or 0) >= tokens, looks=True)
+    return Condition(f"context_at_least({tokens})", lambda llm: (describe_model(llm).context or 0) >= tokens, looks=True)
 
 
 def _takes_tools(llm: Any) -> bool:
-    told = look(llm).tools
+    told = describe_model(llm).tools
     return isinstance(llm, BaseChatModel) and type(llm).bind_tools is not BaseChatModel.bind_tools if told is None else told
 
 

@@ -23,8 +23,8 @@ from langchain_core.prompts import (
 )
 
 from langchain_localllm.errors import InvalidOptionError
+from langchain_localllm.prompts.adapt import ModelPrompt, Prompt
 from langchain_localllm.prompts.conditions import is_chat_model, is_family, is_llm
-from langchain_localllm.prompts.fitting import ModelPrompt, Prompt
 from langchain_localllm.prompts.selector import ConditionalPromptSelector
 
 _ALLOWED: Final[list[type[Serializable]]] = [

@@ -7,8 +7,8 @@ import requests
 from langchain_core.prompts import BasePromptTemplate
 
 from langchain_localllm.errors import ConnectionFailedError, InvalidOptionError, MissingDependencyError
-from langchain_localllm.prompts.family import family_in
-from langchain_localllm.prompts.fitting import ModelPrompt, Prompt, text_of
+from langchain_localllm.prompts.adapt import ModelPrompt, Prompt, text_of
+from langchain_localllm.prompts.detect_family import family_in
 
 
 def pull(name: str, *, client: Any = None) -> Prompt:

@@ -7,9 +7,9 @@ from typing import Any
 from langchain_core.prompts import BasePromptTemplate
 
 from langchain_localllm.errors import InvalidOptionError
+from langchain_localllm.model_info.introspect import adescribe_model
+from langchain_localllm.model_info.unwrap import unwrap
 from langchain_localllm.prompts.conditions import name_of
-from langchain_localllm.prompts.look import alook
-from langchain_localllm.prompts.unwrap import unwrap
 
 Prompt = BasePromptTemplate[Any]
 
@@ -59,7 +59,7 @@ class ConditionalPromptSelector:
     async def aget_prompt(self, llm: Any) -> Prompt:
         """As `get_prompt`; what conditions of this package must ask a server is asked without blocking the event loop."""
         if any(getattr(condition, "looks", False) for condition, _ in self.conditionals):
-            await alook(llm)
+            await adescribe_model(llm)
         return self.get_prompt(llm)
 
 

@@ -22,51 +22,51 @@ from typing import TYPE_CHECKING
 from langchain_localllm._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from langchain_localllm.rag.chain import NO_ANSWER as NO_ANSWER
-    from langchain_localllm.rag.chain import answer_chain as answer_chain
-    from langchain_localllm.rag.chain import answer_prompt as answer_prompt
-    from langchain_localllm.rag.cite import Citation as Citation
-    from langchain_localllm.rag.cite import Rejected as Rejected
-    from langchain_localllm.rag.cite import cited_passages as cited_passages
-    from langchain_localllm.rag.cite import format_passages as format_passages
+    from langchain_localllm.rag.answer.chain import NO_ANSWER as NO_ANSWER
+    from langchain_localllm.rag.answer.chain import answer_chain as answer_chain
+    from langchain_localllm.rag.answer.chain import answer_prompt as answer_prompt
+    from langchain_localllm.rag.answer.citations import Citation as Citation
+    from langchain_localllm.rag.answer.citations import InvalidCitation as InvalidCitation
+    from langchain_localllm.rag.answer.citations import cited_passages as cited_passages
+    from langchain_localllm.rag.answer.citations import format_passages as format_passages
+    from langchain_localllm.rag.answer.retrieve import HybridRetriever as HybridRetriever
     from langchain_localllm.rag.defaults import CHUNK_SIZE as CHUNK_SIZE
     from langchain_localllm.rag.defaults import PASSAGES as PASSAGES
-    from langchain_localllm.rag.find import find_files as find_files
-    from langchain_localllm.rag.index import build_index as build_index
-    from langchain_localllm.rag.load import load_documents as load_documents
-    from langchain_localllm.rag.load import load_file as load_file
+    from langchain_localllm.rag.index.store import Store as Store
+    from langchain_localllm.rag.index.update import Progress as Progress
+    from langchain_localllm.rag.index.update import Report as Report
+    from langchain_localllm.rag.ingest.discover import find_files as find_files
+    from langchain_localllm.rag.ingest.load import load_documents as load_documents
+    from langchain_localllm.rag.ingest.load import load_file as load_file
+    from langchain_localllm.rag.ingest.split import split_documents as split_documents
     from langchain_localllm.rag.local_rag import Answer as Answer
     from langchain_localllm.rag.local_rag import LocalRAG as LocalRAG
-    from langchain_localllm.rag.retrieve import HybridRetriever as HybridRetriever
-    from langchain_localllm.rag.split import split_documents as split_documents
-    from langchain_localllm.rag.sqlite_vectors import SQLiteVectors as SQLiteVectors
-    from langchain_localllm.rag.store import Store as Store
-    from langchain_localllm.rag.update import Progress as Progress
-    from langchain_localllm.rag.update import Report as Report
+    from langchain_localllm.rag.vectorstores.build import build_index as build_index
+    from langchain_localllm.rag.vectorstores.sqlite import SQLiteVectors as SQLiteVectors
 
 __getattr__, __dir__, __all__ = lazy_exports(  # `localllm --help` must not wait for langchain-core
     __name__,
     {
         "Answer": "langchain_localllm.rag.local_rag",
         "CHUNK_SIZE": "langchain_localllm.rag.defaults",
-        "Citation": "langchain_localllm.rag.cite",
-        "HybridRetriever": "langchain_localllm.rag.retrieve",
+        "Citation": "langchain_localllm.rag.answer.citations",
+        "HybridRetriever": "langchain_localllm.rag.answer.retrieve",
         "LocalRAG": "langchain_localllm.rag.local_rag",
-        "NO_ANSWER": "langchain_localllm.rag.chain",
+        "NO_ANSWER": "langchain_localllm.rag.answer.chain",
         "PASSAGES": "langchain_localllm.rag.defaults",
-        "Progress": "langchain_localllm.rag.update",
-        "Rejected": "langchain_localllm.rag.cite",
-        "Report": "langchain_localllm.rag.update",
-        "SQLiteVectors": "langchain_localllm.rag.sqlite_vectors",
-        "Store": "langchain_localllm.rag.store",
-        "answer_chain": "langchain_localllm.rag.chain",
-        "answer_prompt": "langchain_localllm.rag.chain",
-        "build_index": "langchain_localllm.rag.index",
-        "cited_passages": "langchain_localllm.rag.cite",
-        "find_files": "langchain_localllm.rag.find",
-        "format_passages": "langchain_localllm.rag.cite",
-        "load_documents": "langchain_localllm.rag.load",
-        "load_file": "langchain_localllm.rag.load",
-        "split_documents": "langchain_localllm.rag.split",
+        "Progress": "langchain_localllm.rag.index.update",
+        "InvalidCitation": "langchain_localllm.rag.answer.citations",
+        "Report": "langchain_localllm.rag.index.update",
+        "SQLiteVectors": "langchain_localllm.rag.vectorstores.sqlite",
+        "Store": "langchain_localllm.rag.index.store",
+        "answer_chain": "langchain_localllm.rag.answer.chain",
+        "answer_prompt": "langchain_localllm.rag.answer.chain",
+        "build_index": "langchain_localllm.rag.vectorstores.build",
+        "cited_passages": "langchain_localllm.rag.answer.citations",
+        "find_files": "langchain_localllm.rag.ingest.discover",
+        "format_passages": "langchain_localllm.rag.answer.citations",
+        "load_documents": "langchain_localllm.rag.ingest.load",
+        "load_file": "langchain_localllm.rag.ingest.load",
+        "split_documents": "langchain_localllm.rag.ingest.split",
     },
 )

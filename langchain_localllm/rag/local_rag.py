@@ -23,16 +23,16 @@ from langchain_core.vectorstores import VectorStore
 from typing_extensions import override
 
 from langchain_localllm.errors import InvalidOptionError, LocalLLMError
+from langchain_localllm.model_info.introspect import look_again
 from langchain_localllm.prompts.library import CONDENSE_QUESTION
-from langchain_localllm.prompts.look import look_again
-from langchain_localllm.rag.chain import answer_chain, is_tiny
-from langchain_localllm.rag.cite import Citation, Rejected
+from langchain_localllm.rag.answer.chain import answer_chain, is_tiny
+from langchain_localllm.rag.answer.citations import Citation, InvalidCitation
+from langchain_localllm.rag.answer.privacy import ain_private, in_private, refuse_remote, untraced
+from langchain_localllm.rag.answer.retrieve import HybridRetriever, Reranker
 from langchain_localllm.rag.defaults import PASSAGES
-from langchain_localllm.rag.privacy import ain_private, in_private, refuse_remote, untraced
-from langchain_localllm.rag.retrieve import HybridRetriever, Reranker
-from langchain_localllm.rag.store import Store
-from langchain_localllm.rag.update import OnProgress, Report, remove, update
-from langchain_localllm.rag.vectors import Filter
+from langchain_localllm.rag.index.store import Store
+from langchain_localllm.rag.index.update import OnProgress, Report, remove, update
+from langchain_localllm.rag.vectorstores.filters import Filter
 
 Asked = str | dict[str, Any]
 """A question, or `{"question": ..., "chat_history": [...]}`."""
@@ -60,7 +60,7 @@ class Answer:
     citations: list[Citation] = field(default_factory=list)
     passages: list[Document] = field(default_factory=list)
     left_out: list[Document] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
+    rejected: list[InvalidCitation] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
     tokens: dict[str, int] = field(default_factory=dict)
 
@@ -84,7 +84,7 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
         mmr: Whether passages that differ from each other are preferred.
         reranker: Takes the question and passages and gives a score for each.
         refusal_quantile: The share of off-topic questions that a question must do better than, to be answered; see
-            `rag.relevance`. 0 refuses nothing. Default: by the size of the index, 0.89 for 100 passages and 0.74 for 10,000.
+            `rag.index.threshold`. 0 refuses nothing. Default: by the size of the index, 0.89 for 100 passages and 0.74 for 10,000.
         min_similarity: A fixed measure instead: the similarity from which a passage matters that shares no word with the question;
             -1 lets all pass.
         prompt: A template over `passages` and `question`. Default: one that fits the model.
@@ -150,11 +150,11 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
     def index(
         self, paths: str | Path | Sequence[str | Path] = (), *, rebuild: bool = False, on_progress: OnProgress | None = None
     ) -> Report:
-        """Bring the index up to date with files and folders; see `rag.update`. Without any, with those of earlier times."""
+        """Bring the index up to date with files and folders; see `rag.index.update`. Without any, with those of earlier times."""
         return update(self.store, [paths] if isinstance(paths, str | Path) else paths, rebuild=rebuild, on_progress=on_progress)
 
     def remove(self, paths: str | Path | Sequence[str | Path]) -> int:
-        """Take files and folders out of the index, whether they exist or not; see `rag.update.remove`.
+        """Take files and folders out of the index, whether they exist or not; see `rag.index.update.remove`.
 
         Returns:
             How many files were taken out.

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from langchain_localllm._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from langchain_localllm.scale.plan import Measured as Measured
-    from langchain_localllm.scale.plan import Need as Need
-    from langchain_localllm.scale.plan import machines as machines
+    from langchain_localllm.scale.plan import ActorThroughput as ActorThroughput
+    from langchain_localllm.scale.plan import CapacityPlan as CapacityPlan
+    from langchain_localllm.scale.plan import plan_capacity as plan_capacity
     from langchain_localllm.scale.plan import simulate as simulate
     from langchain_localllm.scale.ray_map import RayMap as RayMap
     from langchain_localllm.scale.ray_map import Summary as Summary
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "Measured": "langchain_localllm.scale.plan",
-        "Need": "langchain_localllm.scale.plan",
+        "ActorThroughput": "langchain_localllm.scale.plan",
+        "CapacityPlan": "langchain_localllm.scale.plan",
         "RayMap": "langchain_localllm.scale.ray_map",
         "Summary": "langchain_localllm.scale.ray_map",
-        "machines": "langchain_localllm.scale.plan",
+        "plan_capacity": "langchain_localllm.scale.plan",
         "simulate": "langchain_localllm.scale.plan",
     },
 )

@@ -9,8 +9,8 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from typing_extensions import override
 
 from langchain_localllm.errors import InvalidRequestError
-from langchain_localllm.rag.store import passage_id
-from langchain_localllm.rag.vectors import open_vectors
+from langchain_localllm.rag.index.store import passage_id
+from langchain_localllm.rag.vectorstores.kinds import open_vectors
 from langchain_localllm.scale.worker import Job
 
 

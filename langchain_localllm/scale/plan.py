@@ -1,10 +1,10 @@
 """How many machines a plan needs: a calculation that anyone can follow, and a simulation that checks it.
 
 Example:
-    >>> from langchain_localllm.scale import Measured, machines
-    >>> one = Measured(prompt_tokens_per_second=200, answer_tokens_per_second=20, cores_per_actor=4, memory_per_actor=2e9)
-    >>> need = machines(1_000_000, one, prompt_tokens=400, answer_tokens=60, hours=24, cores=32, memory=64e9)
-    >>> need.actors_per_machine, need.machines
+    >>> from langchain_localllm.scale import ActorThroughput, plan_capacity
+    >>> one = ActorThroughput(prompt_tokens_per_second=200, answer_tokens_per_second=20, cores_per_actor=4, memory_per_actor=2e9)
+    >>> need = plan_capacity(1_000_000, one, prompt_tokens=400, answer_tokens=60, hours=24, cores=32, memory=64e9)
+    >>> need.actors_per_machine, need.plan_capacity
     (7, 10)
 """
 
@@ -25,7 +25,7 @@ _KEPT_FREE: Final = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class ActorThroughput:
     """What one actor does, as measured on one machine of the kind that is planned.
 
     Attributes:
@@ -46,11 +46,11 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class CapacityPlan:
     """What a plan needs.
 
     Attributes:
-        machines: Machines that work through the documents.
+        plan_capacity: Machines that work through the documents.
         actors_per_machine: Actors on each.
         documents_per_hour: What one machine does.
         hours: How long all of them take.
@@ -58,7 +58,7 @@ class Need:
         index_machines: Machines of the same kind for the index.
     """
 
-    machines: int
+    plan_capacity: int
     actors_per_machine: int
     documents_per_hour: float
     hours: float
@@ -66,9 +66,9 @@ class Need:
     index_machines: int
 
 
-def machines(
+def plan_capacity(
     documents: int,
-    measured: Measured,
+    measured: ActorThroughput,
     *,
     prompt_tokens: float,
     answer_tokens: float,
@@ -78,7 +78,7 @@ def machines(
     busy: float = 0.9,
     dimension: int = 0,
     bytes_per_number: float = _FLOAT,
-) -> Need:
+) -> CapacityPlan:
     """How many machines work through so many documents in so many hours.
 
     Args:
@@ -107,7 +107,7 @@ def machines(
     per_hour = actors * busy * _HOUR / measured.seconds_per_document(prompt_tokens, answer_tokens)
     needed = max(1, math.ceil(documents / (per_hour * hours)))
     index = documents * dimension * bytes_per_number * _INDEX_FACTOR
-    return Need(needed, actors, per_hour, documents / (per_hour * needed), index, math.ceil(index / (memory * _KEPT_FREE)))
+    return CapacityPlan(needed, actors, per_hour, documents / (per_hour * needed), index, math.ceil(index / (memory * _KEPT_FREE)))
 
 
 def simulate(

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from langchain_localllm.base.progress import ProgressBar
 from langchain_localllm.errors import InvalidOptionError, MissingDependencyError, ModelCallError
+from langchain_localllm.extras import pip_install
 from langchain_localllm.scale.results import FORMATS, Format, Results, Writer
 from langchain_localllm.scale.worker import Job, Worker
 
@@ -209,7 +210,7 @@ def _ray() -> Any:
         import ray
         import ray.data
     except ImportError as error:
-        raise MissingDependencyError('This needs Ray: pip install "langchain-localllm[ray]".') from error
+        raise MissingDependencyError(f"This needs Ray: {pip_install('ray')}.") from error
     return ray
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_localllm.errors import ChatTemplateError, MissingDependencyError
+from langchain_localllm.extras import pip_install
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -128,7 +129,7 @@ def _compiled(source: str) -> "Template":
         from langchain_localllm.templates import sandbox
     except ImportError:
         raise MissingDependencyError(
-            'Chat templates need jinja2: pip install "langchain-localllm[gguf]", or name a server with ChatLlamafile.'
+            f"Chat templates need jinja2: {pip_install('gguf')}, or name a server with ChatLlamafile."
         ) from None
     try:
         return sandbox.ENVIRONMENT.from_string(source)

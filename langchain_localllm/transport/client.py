@@ -21,8 +21,8 @@ from typing_extensions import override
 
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, ModelCallError
 from langchain_localllm.transport.address import Address
-from langchain_localllm.transport.faults import CONNECTION_FAULTS, connection_error, unreadable_encoding
-from langchain_localllm.transport.plan import First, Pause, Plan, Read, Send, Step
+from langchain_localllm.transport.errors import CONNECTION_FAULTS, connection_error, unreadable_encoding
+from langchain_localllm.transport.operations import FirstBytes, Plan, Read, Send, Sleep, Step
 from langchain_localllm.transport.proxy import proxy_url as _proxy_for
 from langchain_localllm.transport.tls import ssl_context, trusted
 
@@ -56,7 +56,7 @@ class HttpClient:
 
     Attributes:
         address: The server.
-        heard: Set whenever something of an answer has come; whoever watches the server takes it back.
+        received: Set whenever something of an answer has come; whoever watches the server takes it back.
     """
 
     def __init__(self, address: Address, hint: str) -> None:
@@ -67,7 +67,7 @@ class HttpClient:
             hint: What an error tells to do when no server is there.
         """
         self.address = address
-        self.heard = False
+        self.received = False
         self._hint = hint
         self._session: requests.Session | None = None
         self._pid = 0
@@ -117,7 +117,7 @@ class HttpClient:
             with reply.answering():
                 data = reply.first or reply.read()
                 while data:
-                    client.heard = True
+                    client.received = True
                     yield from decoder.feed(data)
                     data = reply.read()
                 yield from decoder.end()
@@ -132,7 +132,7 @@ class HttpClient:
             with reply.answering():
                 data = reply.first or await reply.read()
                 while data:
-                    client.heard = True
+                    client.received = True
                     for item in decoder.feed(data):
                         yield item
                     data = await reply.read()
@@ -154,7 +154,7 @@ class HttpClient:
         if pool is not None:
             await pool.life.aclose()
 
-    def cut(self) -> None:
+    def abort_connections(self) -> None:
         """Cut all connections, from any thread: who waits for an answer gets an error now."""
         for sock in list(self._sockets):
             with contextlib.suppress(OSError):  # closed already
@@ -164,15 +164,15 @@ class HttpClient:
         match step:
             case Send():
                 client: HttpClient = step.client or self
-                with client.faults_mapped(answering=False):
+                with client.map_errors(answering=False):
                     return client._send(step)
             case Read(reply):
                 with reply.answering(), contextlib.closing(reply):
                     return reply.read_all()
-            case First(reply):
+            case FirstBytes(reply):
                 with reply.answering(), _closed_by_error(reply):
                     reply.first = reply.first or reply.read()
-            case Pause(seconds):
+            case Sleep(seconds):
                 time.sleep(seconds)
         return None
 
@@ -180,20 +180,20 @@ class HttpClient:
         match step:
             case Send():
                 client: HttpClient = step.client or self
-                with client.faults_mapped(answering=False):
+                with client.map_errors(answering=False):
                     return await client._asend(step)
             case Read(reply):
                 with reply.answering(), contextlib.closing(reply):
                     return await reply.read_all()
-            case First(reply):
+            case FirstBytes(reply):
                 with reply.answering(), _closed_by_error(reply):
                     reply.first = reply.first or await reply.read()
-            case Pause(seconds):
+            case Sleep(seconds):
                 await asyncio.sleep(seconds)
         return None
 
     @contextlib.contextmanager
-    def faults_mapped(self, *, answering: bool) -> Iterator[None]:
+    def map_errors(self, *, answering: bool) -> Iterator[None]:
         """Turn faults of the connection into our errors."""
         try:
             yield
@@ -204,7 +204,9 @@ class HttpClient:
 
     def _send(self, send: Send) -> "_SyncReply":
         session = self._session  # another thread may close the client meanwhile
-        if session is None or send.fresh or self._pid != os.getpid():  # a forked child must not share sockets with its parent
+        if (
+            session is None or send.new_connection or self._pid != os.getpid()
+        ):  # a forked child must not share sockets with its parent
             session = self._session = self._new_session()
             self._pid = os.getpid()
         response = session.request(
@@ -239,7 +241,7 @@ class HttpClient:
         loop = asyncio.get_running_loop()
         pool = self._loops.get(loop) or await self._new_pool(loop)
         connector = pool.connector
-        if send.fresh:
+        if send.new_connection:
             connector = _connector(weakref.ref(self), force_close=True)
             pool.others.add(connector)
         session = aiohttp.ClientSession(connector=connector, connector_owner=False, headers=pool.headers)
@@ -386,13 +388,13 @@ class OpenReply:
     Attributes:
         client: The client of the server that answers.
         first: The body's first bytes, where they were waited for.
-        held: Told once how the reply ended: the error, or `None`.
+        on_close: Told once how the reply ended: the error, or `None`.
     """
 
     client: "HttpClient"
     status: int
     first: bytes = b""
-    held: Callable[[Exception | None], None] | None = None
+    on_close: Callable[[Exception | None], None] | None = None
 
     def hold(self, whole: bytes) -> None:
         """Keep the body, which was read as a whole, for the stream's reader."""
@@ -400,9 +402,9 @@ class OpenReply:
 
     def ended(self, error: Exception | None = None) -> None:
         """Tell whoever keeps count."""
-        held, self.held = self.held, None
-        if held is not None:
-            held(error)
+        on_close, self.on_close = self.on_close, None
+        if on_close is not None:
+            on_close(error)
 
     def close(self) -> None:
         """Close it; what was not read is lost."""
@@ -412,7 +414,7 @@ class OpenReply:
     def answering(self) -> Iterator[None]:
         """While the body is read: faults of the connection become our errors."""
         try:
-            with self.client.faults_mapped(answering=True):
+            with self.client.map_errors(answering=True):
                 yield
         except ModelCallError as error:
             self.ended(error)

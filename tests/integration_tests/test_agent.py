@@ -19,9 +19,9 @@ from pydantic import BaseModel
 import langchain_localllm
 from langchain_localllm import LocalServer
 from langchain_localllm.models import tiny_chat_model
-from langchain_localllm.runtimes import RUNTIMES
-from tests.engines import ollama
-from tests.engines.models import go_template
+from langchain_localllm.registry import RUNTIMES
+from tools.engines import ollama
+from tools.engines.models import go_template
 
 
 @tool

@@ -16,9 +16,9 @@ from langchain_localllm.base.literals import LiteralText
 from langchain_localllm.errors import ChatTemplateError, InvalidOptionError, InvalidRequestError, LocalLLMError
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes.llamacpp.model import Model
-from tests.engines import ollama
-from tests.engines.images import png
-from tests.engines.models import go_template, with_control_tokens
+from tools.engines import ollama
+from tools.engines.images import png
+from tools.engines.models import go_template, with_control_tokens
 
 CALL: Final = {"name": "paint", "args": {"colour": "red"}, "id": "call00001", "type": "tool_call"}
 OTHER: Final = {**CALL, "id": "call00002", "args": {"colour": "green"}}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines import pages
+from tools.engines import pages
 
 WITH_BLOCKS = [page for page in pages.PAGES if pages.blocks(page)]
 
@@ -22,4 +22,4 @@ def test_the_blocks_of_a_page_run_and_print_what_it_shows(page: Path, place: pag
     blocks = pages.blocks(page)
     for block, printed in zip(blocks, pages.run([block.code for block in blocks], place), strict=True):
         if block.shown is not None:
-            assert pages.agrees(block.shown, printed), f"`python -m tests.engines.pages` renews it. Printed:\n{printed}"
+            assert pages.agrees(block.shown, printed), f"`python -m tools.engines.pages` renews it. Printed:\n{printed}"

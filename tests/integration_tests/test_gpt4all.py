@@ -19,8 +19,8 @@ import requests
 from gguf import GGUFReader
 
 from langchain_localllm import GPT4All
-from langchain_localllm.base.engine import Finish, Piece
-from langchain_localllm.base.worker import Mailbox
+from langchain_localllm.base.local_engine.stream import ResponseQueue
+from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent
 from langchain_localllm.errors import (
     CallTimeoutError,
     ConnectionFailedError,
@@ -32,10 +32,11 @@ from langchain_localllm.errors import (
     ServerError,
 )
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
-from langchain_localllm.runtimes.gpt4all import binding, files
-from langchain_localllm.runtimes.gpt4all.answers import answer
-from tests.engines.hub import REPOSITORY, Hub, hub
-from tests.engines.models import never_ending
+from langchain_localllm.runtimes.gpt4all import binding
+from langchain_localllm.runtimes.gpt4all import model_files as files
+from langchain_localllm.runtimes.gpt4all.generation import answer
+from tools.engines.hub import REPOSITORY, Hub, hub
+from tools.engines.models import never_ending
 
 ROOT: Final = Path(__file__).parents[2]
 PROMPT: Final = "The lamp on the table is"
@@ -56,7 +57,7 @@ def endless(endless_file: Path) -> Iterator[GPT4All]:
         yield llm
 
 
-def finish_of(llm: GPT4All, prompt: str = PROMPT, **options: Any) -> Finish:
+def finish_of(llm: GPT4All, prompt: str = PROMPT, **options: Any) -> CompletionInfo:
     pieces = list(llm.with_options(options).open_answer(prompt, []).pieces())
     assert pieces[-1].finish is not None
     return pieces[-1].finish
@@ -71,7 +72,7 @@ def wait_until_idle(llm: GPT4All) -> None:
 # --- ends before the end ---
 
 
-class Box(Mailbox):
+class Box(ResponseQueue):
     """A mailbox whose reader leaves after a number of looks at whether it has left."""
 
     def __init__(self, looks: int) -> None:
@@ -89,7 +90,7 @@ class Box(Mailbox):
         pass
 
 
-def answer_into(llm: GPT4All, box: Mailbox, prompt: str, **options: Any) -> None:
+def answer_into(llm: GPT4All, box: ResponseQueue, prompt: str, **options: Any) -> None:
     model = llm.with_options(options)
     model.engine.submit(partial(answer, model.request(prompt, []), box))
     wait_until_idle(llm)
@@ -117,7 +118,7 @@ def test_a_reader_that_leaves_ends_the_reading_within_a_batch(endless: GPT4All) 
 
 
 def test_a_reader_that_left_before_its_turn_costs_nothing(endless: GPT4All) -> None:
-    box = Mailbox()
+    box = ResponseQueue()
     box.left = True
     answer_into(endless, box, PROMPT)
     assert box.empty()
@@ -503,7 +504,7 @@ def test_prompt_that_cannot_be_read_raises_the_reason_that_the_engine_prints(mon
     def fail(*_: Any, **__: Any) -> None:
         os.write(2, b"llama_decode: failed to decode the batch, n_tokens = 8.\nLLAMA ERROR: out of room\n")
 
-    monkeypatch.setattr("langchain_localllm.runtimes.gpt4all.answers.run_prompt", fail)
+    monkeypatch.setattr("langchain_localllm.runtimes.gpt4all.generation.run_prompt", fail)
     message = r"read the prompt of \d+ tokens: failed to .* n_tokens = 8; out of room\."
     with GPT4All(model=tiny_chat_model(), n_ctx=128) as llm, pytest.raises(ServerError, match=message):
         llm.invoke("The lamp is red.")
@@ -533,7 +534,7 @@ def test_a_package_that_is_missing_or_another_version(version: str | None, messa
 
 def test_pieces_of_a_handle_hold_text_and_then_the_finish(endless: GPT4All) -> None:
     pieces = list(endless.open_answer(PROMPT, []).pieces())
-    assert all(isinstance(piece, Piece) and piece.finish is None for piece in pieces[:-1])
+    assert all(isinstance(piece, StreamEvent) and piece.finish is None for piece in pieces[:-1])
     finish = pieces[-1].finish
     assert finish is not None
     assert (finish.model, finish.reason) == ("endless.gguf", "length")

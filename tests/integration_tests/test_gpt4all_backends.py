@@ -14,17 +14,17 @@ import pytest
 from gguf import GGUFWriter, PoolingType
 
 from langchain_localllm import ChatGPT4All, GPT4All, GPT4AllEmbeddings, LlamaCpp
-from langchain_localllm.base.options import advise_once
+from langchain_localllm.base.options import warn_once
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, MissingDependencyError, ModelFileError
+from langchain_localllm.gguf.header import GGUFInfo, Tensor, check_gguf
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
-from langchain_localllm.models.gguf_check import GGUFInfo, Tensor, check_gguf
 from langchain_localllm.runtimes.gpt4all import binding, llamacpp_engine, options
 from langchain_localllm.runtimes.gpt4all.backend import ARCHITECTURES, FORMER_BACKENDS, PRE_TOKENIZERS, check_supported
 from langchain_localllm.runtimes.gpt4all.engine import GPT4AllEngine
 from langchain_localllm.runtimes.gpt4all.llamacpp_engine import LlamaCppEngine
 from langchain_localllm.runtimes.gpt4all.vocabulary import Vocabulary
-from tests.engines.gguf_mutations import STRING, Header
-from tests.engines.models import recurrent, with_newer_type, with_window
+from tools.engines.gguf_mutations import STRING, Header
+from tools.engines.models import recurrent, with_newer_type, with_window
 
 ROOT: Final = Path(__file__).parents[2]
 TINY: Final = str(tiny_chat_model())
@@ -39,9 +39,9 @@ REAL: Final = [
 
 @pytest.fixture(autouse=True)
 def _advice() -> Iterator[None]:
-    advise_once.cache_clear()
+    warn_once.cache_clear()
     yield
-    advise_once.cache_clear()
+    warn_once.cache_clear()
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ def test_a_file_that_the_package_fails_to_load_runs_on_llamacpp(monkeypatch: pyt
                 assert engine_of(llm) is LlamaCppEngine
             with pytest.raises(ModelFileError, match="SIGABRT"):
                 GPT4All(model=TINY, n_ctx=64, backend="gpt4all")
-        advise_once.cache_clear()
+        warn_once.cache_clear()
 
 
 @pytest.mark.parametrize("model", REAL or [Path(TINY)], ids=lambda path: path.name)
@@ -379,13 +379,13 @@ def test_llamacpp_is_shared_and_freed(newer: Path) -> None:
         one = GPT4All(model=newer, max_tokens=2)
     other = ChatGPT4All(model=newer, max_tokens=2)
     assert one.engine is other.engine
-    freed = weakref.ref(one.on_llamacpp().engine)
+    engine_closed_error = weakref.ref(one.on_llamacpp().engine)
     one.close()
     assert other.invoke("Hi")
-    assert freed() is not None
+    assert engine_closed_error() is not None
     other.close()
     gc.collect()
-    assert freed() is None
+    assert engine_closed_error() is None
     assert one.invoke("Hi")
     one.close()
 

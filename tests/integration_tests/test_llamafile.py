@@ -104,7 +104,7 @@ def test_probabilities_come_with_each_token(llm: Llamafile) -> None:
 
 def test_the_model_is_found_by_itself(llm: Llamafile) -> None:
     assert llm.model is None
-    assert short_name(llm.identified().model or "") == about(llm)["model_name"]
+    assert short_name(llm.with_model_name().model or "") == about(llm)["model_name"]
 
 
 def test_tokens_are_counted_by_the_server(llm: Llamafile) -> None:

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from langchain_localllm import ChatLlamafile, Llamafile, LocalServer, errors
 from langchain_localllm.models import tiny_chat_model
-from langchain_localllm.transport import balance
+from langchain_localllm.transport import failover as balance
 
 from .scripted import Answer, Cut, Request, ScriptedServer, Wait, as_json, soon
 from .wires import HELLO, WIRES
@@ -70,8 +70,8 @@ def test_500_requests_outlive_a_killed_and_a_frozen_server(three: list[LocalServ
     os.kill(frozen.pid, signal.SIGCONT)
     assert sorted(answers) == [(number, asked_for(number)) for number in range(REQUESTS)], "an answer is lost, doubled or mixed up"
     first, second, _ = fleet(llm)._servers
-    assert first.aside
-    assert soon(lambda: not second.aside, 20), "a server that goes on is not taken back"
+    assert first.ejected
+    assert soon(lambda: not second.ejected, 20), "a server that goes on is not taken back"
     llm.close()
 
 
@@ -96,7 +96,7 @@ async def test_requests_outlive_a_killed_and_a_frozen_server_in_async_code(
 # --- scripted servers ---
 
 
-def fleet(model: Any) -> balance.Servers:
+def fleet(model: Any) -> balance.BackendPool:
     (servers,) = model._fleets.values()
     return servers  # type: ignore[no-any-return]  # a private attribute
 
@@ -218,7 +218,7 @@ def test_a_server_that_is_well_again_is_asked_again(pair: Pair, monkeypatch: pyt
     llm = over(*pair)
     llm.invoke("a")
     one.script = lambda _: WIRE.hello()
-    assert soon(lambda: not any(server.aside for server in fleet(llm)._servers))
+    assert soon(lambda: not any(server.ejected for server in fleet(llm)._servers))
     for _ in range(4):
         llm.invoke("a")
     assert (len(one.requests), len(other.requests)) == (3, 3)
@@ -232,7 +232,7 @@ def test_a_server_whose_health_is_bad_stays_out(pair: Pair, monkeypatch: pytest.
     llm = over(*pair)
     llm.invoke("a")
     time.sleep(0.5)
-    assert [server.aside for server in fleet(llm)._servers] == [True, False]
+    assert [server.ejected for server in fleet(llm)._servers] == [True, False]
 
 
 def test_when_all_are_down_the_error_names_them() -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.engines import pages
+from tools.engines import pages
 
 PAGE: Final = (pages.ROOT / "docs/migration.md").read_text(encoding="utf-8")
 LINES: Final = re.findall(r"^\| `(from [^`]+)` \| `(from [^`]+)` \|", PAGE, re.MULTILINE)

@@ -17,7 +17,7 @@ from langchain_core.messages import HumanMessage
 import langchain_localllm
 from langchain_localllm import LocalServer
 from langchain_localllm.models import tiny_chat_model
-from tests.engines import pages
+from tools.engines import pages
 
 from .scripted import Answer, Request, ScriptedServer, as_json
 
@@ -87,7 +87,7 @@ def differing(old: Any, new: Any) -> Iterator[tuple[str, str]]:
     """Argument and old default, where ours is another."""
     for name, field in old.model_fields.items():
         ours = new.model_fields.get(new.ALIASES.get(name, name))
-        if name in OF_LANGCHAIN or name in new.RETIRED or EMPTY.get(name, ...) == default(field):
+        if name in OF_LANGCHAIN or name in new.REMOVED or EMPTY.get(name, ...) == default(field):
             continue
         assert ours is not None, f"{name} of {old.__name__} is not known here"
         if default(ours) != default(field):

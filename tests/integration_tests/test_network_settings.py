@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from langchain_localllm import ChatLlamafile, ChatOllama, Llamafile, LlamafileEmbeddings, OllamaEmbeddings, errors
-from langchain_localllm.base.options import advise_once
+from langchain_localllm.base.options import warn_once
 from langchain_localllm.testing import paths
 from langchain_localllm.transport.address import Address
 from langchain_localllm.transport.proxy import proxy_url
@@ -28,7 +28,7 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    advise_once.cache_clear()  # a server of an earlier test may have had the same port
+    warn_once.cache_clear()  # a server of an earlier test may have had the same port
     for name in (*BUNDLES, *PROXIES, *map(str.lower, PROXIES)):
         monkeypatch.delenv(name, raising=False)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.engines import notebooks, pages
+from tools.engines import notebooks, pages
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,10 @@ import ray
 import ray.data
 
 from langchain_localllm import LlamafileEmbeddings, LocalServer, errors
-from langchain_localllm.rag.vectors import open_vectors
+from langchain_localllm.rag.vectorstores.kinds import open_vectors
 from langchain_localllm.scale import RayMap
 
-HERE = "tests.engines.runnables"
+HERE = "tools.engines.runnables"
 ROOT = Path(__file__).parents[2]
 
 

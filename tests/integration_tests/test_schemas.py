@@ -21,7 +21,7 @@ from langchain_localllm.base.grammar_schema import grammar_schema
 from langchain_localllm.base.json_schema import broken_rules, check_schema
 from langchain_localllm.errors import AnswerCutError, StructuredOutputError
 from langchain_localllm.models import tiny_chat_model
-from tests.engines import ollama
+from tools.engines import ollama
 
 _PROMPT = "<|im_start|>user\nFill it.<|im_end|>\n<|im_start|>assistant\n"
 _TEMPLATE = (

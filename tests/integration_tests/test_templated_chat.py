@@ -12,7 +12,7 @@ from langchain_localllm import ChatGPT4All, ChatLlamaCpp
 from langchain_localllm.errors import AnswerCutError, ChatTemplateError, InvalidOptionError, InvalidRequestError, ModelFileError
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.templates.chat_template import ChatTemplate
-from tests.engines.models import without_template
+from tools.engines.models import without_template
 
 PICTURE = {"type": "image", "base64": "AAAA", "mime_type": "image/png"}
 CLASSES: list[Any] = [ChatGPT4All, ChatLlamaCpp]

@@ -10,8 +10,8 @@ from pydantic import PrivateAttr
 from typing_extensions import override
 
 from langchain_localllm import LlamafileEmbeddings, OllamaEmbeddings
-from langchain_localllm.base.embedding_work import Plan, T
-from langchain_localllm.transport.plan import Pause, Read, Send
+from langchain_localllm.base.embedding_batches import Plan, T
+from langchain_localllm.transport.operations import Read, Send, Sleep
 
 Answer = tuple[int, Any]
 """A status, and what is the body as JSON."""
@@ -37,7 +37,7 @@ def carry_out(plan: Plan[T], server: Callable[[Send], Answer]) -> T:
             elif isinstance(step, Read):
                 result = step.reply.body
             else:
-                assert isinstance(step, Pause)
+                assert isinstance(step, Sleep)
             step = plan.send(result)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]  # StopIteration is not generic

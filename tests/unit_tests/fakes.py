@@ -6,12 +6,12 @@ from typing import Any
 from pydantic import PrivateAttr
 
 from langchain_localllm import ChatLlamafile, ChatOllama, Llamafile, Ollama
-from langchain_localllm.base.engine import Finish, Handle, Piece
 from langchain_localllm.base.http import HttpHandle
-from langchain_localllm.base.reading import ReadHandle
-from langchain_localllm.runtimes.llamafile.facts import Known, ServerFacts
+from langchain_localllm.base.response_parser import ReadHandle
+from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent, TokenStream
+from langchain_localllm.runtimes.llamafile.server_info import Known, ServerFacts
 from langchain_localllm.runtimes.ollama.options import ModelFacts
-from langchain_localllm.transport.plan import Send
+from langchain_localllm.transport.operations import Send
 
 ANSWER = ["Hel", "lo"]
 
@@ -19,16 +19,16 @@ ANSWER = ["Hel", "lo"]
 class FakeHandle:
     """Answers without a server."""
 
-    def pieces(self) -> Generator[Piece]:
-        yield from (Piece(text) for text in ANSWER)
-        yield Piece("", Finish("stop", prompt_tokens=3, completion_tokens=2, model="tiny"))
+    def pieces(self) -> Generator[StreamEvent]:
+        yield from (StreamEvent(text) for text in ANSWER)
+        yield StreamEvent("", CompletionInfo("stop", prompt_tokens=3, completion_tokens=2, model="tiny"))
 
-    async def apieces(self) -> AsyncGenerator[Piece]:
+    async def apieces(self) -> AsyncGenerator[StreamEvent]:
         for piece in self.pieces():
             yield piece
 
 
-def sent_by(handle: Handle) -> Send:
+def sent_by(handle: TokenStream) -> Send:
     """The request that a handle is about to send."""
     handle = handle.handle if isinstance(handle, ReadHandle) else handle
     assert isinstance(handle, HttpHandle)
@@ -46,7 +46,7 @@ class FakeText(Llamafile):
     def asked(self) -> list[Send]:
         return self._asked
 
-    def open_answer(self, prompt: str, stop: list[str]) -> Handle:
+    def open_answer(self, prompt: str, stop: list[str]) -> TokenStream:
         self._asked.append(sent_by(super().open_answer(prompt, stop)))
         return FakeHandle()
 
@@ -71,7 +71,7 @@ class FakeChat(ChatLlamafile):
     def asked(self) -> list[Send]:
         return self._asked
 
-    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
+    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> TokenStream:
         self._asked.append(sent_by(super().open_answer(messages, stop, request)))
         return FakeHandle()
 
@@ -102,7 +102,7 @@ class FakeOllama(Ollama):
     def facts(self) -> ModelFacts:
         return ModelFacts(512, frozenset({"completion", "vision"}))
 
-    def open_answer(self, prompt: str, stop: list[str]) -> Handle:
+    def open_answer(self, prompt: str, stop: list[str]) -> TokenStream:
         self._asked.append(sent_by(super().open_answer(prompt, stop)))
         return FakeHandle()
 
@@ -120,6 +120,6 @@ class FakeChatOllama(ChatOllama):
     def facts(self) -> ModelFacts:
         return ModelFacts(512, frozenset({"completion", "tools"}))
 
-    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
+    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> TokenStream:
         self._asked.append(sent_by(super().open_answer(messages, stop, request)))
         return FakeHandle()

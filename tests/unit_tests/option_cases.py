@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .fakes import FakeChatOllama, FakeLlamaCppChat, FakeOllama, FakeText
+from tests.unit_tests.fakes import FakeChatOllama, FakeLlamaCppChat, FakeOllama, FakeText
 
 
 @dataclass(frozen=True)

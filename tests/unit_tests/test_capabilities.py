@@ -2,7 +2,7 @@
 
 import re
 
-from langchain_localllm.runtimes import RUNTIMES
+from langchain_localllm.registry import RUNTIMES
 from tools import capabilities
 
 

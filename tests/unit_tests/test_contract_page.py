@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import langchain_localllm
-from langchain_localllm.runtimes import RUNTIMES
+from langchain_localllm.registry import RUNTIMES
 
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = (ROOT / "docs/contract.md").read_text(encoding="utf-8")

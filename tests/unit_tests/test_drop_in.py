@@ -16,10 +16,9 @@ from pydantic.fields import FieldInfo
 import langchain_localllm
 from langchain_localllm.base import options
 from langchain_localllm.models import tiny_chat_model
-from langchain_localllm.runtimes import RUNTIMES
-from tests.engines.models import lora_adapter
-
-from .test_standard import MADE_WITH
+from langchain_localllm.registry import RUNTIMES
+from tests.unit_tests.test_standard import MADE_WITH
+from tools.engines.models import lora_adapter
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 REPLACED: Final = {
@@ -90,10 +89,10 @@ def check(new: Any, runtime: str, name: str, info: FieldInfo, adapter: Path) -> 
     """Check that an argument is accepted with its meaning, or warns and is listed as gone."""
     made_with = {option: value for option, value in MADE_WITH[runtime].items() if option.startswith("model")}
     for value in given(name, info, made_with | {"lora_path": str(adapter)}):
-        if name in new.RETIRED:
+        if name in new.REMOVED:
             with pytest.warns(UserWarning, match=rf"`{name}` of {new.__name__} has no effect"):
                 new(**{**made_with, name: value})
-            options.advise_once.cache_clear()
+            options.warn_once.cache_clear()
             assert f"`{name}`" in gone(runtime)
         else:
             llm = new(**{**made_with, name: value})

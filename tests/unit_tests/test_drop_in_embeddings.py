@@ -10,9 +10,8 @@ from pydantic.fields import FieldInfo
 import langchain_localllm
 from langchain_localllm.base import options
 from langchain_localllm.models import tiny_embedding_model
-from langchain_localllm.runtimes import RUNTIMES
-
-from .test_drop_in import IN_A_DICT, arguments, given, gone
+from langchain_localllm.registry import RUNTIMES
+from tests.unit_tests.test_drop_in import IN_A_DICT, arguments, given, gone
 
 REPLACED: Final = {
     "gpt4all": [("langchain_community.embeddings.gpt4all", "GPT4AllEmbeddings")],
@@ -37,10 +36,10 @@ def test_an_argument_of_the_old_class_is_accepted_or_gone(runtime: str, name: st
     for value in given(name, info, MADE_WITH[runtime]):
         if name in MADE_WITH[runtime] and value in NO_MODEL:
             continue  # that was an error there too, or a download
-        if name in new.RETIRED:
+        if name in new.REMOVED:
             with pytest.warns(UserWarning, match=rf"`{name}` of {new.__name__} has no effect"):
                 new(**{**MADE_WITH[runtime], name: value})
-            options.advise_once.cache_clear()
+            options.warn_once.cache_clear()
             assert f"`{name}`" in gone(runtime)
         elif name == "gpt4all_kwargs":
             made = new(**MADE_WITH[runtime], gpt4all_kwargs=GPT4ALL)

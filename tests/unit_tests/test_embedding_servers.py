@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError, WrongServerError
-from langchain_localllm.transport.plan import Send
-
-from .embedding_fakes import Answer, FakeLlamafile, body_of, openai_answer
+from langchain_localllm.transport.operations import Send
+from tests.unit_tests.embedding_fakes import Answer, FakeLlamafile, body_of, openai_answer
 
 NOT_THERE: Answer = (404, {"error": {"message": "File Not Found"}})
 

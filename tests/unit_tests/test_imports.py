@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import langchain_localllm
-from langchain_localllm.runtimes import ALIASES, RUNTIMES
+from langchain_localllm.registry import ALIASES, RUNTIMES
 
 LAZY_PACKAGES = [
     "langchain_localllm",

@@ -15,18 +15,17 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, Rem
 
 import langchain_localllm
 from langchain_localllm import ChatOllama, Ollama, OllamaEmbeddings, chat_models, embeddings, llms
-from langchain_localllm.base.engine import Finish, Handle, Piece
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.logits import normalize_logit_bias
-from langchain_localllm.base.reading import ReadHandle
+from langchain_localllm.base.response_parser import ReadHandle
 from langchain_localllm.base.results import describe, short_name
+from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent, TokenStream
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 from langchain_localllm.models import tiny_chat_model
-from langchain_localllm.runtimes import RUNTIMES
+from langchain_localllm.registry import RUNTIMES
 from langchain_localllm.runtimes.ollama.options import ModelFacts
-
-from .fakes import FakeChat, FakeChatOllama, FakeOllama, FakeText
-from .option_cases import SUBJECTS
+from tests.unit_tests.fakes import FakeChat, FakeChatOllama, FakeOllama, FakeText
+from tests.unit_tests.option_cases import SUBJECTS
 
 TINY: Final = str(tiny_chat_model())
 MADE_WITH: Final[dict[str, dict[str, Any]]] = {
@@ -117,16 +116,16 @@ def test_traces_name_the_model_that_a_server_named_in_its_last_answer(name: str)
 )
 def test_a_models_name_loses_its_folders_and_nothing_else(model: str, short: str) -> None:
     assert short_name(model) == short
-    assert describe(Finish("stop", model=model))["model_name"] == short
+    assert describe(CompletionInfo("stop", model=model))["model_name"] == short
 
 
 @pytest.mark.parametrize(("reason", "normalized"), [("stop", "stop"), ("length", "length"), ("tool_calls", "tool_call")])
 def test_finish_reasons_are_normalized_as_langchain_core_reads_them(reason: str, normalized: str) -> None:
-    assert describe(Finish(reason))["normalized_finish_reason"] == normalized
+    assert describe(CompletionInfo(reason))["normalized_finish_reason"] == normalized
 
 
 def test_an_unknown_finish_reason_is_not_normalized() -> None:
-    assert describe(Finish("abort")) == {"finish_reason": "abort"}
+    assert describe(CompletionInfo("abort")) == {"finish_reason": "abort"}
 
 
 # --- switches of other packages ---
@@ -411,15 +410,15 @@ LINES: Final = [
 class Recorded:
     """Ollama's lines as they come."""
 
-    def __init__(self, asked: Handle) -> None:
+    def __init__(self, asked: TokenStream) -> None:
         assert isinstance(asked, HttpHandle)
         self._decoder = asked.decoder
 
-    def pieces(self) -> Generator[Piece]:
+    def pieces(self) -> Generator[StreamEvent]:
         for line in LINES:
             yield from self._decoder.feed(json.dumps(line).encode() + b"\n")
 
-    async def apieces(self) -> AsyncGenerator[Piece]:
+    async def apieces(self) -> AsyncGenerator[StreamEvent]:
         for piece in self.pieces():
             yield piece
 
@@ -431,7 +430,7 @@ class RecordedOllama(Ollama):
     def facts(self) -> ModelFacts:
         return ModelFacts(512)
 
-    def open_answer(self, prompt: str, stop: list[str]) -> Handle:
+    def open_answer(self, prompt: str, stop: list[str]) -> TokenStream:
         return Recorded(super().open_answer(prompt, stop))
 
 
@@ -442,7 +441,7 @@ class RecordedChatOllama(ChatOllama):
     def facts(self) -> ModelFacts:
         return ModelFacts(512)
 
-    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
+    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> TokenStream:
         asked = super().open_answer(messages, stop, request)
         assert isinstance(asked, ReadHandle)
         return replace(asked, handle=Recorded(asked.handle))

@@ -10,7 +10,7 @@ from langchain_tests.unit_tests import ChatModelUnitTests, EmbeddingsUnitTests
 import langchain_localllm
 from langchain_localllm import ChatLlamafile, ChatOllama, LlamafileEmbeddings
 from langchain_localllm.models import tiny_chat_model
-from langchain_localllm.runtimes import RUNTIMES
+from langchain_localllm.registry import RUNTIMES
 from langchain_localllm.testing import LLMUnitTests
 
 MADE_WITH: dict[str, dict[str, Any]] = {

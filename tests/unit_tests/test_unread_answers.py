@@ -5,31 +5,31 @@ from collections.abc import AsyncGenerator, Generator
 
 import pytest
 
-from langchain_localllm.base.engine import Finish, Piece
+from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent
 from langchain_localllm.runtimes.llamacpp.unread_answers import ContinuedWhereUnread, Given, Rest, UnreadAnswerError
 
 
 class Pieces:
     """A handle with these pieces, which may end with an error."""
 
-    def __init__(self, *pieces: Piece, fails: bool = False) -> None:
+    def __init__(self, *pieces: StreamEvent, fails: bool = False) -> None:
         self._pieces, self._fails = pieces, fails
 
-    def pieces(self) -> Generator[Piece]:
+    def pieces(self) -> Generator[StreamEvent]:
         yield from self._pieces
         if self._fails:
             raise UnreadAnswerError("unread")
 
-    async def apieces(self) -> AsyncGenerator[Piece]:
+    async def apieces(self) -> AsyncGenerator[StreamEvent]:
         for piece in self.pieces():
             yield piece
 
 
-def _collected(handle: ContinuedWhereUnread, *, is_async: bool) -> list[Piece]:
+def _collected(handle: ContinuedWhereUnread, *, is_async: bool) -> list[StreamEvent]:
     if not is_async:
         return list(handle.pieces())
 
-    async def collect() -> list[Piece]:
+    async def collect() -> list[StreamEvent]:
         return [piece async for piece in handle.apieces()]
 
     return asyncio.run(collect())
@@ -41,9 +41,13 @@ def test_unread_answer_is_continued_from_what_has_come(is_async: bool) -> None:
 
     def rest(given: Given) -> Rest:
         asked.append(given)
-        return Rest(Pieces(Piece(" "), Piece(" <tool_call>add(1)"), Piece("", Finish("stop", 12, 5))), 2, after_space=True)
+        return Rest(
+            Pieces(StreamEvent(" "), StreamEvent(" <tool_call>add(1)"), StreamEvent("", CompletionInfo("stop", 12, 5))),
+            2,
+            after_space=True,
+        )
 
-    first = Pieces(Piece("", reasoning="Hm."), Piece("Wait"), Piece(". "), fails=True)
+    first = Pieces(StreamEvent("", reasoning="Hm."), StreamEvent("Wait"), StreamEvent(". "), fails=True)
     pieces = _collected(ContinuedWhereUnread(first, rest), is_async=is_async)
     assert asked == [Given("Hm.", "Wait. ")]
     assert "".join(piece.text for piece in pieces) == "Wait. <tool_call>add(1)"
@@ -54,7 +58,7 @@ def test_unread_answer_is_continued_from_what_has_come(is_async: bool) -> None:
 
 @pytest.mark.parametrize("is_async", [False, True])
 def test_unread_answer_that_cannot_be_continued_raises(is_async: bool) -> None:
-    first = Pieces(Piece("", tool_calls=[{"index": 0, "name": "add"}]), fails=True)
+    first = Pieces(StreamEvent("", tool_calls=[{"index": 0, "name": "add"}]), fails=True)
     asked: list[Given] = []
     with pytest.raises(UnreadAnswerError):
         _collected(ContinuedWhereUnread(first, asked.append), is_async=is_async)
@@ -63,6 +67,6 @@ def test_unread_answer_that_cannot_be_continued_raises(is_async: bool) -> None:
 
 @pytest.mark.parametrize("is_async", [False, True])
 def test_answer_that_is_read_is_left_alone(is_async: bool) -> None:
-    pieces = [Piece("Hello"), Piece("", Finish("stop", 1, 1))]
+    pieces = [StreamEvent("Hello"), StreamEvent("", CompletionInfo("stop", 1, 1))]
     handle = ContinuedWhereUnread(Pieces(*pieces), lambda _: pytest.fail("it was continued"))
     assert _collected(handle, is_async=is_async) == pieces

@@ -14,9 +14,9 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from langchain_localllm.models import tiny_chat_model
-from tests.engines.models import never_ending
 from tests.integration_tests.contract.engines import ENGINES
 from tools.comparison.subjects import LLAMAFILE_URL, MODEL_FILE, OLLAMA_URL, SUBJECTS, Subject
+from tools.engines.models import never_ending
 
 PATHS: Final = ("invoke", "ainvoke", "stream", "astream", "batch")
 """What the comparison calls; `abatch`, `generate`, `agenerate` and `astream_events` are made of the same parts."""

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from langchain_localllm.models.folders import models_folder
-from langchain_localllm.models.machine import this_machine
+from langchain_localllm.gguf.machine import this_machine
+from langchain_localllm.manage.folders import models_folder
 
 _USEFUL: Final = (
     *("avx", "avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "f16c", "fma", "bmi2"),

@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from langchain_localllm.cli.diagnosis.problem import Problem, runtime
 from langchain_localllm.errors import LocalLLMError
-from langchain_localllm.models.listing import ollama_server, runs_elsewhere
+from langchain_localllm.gguf.capacity import DEFAULT_CONTEXT
+from langchain_localllm.manage.inventory import ollama_server, runs_elsewhere
 
 if TYPE_CHECKING:
     from langchain_localllm import Ollama
-    from langchain_localllm.runtimes.ollama.cards import LoadedModel
+    from langchain_localllm.runtimes.ollama.model_types import LoadedModel
 
-_USED: Final = 8192
-"""Tokens of context that this package's classes ask for at most."""
 _ASKED: Final = 20
 """Models whose context is asked for."""
 _SECONDS: Final = 30
@@ -74,7 +73,7 @@ def loaded_problems(server: "Ollama", model: "LoadedModel", *, gpu: bool) -> lis
         own = server.show(model.name).context or 0
     except LocalLLMError:  # it was removed, and stays in memory for some minutes
         own = 0
-    wanted = min(own, _USED)
+    wanted = min(own, DEFAULT_CONTEXT)
     if model.context and model.context < wanted:
         what = f"{model.name} is loaded with {model.context:,} tokens of context, and was made for {own:,}: longer prompts are cut."
         problems.append(Problem(what, f"ollama stop {model.name}; OLLAMA_CONTEXT_LENGTH={wanted} ollama serve"))

@@ -5,6 +5,7 @@ import shutil
 from typing import Any, Final
 
 from langchain_localllm.cli.diagnosis.problem import Problem, runtime
+from langchain_localllm.extras import pip_install
 
 _PACKAGES: Final = {
     "llama.cpp in this process (LlamaCpp), compiled": ("llama-cpp-python", "llama-cpp-python"),
@@ -22,7 +23,7 @@ def packages() -> list[dict[str, Any]]:
     for name, (package, extra) in _PACKAGES.items():
         version = _version(package)
         details = [_CONTEXTS[package]] if version else []
-        found.append(runtime(name, version, missing=f'not installed: pip install "langchain-localllm[{extra}]"', details=details))
+        found.append(runtime(name, version, missing=f"not installed: {pip_install(extra)}", details=details))
     if path := shutil.which("llama-server"):
         found.append(runtime("llama-server", "", details=[path]) | {"installed": True})
     return found
@@ -32,7 +33,7 @@ def package_problems(*, gpu: bool, any_runtime: bool) -> list[Problem]:
     """What is wrong with them."""
     problems = []
     if not any_runtime:
-        problems.append(Problem("There is no runtime for models here.", 'pip install "langchain-localllm[server]"'))
+        problems.append(Problem("There is no runtime for models here.", f"{pip_install('server')}"))
     if gpu and _version("llama-cpp-python") and not _uses_gpu():
         problems.append(
             Problem(
@@ -51,6 +52,6 @@ def _version(package: str) -> str:
 
 
 def _uses_gpu() -> bool:
-    from langchain_localllm.runtimes.llamacpp.library import lib
+    from langchain_localllm.runtimes.llamacpp.ffi import lib
 
     return bool(lib.llama_supports_gpu_offload())

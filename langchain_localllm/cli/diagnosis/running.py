@@ -3,7 +3,7 @@
 from typing import Any
 
 from langchain_localllm.cli.diagnosis.problem import runtime
-from langchain_localllm.models.servers import SERVERS, answers
+from langchain_localllm.manage.probe import SERVERS, answers
 
 
 def running_servers() -> list[dict[str, Any]]:
@@ -13,9 +13,9 @@ def running_servers() -> list[dict[str, Any]]:
 
 def _server(url: str, program: str) -> dict[str, Any]:
     from langchain_localllm import Llamafile
-    from langchain_localllm.prompts.look import look
+    from langchain_localllm.model_info.introspect import describe_model
 
-    about = look(Llamafile(base_url=url, timeout=30, max_retries=0))
+    about = describe_model(Llamafile(base_url=url, timeout=30, max_retries=0))
     if about.problem:
         return runtime(f"A program where {program} often is", address=url, details=[about.problem])
     context = f", {about.context:,} tokens of context" if about.context else ""

@@ -4,8 +4,8 @@ from typing import Final
 
 from langchain_core.prompts import ChatPromptTemplate
 
-from langchain_localllm.prompts.fitting import around
-from langchain_localllm.prompts.ready import ReadyPrompt, ready
+from langchain_localllm.prompts.adapt import wrap_in_template
+from langchain_localllm.prompts.prompt_pair import PromptPair, ready
 
 AGENT_STEP: Final = ready(
     "Answer the question. You can use these tools:\n{tools}\n\n"
@@ -31,5 +31,5 @@ _CONVERSATION: Final = ChatPromptTemplate.from_messages(
     ]
 )
 
-CONVERSATION: Final = ReadyPrompt(around(_CONVERSATION, None), _CONVERSATION)
+CONVERSATION: Final = PromptPair(wrap_in_template(_CONVERSATION, None), _CONVERSATION)
 """A conversation: `input` and `history`, which is a list of messages for every model, or left out."""

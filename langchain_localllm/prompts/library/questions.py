@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from langchain_localllm.prompts.ready import ready
+from langchain_localllm.prompts.prompt_pair import ready
 
 QUESTION_ANSWERING: Final = ready(
     "Answer the question from the passages alone. Where they have numbers, name those that you used in brackets, such as [1]. "

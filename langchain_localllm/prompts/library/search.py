@@ -4,8 +4,8 @@ from typing import Final
 
 from langchain_core.prompts import PromptTemplate
 
-from langchain_localllm.prompts.families import FAMILIES
-from langchain_localllm.prompts.ready import ready
+from langchain_localllm.prompts.format_table import FAMILIES
+from langchain_localllm.prompts.prompt_pair import ready
 
 _INSTRUCTION: Final = "You are an assistant who improves the results of a web search."
 _TASK: Final = (

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from langchain_localllm.prompts.ready import ready
+from langchain_localllm.prompts.prompt_pair import ready
 
 SUMMARISE: Final = ready("Summarise the text in a few sentences. Use only what it says.", "{text}", "Summary:")
 """A summary of one text: `text`."""

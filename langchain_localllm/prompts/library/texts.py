@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from langchain_localllm.prompts.ready import ready
+from langchain_localllm.prompts.prompt_pair import ready
 
 EXTRACT: Final = ready(
     "Take from the text what the JSON schema asks for, and write it as JSON. Leave out what the text does not tell. "

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from langchain_localllm.errors import ModelFileError
-from langchain_localllm.models.gguf_check import GGUFInfo
+from langchain_localllm.gguf.header import GGUFInfo
 
 Backend = Literal["gpt4all", "llamacpp", "llama-cpp-python", "xllamacpp"]
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from langchain_localllm.errors import InvalidRequestError, MissingDependencyError, ModelFileError
+from langchain_localllm.extras import pip_install
 from langchain_localllm.runtimes.gpt4all.backend import NEWER
 
 _VERSION: Final = "2.8."
@@ -44,7 +45,7 @@ def binding() -> Any:
         from gpt4all import _pyllmodel
     except (ImportError, OSError) as error:  # OSError: the machine cannot load its library
         raise MissingDependencyError(
-            f'The gpt4all package cannot be loaded ({error}): pip install "langchain-localllm[gpt4all]", or run the model on '
+            f"The gpt4all package cannot be loaded ({error}): {pip_install('gpt4all')}, or run the model on "
             "llama.cpp with backend='llamacpp'."
         ) from None
     if not version.startswith(_VERSION):

@@ -8,15 +8,15 @@ from typing import Any, ClassVar, Final
 from langchain_core.messages import BaseMessage
 from typing_extensions import override
 
-from langchain_localllm.base.about import About, about_file
+from langchain_localllm.base.chat_templated import Prepared, TemplatedChatModel
 from langchain_localllm.base.content import check_parts
-from langchain_localllm.base.engine import Handle
-from langchain_localllm.base.reading import ReadHandle
+from langchain_localllm.base.local_engine.stream import WorkerHandle
 from langchain_localllm.base.reasoning import ALIASES as REASONING_ALIASES
 from langchain_localllm.base.reasoning import ReasoningBudgetOptions
-from langchain_localllm.base.templated import Prepared, TemplatedChatModel
-from langchain_localllm.base.worker import WorkerHandle
-from langchain_localllm.runtimes.gpt4all.answers import answer
+from langchain_localllm.base.response_parser import ReadHandle
+from langchain_localllm.base.token_stream import TokenStream
+from langchain_localllm.model_info.info import ModelInfo, model_info_from_file
+from langchain_localllm.runtimes.gpt4all.generation import answer
 from langchain_localllm.runtimes.gpt4all.options import GPT4AllOptions
 
 _EMPTY: Final = "{}"
@@ -57,18 +57,18 @@ class ChatGPT4All(GPT4AllOptions, ReasoningBudgetOptions, TemplatedChatModel):
         return "chat-gpt4all"
 
     @override
-    def about_model(self) -> About:
-        return about_file(self.path, self.n_ctx)
+    def about_model(self) -> ModelInfo:
+        return model_info_from_file(self.path, self.n_ctx)
 
     @override
     def _identifying_file(self) -> Any:
         return self.path, self.n_ctx
 
     @override
-    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
+    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> TokenStream:
         if (model := self.on_llamacpp()) is not None:
             check_parts(messages, ("text",), self.TEXT_ONLY)
-            opened: Handle = model.open_answer(messages, stop, request)
+            opened: TokenStream = model.open_answer(messages, stop, request)
             return opened
         engine, prepared = self.engine, self.prepare(messages, stop, request)
         begun = _beginning(prepared)

@@ -9,12 +9,12 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import AfterValidator, BeforeValidator, Field
 from typing_extensions import override
 
+from langchain_localllm.base.embedding_batches import Plan, Vectors
 from langchain_localllm.base.embedding_inprocess import InProcessEmbeddings
-from langchain_localllm.base.embedding_work import Plan, Vectors
 from langchain_localllm.base.embeddings import always_normalized
-from langchain_localllm.models.gguf_check import check_gguf
+from langchain_localllm.gguf.header import check_gguf
+from langchain_localllm.runtimes.gpt4all.embedder import embed
 from langchain_localllm.runtimes.gpt4all.options import ModelOptions, as_text
-from langchain_localllm.runtimes.gpt4all.vectors import embed
 
 DEFAULT_MODEL: Final = "all-MiniLM-L6-v2.gguf2.f16.gguf"
 
@@ -42,7 +42,7 @@ class GPT4AllEmbeddings(ModelOptions, InProcessEmbeddings):
     LLAMACPP: ClassVar[str] = "LlamaCppEmbeddings"
     BATCH_TOKENS: ClassVar[int] = 256
     ALIASES: ClassVar[Mapping[str, str]] = {"model_name": "model", "request_timeout": "timeout"}
-    RETIRED: ClassVar[Mapping[str, str]] = {
+    REMOVED: ClassVar[Mapping[str, str]] = {
         "client": "the model is loaded by itself, and shared by the objects that use it.",
         "model_type": "the engine finds the architecture in the file.",
         "verbose": "nothing is printed.",
@@ -57,11 +57,11 @@ class GPT4AllEmbeddings(ModelOptions, InProcessEmbeddings):
 
     @classmethod
     @override
-    def _canonical(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _normalize_names(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         """With what `langchain_community` handed to the package in a dict of its own."""
         more = dict(given.get("gpt4all_kwargs") or {})
         folder = more.pop("model_path", None)
-        named = super()._canonical({name: value for name, value in {**given, **more}.items() if name != "gpt4all_kwargs"})
+        named = super()._normalize_names({name: value for name, value in {**given, **more}.items() if name != "gpt4all_kwargs"})
         if folder is not None and "model" in named:
             named["model"] = Path(folder, named["model"])
         return named

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from langchain_localllm.base.engine_thread import EngineThread, freed
+from langchain_localllm.base.local_engine.thread import EngineThread, engine_closed_error
 from langchain_localllm.runtimes.gpt4all.binding import load_model
-from langchain_localllm.runtimes.gpt4all.seeds import Seeds
+from langchain_localllm.runtimes.gpt4all.rng import Seeds
 from langchain_localllm.runtimes.gpt4all.vocabulary import Vocabulary
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Loaded:
     def check_wanted(self) -> None:
         """Raises `ServerError` when the memory is wanted back."""
         if self.ending:
-            raise freed()
+            raise engine_closed_error()
 
 
 Job = Callable[[Loaded], None]

@@ -1,9 +1,10 @@
 """llama.cpp in the place of the gpt4all package: the classes of `runtimes.llamacpp`, made from GPT4All's options."""
 
+import importlib
 from typing import Any
 
-import langchain_localllm
 from langchain_localllm.errors import InvalidRequestError
+from langchain_localllm.registry import class_modules
 
 
 def llamacpp_is_installed() -> bool:
@@ -11,6 +12,10 @@ def llamacpp_is_installed() -> bool:
     from langchain_localllm.runtimes.llamacpp.backend import MODULES, is_installed
 
     return any(map(is_installed, MODULES))
+
+
+def _class(name: str) -> Any:
+    return getattr(importlib.import_module(class_modules("text", "chat", "embeddings")[name]), name)
 
 
 class LlamaCppEngine:
@@ -34,7 +39,7 @@ class LlamaCppEngine:
             options: Its arguments beside those that decide what is loaded.
         """
         if (model := self._models.get(name)) is None:
-            model = getattr(langchain_localllm, name)(**self._loading, **options)
+            model = _class(name)(**self._loading, **options)
             self._check_device(model.backend)
             self._models[name] = model
         return model.model_copy(update=options)
@@ -45,7 +50,7 @@ class LlamaCppEngine:
         if backend == "xllamacpp":
             from langchain_localllm.runtimes.llamacpp.server_params import supports_gpu
         else:
-            from langchain_localllm.runtimes.llamacpp.library import supports_gpu
+            from langchain_localllm.runtimes.llamacpp.ffi import supports_gpu
         if not supports_gpu():
             raise InvalidRequestError(
                 f"llama.cpp ({backend}) cannot use device={self._device!r}: this build has no GPU. Use device='cpu', or install "

@@ -5,10 +5,10 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.llm import LocalLLM
-from langchain_localllm.base.worker import WorkerHandle
-from langchain_localllm.runtimes.gpt4all.answers import answer
+from langchain_localllm.base.local_engine.stream import WorkerHandle
+from langchain_localllm.base.token_stream import TokenStream
+from langchain_localllm.runtimes.gpt4all.generation import answer
 from langchain_localllm.runtimes.gpt4all.options import GPT4AllOptions
 
 
@@ -35,9 +35,9 @@ class GPT4All(GPT4AllOptions, LocalLLM):
         return "gpt4all"
 
     @override
-    def open_answer(self, prompt: str, stop: list[str]) -> Handle:
+    def open_answer(self, prompt: str, stop: list[str]) -> TokenStream:
         if (model := self.on_llamacpp()) is not None:
-            handle: Handle = model.open_answer(prompt, stop)
+            handle: TokenStream = model.open_answer(prompt, stop)
             return handle
         engine, request = self.engine, self.request(prompt, stop)
         return WorkerHandle(lambda box: engine.submit(partial(answer, request, box)), self.timeout)

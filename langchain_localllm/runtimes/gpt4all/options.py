@@ -12,21 +12,21 @@ from typing import Annotated, Any, ClassVar, Final, Self
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 from typing_extensions import override
 
-from langchain_localllm.base.inprocess import InProcessOptions
+from langchain_localllm.base.local_engine.options import InProcessOptions
 from langchain_localllm.base.logits import LogitBias, enable_logprobs, normalize_logit_bias
-from langchain_localllm.base.options import SamplingOptions, advise_once
-from langchain_localllm.base.threads import default_threads
+from langchain_localllm.base.options import SamplingOptions, warn_once
 from langchain_localllm.base.type_schema import JsonSchema
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, MissingDependencyError, ModelFileError
-from langchain_localllm.models.gguf_check import GGUFInfo, check_gguf
-from langchain_localllm.models.trial_load import require_loadable
-from langchain_localllm.runtimes.gpt4all.answers import Request
+from langchain_localllm.gguf.capacity import DEFAULT_CONTEXT
+from langchain_localllm.gguf.header import GGUFInfo, check_gguf
+from langchain_localllm.gguf.threads import default_threads
+from langchain_localllm.gguf.trial_load import require_loadable
 from langchain_localllm.runtimes.gpt4all.backend import FORMER_BACKENDS, Backend, check_supported
 from langchain_localllm.runtimes.gpt4all.engine import GPT4AllEngine
-from langchain_localllm.runtimes.gpt4all.files import check_kind, check_there, fetch, model_file
+from langchain_localllm.runtimes.gpt4all.generation import Request
 from langchain_localllm.runtimes.gpt4all.llamacpp_engine import LlamaCppEngine, llamacpp_is_installed
+from langchain_localllm.runtimes.gpt4all.model_files import check_kind, check_there, fetch, model_file
 
-_MOST_CONTEXT: Final = 8192
 _DEFAULTS: Final = {
     "max_tokens": 256,
     "min_p": 0.0,
@@ -43,7 +43,7 @@ _NOT_SAMPLING: Final = frozenset({"max_tokens", "temperature"})
 
 def _known_backend(value: Any) -> Any:
     if value in FORMER_BACKENDS:
-        advise_once(f"backend={value!r} of GPT4All has no effect: the engine finds the architecture in the file.")
+        warn_once(f"backend={value!r} of GPT4All has no effect: the engine finds the architecture in the file.")
         return None
     return value
 
@@ -132,18 +132,18 @@ class ModelOptions(InProcessOptions):
                 raise
             engine = self._load_on_llamacpp()
             choice = "Pass backend='llamacpp' to choose it without this warning, or backend='gpt4all' for an error instead."
-            advise_once(f"{self.path.name} runs on llama.cpp: {error} {choice}")
+            warn_once(f"{self.path.name} runs on llama.cpp: {error} {choice}")
             return engine
 
     def _load_binding(self, path: Path, info: GGUFInfo) -> GPT4AllEngine:
         check_supported(path, info, embeds=self.EMBEDS)
         require_loadable(path, info, "GPT4All", "langchain_localllm.runtimes.gpt4all.load_once", embeds=self.EMBEDS)
         if info.metadata.get("tokenizer.ggml.model") == "gpt2" and "tokenizer.ggml.pre" not in info.metadata:
-            advise_once(
+            warn_once(
                 f"{path.name} has no tokenizer.ggml.pre, so texts may be split into other tokens than the model was trained with: "
                 "download a newer file of the model."
             )
-        n_ctx = self.n_ctx or min(info.context_length or _MOST_CONTEXT, _MOST_CONTEXT)
+        n_ctx = self.n_ctx or min(info.context_length or DEFAULT_CONTEXT, DEFAULT_CONTEXT)
         return GPT4AllEngine(path, n_ctx=n_ctx, ngl=self.ngl, device=self.device)
 
     def _load_on_llamacpp(self) -> LlamaCppEngine:
@@ -173,7 +173,7 @@ class GPT4AllOptions(ModelOptions, SamplingOptions):
 
     NOT_IN_KEY: ClassVar[frozenset[str]] = ModelOptions.NOT_IN_KEY | {"n_batch", "stop"}
     _NEVER: ClassVar[str] = "the gpt4all package has no such setting, and never read it."
-    RETIRED: ClassVar[Mapping[str, str]] = {
+    REMOVED: ClassVar[Mapping[str, str]] = {
         "client": "the model is loaded by itself, and shared by the objects that use it.",
         "echo": f"{_NEVER} Put the prompt before the answer yourself.",
         "embedding": f"{_NEVER} Use `GPT4AllEmbeddings`.",
@@ -187,7 +187,7 @@ class GPT4AllOptions(ModelOptions, SamplingOptions):
     BINDING_LACKS: ClassVar[tuple[str, ...]] = ("grammar", "json_schema", "logit_bias", "logprobs")
     """Options that only llama.cpp reads."""
     _FORM: ClassVar[str] = "use `json_schema`, with backend='llamacpp'."
-    UNABLE: ClassVar[Mapping[str, str]] = {
+    UNSUPPORTED: ClassVar[Mapping[str, str]] = {
         "format": _FORM,
         "grammar_path": "read the file, and give its text as `grammar`, with backend='llamacpp'.",
         "response_format": _FORM,
@@ -213,8 +213,8 @@ class GPT4AllOptions(ModelOptions, SamplingOptions):
 
     @classmethod
     @override
-    def _canonical(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        return enable_logprobs(super()._canonical(given), "logprobs")
+    def _normalize_names(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        return enable_logprobs(super()._normalize_names(given), "logprobs")
 
     @override
     def model_post_init(self, context: Any, /) -> None:

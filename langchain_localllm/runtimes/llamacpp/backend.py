@@ -5,6 +5,7 @@ from collections.abc import Collection
 from typing import Final, Literal
 
 from langchain_localllm.errors import InvalidOptionError, MissingDependencyError
+from langchain_localllm.extras import pip_install
 
 Backend = Literal["llama-cpp-python", "xllamacpp"]
 
@@ -73,6 +74,5 @@ def missing_backend(backend: Backend, reason: object = "it is not installed") ->
     """The error where the backend's package cannot be imported."""
     slow = " It is compiled during the installation, which takes minutes and needs a C++ compiler."
     return MissingDependencyError(
-        f'{backend} cannot be loaded ({reason}): pip install "langchain-localllm[{EXTRAS[backend]}]".'
-        + (slow if backend == "llama-cpp-python" else "")
+        f"{backend} cannot be loaded ({reason}): {pip_install(EXTRAS[backend])}." + (slow if backend == "llama-cpp-python" else "")
     )

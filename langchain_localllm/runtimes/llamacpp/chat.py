@@ -12,19 +12,19 @@ from langchain_core.messages import BaseMessage
 from pydantic import BeforeValidator, Field
 from typing_extensions import override
 
-from langchain_localllm.base.about import About, about_file
+from langchain_localllm.base.chat_templated import Prepared, TemplatedChatModel, thought_tags
 from langchain_localllm.base.content import check_parts
-from langchain_localllm.base.engine import Handle, Piece
 from langchain_localllm.base.literals import Separated
+from langchain_localllm.base.local_engine.stream import ResponseQueue, WorkerHandle
 from langchain_localllm.base.messages import check_roles, to_openai, with_role_probes
-from langchain_localllm.base.reading import AnswerReader, ReadHandle
 from langchain_localllm.base.reasoning import ALIASES as REASONING_ALIASES
 from langchain_localllm.base.reasoning import ReasoningBudgetOptions
 from langchain_localllm.base.request import enforced_schema
-from langchain_localllm.base.templated import Prepared, TemplatedChatModel, thought_tags
+from langchain_localllm.base.response_parser import AnswerReader, ReadHandle
+from langchain_localllm.base.token_stream import StreamEvent, TokenStream
 from langchain_localllm.base.tools import openai_tools
-from langchain_localllm.base.worker import Mailbox, WorkerHandle
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
+from langchain_localllm.model_info.info import ModelInfo, model_info_from_file
 from langchain_localllm.runtimes.llamacpp.options import LlamaCppOptions, PathText
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
 from langchain_localllm.runtimes.llamacpp.unread_answers import ContinuedWhereUnread, Given, Rest
@@ -69,8 +69,8 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         "clip_model_path": "mmproj_path",
         "mmproj": "mmproj_path",
     }
-    RETIRED: ClassVar[Mapping[str, str]] = {
-        **{name: advice for name, advice in LlamaCppOptions.RETIRED.items() if name not in {"chat_format", "chat_handler"}},
+    REMOVED: ClassVar[Mapping[str, str]] = {
+        **{name: advice for name, advice in LlamaCppOptions.REMOVED.items() if name not in {"chat_format", "chat_handler"}},
         "echo": "a chat model's answer never begins with the prompt. LlamaCpp has `echo`.",
         "suffix": "a chat model does not fill gaps in a text. LlamaCpp has `suffix`.",
     }
@@ -124,15 +124,15 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         return "chat-llamacpp"
 
     @override
-    def about_model(self) -> About:
-        return about_file(self._path, self.n_ctx if isinstance(self.n_ctx, int) else None)
+    def about_model(self) -> ModelInfo:
+        return model_info_from_file(self._path, self.n_ctx if isinstance(self.n_ctx, int) else None)
 
     @override
     def _identifying_file(self) -> Any:
         return self._path, self.n_ctx
 
     @override
-    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
+    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> TokenStream:
         if self._on_server:
             return self._open_on_server(messages, stop, request)
         from langchain_localllm.runtimes.llamacpp.request import Request, Thinking
@@ -146,7 +146,7 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
 
         engine = self.engine
 
-        def submit(box: Mailbox) -> None:
+        def submit(box: ResponseQueue) -> None:
             tokens, images = _read(engine, prepared)
             asked = Request(
                 tokens,
@@ -169,7 +169,7 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
 
         return ReadHandle(WorkerHandle(submit, self.timeout, slow=bool(prepared.images)), prepared.reader, prepared.begun)
 
-    def _open_on_server(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
+    def _open_on_server(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> TokenStream:
         """Have llama.cpp's server render the template and read the answer, thoughts and calls included."""
         from langchain_localllm.runtimes.llamafile.payload import with_enforced_call
 
@@ -207,7 +207,7 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         tokens = len(self.engine.tokenize(begin, begin=False)) if begin else 0
         if options.get("n_predict", -1) > 0:
             options = {**options, "n_predict": max(1, options["n_predict"] - tokens)}
-        for _ in prepared.reader.read(Piece(prepared.begun + begin)):
+        for _ in prepared.reader.read(StreamEvent(prepared.begun + begin)):
             pass  # it has come
         prepared.thoughts.add(begin)
         handle = self._complete(options, replace(prepared, prompt=prepared.prompt + begin, begun=""))
@@ -221,7 +221,7 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
 
     def _open_rendered_here(
         self, options: dict[str, Any], messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]
-    ) -> Handle:
+    ) -> TokenStream:
         """Render the template and read the answer ourselves.
 
         The server refuses a grammar beside tools, and raises where an answer is not written as it expects of the model's family.
@@ -231,7 +231,7 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
             raise InvalidRequestError("The backend xllamacpp does not take a grammar beside images. Use `json_schema` instead.")
         return self._complete(options, prepared)
 
-    def _complete(self, options: dict[str, Any], prepared: Prepared) -> Handle:
+    def _complete(self, options: dict[str, Any], prepared: Prepared) -> TokenStream:
         from langchain_localllm.runtimes.llamafile.payload import completion_payload, raw_answer_fields
 
         payload = completion_payload(options, prepared.separated, prepared.stops)

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from langchain_localllm.errors import InvalidOptionError, ModelFileError
-from langchain_localllm.runtimes.llamacpp.computing import computing
-from langchain_localllm.runtimes.llamacpp.library import LOG, lib
+from langchain_localllm.runtimes.llamacpp.compute_thread import computing
+from langchain_localllm.runtimes.llamacpp.ffi import LOG, lib
 from langchain_localllm.runtimes.llamacpp.model import Model
 from langchain_localllm.runtimes.llamacpp.settings import Adapters
-from langchain_localllm.runtimes.llamacpp.threads import Threads
+from langchain_localllm.runtimes.llamacpp.thread_tuner import Threads
 
 if TYPE_CHECKING:
     from langchain_localllm.runtimes.llamacpp.images import Image
@@ -80,19 +80,19 @@ class Context:
         self._make_batch()
         self._rows: list[int] = []  # of the last batch, those with an output
         self._logits: npt.NDArray[np.float32] | None = None
-        choose = "n_threads_batch" not in settings and self._can_take_back()
+        choose = "n_threads_batch" not in settings and self._can_roll_back()
         self._threads = Threads(None if choose else (params.n_threads, settings.get("n_threads_batch", params.n_threads)))
         self._spent = 0.0  # seconds of the last batch
         self._given_up = False  # whether it was
 
-    def _can_take_back(self) -> bool:
+    def _can_roll_back(self) -> bool:
         """Whether a batch that was given up leaves all as it was before.
 
         A recurrent model's state has gone on. And of a batch in several parts, the later ones may have taken the places of tokens
         that only the earlier ones did not see any more, in layers with a sliding window.
         """
         in_one = lib.llama_n_ubatch(self.pointer) >= self.batch_size
-        return self.model.remembers_positions and (in_one or not self.model.window)
+        return self.model.supports_partial_removal and (in_one or not self.model.window)
 
     def _load_adapters(self, lora: Adapters) -> None:
         for path, _ in lora:
@@ -161,14 +161,14 @@ class Context:
         limit = self._threads.limit(size, threads)
         self._given_up = False
         if threads == 1:
-            status = computing.here(self._decode)
+            status = computing.run_inline(self._decode)
         else:
-            status = computing.on_all_cores(self._decode, limit=limit, interrupt=self._give_up)
+            status = computing.run_parallel(self._decode, limit=limit, interrupt=self._abort_slow_batch)
         if status == DONE or self._given_up:
-            self._threads.learn(size, threads, max(self._spent, limit or 0) if self._given_up else self._spent)
+            self._threads.record(size, threads, max(self._spent, limit or 0) if self._given_up else self._spent)
         return status
 
-    def _give_up(self) -> None:
+    def _abort_slow_batch(self) -> None:
         self._given_up = True
         self.abort()
 
@@ -181,7 +181,7 @@ class Context:
     def decode_image(self, image: "Image", sequence: int, start: int) -> int:
         """As `decode`, for an image."""
         lib.llama_set_n_threads(self.pointer, self._threads.most, self._threads.most)
-        status = computing.on_all_cores(lambda: image.decode(self.pointer, sequence, start, self.batch_size))
+        status = computing.run_parallel(lambda: image.decode(self.pointer, sequence, start, self.batch_size))
         if status != DONE:
             self.remove(sequence, start)
         return status
@@ -232,7 +232,7 @@ class Context:
         """End the computation that is going on; can be called from any thread."""
         self._abort.value = b"\1"
 
-    def allow(self) -> None:
+    def clear_abort(self) -> None:
         """Let computations go on again."""
         self._abort.value = b""
 

@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 from pydantic import Field
 from typing_extensions import override
 
+from langchain_localllm.base.embedding_batches import Plan, Vectors
 from langchain_localllm.base.embedding_inprocess import InProcessEmbeddings
-from langchain_localllm.base.embedding_work import Plan, Vectors
 from langchain_localllm.base.embeddings import NO_POOLING
-from langchain_localllm.base.options import advise_once
-from langchain_localllm.models.gguf_check import GGUFInfo
+from langchain_localllm.base.options import warn_once
+from langchain_localllm.gguf.header import GGUFInfo
 from langchain_localllm.runtimes.llamacpp.options import ModelOptions
 
 
@@ -33,7 +33,7 @@ class LlamaCppEmbeddings(ModelOptions, InProcessEmbeddings):
 
     ALIASES: ClassVar[Mapping[str, str]] = {"model": "model_path", "request_timeout": "timeout"}
     _TEXT: ClassVar[str] = "it is about generating text, and vectors are not generated."
-    RETIRED: ClassVar[Mapping[str, str]] = {
+    REMOVED: ClassVar[Mapping[str, str]] = {
         "client": "the engine belongs to the object and makes itself.",
         "device": "llama-cpp-python never read it. Use `n_gpu_layers`.",
         "f16_kv": "an embedding model keeps no cache.",
@@ -60,12 +60,12 @@ class LlamaCppEmbeddings(ModelOptions, InProcessEmbeddings):
 
             engine = ServerEmbedder(self.engine_settings())
         else:
-            from langchain_localllm.runtimes.llamacpp.vectors import Embedder
+            from langchain_localllm.runtimes.llamacpp.embedder import Embedder
 
             self._prepare()
             engine = Embedder(self.engine_settings())
         if not self._info(engine).embeds:
-            advise_once(f"The model {self._path.name} {NO_POOLING}")
+            warn_once(f"The model {self._path.name} {NO_POOLING}")
         return engine
 
     def _info(self, engine: Any) -> GGUFInfo:

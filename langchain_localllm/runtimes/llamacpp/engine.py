@@ -17,27 +17,27 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from langchain_localllm.base.engine_thread import EngineThread, freed
-from langchain_localllm.base.worker import PAUSE, Mailbox
+from langchain_localllm.base.local_engine.stream import PAUSE, ResponseQueue
+from langchain_localllm.base.local_engine.thread import EngineThread, engine_closed_error
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ServerError
 from langchain_localllm.runtimes.llamacpp.context import ABORTED, DONE, NO_ROOM, Context, Part
+from langchain_localllm.runtimes.llamacpp.ffi import lib
 from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
-from langchain_localllm.runtimes.llamacpp.library import lib
-from langchain_localllm.runtimes.llamacpp.memory import (
+from langchain_localllm.runtimes.llamacpp.host_cache import common_length
+from langchain_localllm.runtimes.llamacpp.model import VERSION, Model, check_companions, open_model
+from langchain_localllm.runtimes.llamacpp.prompt_files import prompt_files
+from langchain_localllm.runtimes.llamacpp.request import Answer, Request
+from langchain_localllm.runtimes.llamacpp.sampler import top_logprobs
+from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
+from langchain_localllm.runtimes.llamacpp.sizing import (
     bytes_per_token,
     cache_length,
     context_length,
     free_memory,
-    most_runs,
-    room_aside,
+    host_cache_bytes,
+    max_segments,
 )
-from langchain_localllm.runtimes.llamacpp.model import VERSION, Model, check_companions, open_model
-from langchain_localllm.runtimes.llamacpp.prompt_cache import common_length
-from langchain_localllm.runtimes.llamacpp.prompt_files import prompt_files
-from langchain_localllm.runtimes.llamacpp.request import Answer, Request
-from langchain_localllm.runtimes.llamacpp.sampler import top_logprobs
-from langchain_localllm.runtimes.llamacpp.sequences import Sequences
-from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
+from langchain_localllm.runtimes.llamacpp.slots import Sequences
 
 if TYPE_CHECKING:
     from langchain_localllm.runtimes.llamacpp.images import Image, Projector, Prompt
@@ -101,7 +101,7 @@ class Engine:
         beside = 1 if on_gpu else parallel  # how much a GPU has free is not known
         self.cells = cache_length(self.model.info, self.n_ctx, beside, per_token, free)
         batch = max(min(given.get("n_batch", 512), self.cells), parallel)
-        sequences = parallel + ((_SPARE if on_gpu else 1) if self.model.remembers_positions else 0)
+        sequences = parallel + ((_SPARE if on_gpu else 1) if self.model.supports_partial_removal else 0)
         lengths = {
             "n_batch": batch,
             "n_ctx": self.cells,
@@ -111,10 +111,10 @@ class Engine:
         context = Context(self.model, {"n_ubatch": batch, **given, **lengths, "kv_unified": True}, settings.lora)
         self._together = int(lib.llama_n_ubatch(context.pointer))
         files = prompt_files(settings, self.model.info, VERSION, self.n_ctx)
-        aside = 0 if on_gpu and not files else room_aside(self.cells, per_token, free)  # moving it from a GPU is slow
+        aside = 0 if on_gpu and not files else host_cache_bytes(self.cells, per_token, free)  # moving it from a GPU is slow
         if settings.cache_ram_mib is not None:
             aside = settings.cache_ram_mib * _MEBIBYTE
-        runs = most_runs(aside, per_token, flash=given.get("flash_attn_type") == 1)
+        runs = max_segments(aside, per_token, flash=given.get("flash_attn_type") == 1)
         together = Sequences(context, sequences, aside, runs, files)
         scales = tuple(scale for _, scale in settings.lora)
         self._worker = _Worker(context, together, parallel, self.cells, self.n_ctx, on_disk=files is not None, lora=scales)
@@ -135,7 +135,7 @@ class Engine:
             raise InvalidRequestError("The engine has no projector, so it cannot read images.")
         return self.projector.read(parts, self._together)
 
-    def submit(self, request: Request, box: Mailbox) -> None:
+    def submit(self, request: Request, box: ResponseQueue) -> None:
         """Hand a request to the engine's thread, which puts the answer into the mailbox.
 
         Raises:
@@ -186,19 +186,21 @@ class _Worker:
         self._context, self._sequences, self._model = context, sequences, context.model
         self._parallel, self._cells, self._n_ctx, self._on_disk = parallel, cells, n_ctx, on_disk
         self._lora = self._applied_lora = lora
-        self._waiting: deque[tuple[Request, Mailbox]] = deque()
+        self._waiting: deque[tuple[Request, ResponseQueue]] = deque()
         self._answers: list[Answer] = []
         self._speed = 0.0  # tokens of prompts read in a second
         self._step = 0.0  # seconds that a batch without prompts takes
         self._shortest_first = True
-        self.thread: EngineThread[tuple[Request, Mailbox]] = EngineThread(f"llama.cpp {self._model.name}", self._run, context.abort)
+        self.thread: EngineThread[tuple[Request, ResponseQueue]] = EngineThread(
+            f"llama.cpp {self._model.name}", self._run, context.abort
+        )
         self.thread.start()
 
     # --- called from other threads ---
 
-    def submit(self, request: Request, box: Mailbox) -> None:
+    def submit(self, request: Request, box: ResponseQueue) -> None:
         """Let a request join."""
-        box.when_left = self._reader_left
+        box.on_cancel = self._reader_left
         self.thread.submit((request, box))
 
     @property
@@ -211,7 +213,7 @@ class _Worker:
 
         A recurrent model's is not ended: it can't take back what it has computed, and others may go on from there.
         """
-        if self._model.remembers_positions and all(answer.box.left for answer in list(self._answers)):
+        if self._model.supports_partial_removal and all(answer.box.left for answer in list(self._answers)):
             self._context.abort()
 
     # --- the thread ---
@@ -224,28 +226,28 @@ class _Worker:
                 self._fail_all(error)
                 self._sequences.clear()
         self._receive(wait=False)
-        self._fail_all(freed())
+        self._fail_all(engine_closed_error())
         if self._on_disk:
             self._sequences.write_all()
         self._context.free()
 
     def _fail_all(self, failure: Exception) -> None:
         for answer in list(self._answers):
-            self._leave(answer, failure)
+            self._finish(answer, failure)
         while self._waiting:
             self._waiting.popleft()[1].put(failure)
 
     def _round(self) -> None:
         self._receive(wait=not (self._answers or self._waiting))
-        self._context.allow()
+        self._context.clear_abort()
         if self.thread.ended:
             return
         for answer in [answer for answer in self._answers if answer.box.left]:
-            self._leave(answer)
+            self._finish(answer)
         if self._waiting:
             self._ring()
             self._admit()
-        self._look()
+        self._encode_next_image()
         if parts := self._plan():
             self._compute(parts)
 
@@ -259,7 +261,7 @@ class _Worker:
         except Empty:
             pass
 
-    def _wait(self) -> tuple[Request, Mailbox] | None:
+    def _wait(self) -> tuple[Request, ResponseQueue] | None:
         """The next in the inbox. Until it comes, what it may push out of the cache is saved; what it likely goes on with, last."""
         save, write = self._sequences.save_one, self._sequences.write_one
         steps = ((0.0, partial(save, last=False)), (_SOON, partial(save, last=True)), (_IDLE, write))
@@ -299,31 +301,31 @@ class _Worker:
             self._context.set_adapters(scales)
             self._applied_lora = scales
 
-    def _begin(self, request: Request, box: Mailbox, limit: int) -> None:
+    def _begin(self, request: Request, box: ResponseQueue, limit: int) -> None:
         if not self._answers:
             self._apply_lora(self._lora if request.lora is None else request.lora)
         by_seed = request.cache_prompt is None and request.sampling.has_seed and not self._answers
-        sequence = self._sequences.take(request.prompt, afresh=request.isolated or by_seed)
+        sequence = self._sequences.take(request.prompt, reset=request.isolated or by_seed)
         try:
             answer = Answer(request, box, self._model, sequence, limit)
         except Exception as error:  # noqa: BLE001 - it is this request's alone
-            self._sequences.give_back(sequence)
+            self._sequences.release(sequence)
             box.put(error)
             return
-        self._follow(answer)
+        self._share_prefix_with(answer)
         self._answers.append(answer)
         self._share_wakes()
 
-    def _leave(self, answer: Answer, failure: Exception | None = None) -> None:
+    def _finish(self, answer: Answer, failure: Exception | None = None) -> None:
         if failure:
             answer.box.put(failure)
         self._answers.remove(answer)
         self._share_wakes()
         for other in self._answers:
             if other.follows and other.follows[0] is answer:
-                self._catch_up(other)
+                self._adopt_prefix(other)
         answer.sampler.free()
-        self._sequences.give_back(answer.sequence)
+        self._sequences.release(answer.sequence)
 
     def _share_wakes(self) -> None:
         """Many readers together take hardly more time from the engine than one does."""
@@ -332,10 +334,10 @@ class _Worker:
 
     # --- prompts that begin alike ---
 
-    def _follow(self, answer: Answer) -> None:
+    def _share_prefix_with(self, answer: Answer) -> None:
         """Wait for an earlier answer that is about to read the same beginning, where there is one."""
         answer.follows = None
-        if not self._model.remembers_positions:
+        if not self._model.supports_partial_removal:
             return
         best = len(answer.sequence.tokens) + _WORTH_WAITING
         if image := answer.image:
@@ -346,18 +348,18 @@ class _Worker:
             if other.reading and (length := common_length(other.request.prompt, answer.request.prompt[:-1])) > best:
                 answer.follows, best = (other, length), length
 
-    def _catch_up(self, answer: Answer) -> None:
+    def _adopt_prefix(self, answer: Answer) -> None:
         """Take over what the answer that it follows has read."""
         if not answer.follows:
             return
         other, length = answer.follows
         self._sequences.share(other.sequence, answer.sequence, length)
         answer.skip()
-        self._follow(answer)
+        self._share_prefix_with(answer)
 
     # --- images ---
 
-    def _look(self) -> None:
+    def _encode_next_image(self) -> None:
         """Read one image, where one is next in a prompt: of the one who waits longest. Between two, other answers get a token."""
         due = [answer for answer in self._answers if answer.request.images and not (answer.follows or answer.text)]
         if not due:
@@ -382,23 +384,23 @@ class _Worker:
     def _fail(self, answer: Answer, status: int) -> None:
         self._sequences.cut(answer.sequence, 0)  # nobody knows what is left of it
         what = "its cache has no room" if status == NO_ROOM else f"llama_decode returned {status}"
-        self._leave(answer, ServerError(f"llama.cpp could not compute this request: {what}."))
+        self._finish(answer, ServerError(f"llama.cpp could not compute this request: {what}."))
 
     # --- a batch ---
 
     def _plan(self) -> list[tuple[Answer, Part]]:
         for answer in self._answers:
             if answer.follows and len(answer.follows[0].sequence.tokens) >= answer.follows[1]:
-                self._catch_up(answer)
+                self._adopt_prefix(answer)
         going_on = [answer for answer in self._answers if not answer.reading]
         room = self._context.batch_size - len(going_on)
         drafts = min(room, _OUTPUTS - self._parallel)
         plan: list[tuple[Answer, Part]] = []
         for answer in going_on:
             try:
-                guessed = self._guess(answer, drafts)
+                guessed = self._draft_tokens(answer, drafts)
             except Exception as error:  # noqa: BLE001 - it is the caller's own code
-                self._leave(answer, InvalidRequestError(f"The `draft_model` failed ({type(error).__name__}: {error})."))
+                self._finish(answer, InvalidRequestError(f"The `draft_model` failed ({type(error).__name__}: {error})."))
                 continue
             answer.drafted += len(guessed)
             drafts -= len(guessed)
@@ -412,7 +414,7 @@ class _Worker:
     def _ring(self) -> None:
         """Have all readers read what there is, since the next token takes longer."""
         for answer in self._answers:
-            answer.box.ring()
+            answer.box.notify()
 
     def _plan_reading(self, room: int, *, beside: bool) -> list[tuple[Answer, Part]]:
         """Parts of prompts. The shortest and the oldest take turns, so that neither waits long for the other."""
@@ -445,8 +447,8 @@ class _Worker:
     def _part(self, answer: Answer, tokens: Sequence[int], outputs: int) -> Part:
         return Part(answer.sequence.number, len(answer.sequence.tokens), tokens, outputs)
 
-    def _guess(self, answer: Answer, room: int) -> list[int]:
-        if not answer.request.draft or answer.request.isolated or answer.request.images or not self._model.remembers_positions:
+    def _draft_tokens(self, answer: Answer, room: int) -> list[int]:
+        if not answer.request.draft or answer.request.isolated or answer.request.images or not self._model.supports_partial_removal:
             return []
         self._ring()
         tokens = np.array([*answer.sequence.tokens, *answer.rest], np.intc)
@@ -459,7 +461,7 @@ class _Worker:
         status = self._context.decode([part for _, part in plan])
         if status == DONE:
             self._measure(plan, time.perf_counter() - started)
-            self._use(plan)
+            self._apply_batch(plan)
         elif status == ABORTED or (status == NO_ROOM and self._sequences.make_room()):
             return  # the next round tries again with who is left, and with more room
         elif len(plan) > 1:
@@ -475,7 +477,7 @@ class _Worker:
         elif not read:
             self._step = _blend(self._step, seconds)
 
-    def _use(self, plan: list[tuple[Answer, Part]]) -> None:
+    def _apply_batch(self, plan: list[tuple[Answer, Part]]) -> None:
         row = 0
         for answer, part in plan:
             self._sequences.add(answer.sequence, part.tokens, alone=len(plan) == 1)
@@ -483,9 +485,9 @@ class _Worker:
             if answer.reading:
                 answer.rest = answer.rest[len(part.tokens) :]
             if part.outputs and not answer.box.left:
-                self._choose(answer, part, row - part.outputs)
+                self._sample_outputs(answer, part, row - part.outputs)
 
-    def _choose(self, answer: Answer, part: Part, row: int) -> None:
+    def _sample_outputs(self, answer: Answer, part: Part, row: int) -> None:
         """Choose the token after each output, as long as the guesses between them are right."""
         expected = [*part.tokens[len(part.tokens) - part.outputs + 1 :], None]
         try:
@@ -499,11 +501,11 @@ class _Worker:
                     break
                 answer.accepted += 1
         except Exception as error:  # noqa: BLE001 - it is this request's alone
-            self._leave(answer, error)
+            self._finish(answer, error)
             return
         if reason:
             answer.finish(reason)
-            self._leave(answer)
+            self._finish(answer)
 
 
 def _blend(known: float, new: float) -> float:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from langchain_localllm.base.literals import LiteralText
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, MissingDependencyError, ModelFileError
-from langchain_localllm.runtimes.llamacpp.library import LOG, hear, lib
+from langchain_localllm.runtimes.llamacpp.ffi import LOG, hear, lib
 from langchain_localllm.runtimes.llamacpp.model import Model, utf8
 
 try:

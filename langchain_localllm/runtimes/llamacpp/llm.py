@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
-from langchain_localllm.base.engine import Handle, Piece
 from langchain_localllm.base.llm import LocalLLM
-from langchain_localllm.base.worker import Mailbox, WorkerHandle
+from langchain_localllm.base.local_engine.stream import ResponseQueue, WorkerHandle
+from langchain_localllm.base.token_stream import StreamEvent, TokenStream
 from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.runtimes.llamacpp.options import LlamaCppOptions
 
@@ -32,7 +32,7 @@ class LlamaCpp(LlamaCppOptions, LocalLLM):
         True
     """
 
-    UNABLE: ClassVar[Mapping[str, str]] = dict.fromkeys(
+    UNSUPPORTED: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("clip_model_path", "mmproj", "mmproj_path"), "it takes texts only. ChatLlamaCpp answers about images."
     )
 
@@ -57,17 +57,17 @@ class LlamaCpp(LlamaCppOptions, LocalLLM):
         return params
 
     @override
-    def open_answer(self, prompt: str, stop: list[str]) -> Handle:
+    def open_answer(self, prompt: str, stop: list[str]) -> TokenStream:
         submit = self._complete(prompt, stop) if self._on_server else self._generate_on_own_engine(prompt, stop)
 
-        def begin(box: Mailbox) -> None:
+        def begin(box: ResponseQueue) -> None:
             if self.echo:
-                box.put(Piece(prompt))
+                box.put(StreamEvent(prompt))
             submit(box)
 
         return WorkerHandle(begin, self.timeout)
 
-    def _complete(self, prompt: str, stop: list[str]) -> Callable[[Mailbox], None]:
+    def _complete(self, prompt: str, stop: list[str]) -> Callable[[ResponseQueue], None]:
         from langchain_localllm.runtimes.llamafile.payload import completion_payload
 
         if not prompt and not self.engine.tokenize(""):
@@ -77,12 +77,12 @@ class LlamaCpp(LlamaCppOptions, LocalLLM):
             payload["prompt"] = self._tokens(prompt, self.engine)
         return partial(self.engine.complete, payload)
 
-    def _generate_on_own_engine(self, prompt: str, stop: list[str]) -> Callable[[Mailbox], None]:
+    def _generate_on_own_engine(self, prompt: str, stop: list[str]) -> Callable[[ResponseQueue], None]:
         from langchain_localllm.runtimes.llamacpp.request import Request
 
         engine = self.engine
 
-        def submit(box: Mailbox) -> None:
+        def submit(box: ResponseQueue) -> None:
             request = Request(
                 self._tokens(prompt, engine.model),
                 self.sampling(),

@@ -1,10 +1,10 @@
-"""Loads a model file and computes a few tokens; run in a process of its own for files that may end it (`models.trial_load`)."""
+"""Loads a model file and computes a few tokens; run in a process of its own for files that may end it (`gguf.trial_load`)."""
 
 from pathlib import Path
 from typing import Any, Final
 
+from langchain_localllm.gguf.trial_load import EVERY_BYTE
 from langchain_localllm.models.samples import IMAGE
-from langchain_localllm.models.trial_load import EVERY_BYTE
 from langchain_localllm.runtimes.llamacpp.context import Context, Part
 from langchain_localllm.runtimes.llamacpp.model import Model
 

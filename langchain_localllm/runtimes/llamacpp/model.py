@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from langchain_localllm.base.literals import LiteralText
-from langchain_localllm.base.options import advise_once
+from langchain_localllm.base.options import warn_once
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, ModelFileError
-from langchain_localllm.models.gguf_check import check_gguf, tokens_with_nul
-from langchain_localllm.models.load_errors import load_error, load_warnings
-from langchain_localllm.models.trial_load import require_loadable
-from langchain_localllm.runtimes.llamacpp.library import LOG, lib
+from langchain_localllm.gguf.header import check_gguf, tokens_with_nul
+from langchain_localllm.gguf.load_errors import load_error, load_warnings
+from langchain_localllm.gguf.trial_load import require_loadable
+from langchain_localllm.runtimes.llamacpp.ffi import LOG, lib
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
 
 VERSION: Final = f"llama-cpp-python {importlib.metadata.version('llama-cpp-python')}"
@@ -61,7 +61,7 @@ class Model:
             raise load_error(path, LOG.text()) or ModelFileError(f"llama.cpp cannot load {path}: {LOG.last()}.")
         weakref.finalize(self, _free, self.pointer, os.getpid())
         if warnings := load_warnings(LOG.text()):
-            advise_once(f"llama.cpp warns about {path.name}: {warnings}.")
+            warn_once(f"llama.cpp warns about {path.name}: {warnings}.")
         self.load_seconds = time.perf_counter() - started
         if not lib.llama_model_has_decoder(self.pointer) or lib.llama_model_has_encoder(self.pointer):
             raise ModelFileError(f"{path} holds an encoder, which this engine does not run: use a decoder-only model.")
@@ -166,12 +166,12 @@ class Model:
         return int(lib.llama_model_n_ctx_train(self.pointer))
 
     @property
-    def begin_token(self) -> int | None:
+    def bos_token(self) -> int | None:
         """The token at which texts begin, if the vocabulary has one."""
         return _token(lib.llama_vocab_bos(self.vocabulary))
 
     @property
-    def end_token(self) -> int | None:
+    def eos_token(self) -> int | None:
         """The token at which texts end, if the vocabulary has one."""
         return _token(lib.llama_vocab_eos(self.vocabulary))
 
@@ -188,7 +188,7 @@ class Model:
         return int(lib.llama_model_n_swa(self.pointer))
 
     @property
-    def remembers_positions(self) -> bool:
+    def supports_partial_removal(self) -> bool:
         """Whether its cache holds each token by itself, so that parts can be taken away and shared; recurrent models' doesn't."""
         return not (lib.llama_model_is_recurrent(self.pointer) or lib.llama_model_is_hybrid(self.pointer))
 

@@ -13,17 +13,17 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 from typing_extensions import TypedDict, override
 
-from langchain_localllm.base.inprocess import InProcessOptions
+from langchain_localllm.base.local_engine.options import InProcessOptions
 from langchain_localllm.base.logits import LogitBias, enable_logprobs, normalize_logit_bias
 from langchain_localllm.base.options import MaxTokens
 from langchain_localllm.base.sampler_options import SAMPLER_FIELDS, SamplerOptions
-from langchain_localllm.base.threads import default_threads
 from langchain_localllm.base.type_schema import JsonSchema
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
+from langchain_localllm.gguf.memory import CACHE_TYPES
+from langchain_localllm.gguf.threads import default_threads
 from langchain_localllm.runtimes.llamacpp.backend import Backend, check_options, choose_backend
 from langchain_localllm.runtimes.llamacpp.settings import Adapters, EngineSettings, SpecType, Speculation
 
-CACHE_TYPES: Final = {"f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8, "iq4_nl": 20, "bf16": 30}
 """Types that the cache can have, and llama.cpp's numbers for them."""
 
 _CONTEXT: Final = frozenset(
@@ -259,12 +259,12 @@ class ModelOptions(InProcessOptions):
 
     def _gpu_layers(self) -> int:
         """How many layers fit on the GPU."""
-        from langchain_localllm.runtimes.llamacpp.memory import gpu_layers
+        from langchain_localllm.runtimes.llamacpp.sizing import gpu_layers
 
         if self._on_server:
             from langchain_localllm.runtimes.llamacpp.server_params import supports_gpu
         else:
-            from langchain_localllm.runtimes.llamacpp.library import supports_gpu
+            from langchain_localllm.runtimes.llamacpp.ffi import supports_gpu
         return gpu_layers(self._path, self.n_ctx) if supports_gpu() else 0
 
     def _context_settings(self) -> dict[str, Any]:
@@ -311,7 +311,7 @@ class ModelOptions(InProcessOptions):
 
     def _prepare(self) -> None:
         """Set what holds for the whole process."""
-        from langchain_localllm.runtimes.llamacpp.library import LOG, start_numa
+        from langchain_localllm.runtimes.llamacpp.ffi import LOG, start_numa
 
         LOG.shown = bool(getattr(self, "verbose", False))
         if self.numa:
@@ -332,8 +332,8 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
         "repeat_last_n": "last_n_tokens_size",
         "spec_draft_model": "draft_model_path",
     }
-    RETIRED: ClassVar[Mapping[str, str]] = {
-        **SamplerOptions.RETIRED,
+    REMOVED: ClassVar[Mapping[str, str]] = {
+        **SamplerOptions.REMOVED,
         "chat_format": "prompts reach the model as they are. ChatLlamaCpp applies the chat template of the file.",
         "chat_handler": "it works with llama-cpp-python's own class only.",
         "client": "the engine belongs to the object and makes itself.",
@@ -402,8 +402,8 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
 
     @classmethod
     @override
-    def _canonical(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        return enable_logprobs(super()._canonical(given), "logprobs")
+    def _normalize_names(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        return enable_logprobs(super()._normalize_names(given), "logprobs")
 
     @property
     @override

@@ -19,10 +19,10 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 import numpy.typing as npt
 
-from langchain_localllm.models.gguf_check import GGUFInfo, part_names
-from langchain_localllm.runtimes.llamacpp.memory import depends_on_length
-from langchain_localllm.runtimes.llamacpp.prompt_cache import WORTH_KEEPING, common_length
+from langchain_localllm.gguf.header import GGUFInfo, part_names
+from langchain_localllm.runtimes.llamacpp.host_cache import WORTH_KEEPING, common_length
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
+from langchain_localllm.runtimes.llamacpp.sizing import depends_on_length
 
 _FORMAT: Final = 1
 """Part of what a file is valid for; raise it when the format changes."""

@@ -8,12 +8,12 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from langchain_localllm.base.engine import Finish, Piece, Timings
 from langchain_localllm.base.literals import LiteralText
-from langchain_localllm.base.stops import StopFilter
+from langchain_localllm.base.local_engine.stream import ResponseQueue
+from langchain_localllm.base.stop_sequences import StopFilter
 from langchain_localllm.base.thoughts import ThoughtTracker
-from langchain_localllm.base.worker import Mailbox
-from langchain_localllm.runtimes.llamacpp import sequences
+from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent, Timings
+from langchain_localllm.runtimes.llamacpp import slots as sequences
 from langchain_localllm.runtimes.llamacpp.context import Context
 from langchain_localllm.runtimes.llamacpp.model import Model
 from langchain_localllm.runtimes.llamacpp.sampler import Sampler, Sampling
@@ -102,7 +102,7 @@ class Answer:
         follows: Another answer whose prompt begins alike and is being read, and how many tokens both share.
     """
 
-    def __init__(self, request: Request, box: Mailbox, model: Model, sequence: sequences.Sequence, limit: int) -> None:
+    def __init__(self, request: Request, box: ResponseQueue, model: Model, sequence: sequences.Sequence, limit: int) -> None:
         self.request, self.box, self.sequence, self.limit = request, box, sequence, limit
         self.sampler = Sampler(model, request.sampling, request.prompt)
         self.cached = len(sequence.tokens)
@@ -219,7 +219,7 @@ class Answer:
 
     def _put(self, text: str) -> None:
         if text:
-            self.box.put(Piece(text, logprobs=self._logprobs or None))
+            self.box.put(StreamEvent(text, logprobs=self._logprobs or None))
             self._logprobs = []
 
     def finish(self, reason: str) -> None:
@@ -229,5 +229,5 @@ class Answer:
         timings = Timings(self._model.load_seconds, self._first - self._started, ended - self._first, *drafts)
         prompt, cached = self.request.tokens(), self.request.tokens(self.cached)
         thoughts = self._thinking.tracker.reported if self._thinking else None
-        end = Finish(reason, prompt, self._count, cached, timings, self._model.name, reasoning_tokens=thoughts)
-        self.box.put(Piece("", end, logprobs=self._logprobs or None))
+        end = CompletionInfo(reason, prompt, self._count, cached, timings, self._model.name, reasoning_tokens=thoughts)
+        self.box.put(StreamEvent("", end, logprobs=self._logprobs or None))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from langchain_localllm.base.sampler_options import DEFAULT_SAMPLERS, SamplerName
 from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.runtimes.llamacpp.context import Context
-from langchain_localllm.runtimes.llamacpp.library import LOG, lib
+from langchain_localllm.runtimes.llamacpp.ffi import LOG, lib
 from langchain_localllm.runtimes.llamacpp.model import Model, utf8
 
 _CANDIDATE: Final = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
@@ -183,7 +183,7 @@ class Sampler:
                 lib.llama_sampler_accept(dry, token)
 
     def _add_infill(self) -> None:
-        if self._model.end_token is None:
+        if self._model.eos_token is None:
             raise InvalidRequestError(
                 f"{self._model.name} has no token at which texts end, so the sampler `infill` cannot be used."
             )

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from langchain_localllm.base.engine_thread import WorkThread
+from langchain_localllm.base.local_engine.thread import WorkThread
 from langchain_localllm.errors import ModelCallError
-from langchain_localllm.runtimes.llamacpp.prompt_cache import WORTH_KEEPING
+from langchain_localllm.runtimes.llamacpp.host_cache import WORTH_KEEPING
 from langchain_localllm.runtimes.llamacpp.prompt_files import PromptFiles
 
 _IDLE_SECONDS: Final = 0.5

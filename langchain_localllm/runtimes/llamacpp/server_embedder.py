@@ -10,12 +10,11 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final
 
-from langchain_localllm.base.embedding_work import Vectors, shortened
-from langchain_localllm.base.engine_thread import EngineThread, freed
+from langchain_localllm.base.embedding_batches import Vectors, shortened
+from langchain_localllm.base.local_engine.thread import EngineThread, engine_closed_error
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ModelFileError
-from langchain_localllm.models.gguf_check import GGUFInfo, read_lists
+from langchain_localllm.gguf.header import GGUFInfo, read_lists
 from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
-from langchain_localllm.runtimes.llamacpp.memory import text_length
 from langchain_localllm.runtimes.llamacpp.server_engine import (
     as_json,
     ask,
@@ -26,6 +25,7 @@ from langchain_localllm.runtimes.llamacpp.server_engine import (
     start_server,
 )
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
+from langchain_localllm.runtimes.llamacpp.sizing import text_length
 
 _MEAN: Final = 1
 """llama.cpp's number of the pooling for models that name none."""
@@ -144,7 +144,7 @@ class _Worker:
         vectors: Vectors = []
         for start in range(0, len(texts), _TOGETHER):
             if self.thread.ended:
-                raise freed()
+                raise engine_closed_error()
             if future.cancelled():
                 break
             vectors += self._embed([*texts[start : start + _TOGETHER]], cut=cut)

@@ -31,10 +31,10 @@ from typing import Any, Final
 
 from typing_extensions import override
 
-from langchain_localllm.base.engine import Piece
-from langchain_localllm.base.engine_thread import WorkThread, freed
+from langchain_localllm.base.local_engine.stream import ResponseQueue
+from langchain_localllm.base.local_engine.thread import WorkThread, engine_closed_error
 from langchain_localllm.base.thoughts import ThoughtTracker
-from langchain_localllm.base.worker import Mailbox
+from langchain_localllm.base.token_stream import StreamEvent
 from langchain_localllm.errors import (
     ChatTemplateError,
     ContextLengthError,
@@ -43,15 +43,15 @@ from langchain_localllm.errors import (
     ModelFileError,
     ServerError,
 )
-from langchain_localllm.models.gguf_check import GGUFInfo, check_all_parts, read_lists, tokens_with_nul
-from langchain_localllm.models.load_errors import load_error
-from langchain_localllm.models.trial_load import require_loadable
+from langchain_localllm.gguf.header import GGUFInfo, check_all_parts, read_lists, tokens_with_nul
+from langchain_localllm.gguf.load_errors import load_error
+from langchain_localllm.gguf.trial_load import require_loadable
 from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
-from langchain_localllm.runtimes.llamacpp.memory import bytes_per_token, cache_length, context_length, free_memory, room_aside
 from langchain_localllm.runtimes.llamacpp.prompt_files import prompt_files
 from langchain_localllm.runtimes.llamacpp.server_cache import SlotFiles, slot_path
 from langchain_localllm.runtimes.llamacpp.server_params import VERSION, new_server, server_params
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
+from langchain_localllm.runtimes.llamacpp.sizing import bytes_per_token, cache_length, context_length, free_memory, host_cache_bytes
 from langchain_localllm.runtimes.llamacpp.unread_answers import UnreadAnswerError
 from langchain_localllm.runtimes.llamafile.api import ChatDecoder, CompletionDecoder, ErrorReader
 
@@ -123,7 +123,7 @@ class ServerEngine:
         files = prompt_files(settings, info, VERSION, self.n_ctx)
         ram = 0 if settings.lora_per_call else settings.cache_ram_mib  # the server would share prompts between scales
         sizes = {
-            "cache_ram_mib": room_aside(cells, per_token, free) // _MEBIBYTE if ram is None else ram,
+            "cache_ram_mib": host_cache_bytes(cells, per_token, free) // _MEBIBYTE if ram is None else ram,
             "kv_unified_per_slot": self.n_ctx,  # not rounded up, as the length of the cache is
             "n_ctx": self.n_ctx * slots,
             "n_parallel": slots,
@@ -148,15 +148,15 @@ class ServerEngine:
                 f"{draft} cannot draft for {self._path.name}: use a smaller model of the same family, whose vocabulary is the same."
             )
 
-    def chat(self, payload: Mapping[str, Any], box: Mailbox) -> None:
+    def chat(self, payload: Mapping[str, Any], box: ResponseQueue) -> None:
         """Hand over a request for `/v1/chat/completions`; its answer comes into the mailbox."""
         self._submit("handle_chat_completions", payload, ChatDecoder(_errors), box)
 
-    def complete(self, payload: Mapping[str, Any], box: Mailbox, thoughts: ThoughtTracker | None = None) -> None:
+    def complete(self, payload: Mapping[str, Any], box: ResponseQueue, thoughts: ThoughtTracker | None = None) -> None:
         """Hand over a request for `/v1/completions`; its answer comes into the mailbox, and `thoughts` counts those in its text."""
         self._submit("handle_completions", payload, CompletionDecoder(_errors, thoughts), box)
 
-    def _submit(self, method: str, payload: Mapping[str, Any], decoder: ChatDecoder, box: Mailbox) -> None:
+    def _submit(self, method: str, payload: Mapping[str, Any], decoder: ChatDecoder, box: ResponseQueue) -> None:
         refuse_fork()
         extra = {"stream": True, "stream_options": {"include_usage": True}, "return_progress": True}
         prepare = partial(self._slots.restore_for, dict(payload)) if self._slots else None
@@ -220,7 +220,7 @@ class ServerEngine:
     def _ask(self, path: str, payload: Mapping[str, Any]) -> Any:
         refuse_fork()
         if not self._end.alive:
-            raise freed()
+            raise engine_closed_error()
         return ask(self.socket_path, path, payload)
 
     @property
@@ -240,7 +240,7 @@ class _Job:
     method: str
     payload: bytes
     decoder: ChatDecoder
-    box: Mailbox
+    box: ResponseQueue
     prepare: Callable[[], None] | None = None
 
 
@@ -273,7 +273,7 @@ class _Requests:
         """
         with self._lock:
             if self.server is None:
-                raise freed()
+                raise engine_closed_error()
             self._open += 1
             self._inbox.put(job)
             if len(self._threads) < min(self._limit, self._open):
@@ -299,12 +299,12 @@ class _Requests:
         if box.left:
             return
         if server is None:
-            raise freed()
+            raise engine_closed_error()
         failed = False
 
-        def read(event: bytes) -> Piece | None:
+        def read(event: bytes) -> StreamEvent | None:
             if self.server is None:
-                raise freed()
+                raise engine_closed_error()
             return decoder.event(json.loads(event))
 
         def on_event(event: bytes) -> bool:
@@ -325,7 +325,7 @@ class _Requests:
         if not failed and not box.left:
             box.put(self._with_load_time(decoder.last()))
 
-    def _with_load_time(self, piece: Piece) -> Piece:
+    def _with_load_time(self, piece: StreamEvent) -> StreamEvent:
         if piece.finish:
             timings = replace(piece.finish.timings, load=self._load_seconds)
             piece.finish = replace(piece.finish, timings=timings)

@@ -5,9 +5,9 @@ import shutil
 from pathlib import Path
 from typing import Any, Final
 
-from langchain_localllm.models.gguf_check import read_file_header
+from langchain_localllm.gguf.header import read_file_header
+from langchain_localllm.gguf.trial_load import EVERY_BYTE
 from langchain_localllm.models.samples import AUDIO, IMAGE
-from langchain_localllm.models.trial_load import EVERY_BYTE
 from langchain_localllm.runtimes.llamacpp.server_engine import as_json, ask, start_server
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings, Speculation
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from langchain_localllm.base.threads import sleeping_openmp
 from langchain_localllm.errors import InvalidOptionError
+from langchain_localllm.gguf.threads import sleeping_openmp
 from langchain_localllm.runtimes.llamacpp.backend import missing_backend
 from langchain_localllm.runtimes.llamacpp.drafts import N_MAX, SIZE_N
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings, Speculation

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from langchain_localllm.models.companion_files import check_adapter, check_projector
-from langchain_localllm.models.trial_load import require_usable
+from langchain_localllm.gguf.companion_files import check_adapter, check_projector
+from langchain_localllm.gguf.trial_load import require_usable
 
 Adapters = tuple[tuple[str, float], ...]
 """Paths of LoRA adapters and their scales."""

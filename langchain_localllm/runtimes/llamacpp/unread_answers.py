@@ -5,7 +5,7 @@ from contextlib import aclosing, closing
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from langchain_localllm.base.engine import Handle, Piece
+from langchain_localllm.base.token_stream import StreamEvent, TokenStream
 from langchain_localllm.errors import ServerError
 
 
@@ -20,7 +20,7 @@ class Given(NamedTuple):
     text: str = ""
     has_calls: bool = False
 
-    def plus(self, piece: Piece) -> "Given":
+    def plus(self, piece: StreamEvent) -> "Given":
         """The same with another piece."""
         return Given(self.reasoning + piece.reasoning, self.text + piece.text, self.has_calls or bool(piece.tool_calls))
 
@@ -35,11 +35,11 @@ class Rest:
         after_space: Whether white space that the engine was not given has come, so that it makes it again.
     """
 
-    handle: Handle
+    handle: TokenStream
     given: int
     after_space: bool
 
-    def adapt(self, piece: Piece) -> Piece:
+    def adapt(self, piece: StreamEvent) -> StreamEvent:
         """Return a piece without what has come, and with its tokens counted as part of the answer."""
         if self.after_space and piece.text:
             piece.text = piece.text.lstrip()
@@ -59,10 +59,10 @@ class ContinuedWhereUnread:
         rest: Opens what follows the part that has come, or returns `None` where it cannot be continued.
     """
 
-    handle: Handle
+    handle: TokenStream
     rest: Callable[[Given], Rest | None]
 
-    def pieces(self) -> Generator[Piece]:
+    def pieces(self) -> Generator[StreamEvent]:
         """The pieces, from sync code."""
         given = Given()
         try:
@@ -79,7 +79,7 @@ class ContinuedWhereUnread:
             for piece in pieces:
                 yield rest.adapt(piece)
 
-    async def apieces(self) -> AsyncGenerator[Piece]:
+    async def apieces(self) -> AsyncGenerator[StreamEvent]:
         """The pieces, from async code."""
         given = Given()
         try:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from langchain_localllm.errors import LocalLLMError, ServerStartError
-from langchain_localllm.models.load_errors import load_error
+from langchain_localllm.extras import pip_install
+from langchain_localllm.gguf.load_errors import load_error
 
 __all__ = ["is_unknown_argument", "log_reason", "port_in_use", "start_error"]
 
@@ -20,7 +21,7 @@ _KNOWN: Final[list[tuple[str, type[LocalLLMError], str]]] = [
     (
         r"No module named 'xllamacpp'|cannot import xllamacpp",
         ServerStartError,
-        'The server in the xllamacpp package cannot be loaded: pip install "langchain-localllm[server]".',
+        f"The server in the xllamacpp package cannot be loaded: {pip_install('server')}.",
     ),
 ]
 

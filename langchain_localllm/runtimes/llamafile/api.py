@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from typing_extensions import override
 
-from langchain_localllm.base.engine import Finish, Piece, Timings
 from langchain_localllm.base.http import UNREADABLE, AnswerDecoder, ServerOptions, warn_left_out
 from langchain_localllm.base.thoughts import ThoughtCount, ThoughtTracker
+from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent, Timings
 from langchain_localllm.errors import (
     InvalidRequestError,
     ModelCallError,
@@ -24,10 +24,10 @@ from langchain_localllm.errors import (
 )
 from langchain_localllm.runtimes.llamafile.error_reader import ErrorReader, context_error, reported_error
 from langchain_localllm.runtimes.llamafile.tool_call_deltas import ToolCallDeltas
-from langchain_localllm.transport.balance import Ask, T
 from langchain_localllm.transport.client import HttpClient
-from langchain_localllm.transport.lines import json_or_text, parse_json
-from langchain_localllm.transport.plan import Patience, Plan, Read, Send, fetch_json, open_reply
+from langchain_localllm.transport.decoding import json_or_text, parse_json
+from langchain_localllm.transport.failover import Ask, T
+from langchain_localllm.transport.operations import Plan, Read, RetryPolicy, Send, fetch_json, open_reply
 
 __all__ = [
     "ChatDecoder",
@@ -115,7 +115,7 @@ def _json_schema(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _opening(options: ServerOptions, path: str, body: dict[str, Any], read_error: ErrorReader) -> Ask[Any]:
-    def plan(client: HttpClient, patience: Patience) -> Plan[Any]:
+    def plan(client: HttpClient, patience: RetryPolicy) -> Plan[Any]:
         read_error.url = client.address.url
         reply = yield from open_reply(Send("POST", path, body, options.timeout, client), patience, read_error)
         if getattr(reply, "content_type", "").startswith("application/json"):  # not a stream: a whole answer, or an error
@@ -185,7 +185,7 @@ def ask(options: ServerOptions, method: str, path: str, payload: dict[str, Any] 
     def asking(model: str | None) -> Plan[Any]:
         body = {"model": model, **payload} if payload is not None and model else payload  # a router sends it on to the model
 
-        def plan(client: HttpClient, patience: Patience) -> Plan[Any]:
+        def plan(client: HttpClient, patience: RetryPolicy) -> Plan[Any]:
             read_error = ErrorReader(client.address.url)
             answer = yield from fetch_json(Send(method, path, body, options.timeout, client), patience, read_error)
             if isinstance(answer, dict) and (answer.get("error") or answer.get("errors")):
@@ -214,7 +214,7 @@ def model_name(options: ServerOptions) -> Plan[str]:
     return names[0]
 
 
-def model_at(client: HttpClient, patience: Patience, model: str | None) -> Plan[str | None]:
+def model_at(client: HttpClient, patience: RetryPolicy, model: str | None) -> Plan[str | None]:
     """What one of several servers runs, in words that are the same wherever it runs the same; `None` where it does not tell.
 
     Args:
@@ -299,11 +299,11 @@ class _EventDecoder(AnswerDecoder):
         self._unread = b""  # the last line that is not part of a stream of events
 
     @override
-    def feed(self, data: bytes) -> list[Piece]:
+    def feed(self, data: bytes) -> list[StreamEvent]:
         return [piece for line in self._lines.feed(data) if (line or self._held) and (piece := self._read(line))]
 
     @override
-    def _piece(self, line: bytes) -> Piece | None:
+    def _piece(self, line: bytes) -> StreamEvent | None:
         if self._whole is not None:
             self._whole.append(line)
             return None
@@ -322,7 +322,7 @@ class _EventDecoder(AnswerDecoder):
             return self._continued(value)
         return self.event(event)
 
-    def _continued(self, value: bytes) -> Piece | None:
+    def _continued(self, value: bytes) -> StreamEvent | None:
         """Read data of several lines, which a blank line ends."""
         self._held += value + b"\n"
         if self._reports_error:
@@ -336,19 +336,19 @@ class _EventDecoder(AnswerDecoder):
         self._held = b""
         return self.event(event)
 
-    def event(self, event: Any) -> Piece | None:
+    def event(self, event: Any) -> StreamEvent | None:
         """The piece for an event, if it holds one; raises the error that it reports."""
         if ("error" in event or not ("choices" in event or "content" in event)) and (error := reported_error(event)):
             raise self.read_error.in_answer(error)
         return self._event(event)
 
-    def last(self) -> Piece:
+    def last(self) -> StreamEvent:
         """The piece that ends the answer, when all events have come; raises `StreamBrokenError` when it is not whole."""
         if (piece := self._done()) is None:
             raise StreamBrokenError("llama.cpp ended its answer before it was complete.")
         return piece
 
-    def _other(self, line: bytes, field: bytes, value: bytes) -> Piece | None:
+    def _other(self, line: bytes, field: bytes, value: bytes) -> StreamEvent | None:
         """Read a line that does not hold data of an event."""
         if not self._begun and line.startswith(_BYTE_ORDER_MARK):
             return self._piece(line.removeprefix(_BYTE_ORDER_MARK))
@@ -373,7 +373,7 @@ class _EventDecoder(AnswerDecoder):
         parse_json(held)  # raises, since it was not whole
 
     @override
-    def end(self) -> list[Piece]:
+    def end(self) -> list[StreamEvent]:
         if self._finished:
             return []
         pieces = [piece for line in self._lines.end().splitlines() if line and (piece := self._read(line))]
@@ -394,7 +394,7 @@ class _EventDecoder(AnswerDecoder):
         error = super()._broken()
         return StreamBrokenError(f"{error} Its last words: {self._unread.decode('utf-8', 'replace')}") if self._unread else error
 
-    def _whole_answer(self, body: bytes) -> list[Piece]:
+    def _whole_answer(self, body: bytes) -> list[StreamEvent]:
         """Return the pieces of an answer that came as one JSON object."""
         not_read = self._broken() if self._begun else self.read_error.not_an_answer(body.decode("utf-8", "replace"))
         try:
@@ -409,10 +409,10 @@ class _EventDecoder(AnswerDecoder):
         return [piece]
 
     @abstractmethod
-    def _event(self, event: dict[str, Any]) -> Piece | None:
+    def _event(self, event: dict[str, Any]) -> StreamEvent | None:
         """The piece for an event."""
 
-    def _done(self) -> Piece | None:
+    def _done(self) -> StreamEvent | None:
         """The piece that ends the answer, where it may end here."""
         return None
 
@@ -435,7 +435,7 @@ class ChatDecoder(_EventDecoder):
         self._thoughts: ThoughtCount | None = None  # where the server numbers its tokens
 
     @override
-    def _event(self, event: dict[str, Any]) -> Piece | None:
+    def _event(self, event: dict[str, Any]) -> StreamEvent | None:
         if model := event.get("model"):
             self._model = str(model)
         self._usage = event.get("usage") or self._usage
@@ -452,7 +452,7 @@ class ChatDecoder(_EventDecoder):
         if isinstance(content, list | dict) or "audio" in delta or "images" in delta:
             content, thoughts = self._split_parts(delta, content)
             reasoning = reasoning or thoughts
-        piece = Piece(
+        piece = StreamEvent(
             content,
             reasoning=reasoning,
             tool_calls=self._calls_of(delta),
@@ -474,7 +474,7 @@ class ChatDecoder(_EventDecoder):
         said = audio.get("transcript") if isinstance(audio, dict) else None
         return _split_content(content or said or "")
 
-    def _count(self, timings: dict[str, Any], piece: Piece) -> None:
+    def _count(self, timings: dict[str, Any], piece: StreamEvent) -> None:
         """Count the thoughts, where the server numbers the tokens of its answer, as llama.cpp's does with `timings_per_token`."""
         if not isinstance(number := timings.get("predicted_n"), int):
             return
@@ -497,21 +497,21 @@ class ChatDecoder(_EventDecoder):
         return None
 
     @override
-    def _whole_answer(self, body: bytes) -> list[Piece]:
+    def _whole_answer(self, body: bytes) -> list[StreamEvent]:
         pieces = super()._whole_answer(body)
         if pieces:
             self._reason = self._reason or "stop"  # it is whole, even where it does not say why it ended
         return pieces
 
     @override
-    def _done(self) -> Piece | None:
+    def _done(self) -> StreamEvent | None:
         if self._reason is None:
             return None
         usage = _mapping(self._usage)
         details = _mapping(usage.get("prompt_tokens_details"))
         reported = _token_count(_mapping(usage.get("completion_tokens_details")).get("reasoning_tokens"))
         counted = self._reasoning_tokens()
-        finish = Finish(
+        finish = CompletionInfo(
             reason=_FINISH_REASONS.get(self._reason.lower(), self._reason),
             prompt_tokens=_token_count(usage.get("prompt_tokens")),
             completion_tokens=_token_count(usage.get("completion_tokens")),
@@ -520,23 +520,23 @@ class ChatDecoder(_EventDecoder):
             model=self._model,
             reasoning_tokens=counted if reported is None else reported,
         )
-        return Piece("", finish)
+        return StreamEvent("", finish)
 
 
 class CompletionDecoder(ChatDecoder):
     """Reads llama.cpp's `/completion`, and OpenAI's `/v1/completions`, whose events are those of its chats but for the text."""
 
-    def _event(self, event: dict[str, Any]) -> Piece | None:
+    def _event(self, event: dict[str, Any]) -> StreamEvent | None:
         if "choices" in event:
             return super()._event(event)
         if self.tracker and event.get("content"):
             self.tracker.add(event["content"])
         if not event.get("stop"):
-            return Piece(event["content"], logprobs=event.get("completion_probabilities"))
+            return StreamEvent(event["content"], logprobs=event.get("completion_probabilities"))
         if event.get("truncated") and not _is_full(event):
             settings = event.get("generation_settings") or {}
             raise context_error(context_tokens=settings.get("n_ctx"))
-        return Piece(event.get("content", ""), replace(_completion_finish(event), reasoning_tokens=self._reasoning_tokens()))
+        return StreamEvent(event.get("content", ""), replace(_completion_finish(event), reasoning_tokens=self._reasoning_tokens()))
 
 
 def _is_full(event: dict[str, Any]) -> bool:
@@ -544,9 +544,9 @@ def _is_full(event: dict[str, Any]) -> bool:
     return event.get("stop_type") == "limit" and event["tokens_evaluated"] + event["tokens_predicted"] <= event["tokens_cached"] + 1
 
 
-def _completion_finish(event: dict[str, Any]) -> Finish:
+def _completion_finish(event: dict[str, Any]) -> CompletionInfo:
     timings = event.get("timings") or {}
-    return Finish(
+    return CompletionInfo(
         reason="length" if event.get("stop_type") == "limit" or event.get("stopped_limit") else "stop",
         prompt_tokens=event.get("tokens_evaluated"),
         completion_tokens=event.get("tokens_predicted"),

@@ -9,15 +9,15 @@ from langchain_core.messages import BaseMessage
 from typing_extensions import override
 
 from langchain_localllm.base.chat import LocalChatModel
+from langchain_localllm.base.chat_templated import RawAnswer, ends_in_thoughts, thought_tags, without_thoughts
 from langchain_localllm.base.content import PARTS, check_parts, hold_parts
-from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.messages import STANDARD_ROLES, check_roles, to_openai, with_role_probes
-from langchain_localllm.base.reading import AnswerReader, ReadHandle, reader
 from langchain_localllm.base.reasoning import ALIASES as REASONING_ALIASES
 from langchain_localllm.base.reasoning import ReasoningBudgetOptions
 from langchain_localllm.base.request import enforced_schema
-from langchain_localllm.base.templated import RawAnswer, ends_in_thoughts, thought_tags, without_thoughts
+from langchain_localllm.base.response_parser import AnswerReader, ReadHandle, reader
+from langchain_localllm.base.token_stream import TokenStream
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.errors import (
     CallTimeoutError,
@@ -29,7 +29,6 @@ from langchain_localllm.errors import (
     WrongServerError,
 )
 from langchain_localllm.runtimes.llamafile.api import ChatDecoder, ErrorReader, ask, open_stream, tokenize
-from langchain_localllm.runtimes.llamafile.facts import ServerFacts, server_facts
 from langchain_localllm.runtimes.llamafile.options import LlamafileOptions
 from langchain_localllm.runtimes.llamafile.payload import (
     as_openai,
@@ -39,10 +38,11 @@ from langchain_localllm.runtimes.llamafile.payload import (
     thinking_fields,
     with_enforced_call,
 )
+from langchain_localllm.runtimes.llamafile.server_info import ServerFacts, server_facts
 from langchain_localllm.templates.server_parser import is_misparsed_by_server
 from langchain_localllm.templates.thinking import ThinkSplitter, answer_markers
 from langchain_localllm.templates.thinking_switch import switch_variables, usual_variables, with_switch_word
-from langchain_localllm.transport.plan import Plan
+from langchain_localllm.transport.operations import Plan
 
 _THINKING: Final = frozenset({"reasoning", "reasoning_budget", "reasoning_budget_message"})
 _NOT_RAW: Final = _THINKING | {"chat_template_kwargs", "continue_final_message", "parallel_tool_calls", "reasoning_format"}
@@ -103,7 +103,7 @@ class ChatLlamafile(LlamafileOptions, ReasoningBudgetOptions, LocalChatModel):
         return "chat-llamafile"
 
     @override
-    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
+    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> TokenStream:
         payload = self._payload(messages, stop, request)
         client = self.client
         forced = request.get("tool_choice") == "required"

@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Final
 from pydantic import PrivateAttr
 from typing_extensions import override
 
+from langchain_localllm.base.embedding_batches import Plan, Vectors, shortened
 from langchain_localllm.base.embedding_http import ServedEmbeddings
-from langchain_localllm.base.embedding_work import Plan, Vectors, shortened
 from langchain_localllm.base.embeddings import NO_POOLING
-from langchain_localllm.base.options import advise_once
+from langchain_localllm.base.options import warn_once
 from langchain_localllm.errors import (
     ContextLengthError,
     InvalidRequestError,
@@ -20,21 +20,21 @@ from langchain_localllm.errors import (
     WrongServerError,
 )
 from langchain_localllm.runtimes.llamafile.api import name_if_told, token_ids
-from langchain_localllm.runtimes.llamafile.options import ManyServers
-from langchain_localllm.runtimes.llamafile.vectors import (
+from langchain_localllm.runtimes.llamafile.embedding_api import (
     Input,
     NoPoolingError,
     Way,
+    embed_openai,
     llamacpp,
     llamacpp_one_by_one,
-    openai,
     openai_base64,
     openai_one_by_one,
 )
+from langchain_localllm.runtimes.llamafile.options import ManyServers
 
 _WAYS: Final[Mapping[bool, tuple[Way, ...]]] = {
-    True: (openai_base64, openai, llamacpp),
-    False: (llamacpp, openai_base64, openai),
+    True: (openai_base64, embed_openai, llamacpp),
+    False: (llamacpp, openai_base64, embed_openai),
 }
 """How to ask for the vectors of several texts, the best first, for vectors of length 1 and for raw ones."""
 _ONE_BY_ONE: Final[tuple[Way, ...]] = (llamacpp_one_by_one, openai_one_by_one)
@@ -104,7 +104,7 @@ class LlamafileEmbeddings(ManyServers, ServedEmbeddings):
             try:
                 vectors = yield from way(self, texts)
             except NoPoolingError:
-                advise_once(f"The model on the server {NO_POOLING}")
+                warn_once(f"The model on the server {NO_POOLING}")
             except ModelLoadingError:
                 raise
             except _REFUSED as error:

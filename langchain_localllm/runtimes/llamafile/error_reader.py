@@ -1,6 +1,7 @@
 """Read the errors of llama.cpp's server and of other servers that speak OpenAI's API.
 
-Each server words its errors in its own way; the tables in `tests/unit_tests/test_server_errors.py` hold those that are known.
+Each server words its errors in its own way. The known ones are in the tables of
+`tests/unit_tests/runtimes/llamafile/test_error_reader.py`.
 """
 
 import re
@@ -14,7 +15,7 @@ from langchain_localllm.errors import (
     ModelMissingError,
     WrongServerError,
 )
-from langchain_localllm.transport.faults import reason_of, shortened, status_error
+from langchain_localllm.transport.errors import reason_of, shortened, status_error
 
 _NOT_FOUND: Final = frozenset({404, 405})
 _UNAVAILABLE: Final = 503

@@ -5,15 +5,15 @@ from typing import Any
 
 from typing_extensions import override
 
-from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.llm import LocalLLM
+from langchain_localllm.base.token_stream import TokenStream
 from langchain_localllm.errors import WrongServerError
 from langchain_localllm.runtimes.llamafile.api import CompletionDecoder, ErrorReader, name_if_told, open_stream
-from langchain_localllm.runtimes.llamafile.facts import server_facts
 from langchain_localllm.runtimes.llamafile.options import LlamafileOptions
 from langchain_localllm.runtimes.llamafile.payload import as_openai, completion_payload
-from langchain_localllm.transport.plan import Plan
+from langchain_localllm.runtimes.llamafile.server_info import server_facts
+from langchain_localllm.transport.operations import Plan
 
 
 class Llamafile(LlamafileOptions, LocalLLM):
@@ -37,7 +37,7 @@ class Llamafile(LlamafileOptions, LocalLLM):
         return "llamafile"
 
     @override
-    def open_answer(self, prompt: str, stop: list[str]) -> Handle:
+    def open_answer(self, prompt: str, stop: list[str]) -> TokenStream:
         client = self.client
         read_error = ErrorReader(client.address.url)
         payload = {**completion_payload(self.payload(), prompt, stop), **(self.extra_body or {})}

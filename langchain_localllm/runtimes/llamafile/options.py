@@ -9,16 +9,16 @@ from typing import Annotated, Any, ClassVar, Final, Self
 from pydantic import BeforeValidator, Field, PrivateAttr
 from typing_extensions import override
 
-from langchain_localllm.base.engine import Finish
 from langchain_localllm.base.http import CONNECTION_OPTIONS, ServerOptions
 from langchain_localllm.base.logits import LogitBias, enable_logprobs, normalize_logit_bias
 from langchain_localllm.base.results import short_name
 from langchain_localllm.base.sampler_options import SamplerOptions
+from langchain_localllm.base.token_stream import CompletionInfo
 from langchain_localllm.base.type_schema import JsonSchema
 from langchain_localllm.runtimes.llamafile.api import model_at, name_if_told, token_ids, tokenize
-from langchain_localllm.runtimes.llamafile.facts import Known
+from langchain_localllm.runtimes.llamafile.server_info import Known
 from langchain_localllm.transport.client import HttpClient
-from langchain_localllm.transport.plan import Plan
+from langchain_localllm.transport.operations import Plan
 
 DEFAULT_URL: Final = "http://localhost:8080"
 _NOT_SENT: Final = CONNECTION_OPTIONS | {"base_url", "extra_body", "stop", "validate_model_on_init"}
@@ -81,7 +81,7 @@ class LlamafileOptions(ManyServers, SamplerOptions):
         return short_name(self.model or self._served.get(self.base_url) or self.client.address.url.partition("://")[2])
 
     @override
-    def answered(self, finish: Finish) -> None:
+    def answered(self, finish: CompletionInfo) -> None:
         if finish.model:
             self._served[self.base_url] = finish.model
 
@@ -106,13 +106,13 @@ class LlamafileOptions(ManyServers, SamplerOptions):
 
     @classmethod
     @override
-    def _canonical(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        return enable_logprobs(super()._canonical(given), "n_probs", least=1)
+    def _normalize_names(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        return enable_logprobs(super()._normalize_names(given), "n_probs", least=1)
 
-    def identified(self) -> Self:
+    def with_model_name(self) -> Self:
         """This object with the name of the model that the server runs."""
         return self if self.model else self.with_options({"model": self.client.run(name_if_told(self))})
 
     async def aidentified(self) -> Self:
-        """As `identified`, without blocking the event loop."""
+        """As `with_model_name`, without blocking the event loop."""
         return self if self.model else self.with_options({"model": await self.client.arun(name_if_told(self))})

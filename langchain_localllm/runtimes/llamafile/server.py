@@ -22,15 +22,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from langchain_localllm.base.options import advise_once
-from langchain_localllm.base.threads import default_threads
+from langchain_localllm.base.options import warn_once
 from langchain_localllm.errors import (
     InvalidOptionError,
     MissingDependencyError,
     ModelFileError,
     ServerStartError,
 )
-from langchain_localllm.models.gguf_check import GGUFInfo, check_gguf, is_llamafile, look_into_llamafile
+from langchain_localllm.extras import pip_install
+from langchain_localllm.gguf.capacity import DEFAULT_CONTEXT
+from langchain_localllm.gguf.header import GGUFInfo, check_gguf, is_llamafile, look_into_llamafile
+from langchain_localllm.gguf.threads import default_threads
 from langchain_localllm.runtimes.llamafile._child import Child
 from langchain_localllm.runtimes.llamafile._start_errors import is_unknown_argument, log_reason, port_in_use, start_error
 
@@ -39,7 +41,6 @@ __all__ = ["LocalServer"]
 HOST: Final = "127.0.0.1"
 
 _LOGGER: Final = logging.getLogger(__name__)
-_MOST_CONTEXT: Final = 8192
 _SERVE: Final = Path(__file__).with_name("_serve_xllamacpp.py")
 _LISTENING: Final = re.compile(r"listening (?:on|at):? http://127\.0\.0\.1:(\d+)")
 _UNCONFIRMED: Final = 0.5  # seconds that a server must stay up when its log does not name the port
@@ -235,9 +236,7 @@ def _program_for(path: Path, extra_args: Sequence[str]) -> tuple[list[str], GGUF
     if installed := shutil.which("llama-server"):
         return [installed, "--model", str(path), "--jinja"], info
     if importlib.util.find_spec("xllamacpp") is None:
-        raise MissingDependencyError(
-            f'{path} needs a server: pip install "langchain-localllm[server]", or put llama-server on the PATH.'
-        )
+        raise MissingDependencyError(f"{path} needs a server: {pip_install('server')}, or put llama-server on the PATH.")
     if extra_args:
         raise InvalidOptionError(
             "extra_args needs an installed llama-server or a llamafile: the server in the xllamacpp package takes none."
@@ -256,7 +255,7 @@ def _make_executable(path: Path) -> None:
 
 def _context_options(info: GGUFInfo | None, n_ctx: int | None, n_parallel: int, *, embedding: bool) -> list[str]:
     if n_ctx is None:
-        n_ctx = min((info and info.context_length) or _MOST_CONTEXT, _MOST_CONTEXT)
+        n_ctx = min((info and info.context_length) or DEFAULT_CONTEXT, DEFAULT_CONTEXT)
     # The server divides its context by the number of parallel requests.
     options = ["--ctx-size", str(n_ctx * n_parallel), "--parallel", str(n_parallel)]
     if embedding:
@@ -266,7 +265,7 @@ def _context_options(info: GGUFInfo | None, n_ctx: int | None, n_parallel: int, 
             options += ["--pooling", "mean"]
         if info and not info.embeds:
             name = info.metadata.get("general.name", "in the file")
-            advise_once(f"The model {name} was not made for embeddings: the mean of its tokens' vectors is used.")
+            warn_once(f"The model {name} was not made for embeddings: the mean of its tokens' vectors is used.")
     return options
 
 

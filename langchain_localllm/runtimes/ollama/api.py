@@ -11,10 +11,10 @@ from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
-from langchain_localllm.base.engine import Finish, Piece, Timings
 from langchain_localllm.base.http import UNREADABLE, AnswerDecoder, warn_left_out
 from langchain_localllm.base.messages import STANDARD_ROLES
-from langchain_localllm.base.options import advise_once
+from langchain_localllm.base.options import warn_once
+from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent, Timings
 from langchain_localllm.errors import (
     ContextLengthError,
     InvalidRequestError,
@@ -26,13 +26,13 @@ from langchain_localllm.errors import (
     StreamBrokenError,
     WrongServerError,
 )
+from langchain_localllm.gguf.capacity import DEFAULT_CONTEXT
 from langchain_localllm.runtimes.ollama.options import UNKNOWN_CONTEXT, ModelFacts, OllamaServer
-from langchain_localllm.transport.faults import reason_of, status_error
-from langchain_localllm.transport.lines import parse_json
-from langchain_localllm.transport.plan import Plan, Send, fetch_json, open_reply
+from langchain_localllm.transport.decoding import parse_json
+from langchain_localllm.transport.errors import reason_of, status_error
+from langchain_localllm.transport.operations import Plan, Send, fetch_json, open_reply
 
 _LOG: Final = logging.getLogger(__name__)
-_MOST_CONTEXT: Final = 8192
 _MODELFILE_CONTEXT: Final = re.compile(r"^num_ctx\s+(\d+)", re.MULTILINE)
 _NOT_FOUND: Final = 404
 _NOT_OFFERED: Final = frozenset({404, 405, 501})
@@ -176,7 +176,7 @@ def model_facts(options: OllamaServer) -> Plan[ModelFacts]:
     try:
         shown = yield from fetch(options, "POST", "/api/show", {"model": options.model})
     except (PermissionDeniedError, WrongServerError) as error:  # a gateway that lets only some paths through
-        advise_once(
+        warn_once(
             f"The server at {options.client.address.url} does not say what '{options.model}' is ({error}). Its context is the "
             "server's default, unless `num_ctx` is given, and it is not known whether the model runs on another machine."
         )
@@ -192,7 +192,7 @@ def facts_of(shown: dict[str, Any]) -> ModelFacts:
     """What an answer of `/api/show` says."""
     lengths = [int(value) for name, value in (shown.get("model_info") or {}).items() if name.endswith(".context_length")]
     chosen = _MODELFILE_CONTEXT.search(shown.get("parameters") or "")
-    context = int(chosen[1]) if chosen else min([_MOST_CONTEXT, *lengths])
+    context = int(chosen[1]) if chosen else min([DEFAULT_CONTEXT, *lengths])
     return ModelFacts(context, _capabilities_of(shown), shown.get("template") or "", min(lengths, default=None))
 
 
@@ -218,7 +218,7 @@ class GenerateDecoder(AnswerDecoder):
         self._keeps_context = keeps_context
         self._loaded = False
 
-    def _piece(self, line: bytes) -> Piece | None:
+    def _piece(self, line: bytes) -> StreamEvent | None:
         event = parse_json(line)
         if event.get("error"):
             raise reader_for(self._options).in_stream(event)
@@ -236,7 +236,7 @@ class GenerateDecoder(AnswerDecoder):
         return last
 
     @override
-    def end(self) -> list[Piece]:
+    def end(self) -> list[StreamEvent]:
         try:
             return super().end()
         except StreamBrokenError:
@@ -247,8 +247,8 @@ class GenerateDecoder(AnswerDecoder):
                 "empty. Give it some text, or call again."
             ) from None
 
-    def _part(self, event: dict[str, Any]) -> Piece:
-        return Piece(event.get("response") or "", None, _thought(event), None, event.get("logprobs"))
+    def _part(self, event: dict[str, Any]) -> StreamEvent:
+        return StreamEvent(event.get("response") or "", None, _thought(event), None, event.get("logprobs"))
 
     def _check_context(self, event: dict[str, Any]) -> None:
         context, facts = self._options.context_tokens, self._options.facts
@@ -278,12 +278,12 @@ class ChatDecoder(GenerateDecoder):
         self._calls: list[Any] = []
 
     @override
-    def _part(self, event: dict[str, Any]) -> Piece:
+    def _part(self, event: dict[str, Any]) -> StreamEvent:
         message = (event.get("message") if event.get("done") else event["message"]) or {}
         if message.get("images"):
             warn_left_out("images", self._options.client.address.url)
         calls = message.get("tool_calls")
-        return Piece(
+        return StreamEvent(
             message.get("content") or "",
             None,
             _thought(message),
@@ -314,8 +314,8 @@ def _thought(part: dict[str, Any]) -> str:
     return part.get("thinking") or part.get("reasoning_content") or part.get("reasoning") or ""
 
 
-def _finish(event: dict[str, Any], context: list[int] | None = None) -> Finish:
-    return Finish(
+def _finish(event: dict[str, Any], context: list[int] | None = None) -> CompletionInfo:
+    return CompletionInfo(
         reason=event.get("done_reason") or "stop",
         prompt_tokens=event.get("prompt_eval_count"),
         completion_tokens=event.get("eval_count"),

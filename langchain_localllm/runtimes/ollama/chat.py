@@ -9,15 +9,15 @@ from typing_extensions import override
 
 from langchain_localllm.base.chat import LocalChatModel
 from langchain_localllm.base.content import check_parts, image_data
-from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.messages import to_openai, with_parsed_arguments
-from langchain_localllm.base.reading import ReadHandle, reader
 from langchain_localllm.base.request import ANY_OBJECT, enforced_schema
+from langchain_localllm.base.response_parser import ReadHandle, reader
+from langchain_localllm.base.token_stream import TokenStream
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.runtimes.ollama.api import ChatDecoder, open_stream
-from langchain_localllm.runtimes.ollama.manage import OllamaModels
+from langchain_localllm.runtimes.ollama.management import OllamaModels
 from langchain_localllm.runtimes.ollama.options import NOT_IN_A_COUNT, OllamaOptions
 from langchain_localllm.runtimes.ollama.token_count import count_messages
 
@@ -36,8 +36,8 @@ class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
         'llama3.2'
     """
 
-    UNABLE: ClassVar[Mapping[str, str]] = {
-        **OllamaOptions.UNABLE,
+    UNSUPPORTED: ClassVar[Mapping[str, str]] = {
+        **OllamaOptions.UNSUPPORTED,
         "raw": "a chat is always written by the model's template. Use the text class `Ollama`.",
         "system": "begin the messages with a `SystemMessage`.",
         "template": "a chat is always written by the model's template. Use the text class `Ollama`, or a Modelfile.",
@@ -51,7 +51,7 @@ class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
         return "chat-ollama"
 
     @override
-    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Handle:
+    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> TokenStream:
         if self.continue_final_message:
             raise InvalidRequestError(
                 "Ollama cannot be asked to continue the last message. Leave out `continue_final_message`, or use the text class "

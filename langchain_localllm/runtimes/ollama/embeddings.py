@@ -6,14 +6,14 @@ from typing import Annotated, ClassVar, Final
 from pydantic import AfterValidator
 from typing_extensions import override
 
+from langchain_localllm.base.embedding_batches import Plan, Vectors
 from langchain_localllm.base.embedding_http import ServedEmbeddings
-from langchain_localllm.base.embedding_work import Plan, Vectors
 from langchain_localllm.base.embeddings import OURS, always_normalized
 from langchain_localllm.base.http import UNREADABLE
-from langchain_localllm.base.options import advise_once
+from langchain_localllm.base.options import warn_once
 from langchain_localllm.errors import ContextLengthError, WrongServerError
 from langchain_localllm.runtimes.ollama.api import fetch, model_facts
-from langchain_localllm.runtimes.ollama.manage import OllamaModels
+from langchain_localllm.runtimes.ollama.management import OllamaModels
 from langchain_localllm.runtimes.ollama.options import OllamaServer
 
 _SENT: Final = frozenset({"dimensions", "truncate"})
@@ -40,8 +40,8 @@ class OllamaEmbeddings(OllamaModels, ServedEmbeddings):
         "query_instruction": "query_prefix",
     }
     _SAMPLED: ClassVar[str] = "it is about generating text, and vectors are not generated."
-    RETIRED: ClassVar[Mapping[str, str]] = {
-        **OllamaServer.RETIRED,
+    REMOVED: ClassVar[Mapping[str, str]] = {
+        **OllamaServer.REMOVED,
         **dict.fromkeys(("repeat_last_n", "repeat_penalty", "stop", "temperature", "top_k", "top_p"), _SAMPLED),
         "model_kwargs": "nothing read it. Give options by their names.",
     }
@@ -58,7 +58,7 @@ class OllamaEmbeddings(OllamaModels, ServedEmbeddings):
     def _vectors(self, texts: list[str]) -> Plan[Vectors]:
         facts = yield from model_facts(self)
         if facts.capabilities is not None and "embedding" not in facts.capabilities:
-            advise_once(f"The model '{self.model}' was not made for embeddings; its vectors tell little.")
+            warn_once(f"The model '{self.model}' was not made for embeddings; its vectors tell little.")
         context = self.num_ctx or facts.context
         if context and any(len(text) > context - _ENDS for text in texts):
             return (yield from self._one_by_one(texts, context))

@@ -2,11 +2,11 @@
 
 from typing_extensions import override
 
-from langchain_localllm.base.engine import Handle
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.llm import LocalLLM
+from langchain_localllm.base.token_stream import TokenStream
 from langchain_localllm.runtimes.ollama.api import GenerateDecoder, open_stream
-from langchain_localllm.runtimes.ollama.manage import OllamaModels
+from langchain_localllm.runtimes.ollama.management import OllamaModels
 from langchain_localllm.runtimes.ollama.options import OllamaOptions
 
 
@@ -41,7 +41,7 @@ class Ollama(OllamaModels, OllamaOptions, LocalLLM):
         return "ollama"
 
     @override
-    def open_answer(self, prompt: str, stop: list[str]) -> Handle:
+    def open_answer(self, prompt: str, stop: list[str]) -> TokenStream:
         payload = self.payload()
         if stop:  # an empty list would replace those of the Modelfile
             payload["options"]["stop"] = stop

@@ -16,7 +16,7 @@ from langchain_localllm.base.grammar_schema import grammar_schema
 from langchain_localllm.base.http import CONNECTION_OPTIONS, ServerOptions
 from langchain_localllm.base.json_schema import check_schema
 from langchain_localllm.base.logits import check_top_logprobs
-from langchain_localllm.base.options import SamplingOptions, advise, advise_once
+from langchain_localllm.base.options import SamplingOptions, advise, warn_once
 from langchain_localllm.base.reasoning import ReasoningOptions, no_budget
 from langchain_localllm.base.type_schema import as_json_schema
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
@@ -101,7 +101,7 @@ class OllamaServer(ServerOptions):
     ALIASES: ClassVar[Mapping[str, str]] = {"request_timeout": "timeout"}
     _GONE: ClassVar[str] = "Ollama took it out. Use `min_p`, `top_p` or `temperature`."
     _LOADING: ClassVar[str] = "Ollama took it out, and decides by itself."
-    RETIRED: ClassVar[Mapping[str, str]] = {
+    REMOVED: ClassVar[Mapping[str, str]] = {
         "f16_kv": _LOADING,
         "low_vram": _LOADING,
         "mirostat": _GONE,
@@ -153,12 +153,12 @@ class OllamaServer(ServerOptions):
 
     @classmethod
     @override
-    def _canonical(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _normalize_names(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments under our names, with what `client_kwargs` and the like say about the connection."""
-        named = super()._canonical({name: value for name, value in given.items() if name not in _CLIENT_KWARGS})
+        named = super()._normalize_names({name: value for name, value in given.items() if name not in _CLIENT_KWARGS})
         for name, value in _connection(given).items():
             if name not in cls.model_fields:
-                advise_once(
+                warn_once(
                     f"`{name}` of `client_kwargs` has no effect: httpx is not used. Use `headers`, `auth`, `timeout`, `verify`."
                 )
             elif name == "headers":
@@ -282,7 +282,7 @@ class OllamaOptions(OllamaServer, ReasoningOptions, SamplingOptions):
     """What the text and the chat class share."""
 
     ALIASES: ClassVar[Mapping[str, str]] = {**SamplingOptions.ALIASES, "reasoning_effort": "reasoning", "think": "reasoning"}
-    UNABLE: ClassVar[Mapping[str, str]] = {
+    UNSUPPORTED: ClassVar[Mapping[str, str]] = {
         "logit_bias": "Ollama has no such option. LlamaCpp and Llamafile have it, with the same file.",
         "n_probs": "use `logprobs=True`, with `top_logprobs` for alternatives.",
         **no_budget("Ollama"),
@@ -320,14 +320,14 @@ class OllamaOptions(OllamaServer, ReasoningOptions, SamplingOptions):
 
     @classmethod
     @override
-    def _canonical(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _normalize_names(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments under our names, with those in `options`; `top_logprobs` switches `logprobs` on."""
         own = given.get("options")
         if not isinstance(own, Mapping | None):
             raise InvalidOptionError(f"`options` must be a dict of Ollama's options, not {type(own).__name__}.")
-        named = super()._canonical({name: value for name, value in given.items() if name != "options"})
-        ours = {name: value for name, value in (own or {}).items() if name in {*cls.model_fields, *cls.ALIASES, *cls.RETIRED}}
-        for name, value in super()._canonical(ours).items():
+        named = super()._normalize_names({name: value for name, value in given.items() if name != "options"})
+        ours = {name: value for name, value in (own or {}).items() if name in {*cls.model_fields, *cls.ALIASES, *cls.REMOVED}}
+        for name, value in super()._normalize_names(ours).items():
             if name in named:
                 raise InvalidOptionError(f"`{name}` was given twice, once in `options`. Give it once.")
             named[name] = value

@@ -7,8 +7,8 @@ import pytest
 import requests
 
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
-from tests.engines import ollama
-from tests.engines.models import go_template
+from tools.engines import ollama
+from tools.engines.models import go_template
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from langchain_localllm.models import tiny_chat_model
-from tests.engines import ollama
-from tests.engines.models import without_template
 from tests.integration_tests.cli.command import check_fault, in_process, localllm, told
+from tools.engines import ollama
+from tools.engines.models import without_template
 
 CHATML_PROMPT = "<|im_start|>user\nHello!<|im_end|>\n<|im_start|>assistant\n"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from langchain_localllm.cli.commands import COMMANDS
+from langchain_localllm.cli.command_table import COMMANDS
 from langchain_localllm.models import tiny_chat_model
 from tests.integration_tests.cli.command import COMMAND
 

@@ -7,8 +7,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from langchain_localllm.models import tiny_chat_model
-from tests.engines.hub import REPOSITORY, hub
 from tests.integration_tests.cli.command import check_fault, in_process, localllm, on_a_terminal, told
+from tools.engines.hub import REPOSITORY, hub
 
 MODEL = tiny_chat_model()
 

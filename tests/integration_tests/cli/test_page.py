@@ -2,7 +2,7 @@
 
 import pytest
 
-from langchain_localllm.cli.commands import COMMANDS
+from langchain_localllm.cli.command_table import COMMANDS
 from tools.cli_page import PAGE, page
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from langchain_localllm.models import tiny_chat_model
-from tests.engines.hub import REPOSITORY, Hub, hub
 from tests.integration_tests.cli.command import COMMAND, Done, check_fault, in_process, localllm, quick, told
+from tools.engines.hub import REPOSITORY, Hub, hub
 
 DATA = tiny_chat_model().read_bytes()
 SHA256 = hashlib.sha256(DATA).hexdigest()

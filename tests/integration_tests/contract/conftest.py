@@ -9,8 +9,8 @@ import pytest
 import langchain_localllm
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.testing.paths import PATHS, Path
-from tests.engines import ollama
-from tests.engines.models import never_ending
+from tools.engines import ollama
+from tools.engines.models import never_ending
 
 from .engines import ENGINES, Engine, class_name
 

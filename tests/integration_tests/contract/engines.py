@@ -9,8 +9,8 @@ from typing import Any, Final
 import requests
 
 from langchain_localllm import GPT4All, LlamaCpp, LocalServer
-from langchain_localllm.runtimes import RUNTIMES
-from tests.engines import ollama
+from langchain_localllm.registry import RUNTIMES
+from tools.engines import ollama
 
 CONTEXT: Final = 512
 

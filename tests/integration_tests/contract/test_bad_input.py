@@ -13,7 +13,7 @@ from gguf import GGUFWriter
 from langchain_core.callbacks import BaseCallbackHandler
 
 import langchain_localllm
-from langchain_localllm.base.inprocess import InProcessOptions
+from langchain_localllm.base.local_engine.options import InProcessOptions
 from langchain_localllm.errors import ContextLengthError, InvalidOptionError, InvalidRequestError, ModelFileError
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.testing.paths import PATHS

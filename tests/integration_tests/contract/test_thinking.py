@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from langchain_localllm import ChatGPT4All, ChatLlamaCpp, ChatLlamafile, ChatOllama, LocalServer
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.runtimes.llamacpp.backend import Backend
-from tests.engines import llama_cpp_source, ollama
-from tests.engines.thinking_model import ANSWER, CALL, GO_TEMPLATE, THOUGHT, thinking_model
+from tools.engines import llama_cpp_source, ollama
+from tools.engines.thinking_model import ANSWER, CALL, GO_TEMPLATE, THOUGHT, thinking_model
 
 THOUGHTS: Final = "".join(THOUGHT)
 TEXT: Final = "".join(ANSWER)

@@ -10,8 +10,8 @@ import requests
 import langchain_localllm
 from langchain_localllm import LocalServer
 from langchain_localllm.base.embeddings import LocalEmbeddings
-from langchain_localllm.runtimes import RUNTIMES
-from tests.engines import ollama
+from langchain_localllm.registry import RUNTIMES
+from tools.engines import ollama
 
 Arguments = dict[str, Any]
 

@@ -17,7 +17,7 @@ from langchain_localllm.errors import (
 )
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.runtimes.gpt4all.engine import GPT4AllEngine
-from tests.engines.models import nomic_bert
+from tools.engines.models import nomic_bert
 
 from .texts import cosine, least_agreement
 

@@ -13,7 +13,7 @@ from gguf.scripts.gguf_new_metadata import MetadataDetails, copy_with_new_metada
 from langchain_localllm import LlamaCpp, LlamaCppEmbeddings
 from langchain_localllm.errors import CallTimeoutError, ContextLengthError, InvalidOptionError, ModelFileError, ServerError
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
-from langchain_localllm.runtimes.llamacpp import vectors
+from langchain_localllm.runtimes.llamacpp import embedder as vectors
 
 from .texts import cosine, least_agreement, many
 

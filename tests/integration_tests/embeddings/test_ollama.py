@@ -9,7 +9,7 @@ from langchain_localllm import OllamaEmbeddings
 from langchain_localllm.base.embeddings import LocalEmbeddings
 from langchain_localllm.errors import InvalidOptionError, ModelMissingError
 from langchain_localllm.models import tiny_chat_model
-from tests.engines import ollama
+from tools.engines import ollama
 
 from .conftest import Make
 

@@ -7,7 +7,7 @@ import pytest
 
 from langchain_localllm import LlamaCpp
 from langchain_localllm.models import tiny_chat_model
-from tests.engines.models import never_ending
+from tools.engines.models import never_ending
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ from langchain_core.messages import HumanMessage
 from langchain_localllm import ChatLlamaCpp
 from langchain_localllm.errors import InvalidRequestError, ModelFileError
 from langchain_localllm.models import tiny_chat_model
-from tests.engines.audio import audio_block, audio_projector, wav
-from tests.engines.images import block, png
+from tools.engines.audio import audio_block, audio_projector, wav
+from tools.engines.images import block, png
 
 TOKENS = 125
 """Of half a minute, to which llama.cpp fills a sound up."""

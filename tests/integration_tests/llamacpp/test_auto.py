@@ -5,10 +5,10 @@ from pydantic import ValidationError
 
 from langchain_localllm import ChatLlamaCpp, LlamaCpp
 from langchain_localllm.errors import InvalidOptionError
+from langchain_localllm.gguf.header import check_gguf
+from langchain_localllm.gguf.memory import Settings, estimate
 from langchain_localllm.models import tiny_chat_model
-from langchain_localllm.models.gguf_check import check_gguf
-from langchain_localllm.models.memory import Settings, estimate
-from langchain_localllm.runtimes.llamacpp import memory
+from langchain_localllm.runtimes.llamacpp import sizing as memory
 
 
 def test_all_that_the_model_was_made_for_where_it_fits() -> None:

@@ -27,8 +27,8 @@ from langchain_localllm.errors import (
 )
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes.llamacpp import backend
-from tests.engines.images import block, png, projector
-from tests.engines.models import with_control_tokens, without_template
+from tools.engines.images import block, png, projector
+from tools.engines.models import with_control_tokens, without_template
 
 QUESTION: Final = "What is the weather in Bern?"
 HARMONY: Final = ["<|start|>", "<|channel|>", "<|message|>", "<|end|>", "<|return|>", "<|call|>"]

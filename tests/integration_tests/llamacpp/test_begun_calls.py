@@ -12,8 +12,8 @@ from pydantic import validate_call
 from langchain_localllm import ChatLlamaCpp
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes.llamacpp.backend import Backend
-from tests.engines import llama_cpp_source
-from tests.engines.scripted_model import scripted_model
+from tools.engines import llama_cpp_source
+from tools.engines.scripted_model import scripted_model
 
 TEXTS: Final = {
     "wrong type": '<tool_call>\n{"name": "add", "arguments": {"a": "one", "b": 2}}\n</tool_call>',

@@ -16,13 +16,13 @@ from langchain_core.messages import HumanMessage
 
 from langchain_localllm import ChatLlamaCpp, LlamaCpp
 from langchain_localllm.errors import InvalidOptionError
+from langchain_localllm.gguf.header import check_gguf
 from langchain_localllm.models import tiny_chat_model
-from langchain_localllm.models.gguf_check import check_gguf
 from langchain_localllm.runtimes.llamacpp.backend import Backend
 from langchain_localllm.runtimes.llamacpp.prompt_files import PromptFiles, cache_key
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
-from tests.engines.images import block, png, projector
-from tests.engines.models import with_window
+from tools.engines.images import block, png, projector
+from tools.engines.models import with_window
 
 SYSTEM: Final = "You sell lamps. Answer with one short sentence that names the colour of the lamp. Never speak of boats. " * 3
 AGAIN: Final = """

@@ -6,7 +6,7 @@ import pytest
 
 from langchain_localllm import ChatLlamaCpp
 from langchain_localllm.models import tiny_chat_model
-from tests.engines.models import with_control_tokens
+from tools.engines.models import with_control_tokens
 
 MARKERS: Final = ["[TOOL_CALLS]", "[ARGS]", "[THINK]", "[/THINK]"]
 """As in Mistral's vocabularies."""

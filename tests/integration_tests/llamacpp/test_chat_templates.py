@@ -24,15 +24,16 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.runnables import Runnable
 
 from langchain_localllm import ChatGPT4All, ChatLlamaCpp, ChatLlamafile
-from langchain_localllm.base.engine import Finish, Piece
 from langchain_localllm.base.messages import to_openai, with_parsed_arguments
+from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent
 from langchain_localllm.runtimes.llamacpp.server_params import new_server
 from langchain_localllm.templates.call_frames import call_frame
 from langchain_localllm.templates.chat_template import ChatTemplate
 from langchain_localllm.templates.instructions import render_with_instructions
 from langchain_localllm.templates.server_parser import is_misparsed_by_server
-from tests.engines import llama_cpp_source
-from tests.engines.chat_formats import (
+from tools.chat_families import PAGE, page
+from tools.engines import llama_cpp_source
+from tools.engines.chat_formats import (
     ANSWER_STYLES,
     CALL_STYLES,
     CALLS,
@@ -43,8 +44,7 @@ from tests.engines.chat_formats import (
     AnswerStyle,
     CallStyle,
 )
-from tests.engines.scripted_model import scripted_model
-from tools.chat_families import PAGE, page
+from tools.engines.scripted_model import scripted_model
 
 TEXT: Final = "It is 20 degrees in Bern.\nTake a hat."
 THOUGHTS: Final = "The user asks\nabout the weather."
@@ -269,7 +269,9 @@ def test_own_parser_reads_answers_in_pieces_of_every_size(family: Family) -> Non
             for size in SIZES:
                 reader = copy.deepcopy(prepared.reader)
                 pieces = [prepared.begun, *(text[at : at + size] for at in range(0, len(text), size))]
-                told = [part for piece in pieces for part in reader.read(Piece(piece))] + [*reader.read(Piece("", Finish("stop")))]
+                told = [part for piece in pieces for part in reader.read(StreamEvent(piece))] + [
+                    *reader.read(StreamEvent("", CompletionInfo("stop")))
+                ]
                 names = [call["name"] for part in told for call in part.tool_calls or ()]
                 args = [json.loads(call["args"]) for part in told for call in part.tool_calls or ()]
                 answer = "".join(part.text for part in told), "".join(part.reasoning for part in told)

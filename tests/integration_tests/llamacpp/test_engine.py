@@ -15,18 +15,18 @@ from langchain_core.runnables import ConfigurableField
 from llama_cpp import Llama
 
 from langchain_localllm import LlamaCpp, LlamaCppEmbeddings
-from langchain_localllm.base.engine import Finish
-from langchain_localllm.base.worker import PAUSE, Mailbox
+from langchain_localllm.base.local_engine.stream import PAUSE, ResponseQueue
+from langchain_localllm.base.token_stream import CompletionInfo
 from langchain_localllm.errors import ContextLengthError, ServerError
 from langchain_localllm.models import tiny_embedding_model
-from langchain_localllm.runtimes.llamacpp.computing import computing
+from langchain_localllm.runtimes.llamacpp.compute_thread import computing
 from langchain_localllm.runtimes.llamacpp.engine import _LONGEST_PAUSE, _Worker
-from langchain_localllm.runtimes.llamacpp.library import lib
-from langchain_localllm.runtimes.llamacpp.memory import bytes_per_token
+from langchain_localllm.runtimes.llamacpp.ffi import lib
 from langchain_localllm.runtimes.llamacpp.request import Request
 from langchain_localllm.runtimes.llamacpp.sampler import Sampling
-from tests.engines.models import recurrent, with_window
+from langchain_localllm.runtimes.llamacpp.sizing import bytes_per_token
 from tests.integration_tests.scripted import soon
+from tools.engines.models import recurrent, with_window
 
 PROMPTS: Final = [f"{word} is" for word in ("Rain", "A boat", "The red door", "Bread", "The lamp", "A river", "My house", "One")]
 LONG: Final = "The boat on the river is red, and the lamp in the house is green. " * 10
@@ -91,7 +91,7 @@ def test_log_probabilities_are_the_models_own_whatever_is_biased(llm: LlamaCpp) 
         assert one["logprob"] == pytest.approx(other["logprob"], abs=CLEAR)
 
 
-def finish(box: Mailbox) -> Finish:
+def finish(box: ResponseQueue) -> CompletionInfo:
     while (piece := box.take(30)).finish is None:
         pass
     return piece.finish
@@ -175,15 +175,15 @@ def test_while_nothing_else_is_to_be_done_all_is_saved(model_file: Path) -> None
 
 def test_while_others_wait_only_what_lies_together_is_saved(model_file: Path) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=20) as llm:
-        sequences(llm)._most_runs = 0  # so that nothing is saved before it has to be
+        sequences(llm)._max_segments = 0  # so that nothing is saved before it has to be
         for most, saved in ((0, 0), (8, 8)):
             llm.generate([f"{most}{number}. {LONG}" for number in range(3)])
-            sequences(llm)._most_runs = most
+            sequences(llm)._max_segments = most
             usage(llm, "Rain is")
             assert tokens_in_cache(llm) < 40
             assert len(sequences(llm)._aside._saved) >= min(saved, 3)
             assert all(len(one.tokens) <= llm.get_num_tokens(f"00. {LONG}") for one in sequences(llm)._aside._saved)
-            sequences(llm)._most_runs = 0
+            sequences(llm)._max_segments = 0
         counts = usage(llm, f"80. {LONG}")
         assert counts["prompt_tokens"] - counts["cached_tokens"] < 20
 
@@ -298,7 +298,7 @@ def test_a_stream_that_is_closed_ends_the_work(llm: LlamaCpp) -> None:
 
 
 def test_a_prompt_that_nobody_waits_for_is_not_read_to_its_end(llm: LlamaCpp) -> None:
-    box = Mailbox()
+    box = ResponseQueue()
     llm.engine.submit(Request(llm.get_token_ids(LONG), Sampling(temperature=0)), box)
     box.leave()
     assert quiet_soon(llm)
@@ -315,7 +315,7 @@ def test_a_state_that_cannot_be_cut_is_right_after_a_request_that_left(
         batch = generation(llm, LONG[:300], logprobs=2), *llm.generate([LONG[:300], PROMPTS[0]], logprobs=2).generations[0]
         assert same_where_clear(*batch)
         sequences(llm).clear()
-        context, box, parts = llm.engine._worker._context, Mailbox(), []
+        context, box, parts = llm.engine._worker._context, ResponseQueue(), []
         decode = context.decode
 
         def leave_at_the_third(given: Any) -> Any:
@@ -375,7 +375,7 @@ def test_a_prompt_beside_an_answer_is_read_in_large_parts_where_every_batch_is_s
 @pytest.mark.parametrize(("count", "pause"), [(1, PAUSE), (4, 4 * PAUSE), (16, _LONGEST_PAUSE)])
 def test_many_readers_are_woken_less_often_but_not_seldom(count: int, pause: float, model_file: Path) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=128, n_parallel=16) as llm:
-        boxes = [Mailbox() for _ in range(count)]
+        boxes = [ResponseQueue() for _ in range(count)]
         for box in boxes:
             llm.engine.submit(Request([7], max_tokens=100), box)
         for box in boxes:
@@ -413,7 +413,7 @@ def test_an_engine_may_be_ended_by_the_thread_that_it_waits_for(model_file: Path
         time.sleep(0.2)  # by now the engine waits for its turn
         llm.engine.free()
 
-    ending = threading.Thread(target=computing.on_all_cores, args=(end,), daemon=True)
+    ending = threading.Thread(target=computing.run_parallel, args=(end,), daemon=True)
     ending.start()
     ending.join(20)
     assert not ending.is_alive()
@@ -470,7 +470,7 @@ def test_a_batch_that_is_given_up_is_computed_again(model_file: Path) -> None:
 
 
 def test_a_batch_that_is_held_up_is_computed_with_one_thread(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("langchain_localllm.runtimes.llamacpp.threads.physical_cores", lambda: 2)
+    monkeypatch.setattr("langchain_localllm.runtimes.llamacpp.thread_tuner.physical_cores", lambda: 2)
     with LlamaCpp(model_path=model_file, n_ctx=490, temperature=0, max_tokens=8) as llm:
         expected = llm.invoke(LONG)
         context = llm.engine._worker._context
@@ -503,12 +503,12 @@ def test_texts_whose_batch_is_given_up_are_embedded_all_the_same() -> None:
 
 def test_only_what_takes_too_long_by_itself_is_interrupted() -> None:
     interrupted = threading.Event()
-    before = threading.Thread(target=computing.on_all_cores, args=(lambda: time.sleep(0.3),))
+    before = threading.Thread(target=computing.run_parallel, args=(lambda: time.sleep(0.3),))
     before.start()
-    assert computing.on_all_cores(lambda: "in time", limit=0.1, interrupt=interrupted.set) == "in time"
+    assert computing.run_parallel(lambda: "in time", limit=0.1, interrupt=interrupted.set) == "in time"
     before.join()
     assert not interrupted.is_set()
-    assert computing.on_all_cores(lambda: interrupted.wait(10), limit=0.05, interrupt=interrupted.set)
+    assert computing.run_parallel(lambda: interrupted.wait(10), limit=0.05, interrupt=interrupted.set)
 
 
 @pytest.mark.parametrize("how", ["close", "forget"])
@@ -535,13 +535,13 @@ def test_a_closed_object_loads_again(model_file: Path) -> None:
 
 def test_an_engine_that_is_freed_fails_its_answers(model_file: Path) -> None:
     engine = LlamaCpp(model_path=model_file, n_ctx=400).engine
-    box = Mailbox()
+    box = ResponseQueue()
     engine.submit(Request([1]), box)
     engine.free()
     with pytest.raises(ServerError, match="freed"):
         finish(box)
     with pytest.raises(ServerError, match="freed"):
-        engine.submit(Request([1]), Mailbox())
+        engine.submit(Request([1]), ResponseQueue())
 
 
 # --- the context's end, and what fails ---
@@ -560,7 +560,7 @@ def test_a_prompt_that_fills_the_context_is_refused_with_both_lengths(llm: Llama
 
 
 def test_a_request_that_cannot_be_computed_fails_alone(llm: LlamaCpp) -> None:
-    good, bad = Mailbox(), Mailbox()
+    good, bad = ResponseQueue(), ResponseQueue()
     engine = llm.engine
     engine.submit(Request(llm.get_token_ids(LONG), Sampling(temperature=0), max_tokens=100), good)
     engine.submit(Request([10**6, 5], Sampling(temperature=0)), bad)

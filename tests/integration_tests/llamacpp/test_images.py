@@ -20,15 +20,15 @@ from llama_cpp.llama_speculative import LlamaPromptLookupDecoding
 from pydantic import BaseModel
 
 from langchain_localllm import ChatLlamaCpp, LlamaCpp
-from langchain_localllm.base.threads import physical_cores
-from langchain_localllm.base.worker import Mailbox
+from langchain_localllm.base.local_engine.stream import ResponseQueue
 from langchain_localllm.errors import ContextLengthError, InvalidOptionError, InvalidRequestError, ModelFileError
+from langchain_localllm.gguf.threads import physical_cores
 from langchain_localllm.models import tiny_chat_model
-from langchain_localllm.runtimes.llamacpp.library import lib
+from langchain_localllm.runtimes.llamacpp.ffi import lib
 from langchain_localllm.runtimes.llamacpp.request import Request
 from langchain_localllm.runtimes.llamacpp.sampler import Sampling
-from tests.engines.images import GEMMA, LLAVA, QWEN, block, png, projector
-from tests.engines.models import with_mrope
+from tools.engines.images import GEMMA, LLAVA, QWEN, block, png, projector
+from tools.engines.models import with_mrope
 
 RED: Final = png(255, 0, 0)
 BLUE: Final = png(0, 0, 255)
@@ -264,7 +264,7 @@ def test_a_batch_about_one_image_reads_it_once(chat: ChatLlamaCpp, looked: list[
 def test_one_image_does_not_wait_for_many(chat: ChatLlamaCpp, looked: list[Any]) -> None:
     many = chat.engine.read([*(png(number, 99, 0) for number in range(24)), "Which?"])
     one = chat.engine.read(["What?", png(0, 99, 99), "And?"])
-    boxes = Mailbox(), Mailbox()
+    boxes = ResponseQueue(), ResponseQueue()
     for prompt, box in zip((many, one), boxes, strict=True):
         chat.engine.submit(Request(prompt.tokens, Sampling(temperature=0), images=prompt.images, max_tokens=2), box)
     for box in boxes:
@@ -328,7 +328,7 @@ def test_a_stream_that_is_closed_ends_the_work(chat: ChatLlamaCpp) -> None:
 
 
 def test_an_image_that_nobody_waits_for_is_not_looked_at(chat: ChatLlamaCpp, monkeypatch: pytest.MonkeyPatch) -> None:
-    box, looked = Mailbox(), []
+    box, looked = ResponseQueue(), []
     decode = chat.engine._worker._context.decode_image
 
     def leave_at_the_first(*given: Any) -> Any:

@@ -10,7 +10,7 @@ from langchain_localllm import ChatLlamaCpp, LlamaCpp, LlamaCppEmbeddings
 from langchain_localllm.errors import InvalidOptionError, ModelFileError
 from langchain_localllm.models import tiny_embedding_model
 from langchain_localllm.runtimes.llamacpp.backend import Backend
-from tests.engines.models import lora_adapter
+from tools.engines.models import lora_adapter
 
 PROMPT: Final = "The lamp on the table is"
 BOTH: Final = [{"id": 0, "scale": 1000.0}, {"id": 1, "scale": 1000.0}]

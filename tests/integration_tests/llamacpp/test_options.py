@@ -11,7 +11,7 @@ from llama_cpp.llama_speculative import LlamaPromptLookupDecoding
 
 from langchain_localllm import LlamaCpp
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, ModelFileError
-from tests.engines.models import lora_adapter
+from tools.engines.models import lora_adapter
 
 PROMPT: Final = "The lamp on the table is"
 SCHEMA: Final = {

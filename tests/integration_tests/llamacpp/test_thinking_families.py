@@ -7,9 +7,9 @@ from typing import Any, Final
 import pytest
 
 from langchain_localllm import ChatLlamaCpp
-from tests.engines import llama_cpp_source
-from tests.engines.chat_formats import ANSWER_STYLES, TEMPLATES
-from tests.engines.scripted_model import scripted_model
+from tools.engines import llama_cpp_source
+from tools.engines.chat_formats import ANSWER_STYLES, TEMPLATES
+from tools.engines.scripted_model import scripted_model
 
 THOUGHT: Final = "They want a small sum, so add."
 ANSWER: Final = "It is four!"

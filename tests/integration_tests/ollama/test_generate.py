@@ -11,9 +11,9 @@ from langchain_localllm import Ollama
 from langchain_localllm.errors import ConnectionFailedError, InvalidOptionError, InvalidRequestError, ModelMissingError
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.testing.paths import PATHS
-from tests.engines import ollama
 from tests.integration_tests.scripted import soon
 from tests.unit_tests.option_cases import OLLAMA
+from tools.engines import ollama
 
 from .conftest import CHAT
 

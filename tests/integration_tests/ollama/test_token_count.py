@@ -10,8 +10,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_localllm import ChatLlamaCpp, ChatOllama, LlamaCpp, Ollama
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError
 from langchain_localllm.models import tiny_chat_model
-from tests.engines import ollama
 from tests.integration_tests.scripted import Answer, Request, ScriptedServer, as_json
+from tools.engines import ollama
 
 from .conftest import CHAT, TEMPLATED
 

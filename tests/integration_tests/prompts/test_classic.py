@@ -42,7 +42,7 @@ from langchain_localllm.prompts.library import (
     SUMMARISE_MAP,
     SUMMARISE_REFINE,
 )
-from langchain_localllm.prompts.ready import ReadyPrompt
+from langchain_localllm.prompts.prompt_pair import PromptPair
 
 pytestmark = pytest.mark.filterwarnings("ignore::langchain_core._api.deprecation.LangChainDeprecationWarning")
 
@@ -96,7 +96,7 @@ def recorder() -> Recorder:
     return Recorder()
 
 
-def begins_with(ready: ReadyPrompt, prompt: str) -> bool:
+def begins_with(ready: PromptPair, prompt: str) -> bool:
     """Whether the model was asked by a ready prompt, in its own template or as messages."""
     system: Any = ready.chat.messages[0]
     instruction = system.prompt.template
@@ -142,7 +142,7 @@ def test_the_guide_s_selector_and_chain(llm: Any, recorder: Recorder) -> None:
     ],
     ids=["stuff", "map_reduce", "refine"],
 )
-def test_load_qa_chain(llm: Any, recorder: Recorder, kind: str, prompts: dict[str, ReadyPrompt], asked: list[ReadyPrompt]) -> None:
+def test_load_qa_chain(llm: Any, recorder: Recorder, kind: str, prompts: dict[str, PromptPair], asked: list[PromptPair]) -> None:
     fitted: dict[str, Any] = {name: ready.get_prompt(llm) for name, ready in prompts.items()}
     run(load_qa_chain(llm, kind, **fitted), recorder, **QUESTION)
     assert len(recorder.prompts) == len(asked)
@@ -170,7 +170,7 @@ def test_the_six_selectors_can_be_replaced(llm: Any, recorder: Recorder, monkeyp
     ],
     ids=["stuff", "map_reduce", "refine"],
 )
-def test_load_summarize_chain(llm: Any, recorder: Recorder, kind: str, prompts: dict[str, ReadyPrompt]) -> None:
+def test_load_summarize_chain(llm: Any, recorder: Recorder, kind: str, prompts: dict[str, PromptPair]) -> None:
     chain = load_summarize_chain(llm, kind, **{name: ready.get_prompt(llm) for name, ready in prompts.items()})
     run(chain, recorder)
     assert all(any(begins_with(ready, prompt) for prompt in recorder.prompts) for ready in prompts.values())

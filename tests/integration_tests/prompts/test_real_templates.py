@@ -7,14 +7,14 @@ import pytest
 from langchain_core.language_models import FakeListLLM
 from langchain_core.prompts import ChatPromptTemplate
 
-from langchain_localllm.base.about import about_file
+from langchain_localllm.model_info.info import model_info_from_file
 from langchain_localllm.prompts import for_model, model_family
-from langchain_localllm.prompts.families import FAMILIES
-from langchain_localllm.prompts.family import family_in
+from langchain_localllm.prompts.detect_family import family_in
+from langchain_localllm.prompts.format_table import FAMILIES
 from langchain_localllm.templates.chat_template import ChatTemplate
 from langchain_localllm.templates.instructions import without_system
-from tests.engines import llama_cpp_source
-from tests.unit_tests.prompts.test_families import QUESTION, TURNS
+from tests.unit_tests.prompts.test_format_table import QUESTION, TURNS
+from tools.engines import llama_cpp_source
 
 SAME: Final = {
     "MiMo-VL": "chatml",
@@ -102,5 +102,5 @@ def test_a_prompt_for_a_real_file_s_header(vocabulary: str, family: str, begins_
     ],
 )
 def test_special_tokens_are_read_from_the_header(vocabulary: str, bos: str, eos: str, adds_bos: bool, source: Path) -> None:
-    about = about_file(source / f"ggml-vocab-{vocabulary}.gguf")
+    about = model_info_from_file(source / f"ggml-vocab-{vocabulary}.gguf")
     assert (about.bos_token, about.eos_token, about.adds_bos) == (bos, eos, adds_bos)

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import pytest
 
-from langchain_localllm.base.templated import thought_tags
+from langchain_localllm.base.chat_templated import thought_tags
 from langchain_localllm.templates.chat_template import ChatTemplate
 from langchain_localllm.templates.instructions import render_with_instructions
 from langchain_localllm.templates.thinking_switch import switch_variables, with_switch_word
-from tests.engines import llama_cpp_source
+from tools.engines import llama_cpp_source
 
 THOUGHT: Final = "zqthought"
 ASKED: Final[list[dict[str, Any]]] = [{"role": "user", "content": "Two and two?"}]

@@ -23,12 +23,12 @@ from langchain_localllm import (
     Ollama,
 )
 from langchain_localllm.prompts import for_model, model_family
-from langchain_localllm.prompts.families import FAMILIES
-from langchain_localllm.runtimes.gpt4all import answers as gpt4all_answers
+from langchain_localllm.prompts.format_table import FAMILIES
+from langchain_localllm.runtimes.gpt4all import generation as gpt4all_answers
 from langchain_localllm.runtimes.gpt4all.binding import run_prompt
-from tests.engines import ollama
-from tests.engines.families import family_model
 from tests.unit_tests.prompts.templates import PUBLISHED
+from tools.engines import ollama
+from tools.engines.families import family_model
 
 ONE_TOKEN: Final[dict[str, Any]] = {"temperature": 0, "max_tokens": 1}
 PROMPT: Final = ChatPromptTemplate(

@@ -9,7 +9,7 @@ import pytest
 
 from langchain_localllm import ChatLlamafile, LlamafileEmbeddings, LocalServer
 from langchain_localllm.rag import LocalRAG
-from langchain_localllm.rag.store import Store
+from langchain_localllm.rag.index.store import Store
 
 HANDBOOK = Path(__file__).parents[3] / "docs" / "handbook"
 

@@ -10,10 +10,10 @@ from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.prompts import PromptTemplate
 
 from langchain_localllm import ChatLlamafile
-from langchain_localllm.prompts import look as looking
+from langchain_localllm.model_info import introspect as looking
 from langchain_localllm.rag import LocalRAG
-from langchain_localllm.rag.budget import count, fit
-from langchain_localllm.runtimes.llamafile import about
+from langchain_localllm.rag.answer.context_budget import count, fit
+from langchain_localllm.runtimes.llamafile import model_info as about
 from tests.integration_tests.scripted import Answer, Request, Script, ScriptedServer, Wait, as_json
 
 PROMPT = PromptTemplate.from_template("{passages} {question}")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from langchain_localllm import LlamafileEmbeddings, LocalServer
-from langchain_localllm.rag.store import Store
-from langchain_localllm.rag.update import update
+from langchain_localllm.rag.index.store import Store
+from langchain_localllm.rag.index.update import update
 from tests.integration_tests.rag.conftest import vector_ids, write_files
 
 KILLS = 10
@@ -18,8 +18,8 @@ KILLS = 10
 INDEXER = """
 import sys
 from langchain_localllm import LlamafileEmbeddings
-from langchain_localllm.rag import update as module
-from langchain_localllm.rag.store import Store
+from langchain_localllm.rag.index import update as module
+from langchain_localllm.rag.index.store import Store
 folder, address, kind = sys.argv[1:]
 module._BATCH = 8  # so that there are many moments between batches
 store = Store(folder + "/.localllm", LlamafileEmbeddings(base_url=address), vectors=kind)

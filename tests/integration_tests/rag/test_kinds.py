@@ -6,8 +6,8 @@ import pytest
 
 from langchain_localllm import LlamafileEmbeddings
 from langchain_localllm.rag import LocalRAG
-from langchain_localllm.rag.store import Store
-from langchain_localllm.rag.update import remove
+from langchain_localllm.rag.index.store import Store
+from langchain_localllm.rag.index.update import remove
 from tests.integration_tests.rag.conftest import vector_ids
 
 
@@ -38,7 +38,7 @@ def test_remove_needs_no_embedding_model(notes: Path, embeddings: LlamafileEmbed
         rag.index(notes)
     store = Store(notes.parent / "index")
     assert remove(store, ["notes/boats.md"]) == 1
-    assert store.catalogue.doomed() == []
+    assert store.catalogue.tombstoned() == []
     store.close()
     with LocalRAG(None, embeddings, notes.parent / "index") as rag:
         live = [str(each.id) for batch in rag.store.catalogue.batches() for each in batch]

@@ -10,8 +10,8 @@ import requests
 
 from langchain_localllm import LocalServer
 from langchain_localllm.models import tiny_chat_model
-from tests.engines import ollama
-from tests.engines.models import go_template
+from tools.engines import ollama
+from tools.engines.models import go_template
 
 MODEL = "localllm-standard"
 OTHER = "localllm-standard-other"

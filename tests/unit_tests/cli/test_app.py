@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from langchain_localllm.cli.app import run
-from langchain_localllm.cli.commands import COMMANDS
+from langchain_localllm.cli.command_table import COMMANDS
 from langchain_localllm.cli.lazy import load
 
 HEAVY = [

@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 from langchain_localllm.cli import app as app_module
-from langchain_localllm.cli import chat as chat_module
-from langchain_localllm.cli.answering import is_model
 from langchain_localllm.cli.app import run
-from langchain_localllm.cli.chat import _listen
-from langchain_localllm.cli.commands import _SYNONYMS, COMMANDS, expand
-from langchain_localllm.cli.run import _parse
+from langchain_localllm.cli.chat_models import is_model
+from langchain_localllm.cli.command_table import _SYNONYMS, COMMANDS, expand
+from langchain_localllm.cli.commands import chat as chat_module
+from langchain_localllm.cli.commands.chat import _listen
+from langchain_localllm.cli.commands.run import _parse
 from langchain_localllm.errors import ConnectionFailedError, LocalLLMError, ModelFileError
-from langchain_localllm.models import resolve, tiny_embedding_model
+from langchain_localllm.manage import resolve
+from langchain_localllm.models import tiny_embedding_model
 
 
 @pytest.mark.parametrize(

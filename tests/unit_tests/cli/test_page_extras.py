@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from langchain_localllm.cli.commands import COMMANDS
+from langchain_localllm.cli.command_table import COMMANDS
 from langchain_localllm.models import tiny_chat_model
 
 ROOT: Final = Path(__file__).parents[3]

@@ -7,9 +7,8 @@ from typing import Any, Final
 import llama_cpp
 import pytest
 
-from langchain_localllm.prompts.families import FAMILIES
-
-from .test_families import QUESTION, TURNS, Messages
+from langchain_localllm.prompts.format_table import FAMILIES
+from tests.unit_tests.prompts.test_format_table import QUESTION, TURNS, Messages
 
 THEIRS: Final = {
     "deepseek-coder": "deepseek",

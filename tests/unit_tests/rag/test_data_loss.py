@@ -8,16 +8,16 @@ import pytest
 from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings
 
 from langchain_localllm.errors import ConnectionFailedError, DocumentError, InvalidOptionError, LocalLLMError
-from langchain_localllm.rag.file_keys import FileKeys
-from langchain_localllm.rag.store import Store
-from langchain_localllm.rag.update import remove, update
+from langchain_localllm.rag.index.store import Store
+from langchain_localllm.rag.index.update import remove, update
+from langchain_localllm.rag.ingest.file_keys import FileKeys
 
 EMBEDDINGS = DeterministicFakeEmbedding(size=8)
 
 
 @pytest.fixture(autouse=True)
 def _no_calibration(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("langchain_localllm.rag.update.calibrate", lambda *_: None)  # it has tests of its own
+    monkeypatch.setattr("langchain_localllm.rag.index.update.calibrate", lambda *_: None)  # it has tests of its own
 
 
 @pytest.fixture

@@ -23,9 +23,9 @@ import pytest
 import requests
 
 from langchain_localllm.models import tiny_chat_model
-from tests.engines import ollama as engine
-from tests.engines.models import go_template
 from tools.comparison.ollama_suite.excluded import reason_for
+from tools.engines import ollama as engine
+from tools.engines.models import go_template
 
 MODULES: Final = {
     "chat": "langchain_ollama.chat_models",

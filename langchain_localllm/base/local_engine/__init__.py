@@ -1,0 +1,1 @@
+"""What classes share whose engine runs in this process."""

@@ -1,0 +1,206 @@
+"""An engine's pieces as LangChain wants them: thoughts, tool calls and text told apart, calls numbered and named."""
+
+import json
+import secrets
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Sequence
+from contextlib import aclosing, closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+from langchain_localllm.base.thoughts import Splitter
+from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent, TokenStream
+from langchain_localllm.templates.thinking import Split, ThinkSplitter
+from langchain_localllm.templates.tool_calls import HERMES, JSON, ToolCallParser, WrittenCall
+
+
+class AnswerReader:
+    """Reads the pieces of one answer."""
+
+    __slots__ = ("_args", "_calls", "_found_thoughts", "_keeps_thoughts", "_space", "_state", "_thoughts")
+
+    def __init__(
+        self, thoughts: Splitter | None = None, calls: ToolCallParser | None = None, *, keeps_thoughts: bool = True
+    ) -> None:
+        """Begin.
+
+        Args:
+            thoughts: Tells thoughts in the text from the answer, where the engine does not.
+            calls: Tells tool calls in the text from the answer, where the engine does not.
+            keeps_thoughts: Whether thoughts are handed out.
+        """
+        self._keeps_thoughts = keeps_thoughts
+        self._found_thoughts = False
+        self._state = ""  # of an answer whose thoughts the engine finds: "thoughts", "after thoughts"
+        self._space = ""  # at the end of these thoughts
+        self._thoughts = thoughts
+        self._calls = calls
+        self._args: dict[int, list[str]] = {}  # by call, what came of its arguments
+
+    def parse(self, thoughts: Splitter, calls: ToolCallParser | None, begun: str) -> None:
+        """Parse the answer, of which nothing has come, in another way.
+
+        Args:
+            thoughts: Splits thoughts from the answer.
+            calls: Parses tool calls in the answer, where there are tools.
+            begun: The beginning of a marker with which the prompt ends.
+        """
+        self._thoughts, self._calls = thoughts, calls
+        thoughts.feed(begun)
+
+    def read(self, piece: StreamEvent) -> Iterable[StreamEvent]:
+        """What can be told with this piece."""
+        if self._thoughts and self._thoughts.done:
+            self._thoughts = None
+        if piece.reasoning or self._state:
+            self._trim(piece)
+            if not (piece.text or piece.reasoning or piece.tool_calls or piece.finish or piece.logprobs):
+                return ()
+        if piece.reasoning and not self._keeps_thoughts:
+            piece.reasoning = ""
+            if not (piece.text or piece.tool_calls or piece.finish):
+                return ()
+        if not (self._thoughts or self._calls or piece.tool_calls or piece.finish):
+            return (piece,)
+        return self._told(piece)
+
+    def _trim(self, piece: StreamEvent) -> None:
+        """Leave out white space around thoughts that the engine found, as in those that are found here."""
+        if piece.reasoning:
+            thought = self._space + piece.reasoning if self._state else piece.reasoning.lstrip()
+            piece.reasoning = thought.rstrip()
+            self._space = thought[len(piece.reasoning) :]
+            self._state = "thoughts"
+        if piece.text:
+            piece.text = piece.text.lstrip()
+            self._state, self._space = "" if piece.text else "after thoughts", ""
+
+    def _told(self, piece: StreamEvent) -> Iterator[StreamEvent]:
+        if piece.tool_calls:
+            yield replace(piece, text="", finish=None, tool_calls=[self._named(call) for call in piece.tool_calls])
+        elif piece.reasoning:
+            yield replace(piece, text="", finish=None)
+        logprobs = None if piece.tool_calls or piece.reasoning else piece.logprobs
+        for part in self._texts(piece.text, piece.finish):
+            part.logprobs, logprobs = logprobs, None
+            yield part
+        if logprobs is not None:  # of a token whose text is held back
+            yield StreamEvent("", logprobs=logprobs)
+        if piece.finish:
+            yield from self._cut_calls(cut=piece.finish.reason == "length")
+            finish = piece.finish
+            if self._args and finish.reason == "stop":
+                finish = replace(finish, reason="tool_calls")
+            if self._found_thoughts and finish.reasoning_tokens == 0:  # an engine that took them for text counted none
+                finish = replace(finish, reasoning_tokens=None)
+            yield StreamEvent("", finish)
+
+    def _texts(self, text: str, finish: CompletionInfo | None) -> Iterator[StreamEvent]:
+        splits = [Split("", text)]
+        if self._thoughts:
+            splits = [self._thoughts.feed(text), *([self._thoughts.end()] if finish else [])]
+        for split in splits:
+            self._found_thoughts = self._found_thoughts or bool(split.reasoning)
+            if split.reasoning and self._keeps_thoughts:
+                yield StreamEvent("", reasoning=split.reasoning)
+            yield from self._parts(self._calls.feed(split.text) if self._calls else [split.text])
+        if self._calls and finish:
+            yield from self._parts(self._calls.end(cut=finish.reason == "length"))
+
+    def _parts(self, parts: Iterable[str | WrittenCall]) -> Iterator[StreamEvent]:
+        for part in parts:
+            if isinstance(part, WrittenCall):
+                call = {"index": len(self._args), "id": part.id, "name": part.name, "args": part.args}
+                yield StreamEvent("", tool_calls=[self._named(call)])
+            elif part:
+                yield StreamEvent(part)
+
+    def _named(self, call: dict[str, Any]) -> dict[str, Any]:
+        """The part of a call with an id, if it is the first of that call."""
+        index = call["index"]
+        if index not in self._args:
+            self._args[index] = []
+            call = {
+                **call,
+                "id": call.get("id") or secrets.token_hex(5)[:9],
+            }  # nine letters and digits, as Mistral's templates want
+        self._args[index].append(call.get("args") or "")
+        return call
+
+    def _cut_calls(self, *, cut: bool) -> Iterator[StreamEvent]:
+        """Make calls that cannot be read invalid: LangChain would repair them, and a tool would run with half of its arguments.
+
+        Args:
+            cut: Whether the answer ended at a limit of tokens, so that missing arguments are not arguments that were left out.
+        """
+        for index, parts in self._args.items():
+            args = "".join(parts)
+            if (args or cut) and not _is_object(args):
+                yield StreamEvent("", tool_calls=[{"index": index, "id": None, "name": None, "args": _unreadable_end(args)}])
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
+
+
+def _unreadable_end(text: str) -> str:
+    """What makes JSON that is not complete unreadable for a parser that repairs: a bracket that nothing opened."""
+    open_brackets: list[str] = []
+    in_string = escaped = False
+    for char in text:
+        if in_string:
+            in_string = escaped or char != '"'
+            escaped = char == "\\" and not escaped
+        elif char == '"':
+            in_string = True
+        elif char in "{[":
+            open_brackets.append(char)
+        elif char in "]}" and open_brackets:
+            open_brackets.pop()
+    wrong = "]" if open_brackets[-1:] == ["{"] else "}"
+    return ("\\" if escaped else "") + ('"' if in_string else "") + wrong
+
+
+def without_unreadable_end(args: str) -> str:
+    """Return the arguments of a call that was cut as the model wrote them."""
+    ends = (len(args) - length for length in (1, 2, 3))
+    return next((args[:end] for end in ends if end >= 0 and _unreadable_end(args[:end]) == args[end:]), args)
+
+
+def reader(tools: Sequence[dict[str, Any]], choice: str | None, *, keeps_thoughts: bool = True) -> AnswerReader:
+    """What reads the answers of a server, which reads calls and thoughts itself as far as it can.
+
+    A forced call comes as JSON; calls that the server could not read, or did not try to, come as text.
+    """
+    names = [tool["function"]["name"] for tool in tools]
+    form = JSON if choice == "required" else HERMES
+    calls = ToolCallParser(form, names) if names and choice != "none" else None
+    return AnswerReader(ThinkSplitter(), calls, keeps_thoughts=keeps_thoughts)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadHandle:
+    """A handle whose pieces are read."""
+
+    handle: TokenStream
+    reader: AnswerReader
+    begun: str = ""
+    """What the answer begins with, where the prompt held its beginning."""
+
+    def pieces(self) -> Generator[StreamEvent]:
+        """The pieces, from sync code."""
+        yield from self.reader.read(StreamEvent(self.begun)) if self.begun else ()
+        with closing(self.handle.pieces()) as pieces:
+            for piece in pieces:
+                yield from self.reader.read(piece)
+
+    async def apieces(self) -> AsyncGenerator[StreamEvent]:
+        """The pieces, from async code."""
+        for part in self.reader.read(StreamEvent(self.begun)) if self.begun else ():
+            yield part
+        async with aclosing(self.handle.apieces()) as pieces:
+            async for piece in pieces:
+                for part in self.reader.read(piece):
+                    yield part

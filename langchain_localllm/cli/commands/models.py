@@ -1,0 +1,137 @@
+"""`localllm models`: what is on this machine."""
+
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from langchain_localllm.cli.output import AsJson, print_json, print_table, size
+from langchain_localllm.cli.stderr import note
+
+if TYPE_CHECKING:
+    from langchain_localllm.manage.inventory import ListedModel
+
+Name = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A path or a name from the list, without its folder and .gguf if it is the only one.")
+]
+app = typer.Typer(name="models", add_completion=False, rich_markup_mode=None)
+
+
+@app.callback(invoke_without_command=True)
+def models(context: typer.Context, *, as_json: AsJson = False) -> None:
+    """List the models on this machine, of all runtimes together; show or remove one."""
+    if context.invoked_subcommand is None:
+        _list(as_json=as_json)
+    elif as_json:
+        context.default_map = {context.invoked_subcommand: {"as_json": True}}
+
+
+@app.command("list")
+def list_(*, as_json: AsJson = False) -> None:
+    """List the models: GGUF files in the usual folders and here, Ollama's, and those of servers that run."""
+    _list(as_json=as_json)
+
+
+@app.command()
+def show(model: Name, *, as_json: AsJson = False) -> None:
+    """Show one model: what its file or its server tells."""
+    from langchain_localllm.errors import ConnectionFailedError, InvalidOptionError, ModelFileError
+    from langchain_localllm.manage.inventory import of_server
+    from langchain_localllm.manage.resolve import resolve
+
+    found = resolve(model)
+    if "://" in found.name:
+        found = of_server(found.name, found.place)
+        if found.problem:
+            raise ConnectionFailedError(found.problem)
+    if found.problem:
+        raise (InvalidOptionError if found.path is None else ModelFileError)(found.problem)
+    facts = {**_plain(found), **_more(found)}
+    if as_json:
+        print_json(facts)
+        return
+    facts["size"] = size(found.size) if found.size else ""
+    for name, value in facts.items():
+        if value not in ("", None):
+            print(f"{name.replace('_', ' ')}: {_words(value)}")
+
+
+@app.command()
+def rm(
+    model: Name, *, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False, as_json: AsJson = False
+) -> None:
+    """Remove one model from the disk, after asking."""
+    from langchain_localllm.errors import InvalidOptionError
+    from langchain_localllm.manage.remove import remove
+    from langchain_localllm.manage.resolve import resolve
+
+    found = resolve(model)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise InvalidOptionError(f"Refusing to remove {found.name} without confirmation: pass --yes.")
+        question = f"Remove {found.name}" + (f", {size(found.size)}?" if found.size else "?")
+        if not typer.confirm(question, err=True):
+            note("Nothing was removed.")
+            raise typer.Exit(1)
+    remove(found)
+    if as_json:
+        print_json({"removed": found.name, "size": found.size})
+    else:
+        note(f"Removed {found.name}.")
+
+
+def _list(*, as_json: bool) -> None:
+    from langchain_localllm.manage.inventory import installed
+
+    found = installed(note)
+    if as_json:
+        print_json([_plain(model) for model in found])
+        return
+    if not found:
+        note("There is no model here yet. `localllm pull` lists some.")
+        return
+    columns = ("model", "size", "quantisation", "family", "context", "tools", "embeddings", "where")
+    print_table(columns, map(_row, found), right=(1, 4))
+    for model in found:
+        if model.problem:
+            note(f"{model.name} cannot be used. {model.problem}")
+
+
+def _row(model: "ListedModel") -> list[str]:
+    context = f"{model.context:,}" if model.context else ""
+    amount = size(model.size) if model.size else ""
+    facts = [model.quantisation, model.family, context, _words(model.tools), _words(model.embeddings)]
+    return [model.name, amount, *facts, model.place]
+
+
+def _plain(model: "ListedModel") -> dict[str, Any]:
+    return asdict(model)
+
+
+def _words(value: object) -> str:
+    return {True: "yes", False: "no", None: ""}.get(value, str(value)) if isinstance(value, bool | None) else str(value)
+
+
+def _more(model: "ListedModel") -> dict[str, Any]:
+    """What is told beyond the list."""
+    if model.name.startswith("ollama:"):
+        from langchain_localllm import Ollama
+
+        card = Ollama(model="none").show(model.name.removeprefix("ollama:"))
+        return {"parameters": card.parameters, "capabilities": ", ".join(card.capabilities), "system": card.system}
+    path = model.path
+    if path is None or model.problem:
+        return {}
+    from langchain_localllm.gguf.architecture import Architecture
+    from langchain_localllm.gguf.header import check_gguf
+
+    info = check_gguf(path)
+    values = info.metadata
+    return {
+        "title": values.get("general.name", ""),
+        "licence": values.get("general.license", ""),
+        "layers": Architecture(info).count,
+        "vocabulary": info.list_lengths.get("tokenizer.ggml.tokens", 0),
+        "chat_template": "tokenizer.chat_template" in values,
+    }

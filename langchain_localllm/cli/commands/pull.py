@@ -1,0 +1,126 @@
+"""`localllm pull`: get a model."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from langchain_localllm.cli.output import AsJson, print_json, print_table, size
+from langchain_localllm.cli.stderr import Progress, note
+
+
+def pull(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="hf:OWNER/REPO[:QUANTISATION], ollama:NAME, gpt4all:NAME or an https address. Without it, good models are listed.",
+            show_default=False,
+        ),
+    ] = "",
+    *,
+    sha256: Annotated[str, typer.Option("--sha256", help="What the file at an address must hash to.")] = "",
+    folder: Annotated[
+        Path | None,
+        typer.Option("--to", help="Folder for a file from an address. Default: LOCALLLM_MODELS, else this user's data."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Get a model: from the Hugging Face Hub, Ollama, GPT4All or an address.
+
+    From the hub it goes into the hub's own cache, in the quantisation that suits this machine unless you name one. Free disk space
+    is checked before and the content's hash after; a file is there whole or not at all. What was stopped goes on where it was when
+    you run the same again.
+    """
+    if not model:
+        _print_known(as_json=as_json)
+        return
+    from langchain_localllm.manage.model_ref import Source, respelled
+
+    source = Source.parse(model if sha256 else respelled(model) or model)
+    found = {"hf": _from_hub, "ollama": _from_ollama, "gpt4all": _from_gpt4all, "https": _from_web, "file": _from_file}[
+        source.kind
+    ](source, sha256, folder)
+    if as_json:
+        print_json({"model": model, **found})
+    else:
+        print(found.get("path") or found["name"])
+
+
+def _from_hub(source: Any, _sha256: str, _folder: Path | None) -> dict[str, Any]:
+    from langchain_localllm.gguf.machine import memory_bandwidth, this_machine
+    from langchain_localllm.manage.hub import download_from_hub, hub_files
+    from langchain_localllm.manage.quantization import choose
+
+    models = hub_files(source)
+    chosen, reason = models[0], ""
+    if not source.choice or len(models) > 1:
+        choice = choose(models, chosen.header(), this_machine(), memory_bandwidth())
+        chosen, reason = choice.model, choice.reason
+        note(reason)
+        if not choice.fits:
+            note("It does not fit into this machine's memory and will be slow, if it runs at all.")
+    with Progress("Checking", in_bytes=True) as progress:
+        path = download_from_hub(chosen, progress)
+    return {"path": str(path), "size": chosen.size, "quantisation": chosen.quantisation, "reason": reason}
+
+
+def _from_ollama(source: Any, _sha256: str, _folder: Path | None) -> dict[str, Any]:
+    from langchain_localllm import Ollama
+
+    server = Ollama(model="none")
+    server.pull(source.name)
+    return {"name": str(source), "address": server.base_url}
+
+
+def _from_gpt4all(source: Any, _sha256: str, _folder: Path | None) -> dict[str, Any]:
+    from langchain_localllm.gguf.header import check_gguf
+    from langchain_localllm.runtimes.gpt4all.model_files import fetch, model_file
+
+    path = model_file(source.name)
+    if not path.exists():
+        with Progress("Downloading", in_bytes=True) as progress:
+            fetch(source.name, progress)
+        path = model_file(source.name)
+    check_gguf(path)
+    return {"path": str(path), "size": path.stat().st_size}
+
+
+def _from_web(source: Any, sha256: str, folder: Path | None) -> dict[str, Any]:
+    from langchain_localllm.gguf.download import download_from_web
+    from langchain_localllm.manage.folders import models_folder
+
+    if not sha256:
+        from langchain_localllm.errors import InvalidOptionError
+
+        raise InvalidOptionError("Give --sha256 with an address, so that what comes can be checked. The model's page shows it.")
+    with Progress("Downloading", in_bytes=True) as progress:
+        path = download_from_web(source.name, sha256, (folder or models_folder()).expanduser(), progress)
+    return {"path": str(path), "size": path.stat().st_size}
+
+
+def _from_file(source: Any, _sha256: str, _folder: Path | None) -> dict[str, Any]:
+    from langchain_localllm.errors import InvalidOptionError
+    from langchain_localllm.manage.catalog import KNOWN
+    from langchain_localllm.manage.folders import similar
+
+    if source.path.is_file():
+        raise InvalidOptionError(f"{source.name} is on this machine already. To use it: localllm run {source.name} PROMPT")
+    hint = similar(source.name, [known.name for known in KNOWN if known.name])
+    owner, slash, _ = source.name.partition("/")
+    first = f"hf:{source.name}" if slash and owner else f"ollama:{source.name}, hf:OWNER/REPO"
+    raise InvalidOptionError(
+        f"{source.name} does not say where the model is: write {first}, gpt4all:NAME or an https address.{hint}"
+    )
+
+
+def _print_known(*, as_json: bool) -> None:
+    from langchain_localllm.manage.catalog import KNOWN
+
+    if as_json:
+        names = ("purpose", "name", "title", "size", "licence")
+        print_json([{name: getattr(known, name) for name in names} for known in KNOWN])
+        return
+    rows = [(known.purpose, known.title, size(known.size), known.licence, known.name) for known in KNOWN]
+    print_table(("purpose", "model", "size", "licence", "localllm pull"), rows, right=(2,))
+    note("Sizes and licences as of November 2026. `localllm fit` tells whether a model runs here before you get it.")

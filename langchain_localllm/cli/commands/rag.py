@@ -1,0 +1,343 @@
+"""`localllm rag`: an index of your files on disk, questions to it, and how good its answers are."""
+
+import json
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from langchain_localllm.cli.app import USAGE
+from langchain_localllm.cli.chat_models import AnswerTokens, ChatTemplate, Model, RefusalQuantile
+from langchain_localllm.cli.indexing import index_paths
+from langchain_localllm.cli.model_args import answering_model
+from langchain_localllm.cli.model_args import embedding_model as opened_embedding_model
+from langchain_localllm.cli.plot import Bar, write_bars
+from langchain_localllm.cli.rag_output import note_problems, show_answer
+from langchain_localllm.cli.stderr import Progress
+from langchain_localllm.errors import InvalidOptionError, StoreError
+from langchain_localllm.rag.defaults import PASSAGES
+
+if TYPE_CHECKING:
+    from langchain_localllm.manage.inventory import ListedModel
+    from langchain_localllm.rag import LocalRAG
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+_STORE = Path(".localllm")
+
+Store = Annotated[Path, typer.Option("--store", help="The folder of the index.")]
+EmbeddingModel = Annotated[
+    str, typer.Option("--embedding-model", help="The same for the embeddings. Default: that of the index, else the tiny one.")
+]
+Passages = Annotated[int, typer.Option("--passages", "-k", min=1, help="How many passages the model is given.")]
+Remote = Annotated[bool, typer.Option("--allow-remote", help="Allow servers on other machines.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.callback(invoke_without_command=True)
+def _rag(context: typer.Context) -> None:
+    """Index your files on disk, ask questions about them, and measure the answers."""
+    if context.invoked_subcommand is None:
+        print(context.get_help(), file=sys.stderr)
+        raise typer.Exit(USAGE)
+
+
+@app.command()
+def index(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[PATH]", help="Files and folders. Default: those of earlier times.", show_default=False),
+    ] = None,
+    *,
+    store: Store = _STORE,
+    embedding_model: EmbeddingModel = "",
+    vectors: Annotated[
+        str, typer.Option("--vectors", help="The vector store of a new index: chroma, or sqlite. Default: chroma if installed.")
+    ] = "",
+    chunk_size: Annotated[
+        int | None, typer.Option("--chunk-size", min=1, help="Longest passage of a new index, in bytes of UTF-8. Default: 300.")
+    ] = None,
+    chunk_overlap: Annotated[
+        int | None, typer.Option("--chunk-overlap", min=0, help="Bytes that neighbouring passages may share. Default: 0.")
+    ] = None,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Make the index from scratch, with its paths and settings.")] = False,
+    allow_remote: Remote = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring the index up to date with files and folders.
+
+    Files that did not change are skipped, and files that are gone are taken out. A run that was stopped goes on where it was.
+    """
+    options: dict[str, Any] = {"vectors": vectors or None, "chunk_size": chunk_size, "chunk_overlap": chunk_overlap}
+    given = {f"--{name.replace('_', '-')}": value for name, value in {"embedding_model": embedding_model, **options}.items()}
+    with (
+        _with_options(given),
+        _opened(store, None, embedding_model, allow_remote=allow_remote, rebuild=rebuild, **options) as rag,
+    ):
+        report = index_paths(rag, paths or [], rebuild=rebuild)
+        counts = rag.store.catalogue.counts()
+    note_problems(report.problems, f"localllm rag list{_store_option(store)} --problems")
+    if as_json:
+        print(json.dumps(_fields(report) | {"index": _fields(counts)}, ensure_ascii=False))
+        return
+    done = {"added": report.added, "changed": report.changed, "removed": report.removed, "unchanged": report.unchanged}
+    what = ", ".join(f"{number} {name}" for name, number in done.items() if number) or "nothing"
+    print(f"Files: {what}. The index holds {counts.passages} passages of {counts.files} files.")
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="The question, in quotes.", show_default=False)],
+    *,
+    store: Store = _STORE,
+    model: Model = "",
+    embedding_model: EmbeddingModel = "",
+    passages: Passages = PASSAGES,
+    source: Annotated[
+        list[str] | None,
+        typer.Option("--source", help="Look in this file or folder only; can be given several times.", show_default=False),
+    ] = None,
+    max_tokens: AnswerTokens = None,
+    chat_template: ChatTemplate = "",
+    mmr: Annotated[bool, typer.Option("--mmr", help="Prefer passages that differ from each other.")] = False,
+    refusal_quantile: RefusalQuantile = None,
+    allow_remote: Remote = False,
+    show_passages: Annotated[bool, typer.Option("--show-passages", help="Print the passages with their sources.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Answer a question from the index, and name the sources.
+
+    Nothing leaves this machine. When nothing in the index has to do with the question, the model is not asked.
+    """
+    if not question.strip():
+        raise InvalidOptionError('The question is empty. Ask something: localllm rag ask "When does the library close?"')
+    question = question.encode(errors="replace").decode()  # a terminal may hand over bytes that are no text
+    wanted = {"source": _sources(store, source)} if source else None
+    options: dict[str, Any] = {
+        "max_tokens": max_tokens,
+        "chat_template": chat_template,
+        "k": passages,
+        "mmr": mmr,
+        "refusal_quantile": refusal_quantile,
+    }
+    with _opened(
+        store, _chat_model(model, chat_template), embedding_model, allow_remote=allow_remote, filter=wanted, **options
+    ) as rag:
+        show_answer(rag, question, as_json=as_json, in_full=show_passages)
+
+
+@app.command()
+def status(*, store: Store = _STORE, as_json: AsJson = False) -> None:
+    """Tell what the index holds, and what it was made with."""
+    from langchain_localllm.rag import Store as Index
+
+    held = Index(store)
+    counts, settings = held.catalogue.counts(), held.catalogue.settings()
+    facts = {
+        "store": str(store),
+        **_fields(counts),
+        "paths": settings["roots"],
+        **{name: settings.get(name) for name in ("vectors", "embedding_model", "dimension", "chunk_size", "chunk_overlap")},
+    }
+    problems = [problem for _, _, problem in held.catalogue.files() if problem]
+    held.close()
+    if as_json:
+        print(json.dumps(facts | {"problems": problems}, ensure_ascii=False))
+        return
+    for name, value in facts.items():
+        shown = ", ".join(value) if isinstance(value, list) else value
+        print(f"{name.replace('_', ' '):<16} {'' if shown is None else shown}")
+    for problem in problems:
+        print(f"{'unreadable file':<16} {problem}")
+
+
+@app.command(name="list")
+def list_(
+    *,
+    store: Store = _STORE,
+    problems: Annotated[bool, typer.Option("--problems", help="Only the files that were left out, with the reason.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the files of the index, with the number of their passages, or the reason why a file was left out."""
+    from langchain_localllm.rag import Store as Index
+
+    held = Index(store)
+    files = [file for file in held.catalogue.files() if file[2] or not problems]
+    held.close()
+    if as_json:
+        print(json.dumps([dict(zip(("path", "passages", "problem"), file, strict=True)) for file in files], ensure_ascii=False))
+        return
+    for path, passages, problem in files:
+        print(problem or f"{path}: {passages} {'passage' if passages == 1 else 'passages'}")
+
+
+@app.command()
+def remove(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Files and folders, by any path.")],
+    *,
+    store: Store = _STORE,
+    allow_remote: Remote = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take files and folders out of the index, whether they exist or not. The files themselves are left alone."""
+    from langchain_localllm.rag import Store as Index
+    from langchain_localllm.rag.answer.privacy import refuse_remote, silence_process
+    from langchain_localllm.rag.index.update import remove as remove_paths
+
+    silence_process()
+    held = Index(store)
+    if not allow_remote:
+        refuse_remote(vectors=held.setting("vectors"))
+    removed = remove_paths(held, paths)
+    files = "file" if removed == 1 else "files"
+    print(json.dumps({"removed": removed}) if as_json else f"Taken out of the index: {removed} {files}.")
+
+
+@app.command()
+def move(
+    kind: Annotated[
+        str,
+        typer.Argument(metavar="KIND", help="chroma, sqlite, or qdrant:http://localhost:6333/NAME for a collection on a server."),
+    ],
+    *,
+    store: Store = _STORE,
+    embedding_model: EmbeddingModel = "",
+    allow_remote: Remote = False,
+) -> None:
+    """Move the index to another vector store. Passages keep their ids; the old store is kept until the new one is whole."""
+    from langchain_localllm.rag.answer.privacy import refuse_remote
+    from langchain_localllm.rag.index.migrate import move as move_index
+
+    if not allow_remote:
+        refuse_remote(vectors=kind)
+    with _opened(store, None, embedding_model, allow_remote=allow_remote) as rag:
+        moved = move_index(rag.store, kind)
+    print(f"The index is on {kind.partition(':')[0]} now: {moved} passages moved." if moved else f"The index is on {kind} already.")
+
+
+@app.command(name="eval")
+def evaluation(
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]", help="Questions, as JSON lines. Default: they are made from the index.", show_default=False
+        ),
+    ] = None,
+    *,
+    store: Store = _STORE,
+    model: Model = "",
+    embedding_model: EmbeddingModel = "",
+    passages: Passages = PASSAGES,
+    most: Annotated[int, typer.Option("--questions", min=1, help="How many questions are made, where no file is given.")] = 40,
+    max_tokens: AnswerTokens = None,
+    chat_template: ChatTemplate = "",
+    write: Annotated[Path | None, typer.Option("--write", help="Write the questions that were made to this file.")] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Draw the figures into this SVG file.")] = None,
+    allow_remote: Remote = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ask questions whose answers are known, and tell how good the answers are.
+
+    A line of FILE is {"question": ..., "answers": [...], "source": ..., "quote": ...}. Without answers, the documents do not tell,
+    and the right thing is to say so.
+    """
+    from langchain_localllm.rag.eval.dataset import make_questions, read_questions, write_questions
+    from langchain_localllm.rag.eval.evaluate import evaluate
+
+    questions = read_questions(file) if file else None
+    options: dict[str, Any] = {"max_tokens": max_tokens, "chat_template": chat_template, "k": passages}
+    with _opened(store, _chat_model(model, chat_template), embedding_model, allow_remote=allow_remote, **options) as rag:
+        if questions is None:
+            questions = make_questions(rag.store, rag.llm, most)
+            if write:
+                write_questions(write, questions)
+        with Progress("Asking") as progress:
+            found = evaluate(rag, questions, progress)
+    if plot:
+        bars = [Bar(name, {"share": share}, f"{share:.0%}") for name, share in found.shares().items()]
+        write_bars(plot, f"Answers to {len(questions)} questions", bars)
+    if as_json:
+        print(json.dumps(found.as_dict()))
+        return
+    print(f"{found.questions} questions that the documents answer, {found.unanswerable} that they do not")
+    for name, share in found.shares().items():
+        print(f"{name:<20}{share:>7.1%}")
+    for name in ("retrieval", "first_token", "total"):
+        print(f"{name.replace('_', ' '):<20}{getattr(found, name) * 1000:>6.0f} ms")
+
+
+@contextmanager
+def _with_options(given: dict[str, Any]) -> Iterator[None]:
+    """Complete the advice to rebuild the index by the options that were given."""
+    options = "".join(f" {name} {shlex.quote(str(value))}" for name, value in given.items() if value not in {None, ""})
+    try:
+        yield
+    except StoreError as error:
+        if options and str(error).endswith("--rebuild"):
+            raise StoreError(f"{error}{options}") from error
+        raise
+
+
+@contextmanager
+def _opened(
+    store: Path,
+    model: "ListedModel | None",
+    embedding_model: str,
+    *,
+    allow_remote: bool,
+    rebuild: bool = False,
+    max_tokens: int | None = None,
+    chat_template: str = "",
+    **options: Any,
+) -> "Iterator[LocalRAG]":
+    """The index with its models; servers for them run within the block."""
+    from langchain_localllm.manage.resolve import resolve
+    from langchain_localllm.rag import LocalRAG
+    from langchain_localllm.rag import Store as Index
+    from langchain_localllm.rag.answer.privacy import silence_process
+
+    silence_process()
+    held = Index(store)
+    settings = held.readable_settings() if rebuild else held.catalogue.settings() if held.exists else {}
+    held.close()
+    embedding = resolve(embedding_model or settings.get("embedding_source", ""), "embeddings")
+    with ExitStack() as parts:
+        embeddings = parts.enter_context(opened_embedding_model(embedding))
+        llm = parts.enter_context(answering_model(model, max_tokens, chat_template, allow_remote=allow_remote)) if model else None
+        rag = parts.enter_context(LocalRAG(llm, embeddings, store, allow_remote=allow_remote, **options))
+        if embedding_model:
+            rag.store.embedding_source = embedding.reference
+        yield rag
+
+
+def _chat_model(reference: str, chat_template: str) -> "ListedModel":
+    from langchain_localllm.manage.resolve import resolve
+
+    return resolve(reference, "text" if chat_template else "chat")
+
+
+def _sources(store: Path, names: list[str]) -> list[str]:
+    """Return the files of the index that a person names, by any path or as the command prints them."""
+    from langchain_localllm.rag import Store as Index
+    from langchain_localllm.rag.ingest.file_keys import FileKeys
+
+    held = Index(store)
+    keys = FileKeys(held.root, held.catalogue.paths())
+    problems = {path: problem for path, passages, problem in held.catalogue.files() if problem and not passages}
+    held.close()
+    found = list(dict.fromkeys(key for name in names for key in keys.named(name)))
+    if all(key in problems for key in found):
+        raise InvalidOptionError(f"Nothing of {', '.join(names)} is in the index. {problems[found[0]]}")
+    return found
+
+
+def _store_option(store: Path) -> str:
+    return "" if store == _STORE else f" --store {store}"
+
+
+def _fields(thing: Any) -> dict[str, Any]:
+    return {name: getattr(thing, name) for name in thing.__dataclass_fields__}

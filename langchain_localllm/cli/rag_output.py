@@ -1,0 +1,136 @@
+"""How an answer from documents is shown: `localllm ask` and `localllm rag ask`."""
+
+import json
+import textwrap
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from langchain_localllm.cli.repetition import RepetitionDetector
+from langchain_localllm.cli.stderr import note
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
+
+    from langchain_localllm.rag import LocalRAG
+
+_MOST_NAMED = 10  # unreadable files that are named one by one
+
+
+def note_problems(problems: list[str], where: str = "") -> None:
+    """Name the files that could not be read, on stderr.
+
+    Args:
+        problems: A file and its reason each.
+        where: What names all of them, where that is possible.
+    """
+    shown = problems[:_MOST_NAMED] if where else problems
+    for problem in shown:
+        note(f"Left out: {problem}")
+    if len(problems) > len(shown):
+        note(f"Left out: {len(problems) - len(shown)} more files. {where} names them.")
+
+
+def show_answer(rag: "LocalRAG", question: str, *, as_json: bool, in_full: bool) -> None:
+    """Ask, and print the answer as it comes, then its sources.
+
+    Args:
+        rag: The documents and the model.
+        question: The question.
+        as_json: Print one JSON object instead.
+        in_full: Print the passages too.
+    """
+    from langchain_localllm.rag import NO_ANSWER
+
+    lists: dict[str, Any] = {name: [] for name in ("citations", "context", "left_out", "rejected")}
+    found: dict[str, Any] = {"question": question, "timings": {}, "tokens": {}, **lists}
+    stream = cast("Generator[dict[str, Any]]", rag.stream(question))
+    with closing(stream):
+        pieces = _gathered(stream, found)
+        answer = "".join(pieces).strip() if as_json else _print_answer(pieces)
+    limit = getattr(rag.llm, "max_tokens", None)
+    if limit and found["tokens"].get("completion", 0) >= limit:
+        note(f"The answer was cut after {limit} tokens. Allow more with --max-tokens.")
+    if found["left_out"]:
+        total = len(found["left_out"]) + len(found["context"])
+        note(f"{len(found['left_out'])} of {total} passages do not fit into the model's context and were left out.")
+    for rejected in found["rejected"]:
+        note(f"The answer cites [{rejected.marker}] without ground. {rejected.reason}")
+    sources = [(each.marker, {**_known(asdict(each)), "text": each.passage}) for each in found["citations"]]
+    if as_json:
+        print(json.dumps(_as_json(answer, sources, found), ensure_ascii=False))
+        return
+    if sources:
+        print("\nSources:")
+        for number, metadata in sources:
+            print(f"[{number}]", _place(rag, metadata))
+    elif answer and not answer.startswith(NO_ANSWER):
+        given = "; ".join(dict.fromkeys(_place(rag, passage.metadata) for passage in found["context"]))
+        note(f"The answer cites none of the passages that the model was given, so it was not checked. They are from: {given}.")
+    if in_full:
+        _print_passages(rag, found["context"])
+
+
+def _gathered(stream: Iterator[dict[str, Any]], found: dict[str, Any]) -> Iterator[str]:
+    """The pieces of the answer; everything else goes into `found`."""
+    repetition = RepetitionDetector()
+    for part in stream:
+        piece = part.get("answer", "")
+        yield piece
+        if repetition.is_repeating(piece):
+            note("The answer repeated itself and was cut. Ask in other words, or try a larger model with --model.")
+            return
+        for name, value in part.items():
+            if name != "answer":
+                found[name] = found[name] + value if isinstance(value, list) and name in found else value
+
+
+def _print_answer(pieces: Iterable[str]) -> str:
+    """Print the answer as it comes, without space around it, and return it."""
+    answer = ""
+    for piece in pieces:
+        text = piece if answer else piece.lstrip()
+        print(text, end="", flush=True)
+        answer += text
+    print()
+    if not answer:
+        note("The model gave no answer. Ask in other words, or try a larger model with --model.")
+    return answer.strip()
+
+
+def _known(about: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in about.items() if name not in {"marker", "passage"} and value is not None}
+
+
+def _place(rag: "LocalRAG", metadata: dict[str, Any]) -> str:
+    """Where a passage stands: file, and page or heading, and line."""
+    path = rag.store.root / metadata["source"]
+    place = [path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else str(path)]
+    for name, words in (("page", "page {}"), ("heading", "{}"), ("cell", "cell {}"), ("line", "line {}")):
+        if name in metadata:
+            place.append(words.format(metadata[name]))
+    return ", ".join(place)
+
+
+def _print_passages(rag: "LocalRAG", passages: "list[Document]") -> None:
+    from langchain_localllm.rag import format_passages
+
+    print("\nPassages:")
+    texts = format_passages(passages).split("\n\n") if passages else []
+    for passage, text in zip(passages, texts, strict=True):
+        print(f"{_place(rag, passage.metadata)}\n{textwrap.indent(text, '    ')}")
+
+
+def _as_json(answer: str, sources: list[tuple[int, dict[str, Any]]], found: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "question": found["question"],
+        "answer": answer,
+        "sources": [{**metadata, "marker": number} for number, metadata in sources],
+        "rejected": [asdict(each) for each in found["rejected"]],
+        "passages": [{**passage.metadata, "text": passage.page_content} for passage in found["context"]],
+        "left_out": [{**passage.metadata, "text": passage.page_content} for passage in found["left_out"]],
+        "timings": found["timings"],
+        "tokens": found["tokens"],
+    }

@@ -1,0 +1,144 @@
+"""Checks of the files that are loaded beside a language model: LoRA adapters, and projectors for images and audio.
+
+llama.cpp reads their headers with `GGML_ASSERT`, which ends the process where a value is missing or has another type.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from langchain_localllm.errors import ModelFileError
+from langchain_localllm.gguf.header import BLOCKS, GGUFInfo, file_kind, read_file_header
+
+__all__ = ["check_adapter", "check_projector"]
+
+_UINT32, _FLOAT32, _BOOL, _STRING = 4, 6, 7, 8
+_TYPE_NAMES: Final = {_UINT32: "a 32-bit number", _FLOAT32: "a 32-bit float", _BOOL: "a Boolean", _STRING: "a text"}
+_ADAPTER_TYPES: Final = {
+    "general.type": _STRING,
+    "general.architecture": _STRING,
+    "adapter.type": _STRING,
+    "adapter.lora.alpha": _FLOAT32,
+}
+_TEXTS: Final = (
+    "general.name",
+    "general.description",
+    "clip.projector_type",
+    "clip.vision.projector_type",
+    "clip.audio.projector_type",
+)
+_NUMBERS: Final = {
+    "image_size": (0, 1 << 16),  # 0: any size
+    "patch_size": (1, 1 << 12),
+    "embedding_length": (1, 1 << 17),
+    "feed_forward_length": (0, 1 << 20),
+    "block_count": (0, 1024),
+    "projection_dim": (0, 1 << 17),
+    "attention.head_count": (1, 1024),
+    "attention.layer_norm_epsilon": (0.0, 0.1),
+    "projector.scale_factor": (0, 1024),
+    "spatial_merge_size": (1, 1024),
+}
+"""Keys after `clip.vision.`: the least and the most that usable projectors have."""
+_PROJECTOR_TYPES: Final = {
+    **dict.fromkeys(_TEXTS, _STRING),
+    **dict.fromkeys(("clip.has_vision_encoder", "clip.has_audio_encoder", "clip.use_gelu", "clip.use_silu"), _BOOL),
+    **dict.fromkeys((f"clip.vision.{name}" for name in _NUMBERS), _UINT32),
+    "clip.vision.attention.layer_norm_epsilon": _FLOAT32,
+}
+_COLORS: Final = 3
+_KERNEL_DIMENSIONS: Final = 4
+_OWN_PATCH_SIZE: Final = "deepseekocr"
+"""The projector whose patch size llama.cpp does not read from the file."""
+_INTEGERS: Final = frozenset(range(24, 29))
+"""Types of tensors: I8 to I64, F64."""
+
+
+def check_adapter(path: str | Path) -> None:
+    """Check that a file is a whole LoRA adapter as GGUF.
+
+    Raises:
+        ModelFileError: It is missing, a folder, empty, of another format, damaged, or holds something else.
+    """
+    path, info = _read(path, _ADAPTER_TYPES)
+    if info.metadata.get("general.type") != "adapter" or info.metadata.get("adapter.type") != "lora":
+        raise ModelFileError(
+            f"{path} is {file_kind(info)}, not a LoRA adapter: give a GGUF file that convert_lora_to_gguf.py of llama.cpp made."
+        )
+    _require(path, [*_wrong_tensors(info), *_wrong_ranks(info)])
+
+
+def check_projector(path: str | Path) -> None:
+    """Check that a file is a whole GGUF with what turns images or audio into tokens for a language model.
+
+    Raises:
+        ModelFileError: It is missing, a folder, empty, of another format, damaged, or holds something else.
+    """
+    path, info = _read(path, _PROJECTOR_TYPES)
+    sees = info.metadata.get("clip.has_vision_encoder")
+    if not (sees or info.metadata.get("clip.has_audio_encoder")):
+        raise ModelFileError(
+            f"{path} is {file_kind(info)}, not a projector for images or audio: give the file with `mmproj` in its name that "
+            "belongs to the model."
+        )
+    _require(path, [*(_wrong_numbers(info) if sees else ()), *_wrong_tensors(info)])
+
+
+def _read(path: str | Path, types: dict[str, int]) -> tuple[Path, GGUFInfo]:
+    """Return a file's path and header; raises where values do not have these types."""
+    path = Path(path).expanduser()
+    info = read_file_header(path)
+    _require(path, _wrong_types(info, types))
+    return path, info
+
+
+def _require(path: Path, faults: Iterator[str] | list[str]) -> None:
+    if fault := next(iter(faults), None):
+        raise ModelFileError(f"{path} is damaged: {fault}. Download it again.")
+
+
+def _wrong_types(info: GGUFInfo, types: dict[str, int]) -> Iterator[str]:
+    for key, wanted in types.items():
+        if info.value_types.get(key, wanted) != wanted:
+            yield f"{key} is {info.metadata.get(key, 'a list')!r}, which is not {_TYPE_NAMES[wanted]}"
+
+
+def _wrong_numbers(info: GGUFInfo) -> Iterator[str]:
+    def value(name: str) -> Any:
+        return info.metadata.get(f"clip.vision.{name}")
+
+    for name, (least, most) in _NUMBERS.items():
+        if value(name) is not None and not least <= value(name) <= most:
+            yield f"clip.vision.{name} is {value(name)}"
+    for name in ("image_mean", "image_std"):
+        colors = info.lists.get(f"clip.vision.{name}", ())
+        if len(colors) < _COLORS or not all(isinstance(color, float) for color in colors):
+            yield f"clip.vision.{name} is not a list of {_COLORS} floats"
+    size, patch = value("image_size"), value("patch_size")
+    if size and patch and size < patch:
+        yield f"clip.vision.image_size is {size}, which is smaller than patch_size, {patch}"
+    own_size = info.metadata.get("clip.projector_type") == _OWN_PATCH_SIZE
+    kernel = info.tensors.get("v.patch_embd.weight")
+    if kernel and patch and len(kernel.shape) == _KERNEL_DIMENSIONS and kernel.shape[0] != patch and not own_size:
+        yield f"clip.vision.patch_size is {patch}, and the tensor v.patch_embd.weight has the shape {kernel.shape}"
+    width, heads = value("embedding_length"), value("attention.head_count")
+    if width and heads and width % heads:
+        yield f"clip.vision.attention.head_count is {heads}, which does not divide embedding_length, {width}"
+
+
+def _wrong_tensors(info: GGUFInfo) -> Iterator[str]:
+    if not info.tensors:
+        yield "it has no tensors"
+    for name, tensor in info.tensors.items():
+        if tensor.kind not in BLOCKS or tensor.kind in _INTEGERS:
+            yield f"the tensor {name} has the type {tensor.kind}"
+        elif not tensor.shape or 0 in tensor.shape:
+            yield f"the tensor {name} has the shape {tensor.shape}"
+
+
+def _wrong_ranks(info: GGUFInfo) -> Iterator[str]:
+    """Faults in a pair for the token embeddings, which llama.cpp does not check."""
+    name = "token_embd.weight"
+    pair = [tensor.shape for half in ("a", "b") if (tensor := info.tensors.get(f"{name}.lora_{half}"))]
+    if len({shape[0] for shape in pair}) > 1:
+        yield f"the tensors {name}.lora_a and {name}.lora_b have the shapes {pair[0]} and {pair[1]}"

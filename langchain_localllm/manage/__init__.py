@@ -1,0 +1,1 @@
+"""Find, fetch, list and remove models, and estimate whether they fit."""

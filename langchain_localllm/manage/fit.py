@@ -1,0 +1,228 @@
+"""Will a model run here? Memory for each length of context, layers on the GPU, and the most tokens per second."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from langchain_localllm.errors import InvalidOptionError
+from langchain_localllm.gguf.architecture import Architecture
+from langchain_localllm.gguf.capacity import DEFAULT_CONTEXT, SHARE, largest_context, layers_on_gpu, tokens_per_second
+from langchain_localllm.gguf.header import GGUFInfo, check_all_parts, part_names, with_parts
+from langchain_localllm.gguf.machine import Machine, memory_bandwidth, this_machine
+from langchain_localllm.gguf.memory import Memory, Settings, estimate, parameters, weight_size
+from langchain_localllm.gguf.remote_header import remote_header
+from langchain_localllm.manage.hub import HubModel, hub_files
+from langchain_localllm.manage.model_ref import Source, quantisation_in
+
+__all__ = ["BITS", "FILE_TYPES", "Fit", "FitRow", "describe", "fit"]
+
+BITS: Final = {"Q2_K": 3.16, "Q3_K_M": 4.0, "Q4_K_M": 4.89, "Q5_K_M": 5.70, "Q6_K": 6.56, "Q8_0": 8.5, "F16": 16.0}
+"""Bits of a weight on average, by quantisation, as llama.cpp's `tools/quantize/README.md` tells for Llama 3.1 8B."""
+
+
+@dataclass(frozen=True, slots=True)
+class FitRow:
+    """A model with one length of context.
+
+    Attributes:
+        memory: What it takes.
+        fits: Whether that is free here.
+        gpu_layers: Layers that fit on the GPU, the output among them; 0 without one.
+        tokens_per_second: The most tokens per second that memory lets through when the context is full; computing may allow fewer.
+    """
+
+    memory: Memory
+    fits: bool
+    gpu_layers: int
+    tokens_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How a model fits this machine.
+
+    Attributes:
+        name: The model, as it was named.
+        architecture: Such as `llama`.
+        quantisation: Such as `Q4_K_M`; empty where nothing tells.
+        weights: Bytes of the weights.
+        parameters: Number of weights.
+        layers: Number of layers.
+        trained_context: The most tokens that it was made for; 0 where the file does not tell.
+        largest_context: The longest context that fits here, at most that; 0 if none does.
+        rows: A row for each length of context, the shortest first.
+        by_quantisation: For each usual quantisation, what the same lengths of context would take, estimated from the number of
+            weights.
+        machine: This machine.
+        bandwidth: Bytes a second that it reads from memory; 0 if that was not measured.
+    """
+
+    name: str
+    architecture: str
+    quantisation: str
+    weights: int
+    parameters: int
+    layers: int
+    trained_context: int
+    largest_context: int
+    rows: tuple[FitRow, ...]
+    by_quantisation: dict[str, tuple[Memory, ...]]
+    machine: Machine
+    bandwidth: float
+
+
+def fit(
+    model: str | Path,
+    *,
+    n_ctx: int | Sequence[int] | None = None,
+    type_k: str = "f16",
+    type_v: str = "f16",
+    flash_attn: bool = True,
+    n_ubatch: int = 512,
+    n_parallel: int = 1,
+    swa_full: bool = False,
+    machine: Machine | None = None,
+    measure: bool = True,
+) -> Fit:
+    """Tell whether a model runs here, and with which context. Nothing is loaded and nothing is downloaded but the header.
+
+    Args:
+        model: A GGUF file, `hf:owner/repo[:quantisation]` (default: Q4_K_M, else the smallest), or an https address.
+        n_ctx: Tokens of context; one, several, or by default powers of two up to the model's own.
+        type_k: Type of the cache's keys, such as `q8_0`.
+        type_v: Type of its values; those with fewer than 16 bits need flash attention.
+        flash_attn: Whether attention is computed without holding all its weights, as llama.cpp's server does where it can.
+        n_ubatch: Tokens that are computed together.
+        n_parallel: Requests that are answered together; `n_ctx` is for all of them.
+        swa_full: Keep all tokens for layers with a sliding window.
+        machine: What to fit into; default: what is free here.
+        measure: Whether to measure how fast memory is, which takes half a second.
+
+    Raises:
+        ModelFileError: The file is no usable model.
+        ModelMissingError: There is no such model at the hub.
+        ConnectionFailedError: The hub or the server cannot be reached.
+        InvalidOptionError: An option is out of range.
+
+    Example:
+        >>> from langchain_localllm.models import fit, tiny_chat_model
+        >>> found = fit(tiny_chat_model(), n_ctx=2048, measure=False)
+        >>> found.rows[0].fits, found.rows[0].memory.cache
+        (True, 9437184)
+    """
+    settings = Settings(type_k, type_v, flash_attn, n_ubatch, n_parallel, 0, swa_full)
+    if not flash_attn and type_v not in {"f32", "f16", "bf16"}:
+        raise InvalidOptionError(f"A cache with values of type {type_v} needs flash attention.")
+    name, info = _look_up(str(model))
+    machine = machine or this_machine()
+    bandwidth = memory_bandwidth() if measure else 0.0
+    architecture = Architecture(info)
+    contexts = _contexts(n_ctx, architecture.trained_context)
+    memories = [estimate(info, context, settings) for context in contexts]
+    return Fit(
+        name,
+        architecture.name,
+        _quantisation(name, info),
+        weight_size(info),
+        parameters(info),
+        architecture.count,
+        architecture.trained_context,
+        largest_context(info, settings, SHARE * machine.free),
+        tuple(_row(info, memory, settings, machine, bandwidth) for memory in memories),
+        _others(info, contexts, settings),
+        machine,
+        bandwidth,
+    )
+
+
+def _look_up(model: str) -> tuple[str, GGUFInfo]:
+    """The model's name and its header."""
+    source = Source.parse(model)
+    if source.kind == "hf":
+        chosen = usual(hub_files(source))
+        return f"hf:{source.name}:{chosen.quantisation or chosen.name}", chosen.header()
+    if source.kind == "https":
+        folder, _, name = source.name.rpartition("/")
+        first = remote_header(source.name)
+        others = part_names(name, first.part_count)[1:]
+        return source.name, with_parts(first, (remote_header(f"{folder}/{other}") for other in others))
+    if source.kind != "file":
+        raise InvalidOptionError(f"{model}: give a file, hf:OWNER/REPO or an https address.")
+    return model, check_all_parts(source.path)
+
+
+def usual(models: list[HubModel]) -> HubModel:
+    """The model that most people take: Q4_K_M where there is one, else the smallest."""
+    return next((model for model in models if model.quantisation == "Q4_K_M"), models[0])
+
+
+def _quantisation(name: str, info: GGUFInfo) -> str:
+    return quantisation_in(name) or FILE_TYPES.get(int(info.metadata.get("general.file_type", -1)), "")
+
+
+FILE_TYPES: Final = {0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S"} | {
+    12: "Q3_K_M",
+    13: "Q3_K_L",
+    14: "Q4_K_S",
+    15: "Q4_K_M",
+    16: "Q5_K_S",
+    17: "Q5_K_M",
+    18: "Q6_K",
+    30: "IQ4_XS",
+    32: "BF16",
+}
+"""llama.cpp's number of the quantisation in the header, for the usual ones."""
+
+
+def _contexts(asked: int | Sequence[int] | None, trained: int) -> list[int]:
+    if asked is not None:
+        contexts = [asked] if isinstance(asked, int) else sorted(asked)
+        if not contexts or contexts[0] < 1:
+            raise InvalidOptionError("`n_ctx` must be at least 1.")
+        return contexts
+    longest = trained or DEFAULT_CONTEXT
+    powers = [2**power for power in range(11, 21) if 2**power < longest]
+    return [*powers, longest]
+
+
+def _row(info: GGUFInfo, memory: Memory, settings: Settings, machine: Machine, bandwidth: float) -> FitRow:
+    speed = tokens_per_second(info, memory, bandwidth)
+    layers = layers_on_gpu(info, memory.context, settings, machine.gpu_free)
+    room = machine.free + (machine.gpu_free if layers else 0)
+    return FitRow(memory, memory.total <= SHARE * room, layers, speed)
+
+
+def _others(info: GGUFInfo, contexts: list[int], settings: Settings) -> dict[str, tuple[Memory, ...]]:
+    sizes = {name: int(parameters(info) * bits / 8) for name, bits in BITS.items()}
+    return {name: tuple(estimate(info, context, settings, weights=size) for context in contexts) for name, size in sizes.items()}
+
+
+def describe(found: Fit) -> dict[str, Any]:
+    """A fit as plain values, for JSON."""
+    return {
+        "model": found.name,
+        "architecture": found.architecture,
+        "quantisation": found.quantisation,
+        "parameters": found.parameters,
+        "layers": found.layers,
+        "weights": found.weights,
+        "trained_context": found.trained_context,
+        "largest_context": found.largest_context,
+        "free_memory": found.machine.free,
+        "free_gpu_memory": found.machine.gpu_free,
+        "memory_bandwidth": round(found.bandwidth),
+        "contexts": [
+            {
+                "context": row.memory.context,
+                "weights": row.memory.weights,
+                "cache": row.memory.cache,
+                "buffers": row.memory.buffers,
+                "total": row.memory.total,
+                "fits": row.fits,
+                "gpu_layers": row.gpu_layers,
+                "most_tokens_per_second": round(row.tokens_per_second, 1),
+            }
+            for row in found.rows
+        ],
+    }

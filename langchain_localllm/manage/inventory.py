@@ -1,0 +1,210 @@
+"""The models on this machine, of all runtimes together."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from langchain_localllm.errors import InvalidOptionError, LocalLLMError, ModelFileError
+from langchain_localllm.gguf.header import GGUFInfo, check_gguf, is_llamafile, look_into_llamafile
+from langchain_localllm.manage.fit import FILE_TYPES
+from langchain_localllm.manage.folders import files_here
+from langchain_localllm.manage.model_ref import Source, quantisation_in
+from langchain_localllm.manage.probe import SERVERS, answers
+from langchain_localllm.model_info.info import takes_tools
+from langchain_localllm.transport.address import Address
+
+if TYPE_CHECKING:
+    from langchain_localllm import Ollama
+    from langchain_localllm.runtimes.ollama.model_types import InstalledModel
+
+__all__ = ["ListedModel", "find", "installed"]
+
+_EMBED: Final = ("bert", "gemma-embedding", "embedding", "t5encoder")
+
+
+@dataclass(frozen=True, slots=True)
+class ListedModel:
+    """A model on this machine.
+
+    Attributes:
+        name: What other commands take: a path, `ollama:` and a name, or a server's address.
+        place: The program that keeps it, or where it runs.
+        size: Bytes; 0 where nobody tells.
+        quantisation: Such as `Q4_K_M`; empty where nobody tells, likewise below.
+        family: Its architecture.
+        context: Tokens that it was made for, or that its server gives it.
+        tools: Whether it was made to call tools.
+        embeddings: Whether it makes vectors instead of text.
+        problem: Why it cannot be used.
+        chat: Whether it has a chat template; a base model has none, and completes text.
+        runtime: The runtime that has it, or that a reference names; empty for a file that several can run.
+        ranks: Whether it is a reranker, which scores pairs of texts.
+    """
+
+    name: str
+    place: str
+    size: int = 0
+    quantisation: str = ""
+    family: str = ""
+    context: int | None = None
+    tools: bool | None = None
+    embeddings: bool | None = None
+    problem: str = ""
+    chat: bool | None = None
+    runtime: str = ""
+    ranks: bool = False
+
+    @property
+    def path(self) -> Path | None:
+        """Its file, or `None` for a model of Ollama's or of a server."""
+        return None if self.name.startswith("ollama:") or "://" in self.name else Path(self.name)
+
+    @property
+    def reference(self) -> str:
+        """What means this model in every command, from any folder."""
+        if self.path is None:
+            return self.name
+        prefix = f"{self.runtime}:" if self.runtime else ""
+        return f"{prefix}{self.path.absolute()}"
+
+    @property
+    def short_name(self) -> str:
+        """Its name without the folder."""
+        return self.name if self.path is None else self.path.name
+
+
+def installed(on_fault: Callable[[str], object] | None = None) -> list[ListedModel]:
+    """The models in files, in Ollama and on servers that run; what cannot be asked is told to `on_fault`."""
+    found = [of_file(path, place) for place, path in files_here()]
+    for source in (_of_ollama, _of_servers):
+        try:
+            found += source()
+        except LocalLLMError as error:
+            if on_fault:
+                on_fault(str(error))
+    return found
+
+
+def find(name: str) -> ListedModel:
+    """Return the model that a reference means. Deprecated: use `langchain_localllm.manage.resolve.resolve`.
+
+    Args:
+        name: The reference.
+
+    Raises:
+        ModelMissingError: No model has this name, or several have; the message lists what could be meant.
+        LocalLLMError: As `resolve`.
+    """
+    from langchain_localllm.manage.resolve import missing_in_ollama, ollama_name, resolve
+
+    warnings.warn(
+        "langchain_localllm.manage.inventory.find is deprecated: use langchain_localllm.manage.resolve.resolve.",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    source = Source.parse(name)
+    in_ollama = {model.name: model for model in installed() if model.name.startswith("ollama:")} if source.kind == "ollama" else {}
+    if not in_ollama:
+        return resolve(name)
+    for reference, model in in_ollama.items():
+        if ollama_name(reference.removeprefix("ollama:")) == ollama_name(source.name):
+            return model
+    raise missing_in_ollama(source.name, list(in_ollama))
+
+
+def of_file(path: Path, place: str) -> ListedModel:
+    """The model in a file; a file that cannot be used is listed with its problem."""
+    runtime = ""
+    try:
+        size = path.stat().st_size
+        if is_llamafile(path):
+            runtime, info = "llamafile", look_into_llamafile(path)
+        else:
+            info = check_gguf(path)
+    except ModelFileError as error:
+        return ListedModel(str(path), place, problem=str(error))
+    except OSError as error:
+        return ListedModel(str(path), place, problem=f"The model file {path} cannot be read: {error.strerror or error}.")
+    if info is None:  # a llamafile whose model is given when it runs, or is compressed
+        return ListedModel(str(path), place, size, runtime=runtime)
+    return _of_header(path, place, size, info, runtime)
+
+
+def _of_header(path: Path, place: str, size: int, info: GGUFInfo, runtime: str) -> ListedModel:
+    kind = info.metadata.get("general.file_type")
+    embeds = info.pooling_type is not None or any(word in info.architecture for word in _EMBED)
+    template = str(info.metadata.get("tokenizer.chat_template", ""))
+    return ListedModel(
+        str(path),
+        place,
+        size,
+        quantisation=quantisation_in(path.name) or FILE_TYPES.get(kind if isinstance(kind, int) else -1, ""),
+        family=info.architecture,
+        context=info.context_length,
+        tools=takes_tools(template),
+        embeddings=embeds,
+        chat=bool(template) or any(name.startswith("tokenizer.chat_template.") for name in info.metadata),
+        runtime=runtime,
+        ranks=info.ranks,
+    )
+
+
+def _of_ollama() -> list[ListedModel]:
+    server = ollama_server()
+    return [of_ollama_row(server, row) for row in server.list()] if server else []
+
+
+def ollama_server() -> "Ollama | None":
+    """Ollama, where it answers at its address.
+
+    Raises:
+        InvalidOptionError: `OLLAMA_HOST` is not an address.
+    """
+    from langchain_localllm.runtimes.ollama.options import default_url
+
+    url = Address.parse(default_url()).url
+    if not answers(url):
+        return None
+    from langchain_localllm import Ollama
+
+    return Ollama(model="none", timeout=30, max_retries=0)
+
+
+def runs_elsewhere(server: "Ollama", name: str) -> bool:
+    """Whether a model's name says that Ollama runs it on servers of its own."""
+    try:
+        server.refuse_remote(name)
+    except InvalidOptionError:
+        return True
+    return False
+
+
+def of_ollama_row(server: "Ollama", row: "InstalledModel") -> ListedModel:
+    """The model in a row of Ollama's list."""
+    model = ListedModel(f"ollama:{row.name}", "Ollama", row.size, row.quantization, row.family, runtime="ollama")
+    if runs_elsewhere(server, row.name):  # Ollama would ask its own servers about it
+        return replace(model, problem=f"{row.name} runs on Ollama's servers, not on this machine.")
+    try:
+        card = server.show(row.name)
+    except LocalLLMError:  # a gateway that hides it
+        return model
+    kinds = card.capabilities
+    embeds = "embedding" in kinds and "completion" not in kinds if kinds else None
+    return replace(model, context=card.context, tools="tools" in kinds if kinds else None, embeddings=embeds)
+
+
+def _of_servers() -> list[ListedModel]:
+    return [of_server(url, name) for url, name in SERVERS.items() if answers(url)]
+
+
+def of_server(url: str, program: str) -> ListedModel:
+    """The model that a server runs; a server that cannot be asked is listed with its problem."""
+    from langchain_localllm import Llamafile
+    from langchain_localllm.model_info.introspect import describe_model
+
+    about = describe_model(Llamafile(base_url=url, timeout=30, max_retries=0))
+    place = f"{program}: {about.name}" if about.name else program
+    known = ListedModel(url, place, family=about.architecture, context=about.context, tools=about.tools, problem=about.problem)
+    return replace(known, runtime="llamafile")

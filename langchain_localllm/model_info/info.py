@@ -1,0 +1,96 @@
+"""What can be known of a model without running it: from the header of its file, or by asking its server once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from langchain_localllm.gguf.header import GGUFInfo, check_gguf
+
+_BEGIN_BY_ITSELF: Final = frozenset(
+    "falcon-h1 falcon3 jina-v5-nano lfm2 llama-bpe llama-v3 llama3 midm-2.0 pixtral tekken".split()  # noqa: SIM905 - a list of words
+)
+"""Tokenizers with which llama.cpp begins a prompt with the beginning token, where the file does not tell (`llama-vocab.cpp`)."""
+
+TOOL_TEMPLATE: Final = "tool_use"
+"""The name of a file's template for conversations with tools, as transformers and llama.cpp have it."""
+_TEMPLATE: Final = "tokenizer.chat_template"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What is known of a model.
+
+    Attributes:
+        source: Who told, as a reader would say it: "the server's /props".
+        name: The model's name, as far as it is told; several names stand side by side.
+        architecture: Such as `llama` or `qwen2`; empty where nobody tells, likewise below.
+        template: The chat template.
+        templates: Other templates of the file by name, such as `tool_use`.
+        template_language: Its language: `jinja`, or `go` in Ollama.
+        bos_token: The text of the token that begins a prompt.
+        eos_token: The text of the token that ends an answer.
+        adds_bos: Whether the engine puts the beginning token before a prompt by itself.
+        context: Tokens of context, or `None`.
+        tools: Whether the model was made to call tools, or `None`.
+        problem: Why nothing could be learnt; such an answer is not kept.
+    """
+
+    source: str
+    name: str = ""
+    architecture: str = ""
+    template: str = ""
+    template_language: str = "jinja"
+    bos_token: str = ""
+    eos_token: str = ""
+    adds_bos: bool = True
+    context: int | None = None
+    tools: bool | None = None
+    problem: str = ""
+    templates: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+def model_info_from_file(path: str | Path, context: int | None = None) -> ModelInfo:
+    """What the header of a GGUF file tells.
+
+    Args:
+        path: The file.
+        context: Tokens of context that the engine uses, where that is chosen; else the model's own are told.
+
+    Raises:
+        ModelFileError: It is no whole GGUF file.
+
+    Example:
+        >>> from langchain_localllm.models import tiny_chat_model
+        >>> model_info_from_file(tiny_chat_model()).architecture
+        'llama'
+    """
+    path = Path(path).expanduser()
+    info = check_gguf(path)
+    template = str(info.metadata.get(_TEMPLATE, ""))
+    names = [name.removeprefix(f"{_TEMPLATE}.") for name in info.metadata if name.startswith(f"{_TEMPLATE}.")]
+    templates = {name: str(info.metadata[f"{_TEMPLATE}.{name}"]) for name in names}
+    return ModelInfo(
+        source=f"the file {path.name}",
+        name=f"{path.stem} {info.metadata.get('general.name', '')}".strip(),
+        architecture=info.architecture,
+        template=template,
+        bos_token=info.special_tokens.get("bos", ""),
+        eos_token=info.special_tokens.get("eos", ""),
+        adds_bos=_adds_bos(info),
+        context=context or info.context_length,
+        tools=takes_tools(templates.get(TOOL_TEMPLATE, template)),
+        templates=templates,
+    )
+
+
+def _adds_bos(info: GGUFInfo) -> bool:
+    told = info.metadata.get("tokenizer.ggml.add_bos_token")
+    if told is not None:
+        return bool(told)
+    return info.metadata.get("tokenizer.ggml.model") == "llama" or info.metadata.get("tokenizer.ggml.pre") in _BEGIN_BY_ITSELF
+
+
+def takes_tools(template: str) -> bool | None:
+    """Whether a chat template tells the model of tools; `None` without a template."""
+    return ("tools" in template or ".Tools" in template) if template else None

@@ -1,0 +1,112 @@
+"""Passages that fit into the model's context, with room for its answer."""
+
+from typing import Any, Final
+
+from langchain_core.documents import Document
+from langchain_core.language_models import BaseLanguageModel
+from langchain_core.prompts import BasePromptTemplate
+
+from langchain_localllm.base.options import advise
+from langchain_localllm.errors import (
+    CallTimeoutError,
+    ConnectionFailedError,
+    ContextLengthError,
+    LocalLLMError,
+    RateLimitError,
+    ServerError,
+    WrongServerError,
+)
+from langchain_localllm.model_info.introspect import look_again
+from langchain_localllm.model_info.unwrap import unwrap_with_options
+from langchain_localllm.rag.answer.citations import format_passages
+
+_ANSWER: Final = 256
+"""Tokens that are kept for an answer where `max_tokens` does not tell, but never more than a quarter of the context."""
+_TEMPLATE: Final = 64
+"""Tokens that are kept for what the model's chat template adds."""
+_BYTES_A_TOKEN: Final = 3
+"""Where nobody can count: English has four bytes a token, and three leave some room."""
+
+_FAILED: Final = (CallTimeoutError, ConnectionFailedError, RateLimitError, ServerError)
+"""Faults that pass: the same request may succeed later."""
+
+Prompt = BasePromptTemplate[Any]
+
+
+def fit(passages: list[Document], question: str, llm: Any, prompt: Prompt) -> tuple[list[Document], list[Document]]:
+    """Choose the passages that the model can take, best first.
+
+    A server that is busy is waited for, and where it still does not report its context, a warning says so.
+
+    Args:
+        passages: What was found, best first.
+        question: The question.
+        llm: The model. Its context is that of its file or server; where that is not known, all passages are taken.
+        prompt: The template over `passages` and `question`.
+
+    Returns:
+        The passages to give to the model, and those that are left out.
+
+    Raises:
+        ContextLengthError: Not even one of them fits.
+    """
+    context = _context(llm) if passages else None
+    if not context:
+        return passages, []
+    room = context - _answer_tokens(llm, context) - _TEMPLATE
+
+    def text(chosen: list[Document]) -> str:
+        return prompt.invoke({"passages": format_passages(chosen), "question": question}).to_string()
+
+    if len(text(passages).encode()) <= room:  # a token is at least a byte, so nothing need be counted
+        return passages, []
+    kept: list[Document] = []
+    left_out: list[Document] = []
+    for passage in passages:
+        fits = count(llm, text([*kept, passage])) <= room
+        (kept if fits else left_out).append(passage)
+    if not kept:
+        raise ContextLengthError(
+            f"No passage fits into the model's context of {context} tokens beside the question and the answer. Take a model with "
+            "more context, or make the index anew with a smaller chunk_size.",
+            context_tokens=context,
+        )
+    return kept, left_out
+
+
+def count(llm: Any, text: str) -> int:
+    """Tokens of a text by the model's own tokenizer; where it has none to offer, an estimate that is rather too high."""
+    model, _ = unwrap_with_options(llm)
+    if _counts_quickly(model):
+        try:
+            return int(model.get_num_tokens(text))
+        except _FAILED as error:
+            if not isinstance(error, WrongServerError):
+                advise(f"The server did not count the tokens of the passages, so their number is estimated. ({error})")
+        except (LocalLLMError, NotImplementedError):
+            pass  # a server without a tokenizer
+    return len(text.encode()) // _BYTES_A_TOKEN
+
+
+def _counts_quickly(model: Any) -> bool:
+    """Whether a model counts by a tokenizer; LangChain's own would download GPT-2's, and Ollama counts by reading the text."""
+    if getattr(model, "COUNTS_BY_READING", False):
+        return getattr(model, "custom_get_token_ids", None) is not None
+    return type(model).get_token_ids is not BaseLanguageModel.get_token_ids
+
+
+def _context(llm: Any) -> int | None:
+    """Return the tokens of a model's context, or `None` where they are not known."""
+    try:
+        return look_again(llm).context
+    except WrongServerError:  # it has nothing that reports the context
+        return None
+    except (LocalLLMError, OSError) as error:
+        advise(f"The model's context is not known, so all passages are given to it. ({error})")
+        return None
+
+
+def _answer_tokens(llm: Any, context: int) -> int:
+    model, options = unwrap_with_options(llm)
+    asked = options.get("max_tokens", getattr(model, "max_tokens", None))
+    return asked if asked and asked > 0 else min(_ANSWER, context // 4)

@@ -1,0 +1,109 @@
+"""Finding passages: by vectors and by words, merged."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Final
+
+from langchain_core.callbacks import CallbackManagerForRetrieverRun
+from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever
+from pydantic import ConfigDict, Field
+from typing_extensions import override
+
+from langchain_localllm.rag.defaults import PASSAGES
+from langchain_localllm.rag.index.candidates import nearest
+from langchain_localllm.rag.index.store import Store
+from langchain_localllm.rag.index.threshold import find_evidence, is_answerable
+from langchain_localllm.rag.vectorstores.filters import Filter
+
+Reranker = Callable[[str, list[Document]], Sequence[float]]
+"""Takes a question and passages, and gives a score for each; the highest comes first."""
+
+_WIDER: Final = 4
+"""How many times the wanted passages each side offers, so that merging has a choice."""
+_RANK: Final = 60
+"""The constant of reciprocal rank fusion, as in Cormack et al. (2009): the larger, the less the first ranks stand out."""
+
+
+class HybridRetriever(BaseRetriever):
+    """Passages of an index for a question: the nearest vectors and the best words (BM25), merged by reciprocal rank.
+
+    A passage's metadata gains `score` (of the merging, or of the reranker) and, where its vector was among the nearest,
+    `similarity` (a cosine).
+
+    Example:
+        >>> from langchain_core.embeddings import DeterministicFakeEmbedding
+        >>> from langchain_localllm.rag import LocalRAG
+        >>> import tempfile, pathlib
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = (pathlib.Path(folder) / "notes.txt").write_text("The boat is blue.")
+        ...     rag = LocalRAG(None, DeterministicFakeEmbedding(size=8))
+        ...     report = rag.index(folder)
+        ...     rag.retriever.invoke("What colour is the boat?")[0].page_content
+        'The boat is blue.'
+    """
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(arbitrary_types_allowed=True)
+
+    store: Store
+    """The index."""
+    k: int = Field(default=PASSAGES, ge=1)
+    """How many passages are wanted."""
+    filter: Filter | None = None
+    """Metadata that a passage must have, such as `{"source": "notes/a.md"}`; a list stands for any of its values."""
+    mmr: bool = False
+    """Whether the vectors' side prefers passages that differ from each other (maximal marginal relevance)."""
+    reranker: Reranker | None = None
+    """Scores the merged candidates anew, such as a cross-encoder does."""
+    refusal_quantile: float | None = Field(default=None, ge=0, le=1)
+    """The share of off-topic questions that a question must do better than, for anything to be found; 0 refuses nothing, and
+    larger values refuse more. Default: `rag.index.threshold.default_quantile`, 0.89 for 100 passages and 0.74 for 10,000."""
+    min_similarity: float | None = None
+    """A fixed measure instead: the similarity from which a passage matters that shares no word with the question.
+    -1 lets all pass."""
+
+    @override
+    def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun, **kwargs: Any) -> list[Document]:
+        near = self._by_vectors(query)
+        words = self.store.catalogue.search(query, self.k * _WIDER, self.filter)
+        documents = self.store.catalogue.documents(list(dict.fromkeys([*near, *words])))
+        if not self._is_answerable(query, near, words, documents):
+            return []
+        scores = _merged([list(near), words])
+        found = [_scored(documents[key], scores[key], near.get(key)) for key in scores if key in documents]
+        found = list({document.page_content: document for document in reversed(found)}.values())[
+            ::-1
+        ]  # copies of a file count once
+        if self.reranker and found:
+            found = _reranked(self.reranker, query, found)
+        return found[: self.k]
+
+    def _by_vectors(self, query: str) -> dict[str, float]:
+        """Ids and similarities of the nearest passages, nearest first."""
+        return nearest(self.store, query, self.k * _WIDER, self.filter, mmr=self.mmr)
+
+    def _is_answerable(self, query: str, near: dict[str, float], words: list[str], documents: dict[str, Document]) -> bool:
+        if self.min_similarity is not None:
+            return bool(words) or any(similarity >= self.min_similarity for similarity in near.values())
+        return is_answerable(self.store, find_evidence(self.store, query, near, words, documents), self.refusal_quantile)
+
+
+def _merged(rankings: list[list[str]]) -> dict[str, float]:
+    """Reciprocal rank fusion: ids and scores, best first; 1 is the first of every ranking."""
+    scores: dict[str, float] = {}
+    for ranking in rankings:
+        for rank, key in enumerate(ranking):
+            scores[key] = scores.get(key, 0.0) + (_RANK + 1) / (_RANK + 1 + rank) / len(rankings)
+    return dict(sorted(scores.items(), key=lambda item: -item[1]))
+
+
+def _scored(document: Document, score: float, similarity: float | None) -> Document:
+    about = {"score": round(score, 4)} | ({} if similarity is None else {"similarity": round(similarity, 4)})
+    return Document(document.page_content, id=document.id, metadata={**document.metadata, **about})
+
+
+def _reranked(reranker: Reranker, query: str, found: list[Document]) -> list[Document]:
+    scored = [
+        Document(document.page_content, id=document.id, metadata={**document.metadata, "score": float(score)})
+        for document, score in zip(found, reranker(query, found), strict=True)
+    ]
+    return sorted(scored, key=lambda document: -document.metadata["score"])

@@ -1,0 +1,140 @@
+"""Sets of questions with known answers: read from a file, or made from the documents."""
+
+import json
+import random
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from langchain_core.documents import Document
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.runnables import Runnable
+
+from langchain_localllm.errors import DocumentError
+from langchain_localllm.prompts.library import QUESTION_WRITING
+from langchain_localllm.rag.answer.chain import is_tiny
+from langchain_localllm.rag.answer.citations import number_sentences
+from langchain_localllm.rag.index.store import Store
+from langchain_localllm.rag.index.text_search import content_words
+
+_MOST: Final = 40
+"""Questions of a set that is made, half as many of which the documents do not answer at most."""
+_LEAST_WORDS: Final = 5
+"""Words of a sentence that a gap is put into."""
+_GAP: Final = re.compile(r"\b(\d[\d.:,]*\d|\d|(?<!^)[A-Z][a-z]+(?: [A-Z][a-z]+)*)\b")
+"""What is asked for: a number, or a name that does not begin the sentence."""
+_OBJECT: Final = re.compile(r"\{.*\}", re.DOTALL)
+_UNANSWERED: Final = (
+    *("Who is the dentist?", "Who is the astronaut?", "How far away is Jupiter?", "What is the capital of Mongolia?"),
+    *("Who wrote Hamlet?", "How fast does a cheetah run?", "What is the boiling point of helium?", "Who invented the zipper?"),
+    *("When did the Roman Empire fall?", "How many strings has a violin?", "What do pandas eat?", "Who painted the Mona Lisa?"),
+)
+"""Questions that most documents do not answer; those that share a word with the index are not asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question with what is known of its answer.
+
+    Attributes:
+        question: The question.
+        answers: Right answers, any of which will do; none where the documents do not tell.
+        source: The file that tells, as its path ends.
+        quote: Words of the passage that tells; without them, it is a passage that holds an answer.
+    """
+
+    question: str
+    answers: tuple[str, ...] = ()
+    source: str = ""
+    quote: str = ""
+
+
+def read_questions(path: Path) -> list[Question]:
+    """Read a file of JSON lines: `{"question": ..., "answers": [...], "source": ..., "quote": ...}`, all but the question optional.
+
+    Raises:
+        DocumentError: The file cannot be read, or a line is no question.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DocumentError(f"{path}: it cannot be read ({error}).") from error
+    found = [_question(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    if not found:
+        raise DocumentError(f"{path}: it holds no question.")
+    return found
+
+
+def _question(path: Path, number: int, line: str) -> Question:
+    try:
+        told = json.loads(line)
+        answers = told.get("answers", told.get("answer")) or []
+        question = str(told["question"]).strip()
+    except (AttributeError, KeyError, ValueError) as error:
+        raise DocumentError(
+            f'{path}, line {number}: it is no question ({error!r}). Write JSON: {{"question": "...", "answers": ["..."]}}'
+        ) from error
+    if not question:
+        raise DocumentError(f"{path}, line {number}: the question is empty.")
+    given = [answers] if isinstance(answers, str) else answers
+    return Question(question, tuple(map(str, given)), str(told.get("source", "")), str(told.get("quote", "")))
+
+
+def write_questions(path: Path, questions: Iterable[Question]) -> None:
+    """Write a file that `read_questions` reads."""
+    path.write_text("".join(f"{json.dumps(asdict(each), ensure_ascii=False)}\n" for each in questions), encoding="utf-8")
+
+
+def make_questions(store: Store, llm: Runnable[Any, Any] | None = None, most: int = _MOST, seed: int = 1) -> list[Question]:
+    """Make questions from the documents of an index, and some that they do not answer.
+
+    A model writes them, a question a passage; the tiny one cannot, and without a model a gap is put into a sentence: its number or
+    name is asked for.
+
+    Args:
+        store: The index.
+        llm: The model that writes.
+        most: How many at most.
+        seed: For the choice of passages.
+
+    Raises:
+        DocumentError: Nothing can be asked about these documents.
+    """
+    passages = [passage for batch in store.catalogue.batches() for passage in batch]
+    random.Random(seed).shuffle(passages)  # noqa: S311 - a choice of passages, not a secret
+    write = _gaps if llm is None or is_tiny(llm) else _writer(llm)
+    made: list[Question] = []
+    for passage in passages:
+        if len(made) >= most:
+            break
+        made += write(passage)
+    if not made:
+        raise DocumentError("No questions can be made from these documents. Write some: a file of JSON lines.")
+    unanswered = [question for question in _UNANSWERED if not store.catalogue.search(question, 1)]
+    return [*made[:most], *(Question(question) for question in unanswered[: most // 2])]
+
+
+def _gaps(passage: Document) -> Iterator[Question]:
+    """A question for the first sentence of a passage that has a number or a name."""
+    for sentence in number_sentences([passage])[0]:
+        match = _GAP.search(sentence)
+        if match and len(content_words(sentence)) >= _LEAST_WORDS:
+            question = f"What is missing here: {sentence[: match.start()]}...{sentence[match.end() :]}"
+            yield Question(question, (match[1], sentence), passage.metadata["source"], sentence)
+            return
+
+
+def _writer(llm: Runnable[Any, Any]) -> Any:
+    chain = QUESTION_WRITING.get_prompt(llm) | llm | StrOutputParser()
+
+    def write(passage: Document) -> Iterator[Question]:
+        match = _OBJECT.search(chain.invoke({"text": passage.page_content}))
+        try:
+            told = json.loads(match[0]) if match else {}
+            yield Question(str(told["question"]), (str(told["answer"]),), passage.metadata["source"], passage.page_content)
+        except (KeyError, TypeError, ValueError):
+            return  # a model that does not always write JSON writes fewer questions
+
+    return write

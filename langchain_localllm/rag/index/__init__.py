@@ -1,0 +1,1 @@
+"""The index: its catalog, its text search, its updates."""

@@ -1,0 +1,413 @@
+"""An index: a folder with a catalogue, a vector store and a lock, or the same in memory.
+
+**The contract.** What other code, such as a move to another vector store, may rely on:
+
+- `catalogue.sqlite` is the authority on files, passages, their metadata and words; the vector store holds the vectors, and a
+  copy of text and metadata. What it holds beside the catalogue's live passages is never shown.
+- A passage's id is the uuid5 (`NAMESPACE_URL`) of its `source`, `page`, `heading` and text, so the same passage has the same id in
+  every index, every vector store and on every machine. Paths in the folder that holds the index are relative to it.
+- Metadata: `source` (the path, with `/`), and where known `page` (from 1), `heading` (`"Boats > Prices"`), `cell`, `language` and
+  `line` (from 1, where the passage begins; not in the vector store). Only texts and whole numbers, which every vector store takes.
+- Settings in the catalogue: `vectors` (the kind in `vectors.KINDS`, or `custom`), `embedding_model`, `probe` (the vector of a fixed
+  text, by which an embedding model is known again), `chunk_size`, `chunk_overlap`, `roots` (the paths that were given).
+- Only who holds `writing()` may change anything. A vector store is filled by `Store.add(Store.prepare(passages))` and emptied by
+  `Store.purge()`.
+- To move an index: for each of `catalogue.batches()` add the Documents with their ids to the other store, with the same embedding
+  model; then `catalogue.write_settings(vectors=...)`.
+"""
+
+import contextlib
+import math
+import os
+import re
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+from uuid import NAMESPACE_URL, uuid5
+
+from langchain_core.documents import Document
+from langchain_core.embeddings import Embeddings
+from langchain_core.vectorstores import VectorStore
+from typing_extensions import override
+
+from langchain_localllm.errors import InvalidOptionError, MissingDependencyError, StoreError
+from langchain_localllm.extras import pip_install
+from langchain_localllm.model_info.introspect import describe_model
+from langchain_localllm.rag.defaults import CHUNK_SIZE
+from langchain_localllm.rag.index.catalog import Catalogue, StagedChunk
+from langchain_localllm.rag.ingest.file_keys import absolute, root_of
+from langchain_localllm.rag.vectorstores.kinds import check_kind, default_kind, open_vectors
+from langchain_localllm.rag.vectorstores.precomputed import AheadEmbeddings
+
+STORE: Final = ".localllm"
+"""The folder of an index, within the folder that it is made in."""
+
+_PROBE: Final = "The boat is blue, and the key to the house hangs by the door."
+_SAME: Final = 0.99
+"""Cosine above which two vectors of the probe are of one model: other runtimes and quantisations of it stay above."""
+_LIBRARIES: Final = ("chromadb", "qdrant_client")
+"""Whose own errors are faults of the vector store."""
+_OWN: Final = re.compile(r"(?:catalogue|vectors)\.sqlite(?:-\w+)?|chroma|qdrant|lock")
+"""The names of what an index has in its folder."""
+_KEPT: Final = frozenset({"vectors", "chunk_size", "chunk_overlap", "roots", "embedding_source"})
+"""Settings that a rebuild keeps, unless others are given."""
+_CUSTOM: Final = "This index was made on a vector store of your own. Give it as `vectors`."
+_NEEDS_EMBEDDINGS: Final = "This needs an embedding model. Give one as `embeddings`."
+_PATIENCE: Final = 10.0
+"""Seconds to wait for another process that writes."""
+
+
+class Store:
+    """An index. Nothing is read or made on disk before it is needed.
+
+    Args:
+        folder: Where it is, or is to be; `None` for one in memory.
+        embeddings: Makes the vectors. Without one, only what needs none can be done.
+        vectors: A LangChain `VectorStore`, or a kind of `vectors.KINDS`. Default: that of the index; for a new one Chroma where
+            it is installed, else a small one on SQLite.
+        chunk_size: Longest passage in UTF-8 bytes. Default: that of the index, 300 for a new one.
+        chunk_overlap: Bytes that neighbouring passages may share. Default: that of the index, 0 for a new one.
+
+    Example:
+        >>> from langchain_core.embeddings import DeterministicFakeEmbedding
+        >>> store = Store(None, DeterministicFakeEmbedding(size=8))
+        >>> with store.writing():
+        ...     store.setting("chunk_size")
+        300
+    """
+
+    def __init__(
+        self,
+        folder: str | Path | None = None,
+        embeddings: Embeddings | None = None,
+        *,
+        vectors: VectorStore | str | None = None,
+        chunk_size: int | None = None,
+        chunk_overlap: int | None = None,
+    ) -> None:
+        self.folder = None if folder is None else absolute(folder)
+        self.embedding_source = ""
+        """How the embedding model is opened again, such as `ollama:NAME`; it is written into an index that is made with it."""
+        self._embeddings = embeddings
+        if isinstance(vectors, str):
+            check_kind(vectors)
+        self._given = vectors
+        self._asked = {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap}
+        self._catalogue: Catalogue | None = Catalogue(None) if folder is None else None
+        self._vectors: VectorStore | None = None
+        self._ahead = None if embeddings is None or isinstance(vectors, VectorStore) else AheadEmbeddings(embeddings)
+        self._opening = threading.RLock()  # a batch of questions comes in several threads
+        self._writing = False
+        self._checked = False
+
+    # --- its parts ---
+
+    @cached_property
+    def root(self) -> Path:
+        """The folder to which the paths of files are relative."""
+        if self.folder is None:
+            return Path.cwd()
+        return root_of(self.folder, self.catalogue.paths() if self.folder.is_symlink() and self.exists else ())
+
+    def owns(self, path: Path) -> bool:
+        """Return whether a file is one of the index's own."""
+        if self.folder is None:
+            return False
+        folder, place = Path(os.path.realpath(self.folder)), Path(os.path.realpath(path))
+        return place.is_relative_to(folder) and bool(_OWN.fullmatch(place.relative_to(folder).parts[0]))
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is an index."""
+        return self._catalogue is not None or self._file.exists()
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What is known of files and passages.
+
+        Raises:
+            StoreError: There is no index yet, or it cannot be read.
+        """
+        with self._opening:
+            if self._catalogue is None:
+                if not self._file.exists():
+                    raise StoreError(f"There is no index in {self.folder}. Make one: localllm rag index PATH")
+                self._catalogue = Catalogue(self._file, writable=self._writing)
+            return self._catalogue
+
+    @property
+    def vectors(self) -> VectorStore:
+        """The vector store, once it is known that the embedding model is the one the index was made with.
+
+        Raises:
+            StoreError: There is no index yet, it cannot be read, or it was made with another model.
+        """
+        with self._opening:
+            self.check_model()
+            return self._vectors_of_any_model()
+
+    @property
+    def embeddings(self) -> Embeddings:
+        """The embedding model."""
+        if self._embeddings is None:
+            raise InvalidOptionError(_NEEDS_EMBEDDINGS)
+        return self._embeddings
+
+    def setting(self, name: str) -> Any:
+        """A setting of the index, or `None`."""
+        return self.catalogue.settings().get(name)
+
+    def check_model(self) -> None:
+        """Refuse another embedding model than that of the index: its vectors would mean nothing there.
+
+        Raises:
+            StoreError: It is another; the message names both, and the command that makes the index anew.
+        """
+        if self._checked:
+            return
+        known = self.catalogue.settings()
+        probe = self.embeddings.embed_documents([_PROBE])[0]
+        name = model_name(self.embeddings)
+        if "probe" not in known:
+            if self._writing:
+                self.catalogue.write_settings(probe=probe, dimension=len(probe), embedding_model=name)
+        elif not _is_same_model(probe, known):
+            raise StoreError(
+                f"The index was made with the embedding model {known['embedding_model']} ({known['dimension']} numbers), and this "
+                f"is {name} ({len(probe)} numbers). Use that model, or rebuild the index with this one: {self._rebuild()}"
+            )
+        if self._writing and self.embedding_source not in {"", known.get("embedding_source")}:
+            self.catalogue.write_settings(embedding_source=self.embedding_source)
+        self._checked = True
+
+    def close(self) -> None:
+        """Close its files. An index in memory stays."""
+        if self.folder is not None:
+            for part in (self._catalogue, self._vectors):
+                if close := getattr(part, "close", None):
+                    close()
+            self._catalogue = self._vectors = None
+
+    # --- writing ---
+
+    @contextlib.contextmanager
+    def writing(self, *, rebuild: bool = False) -> Iterator[None]:
+        """Hold the index for changes; it is made where there is none.
+
+        Args:
+            rebuild: Drop what is there first, but for its settings. Nothing is dropped where the embedding model fails.
+
+        Raises:
+            StoreError: Another process writes, the folder cannot be written, or the index was made with other settings.
+        """
+        with self._locked():
+            self.close()
+            self._writing = True
+            try:
+                self._begin(self._drop() if rebuild else {})
+                yield
+            finally:
+                self._writing = False
+                self.close()
+
+    def prepare(self, passages: Sequence[StagedChunk]) -> list[StagedChunk]:
+        """Embed what is not in the vector store yet, where this object opened that store.
+
+        Returns:
+            The passages; one that is longer than the embedding model's window is replaced by its parts.
+        """
+        passages = list(passages)
+        while (too_long := self._embed(passages)) is not None:
+            passages = [part for each in passages for part in (_halves(each) if each.text == too_long else (each,))]
+        return passages
+
+    def _embed(self, passages: Sequence[StagedChunk]) -> str | None:
+        """Embed passages; return the first text that is too long for the model, if there is one."""
+        new = self.new(passages)
+        return self._ahead.prepare([each.text for each in new]) if new and self._ahead is not None else None
+
+    def new(self, passages: Sequence[StagedChunk]) -> list[StagedChunk]:
+        """Return the passages that are not in the vector store yet, each once."""
+        stored = self.catalogue.stored([each.id for each in passages])
+        return list({each.id: each for each in passages if each.id not in stored}.values())
+
+    def add(self, passages: Sequence[StagedChunk]) -> None:
+        """Put passages into the vector store."""
+        if passages:
+            documents = [Document(each.text, id=each.id, metadata=_for_vectors(each.metadata)) for each in passages]
+            with _faults(self.folder):
+                self.vectors.add_documents(documents, ids=[each.id for each in passages])
+
+    def purge(self) -> None:
+        """Delete from the vector store what the catalogue has doomed; this needs no embedding model."""
+        while tombstoned := self.catalogue.tombstoned():
+            with _faults(self.folder):
+                self._vectors_of_any_model().delete(tombstoned)
+            self.catalogue.purge(tombstoned)
+
+    @property
+    def _file(self) -> Path:
+        return (self.folder or Path()) / "catalogue.sqlite"
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        if self.folder is None:
+            yield
+            return
+        try:
+            from filelock import FileLock, Timeout
+        except ImportError as error:
+            raise MissingDependencyError(f"An index on disk needs filelock: {pip_install('rag')}.") from error
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            held = FileLock(self.folder / "lock", timeout=_PATIENCE).acquire()
+        except Timeout:
+            raise StoreError(f"Another process is indexing into {self.folder}. Wait until it is done, or end it.") from None
+        except OSError as error:
+            raise StoreError(
+                f"{self.folder} cannot be written ({error.strerror}). Check its permissions, or name another."
+            ) from error
+        with held:
+            yield
+
+    def _drop(self) -> dict[str, Any]:
+        """Delete the index, and nothing else in its folder; return the settings that stay."""
+        probe = self.embeddings.embed_documents([_PROBE])[0]  # raises before anything is lost
+        settings = self.readable_settings()
+        kept = {name: value for name, value in settings.items() if name in _KEPT}
+        if kept.get("vectors") == "custom" and self._given is None:
+            raise StoreError(_CUSTOM)
+        if not _is_same_model(probe, settings):
+            kept.pop("embedding_source", None)
+        self.close()
+        self._checked = False
+        if self.folder is None:
+            self._catalogue = Catalogue(None)
+            self._vectors = None
+        elif self._file.exists():  # in that order: as long as there is a catalogue, a rebuild that was stopped begins again
+            for path in sorted(self.folder.iterdir(), key=lambda path: path.name == self._file.name):
+                if _OWN.fullmatch(path.name) and path.name != "lock":
+                    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        return kept
+
+    def readable_settings(self) -> dict[str, Any]:
+        """Return the settings of the index; none where there is no index, or a damaged one.
+
+        Raises:
+            StoreError: It was made by a newer version, or cannot be opened now.
+        """
+        try:
+            return self.catalogue.settings() if self.exists else {}
+        except StoreError as error:
+            if type(error.__cause__) is sqlite3.DatabaseError:  # the subclasses are faults of the disk and of other processes
+                return {}
+            raise
+
+    def _begin(self, kept: dict[str, Any]) -> None:
+        if self._catalogue is None:
+            self._catalogue = Catalogue(self._file)
+        if kept:
+            wanted = {name: value for name, value in self._asked.items() if value is not None}
+            kinds = {} if self._given is None else {"vectors": self._given if isinstance(self._given, str) else "custom"}
+            self._catalogue.write_settings(**{**kept, **wanted, **kinds})
+        settings = self._catalogue.settings()
+        kind = self._given if isinstance(self._given, str) else "custom" if self._given is not None else None
+        asked = {"vectors": kind, **self._asked}
+        empty = not self._catalogue.counts().passages  # what a run that failed has chosen does not bind the next one
+        for name, value in asked.items():
+            if value is not None and not empty and settings.get(name, value) != value:
+                raise StoreError(
+                    f"The index was made with {name}={settings[name]}, not {value}. Keep that, or make it anew: {self._rebuild()}"
+                )
+        new_kind = "memory" if self.folder is None else default_kind()
+        defaults = {"vectors": new_kind, "chunk_size": CHUNK_SIZE, "chunk_overlap": 0, "roots": []}
+        chosen = {name: value for name, value in asked.items() if value is not None}
+        new = {name: value for name, value in {**defaults, **chosen}.items() if name not in settings or (empty and name in chosen)}
+        if new:
+            self._catalogue.write_settings(**new)
+        self._catalogue.forget_draft()
+
+    def _vectors_of_any_model(self) -> VectorStore:
+        """Return the vector store without checking the embedding model: enough to delete from it."""
+        with self._opening:
+            if self._vectors is None:
+                self._vectors = self._opened()
+            return self._vectors
+
+    def _opened(self) -> VectorStore:
+        if isinstance(self._given, VectorStore):
+            return self._given
+        kind = self.setting("vectors")
+        if kind == "custom":
+            raise StoreError(_CUSTOM)
+        with _faults(self.folder):
+            return open_vectors(kind, self.folder, self._ahead or _NoEmbeddings())
+
+    def _rebuild(self) -> str:
+        where = f" --store {self.folder}" if self.folder and self.folder != Path.cwd() / STORE else ""
+        return f"localllm rag index{where} --rebuild"
+
+
+class _NoEmbeddings(Embeddings):
+    """Stands in for the embedding model of a vector store that is only deleted from."""
+
+    @override
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        raise InvalidOptionError(_NEEDS_EMBEDDINGS)
+
+    @override
+    def embed_query(self, text: str) -> list[float]:
+        raise InvalidOptionError(_NEEDS_EMBEDDINGS)
+
+
+def model_name(model: Any) -> str:
+    """A model as a person knows it."""
+    return describe_model(model).name or type(model).__name__
+
+
+def _halves(passage: StagedChunk) -> list[StagedChunk]:
+    """Split a passage in two, at a space where there is one."""
+    text, middle = passage.text, len(passage.text) // 2
+    space = text.rfind(" ", 1, middle + 1)
+    cut = space if space > middle // 2 else middle
+    parts = (text[:cut].strip(), text[cut:].strip())
+    return [replace(passage, text=part, id=passage_id(passage.metadata, part)) for part in parts if part]
+
+
+def passage_id(metadata: dict[str, Any], text: str) -> str:
+    """Return the id of a passage: the same wherever and whenever it is made."""
+    place = [metadata.get(name, "") for name in ("source", "page", "heading")]
+    return str(uuid5(NAMESPACE_URL, repr((*place, text))))
+
+
+def _for_vectors(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Metadata for the vector store, without the line: it changes where the passage does not."""
+    return {name: value for name, value in metadata.items() if name != "line"}
+
+
+@contextlib.contextmanager
+def _faults(folder: Path | None) -> Iterator[None]:
+    """Faults of a disk in a vector store, as the catalogue tells them."""
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, OSError) and not type(error).__module__.startswith(_LIBRARIES):
+            raise
+        why = getattr(error, "strerror", None) or error
+        raise StoreError(f"The vector store of the index {folder} failed: {why}. Is the disk full, or not writable?") from error
+
+
+def _is_same_model(probe: Sequence[float], settings: dict[str, Any]) -> bool:
+    """Return whether a vector of the probe is from the model that an index was made with."""
+    known = settings.get("probe")
+    return known is not None and len(probe) == len(known) and _cosine(probe, known) >= _SAME
+
+
+def _cosine(one: Sequence[float], other: Sequence[float]) -> float:
+    dot = math.fsum(x * y for x, y in zip(one, other, strict=True))
+    return dot / (math.hypot(*one) * math.hypot(*other))

@@ -1,0 +1,382 @@
+"""Bringing an index up to date with its files: what changed is read, all else is left."""
+
+import hashlib
+import logging
+import os
+import shlex
+import stat
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from langchain_localllm.errors import DocumentError, LocalLLMError
+from langchain_localllm.rag.index.catalog import FileEntry, StagedChunk
+from langchain_localllm.rag.index.store import Store, passage_id
+from langchain_localllm.rag.index.threshold import calibrate
+from langchain_localllm.rag.ingest.discover import check_path, find_files, unreadable_reason
+from langchain_localllm.rag.ingest.file_keys import FileKeys, from_root, readable, relative_key
+from langchain_localllm.rag.ingest.formats import READERS_VERSION
+from langchain_localllm.rag.ingest.load import iterate_file
+from langchain_localllm.rag.ingest.split import iterate_passages
+
+_LOGGER: Final = logging.getLogger(__name__)
+_BATCH: Final = 64
+"""Passages that go to the vector store together, of one file or of many."""
+_ENDED: Final = 256
+"""Files after which what is finished is written down, however few passages they have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an update is: `files` of `all_files`, `bytes` of `all_bytes`, and `passages` that were read."""
+
+    files: int
+    all_files: int
+    bytes: int
+    all_bytes: int
+    passages: int
+
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(slots=True)
+class Report:
+    """What an update did; the numbers are of files, but for `passages`, which counts those that were embedded.
+
+    Attributes:
+        added: Files that are new in the index.
+        changed: Files whose passages were replaced.
+        unchanged: Files that are as they were.
+        removed: Files that are gone, and so are their passages.
+        passages: Passages that were embedded; those of a changed file that stayed the same are not.
+        seconds: How long it took.
+        problems: Why files or folders could not be read.
+    """
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    passages: int = 0
+    seconds: float = 0.0
+    problems: list[str] = field(default_factory=list)
+
+
+def update(
+    store: Store, paths: Sequence[str | Path] = (), *, rebuild: bool = False, on_progress: OnProgress | None = None
+) -> Report:
+    """Bring an index up to date.
+
+    Args:
+        store: The index.
+        paths: Files and folders. Files of these that are gone are taken out; what is elsewhere stays as it is, and so does what was
+            indexed of a folder that is missing or empty as a whole. Default: the paths of all earlier updates.
+        rebuild: Make the index from scratch, with the paths of earlier updates too, and with its settings unless others are given.
+        on_progress: Called with the progress after each file and each batch of passages.
+
+    Returns:
+        What was done. A file that cannot be read is named there, and is no error.
+
+    Raises:
+        DocumentError: A path does not exist, or none is known.
+        StoreError: The index is busy, cannot be written, is damaged, or was made with another embedding model or other settings.
+    """
+    start = time.monotonic()
+    report = Report()
+    given = _existing(store, paths, report, rebuild=rebuild)
+    with store.writing(rebuild=rebuild):
+        store.check_model()
+        store.purge()
+        keys = FileKeys(store.root, store.catalogue.paths())
+        unopened: dict[str, str] = {}
+
+        def on_unreadable(error: DocumentError) -> None:
+            report.problems.append(str(error))
+            if isinstance(error.__cause__, OSError):
+                unopened[f"{keys.key(error.__cause__.filename).rstrip('/')}/"] = str(error)
+
+        files = [path for path in find_files(given, on_unreadable) if not store.owns(path)]
+        roots = dict.fromkeys([*(store.setting("roots") or ()), *(relative_key(store.root, path) for path in given)])
+        store.catalogue.write_settings(roots=list(roots))
+        before = store.catalogue.counts().passages
+        _remove_gone(store, keys, given, files, report)
+        with _Writer(store, files, report, on_progress) as writer:
+            for path in files:
+                if problem := _read(store, writer, path, keys.key(path), report):
+                    unopened[keys.key(path)] = problem
+        store.catalogue.note_problems(unopened)
+        store.catalogue.forget_problems({key for path in given for key in keys.below(path)} - set(unopened))
+        calibrate(store, report.passages + max(0, before + report.passages - store.catalogue.counts().passages))
+    report.seconds = time.monotonic() - start
+    _LOGGER.info(
+        "Indexed %s in %.2f s: %d files added, %d changed, %d removed, %d unchanged, %d passages, %d problems",
+        *(store.folder, report.seconds, report.added, report.changed, report.removed, report.unchanged),
+        *(report.passages, len(report.problems)),
+    )
+    return report
+
+
+def remove(store: Store, paths: Sequence[str | Path]) -> int:
+    """Take files and folders out of an index, whether they exist or not; the files themselves are left alone.
+
+    No embedding model is needed.
+
+    Args:
+        store: The index.
+        paths: Files and folders, by any path or as `localllm rag list` prints them.
+
+    Returns:
+        How many files were taken out.
+
+    Raises:
+        InvalidOptionError: The index holds nothing of a path; the message lists near ones.
+        StoreError: There is no index, it is busy or it cannot be written.
+    """
+    store.catalogue.settings()  # there must be an index
+    with store.writing():
+        before = store.catalogue.counts().passages
+        roots: list[str] = store.setting("roots") or []
+        keys = FileKeys(store.root, store.catalogue.paths())
+        gone: set[str] = set()
+        names: set[str] = set()
+        for path in map(str, paths):
+            root = relative_key(store.root, from_root(store.root, path))
+            gone.update(keys.below(path) if path.strip() and root in roots else keys.named(path, follow_links=False))
+            names |= {root, path}
+        store.catalogue.write_settings(roots=[root for root in roots if root not in names | gone])
+        for key in sorted(gone):
+            store.catalogue.remove(key)
+        pending = (store.setting("off_topic_pending") or 0) + before - store.catalogue.counts().passages
+        store.catalogue.write_settings(off_topic_pending=pending)  # the next update measures again
+        store.purge()
+    return len(gone)
+
+
+def _existing(store: Store, paths: Sequence[str | Path], report: Report, *, rebuild: bool) -> list[Path]:
+    """Return the given paths, or of those indexed before the ones that exist.
+
+    A folder that was indexed before and is missing, or has become empty, is perhaps a disk that is not mounted: what the index
+    holds of it stays, and the report says so.
+    """
+    settings = store.readable_settings() if rebuild else store.catalogue.settings() if store.exists else {}
+    keys = FileKeys(store.root, store.catalogue.paths() if settings else ())
+    known = [keys.path(root) for root in settings.get("roots") or ()]
+    named = [from_root(store.root, path) for path in paths]
+    for path in named:
+        check_path(path)
+    given = [*named, *(path for path in known if path not in named)] if rebuild or not named else named
+    if not given:
+        raise DocumentError("No files are known yet. Give files or folders: localllm rag index PATH")
+    away = {path: reason for path in given if (reason := _away_reason(path, keys))}
+    for path, reason in away.items():
+        name = readable(path)
+        advice = f"Mount or restore it, or take it out of the index: localllm rag remove {shlex.quote(name)}"
+        if rebuild:
+            raise DocumentError(f"{name} {reason}, and a rebuild would lose what the index holds of it. {advice}")
+        report.problems.append(f"{name} {reason}. What the index holds of it stays. {advice}")
+    return [path for path in given if path not in away]
+
+
+def _away_reason(path: Path, keys: FileKeys) -> str:
+    """Return why a path is not what was indexed, such as a disk that is not mounted; empty where it is."""
+    try:
+        is_empty = not any(os.scandir(path))
+    except NotADirectoryError:
+        return "was a folder and is a file now" if _holds_others(path, keys) else ""
+    except OSError:  # it is missing, or it cannot be opened, which `find_files` reports
+        if not os.path.lexists(path):
+            return "is missing or empty"
+        return "is a link to a folder that is missing" if _is_dangling(path) and _holds_others(path, keys) else ""
+    return "is missing or empty" if is_empty and keys.below(path) else ""
+
+
+def _holds_others(path: Path, keys: FileKeys) -> bool:
+    """Return whether an index holds files in a path, besides that path itself."""
+    below = keys.below(path)
+    return below not in ([], [keys.key(path)])
+
+
+def _read(store: Store, writer: "_Writer", path: Path, key: str, report: Report) -> str | None:
+    """Put one file into the index, unless it is there as it is.
+
+    Returns:
+        Why it cannot be opened now, which may change without a change of the file; so its old passages stay.
+    """
+    try:
+        digest = _hash(path)
+    except OSError as error:
+        problem = f"{readable(path)}: {unreadable_reason(path, error)}"
+        report.problems.append(problem)
+        writer.tell(path)
+        return problem if os.path.lexists(path) else None
+    known = store.catalogue.file(key)
+    if known and known.hash == digest:
+        report.unchanged += not known.problem
+        if known.problem:
+            report.problems.append(known.problem)
+        writer.tell(path)
+        return None
+    try:
+        for passage in _passages(store, path, key):
+            writer.add(passage)
+        entry = FileEntry(key, digest)
+        report.changed += known is not None
+        report.added += known is None
+    except DocumentError as error:
+        writer.drop(key)
+        report.problems.append(str(error))
+        if isinstance(error.__cause__, OSError):
+            writer.tell(path)
+            return str(error) if os.path.lexists(path) else None
+        entry = FileEntry(key, digest, str(error))
+    writer.end(entry, path)
+    return None
+
+
+def _passages(store: Store, path: Path, key: str) -> Iterator[StagedChunk]:
+    settings = store.catalogue.settings()
+    chunks = iterate_passages(iterate_file(path), settings["chunk_size"], settings["chunk_overlap"])
+    try:
+        for place, chunk in enumerate(chunks):
+            metadata = {**chunk.metadata, "source": key}
+            yield StagedChunk(passage_id(metadata, chunk.page_content), key, place, chunk.page_content, metadata)
+    except (LocalLLMError, ImportError):
+        raise
+    except Exception as error:  # one file must not end a run, whatever the splitter makes of it
+        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise DocumentError(f"{readable(path)}: it cannot be split into passages ({reason}).") from error
+
+
+def _remove_gone(store: Store, keys: FileKeys, given: Iterable[Path], files: Iterable[Path], report: Report) -> None:
+    """Take out the files below the given paths that do not exist any more, and second entries of one file."""
+    present = {keys.key(path) for path in files}
+    known = {key for key in store.catalogue.paths() if not key.endswith("/")}
+    absent = {key for folder in given for key in keys.below(folder)} & known - present
+    gone = {key for key in absent if _is_gone(keys.path(key))}
+    for key in sorted(gone):
+        store.catalogue.remove(key)
+    for key in keys.duplicates:
+        store.catalogue.remove(key)
+    report.removed += len(gone)
+    store.purge()
+
+
+def _is_gone(path: Path) -> bool:
+    """Return whether a file does not exist any more; one that cannot be looked at, or is behind a dead link, may exist."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except NotADirectoryError:
+        return True
+    except FileNotFoundError:
+        return not any(_is_dangling(folder) for folder in path.parents)
+    except OSError:
+        return False
+
+
+def _is_dangling(path: Path) -> bool:
+    """Return whether a path is a link to what does not exist."""
+    return path.is_symlink() and not path.exists()
+
+
+def _hash(path: Path) -> str:
+    """Return what changes when a file's text in the index may have changed."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode) or not status.st_size:
+        return f"{READERS_VERSION}:"  # to read a pipe, or what Linux shows as an empty file, can block
+    with path.open("rb") as file:
+        return f"{READERS_VERSION}:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+class _Writer:
+    """Gathers passages into batches: while one is gathered, the one before is embedded, and the one before that stored."""
+
+    def __init__(self, store: Store, files: Sequence[Path], report: Report, on_progress: OnProgress | None) -> None:
+        self._store = store
+        self._report = report
+        self._on_progress = on_progress
+        self._progress = Progress(0, len(files), 0, sum(map(_size, files)), 0)
+        self._within = 0  # bytes of the file that is being read
+        self._waiting: list[StagedChunk] = []
+        self._ended: list[FileEntry] = []
+        self._embedding = ThreadPoolExecutor(1, "embed")
+        self._writing = ThreadPoolExecutor(1, "write")
+        self._jobs: deque[Future[None]] = deque()
+
+    def add(self, passage: StagedChunk) -> None:
+        """Take a passage."""
+        self._waiting.append(passage)
+        self._within += len(passage.text.encode())
+        self._progress = replace(self._progress, passages=self._progress.passages + 1)
+        if len(self._waiting) >= _BATCH:
+            self._flush()
+
+    def end(self, entry: FileEntry, path: Path) -> None:
+        """All passages of a file were given."""
+        self._ended.append(entry)
+        self.tell(path)
+        if len(self._ended) >= _ENDED:
+            self._flush()
+
+    def drop(self, path: str) -> None:
+        """Forget the passages of a file."""
+        self._waiting = [passage for passage in self._waiting if passage.path != path]
+        self._wait(0)
+        self._store.catalogue.forget_draft(path)
+
+    def tell(self, path: Path) -> None:
+        """A file is done."""
+        now = self._progress
+        self._progress = replace(now, files=now.files + 1, bytes=now.bytes + _size(path))
+        self._within = 0
+        self._show()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            if kind is None:
+                self._flush()
+                self._wait(0)
+        finally:
+            self._embedding.shutdown(cancel_futures=True)
+            self._writing.shutdown(cancel_futures=True)
+
+    def _flush(self) -> None:
+        self._wait(1)
+        embedding = self._embedding.submit(self._store.prepare, self._waiting)
+        self._jobs.append(self._writing.submit(self._write, self._ended, embedding))
+        self._waiting, self._ended = [], []
+        self._show()
+
+    def _wait(self, most: int) -> None:
+        """Wait until so many batches are on their way."""
+        while len(self._jobs) > most:
+            self._jobs.popleft().result()
+
+    def _write(self, files: Sequence[FileEntry], embedding: "Future[list[StagedChunk]]") -> None:
+        passages = embedding.result()
+        new = self._store.new(passages)
+        self._store.catalogue.stage(passages)
+        self._store.add(new)
+        self._report.passages += len(new)
+        self._store.catalogue.finish([each.id for each in new], files)
+        self._store.purge()
+
+    def _show(self) -> None:
+        if self._on_progress:
+            now = self._progress
+            self._on_progress(replace(now, bytes=min(now.bytes + self._within, now.all_bytes)))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

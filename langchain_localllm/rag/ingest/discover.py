@@ -1,0 +1,101 @@
+"""Which files a list of files and folders stands for."""
+
+import errno
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from langchain_localllm.errors import DocumentError
+from langchain_localllm.rag.ingest.file_keys import readable
+
+OnUnreadable = Callable[[DocumentError], None]
+
+
+def find_files(paths: Iterable[str | Path], on_unreadable: OnUnreadable | None = None) -> list[Path]:
+    """List the files in `paths`: folders recursively and sorted, without hidden files, each file once.
+
+    Symbolic links are followed, and a link that leads back to a folder already seen is left out.
+
+    Args:
+        paths: Files and folders. A file that is named here is taken even when it is hidden.
+        on_unreadable: Called with the error for each folder that cannot be opened. Default: such an error is raised.
+
+    Returns:
+        The files, in the order of `paths`.
+
+    Raises:
+        DocumentError: A path does not exist, or a folder cannot be opened and `on_unreadable` is not given.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = (Path(folder) / "b.txt").write_text("two")
+        ...     _ = (Path(folder) / "a.md").write_text("one")
+        ...     [file.name for file in find_files([folder])]
+        ['a.md', 'b.txt']
+    """
+
+    def report(fault: OSError) -> None:
+        advice = " Check its permissions." if isinstance(fault, PermissionError) else ""
+        error = DocumentError(f"{readable(fault.filename)}: the folder cannot be opened ({fault.strerror}).{advice}")
+        error.__cause__ = fault
+        if on_unreadable is None:
+            raise error
+        on_unreadable(error)
+
+    files: dict[str, Path] = {}  # by real path, so that no file comes twice
+    for path in map(Path, paths):
+        check_path(path)
+        for file in _walk(path, report) if path.is_dir() else [path]:
+            real = os.path.realpath(file)
+            if real not in files or (files[real].is_symlink() and not file.is_symlink()):  # a file comes before links to it
+                files[real] = file
+    return list(files.values())
+
+
+def check_path(path: Path) -> None:
+    """Raise `DocumentError` for a path that does not exist."""
+    if not os.path.lexists(path):
+        raise DocumentError(f"There is no file or folder {readable(path)}. Check the spelling.")
+
+
+def unreadable_reason(path: Path, fault: OSError) -> str:
+    """Return why a file cannot be read, and what to do."""
+    if not os.path.lexists(path):
+        return "it was deleted while the files were read."
+    if path.is_symlink() and isinstance(fault, FileNotFoundError):
+        return "it is a link to a file that does not exist."
+    if fault.errno == errno.ELOOP:
+        return "it is a link that leads back to itself."
+    advice = " Check its permissions." if isinstance(fault, PermissionError) else ""
+    return f"it cannot be read ({fault.strerror or fault}).{advice}"
+
+
+def _walk(folder: Path, report: Callable[[OSError], None]) -> Iterator[Path]:
+    real = os.path.realpath(folder)
+    seen = {real, *map(str, Path(real).parents)}  # a link to a folder that this one is in would bring in that one
+    waiting = [(folder, real)]  # os.walk calls itself for each level on Python 3.11, which ends at about 1,000
+    while waiting:
+        place, real = waiting.pop()
+        try:
+            with os.scandir(place) as entries:
+                found = sorted((each.name, _is_folder(each), each.is_symlink()) for each in entries if each.name[0] != ".")
+        except OSError as fault:
+            fault.filename = str(place)
+            report(fault)
+            continue
+        yield from (place / name for name, is_folder, _ in found if not is_folder)
+        folders = []
+        for path, is_link in ((place / name, is_link) for name, is_folder, is_link in found if is_folder):
+            real_path = os.path.realpath(path) if is_link else f"{real.rstrip(os.sep)}{os.sep}{path.name}"
+            if real_path not in seen:
+                seen.add(real_path)
+                folders.append((path, real_path))
+        waiting += reversed(folders)
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # whoever reads it says what is wrong

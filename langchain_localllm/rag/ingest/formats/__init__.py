@@ -1,0 +1,102 @@
+"""The file formats that can be read: a file each, and a line each in `READERS`.
+
+A reader takes the bytes of a file and yields Documents with `page`, `heading`, `cell` or `language` in their metadata, where they
+have one; it raises DocumentError with the reason alone, since the caller knows the file's name.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from langchain_core.documents import Document
+
+from langchain_localllm.errors import DocumentError
+from langchain_localllm.rag.ingest.formats.code import LANGUAGES, code_reader
+from langchain_localllm.rag.ingest.formats.content_lines import read_content_lines
+from langchain_localllm.rag.ingest.formats.detect import detect, refuse_unsupported
+from langchain_localllm.rag.ingest.formats.docx import read_docx
+from langchain_localllm.rag.ingest.formats.html import read_html
+from langchain_localllm.rag.ingest.formats.json import read_json, read_json_lines
+from langchain_localllm.rag.ingest.formats.latex import read_latex
+from langchain_localllm.rag.ingest.formats.mail import read_mail, read_mailbox
+from langchain_localllm.rag.ingest.formats.markdown import read_markdown
+from langchain_localllm.rag.ingest.formats.notebook import read_notebook
+from langchain_localllm.rag.ingest.formats.pdf import read_pdf
+from langchain_localllm.rag.ingest.formats.rtf import START as RTF_START
+from langchain_localllm.rag.ingest.formats.rtf import read_rtf
+from langchain_localllm.rag.ingest.formats.subtitles import read_subtitles
+from langchain_localllm.rag.ingest.formats.table import read_csv
+from langchain_localllm.rag.ingest.formats.text import read_text
+from langchain_localllm.rag.ingest.formats.xml import read_xml
+
+Reader = Callable[[bytes], Iterable[Document]]
+
+READERS_VERSION = 4
+"""To be raised when files are read differently: an index made before reads them again, and embeds only what changed."""
+
+READERS: dict[str, Reader] = {
+    ".csv": read_csv,
+    ".docx": read_docx,
+    ".eml": read_mail,
+    ".fb2": read_xml,
+    ".htm": read_html,
+    ".html": read_html,
+    ".ics": read_content_lines,
+    ".ipynb": read_notebook,
+    ".json": read_json,
+    ".jsonl": read_json_lines,
+    ".markdown": read_markdown,
+    ".md": read_markdown,
+    ".mbox": read_mailbox,
+    ".mht": read_mail,
+    ".mhtml": read_mail,
+    ".ndjson": read_json_lines,
+    ".pdf": read_pdf,
+    ".rtf": read_rtf,
+    ".srt": read_subtitles,
+    ".svg": read_xml,
+    ".tex": read_latex,
+    ".tsv": read_csv,
+    ".vcf": read_content_lines,
+    ".vtt": read_subtitles,
+    ".xhtml": read_html,
+    ".xml": read_xml,
+    **{ending: code_reader(language) for ending, language in LANGUAGES.items()},
+}
+
+_DETECTED: dict[str, Reader] = {
+    "html": read_html,
+    "ics": read_content_lines,
+    "mail": read_mail,
+    "mbox": read_mailbox,
+    "xml": read_xml,
+}
+_PDF_START = b"%PDF-"
+_PDF_HEAD = 1024
+"""Bytes within which a PDF begins, whatever a mail program or a web server put before it."""
+_ZIP_START = b"PK\x03\x04"
+_WORD_PART = b"word/document.xml"
+
+
+def reader_for(path: Path, start: bytes) -> Reader:
+    """The reader for a file: PDF, RTF and Word by its first bytes, the others by the name's ending, else by what it looks like.
+
+    Raises:
+        DocumentError: It is of a known format that cannot be read, or not the PDF that its name says.
+    """
+    if start.startswith(_PDF_START):
+        return read_pdf
+    if start.startswith(RTF_START):
+        return read_rtf
+    if start.startswith(_ZIP_START) and _WORD_PART in start:
+        return read_docx
+    reader = READERS.get(path.suffix.lower())
+    if reader is read_pdf and _PDF_START in start[:_PDF_HEAD]:
+        return read_pdf
+    if reader is not read_docx:
+        refuse_unsupported(path, start)
+    detected = _DETECTED.get(detect(start)) if reader in {None, read_pdf, read_docx} else None
+    if reader is read_pdf and detected is None:
+        raise DocumentError(
+            "it is not a PDF file: it does not begin with %PDF. Get the file again, or correct the ending of its name."
+        )
+    return detected or reader or read_text

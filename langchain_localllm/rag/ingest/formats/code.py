@@ -1,0 +1,62 @@
+"""Source code: kept as it is, and split by its syntax later."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from langchain_core.documents import Document
+
+from langchain_localllm.errors import DocumentError
+from langchain_localllm.rag.ingest.formats.located import as_it_is
+from langchain_localllm.rag.ingest.formats.text import decode
+
+LANGUAGES: Final = {
+    ".c": "c",
+    ".cc": "cpp",
+    ".cjs": "js",
+    ".cpp": "cpp",
+    ".cs": "csharp",
+    ".css": "css",
+    ".cxx": "cpp",
+    ".ex": "elixir",
+    ".exs": "elixir",
+    ".go": "go",
+    ".h": "c",
+    ".hpp": "cpp",
+    ".hs": "haskell",
+    ".java": "java",
+    ".js": "js",
+    ".jsx": "js",
+    ".kt": "kotlin",
+    ".lua": "lua",
+    ".mjs": "js",
+    ".php": "php",
+    ".pl": "perl",
+    ".ps1": "powershell",
+    ".proto": "proto",
+    ".py": "python",
+    ".r": "r",
+    ".rb": "ruby",
+    ".rs": "rust",
+    ".rst": "rst",
+    ".scala": "scala",
+    ".sol": "sol",
+    ".swift": "swift",
+    ".ts": "ts",
+    ".tsx": "ts",
+}
+"""A file name's ending to the name that langchain-text-splitters has for the language, where it knows the language."""
+_MINIFIED: Final = 500
+"""Characters of a line, on average, above which code was written by a program."""
+_SHORT: Final = 5000
+
+
+def code_reader(language: str) -> Callable[[bytes], Iterator[Document]]:
+    """A reader of source code in a language, which goes to the metadata. Minified code is refused."""
+
+    def read(data: bytes) -> Iterator[Document]:
+        text = decode(data)
+        if len(text) > _SHORT and len(text) > _MINIFIED * (text.count("\n") + 1):
+            raise DocumentError("it is minified code. Index the source that it was made from.")
+        yield as_it_is(text, metadata={"language": language})
+
+    return read

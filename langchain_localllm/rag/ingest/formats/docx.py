@@ -1,0 +1,153 @@
+"""Word documents: turned into Markdown's plain shape, then read like it."""
+
+import re
+from collections.abc import Iterator
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
+from zipfile import BadZipFile, ZipFile
+
+from langchain_core.documents import Document
+
+from langchain_localllm.errors import DocumentError, MissingDependencyError
+from langchain_localllm.extras import pip_install
+from langchain_localllm.rag.ingest.formats.markdown import sections
+
+if TYPE_CHECKING:
+    from docx.document import Document as WordDocument
+
+_HEADING = re.compile(r"(?:Heading (\d)|(Title))$")
+_MOST_XML = 50_000_000
+"""Bytes of XML that the file may hold unpacked; its tree takes about ten times as much memory."""
+_MOST = 500_000_000
+"""Bytes that it may hold unpacked in all, with its pictures."""
+_MOST_PARTS = 10_000
+_W: Final = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_SKIPPED: Final = frozenset(
+    [
+        *(f"{_W}{name}" for name in ("del", "moveFrom", "delText", "instrText", "pPr", "rPr", "sdtPr", "tblPr")),
+        "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback",  # the same text box for old programs
+    ]
+)
+"""Elements whose text is not shown."""
+_CHARACTERS: Final = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
+_NOTES: Final = {f"{_W}footnoteReference": "footnotes", f"{_W}endnoteReference": "endnotes"}
+"""An element that refers to a note, and the kind of part that holds the note."""
+
+
+def read_docx(data: bytes) -> Iterator[Document]:
+    """The sections of a Word document, with the headings above each in `heading`.
+
+    Tables are read row by row, notes where they are referred to, and text boxes after their paragraph. The text of page headers and
+    footers comes last. Deleted text of tracked changes is left out.
+    """
+    try:
+        import docx
+    except ImportError as error:
+        raise MissingDependencyError(f"Reading docx needs python-docx: {pip_install('rag')}.") from error
+    try:
+        with ZipFile(BytesIO(data)) as archive:
+            _refuse_bomb(archive)
+        blocks = list(_Reader(docx.Document(BytesIO(data))).blocks())
+    except DocumentError:
+        raise
+    except BadZipFile:
+        raise DocumentError("it is no .docx file, or encrypted. Save it anew without a password.") from None
+    except Exception as error:  # python-docx raises errors of many types on broken files
+        raise DocumentError(f"it is a broken .docx file ({error}). Save it anew.") from error
+    for section in sections("\n\n".join(blocks)):
+        yield Document(section.page_content, metadata=section.metadata)  # a Word document has no lines
+
+
+def _refuse_bomb(archive: ZipFile) -> None:
+    parts = archive.infolist()
+    xml = sum(part.file_size for part in parts if part.filename.lower().endswith((".xml", ".rels")))
+    size = sum(part.file_size for part in parts)
+    if xml > _MOST_XML or size > _MOST or len(parts) > _MOST_PARTS:
+        raise DocumentError(
+            f"it is far larger unpacked than a document is ({size / 1e6:,.0f} MB in {len(parts):,} parts). "
+            "Save its text as a .txt file and index that."
+        )
+
+
+class _Reader:
+    """Reads a document from its XML, since python-docx leaves out text boxes, notes, content controls and tracked changes."""
+
+    def __init__(self, document: "WordDocument") -> None:
+        self._document = document
+        self._notes: dict[str, dict[str, str]] = {element: {} for element in _NOTES}
+        self._notes |= {element: self._notes_in(part) for element, part in _NOTES.items()}  # no note holds a note
+
+    def blocks(self) -> Iterator[str]:
+        """Yield paragraphs and tables as Markdown."""
+        yield from self._blocks(self._document.element.body)
+        margins = [block for kind in ("header", "footer") for part in self._parts(kind) for block in self._blocks(part)]
+        yield from dict.fromkeys(block for block in margins if block.strip())
+
+    def _blocks(self, parent: Any) -> Iterator[str]:
+        for child in parent:
+            if child.tag == f"{_W}p":
+                yield from self._paragraph(child)
+            elif child.tag == f"{_W}tbl":
+                yield "\n".join(self._row(row) for row in _children(child, f"{_W}tr"))
+            elif child.tag not in _SKIPPED:
+                yield from self._blocks(child)
+
+    def _paragraph(self, paragraph: Any) -> Iterator[str]:
+        from docx.text.paragraph import Paragraph
+
+        boxes: list[Any] = []
+        text = "".join(self._pieces(paragraph, boxes))
+        style = Paragraph(paragraph, self._document._body).style  # noqa: SLF001 - any parent gives access to the styles
+        name = (style.name if style else None) or ""
+        if match := _HEADING.match(name):
+            yield f"{'#' * int(match[1] or 1)} {text}"
+        else:
+            yield f"- {text}" if name.startswith("List") else text
+        for box in boxes:
+            yield from self._blocks(box)
+
+    def _pieces(self, element: Any, boxes: list[Any]) -> Iterator[str]:
+        """Yield the texts of an element; text boxes go into `boxes`."""
+        for child in element:
+            name = str(child.tag).removeprefix(_W)
+            if child.tag == f"{_W}txbxContent":
+                boxes.append(child)
+            elif child.tag == f"{_W}t":
+                yield child.text or ""
+            elif child.tag in _NOTES:
+                note = self._notes[child.tag].get(child.get(f"{_W}id"), "")
+                yield f" ({note})" if note else ""
+            elif name in _CHARACTERS:
+                yield _CHARACTERS[name]
+            elif child.tag not in _SKIPPED:
+                yield from self._pieces(child, boxes)
+
+    def _row(self, row: Any) -> str:
+        cells = (" ".join(self._blocks(cell)) for cell in _children(row, f"{_W}tc"))
+        return " | ".join(" ".join(cell.split()) for cell in cells)
+
+    def _notes_in(self, kind: str) -> dict[str, str]:
+        """Return the notes of a kind, by their ids."""
+        return {
+            note.get(f"{_W}id"): " ".join(" ".join(self._blocks(note)).split())
+            for part in self._parts(kind)
+            for note in part
+            if note.get(f"{_W}type", "normal") == "normal"
+        }
+
+    def _parts(self, kind: str) -> Iterator[Any]:
+        """Yield the XML of the document's parts of a kind, such as `footnotes`."""
+        from docx.oxml import parse_xml
+
+        for relation in self._document.part.rels.values():
+            if relation.reltype.endswith(f"/{kind}") and not relation.is_external:
+                yield parse_xml(relation.target_part.blob)
+
+
+def _children(parent: Any, tag: str) -> Iterator[Any]:
+    """Yield the elements of a tag in a parent, also within content controls, but not those of inner tables."""
+    for child in parent:
+        if child.tag == tag:
+            yield child
+        elif child.tag not in _SKIPPED and child.tag != f"{_W}tbl":
+            yield from _children(child, tag)

@@ -1,0 +1,70 @@
+"""JSON: its values in plain words, with the keys that lead to them."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from langchain_core.documents import Document
+
+from langchain_localllm.errors import DocumentError
+from langchain_localllm.rag.ingest.formats.located import located
+from langchain_localllm.rag.ingest.formats.text import decode
+from langchain_localllm.rag.ingest.normalize import normalize
+
+
+def read_json(data: bytes) -> Iterator[Document]:
+    """A Document for each element of the outermost list, or for each key of the outermost object, which goes to `heading`.
+
+    Example:
+        >>> [(each.metadata["heading"], each.page_content) for each in read_json(b'{"boat": {"name": "Heron", "seats": [2, 3]}}')]
+        [('boat', 'name: Heron; seats: 2, 3')]
+    """
+    text = normalize(decode(data))
+    try:
+        yield from _parts(json.loads(text))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data" and error.lineno > 1:  # a value in each line
+            yield from read_json_lines(data)
+            return
+        raise DocumentError(f"it is not valid JSON ({error}). Correct it, or save it as a .txt file.") from error
+
+
+def _parts(value: Any) -> Iterator[Document]:
+    parts = enumerate(value, 1) if isinstance(value, list) else value.items() if isinstance(value, dict) else [("", value)]
+    for name, part in parts:
+        if text := plain(part):
+            yield Document(text, metadata={"heading": str(name)} if name else {})
+
+
+def read_json_lines(data: bytes) -> Iterator[Document]:
+    """A Document for each line, which is a JSON value of its own."""
+    for number, line in enumerate(normalize(decode(data)).split("\n"), 1):
+        if line.strip():
+            try:
+                text = plain(json.loads(line))
+            except (ValueError, RecursionError) as error:
+                raise DocumentError(f"line {number} is not valid JSON ({error}). Correct it, or save it as a .txt file.") from error
+            yield located(text, [(0, number)])
+
+
+def plain(value: Any) -> str:
+    """A JSON value as one line of text.
+
+    Example:
+        >>> plain({"name": "Heron", "owner": {"name": "Ann", "age": None}})
+        'name: Heron; owner.name: Ann'
+    """
+    return "; ".join(f"{path}: {text}" if path else text for path, text in _leaves("", value))
+
+
+def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield from _leaves(f"{path}.{name}" if path else str(name), part)
+    elif isinstance(value, list) and any(isinstance(part, dict | list) for part in value):
+        for number, part in enumerate(value, 1):
+            yield from _leaves(f"{path}.{number}" if path else str(number), part)
+    elif isinstance(value, list):
+        yield path, ", ".join(map(str, value))
+    elif value not in (None, ""):
+        yield path, str(value)

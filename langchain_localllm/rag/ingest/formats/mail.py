@@ -1,0 +1,100 @@
+"""Mails, mailboxes and saved web pages (MHTML): their text, decoded; attachments are named."""
+
+import re
+from collections.abc import Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Final
+
+from langchain_core.documents import Document
+
+from langchain_localllm.errors import DocumentError
+from langchain_localllm.rag.ingest.formats.html import read_html
+from langchain_localllm.rag.ingest.formats.text import decode, tidy
+from langchain_localllm.rag.ingest.normalize import normalize
+
+_SHOWN: Final = ("From", "To", "Cc", "Date", "Subject")
+_SEPARATOR: Final = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]*\n")
+_QUOTED_FROM: Final = re.compile(rb"^>(>*From )", re.MULTILINE)
+_MOST_NESTED: Final = 20
+
+
+def read_mailbox(data: bytes) -> Iterator[Document]:
+    """Yield the mails of an mbox file."""
+    for part in _SEPARATOR.split(data):
+        if part.strip():
+            yield from read_mail(_QUOTED_FROM.sub(rb"\1", part))
+
+
+def read_mail(data: bytes) -> Iterator[Document]:
+    """Yield the sections of a mail and of the mails within it, with the subject as the first part of `heading`.
+
+    Of a text that is there as plain text and as HTML, the plain one is read. Attachments are named, not read.
+    """
+    message = message_from_bytes(data, policy=policy.default)
+    if not message.keys():
+        raise DocumentError("it is not a mail: it has no header.")
+    yield from _sections(message, 0)
+
+
+def _sections(message: EmailMessage, depth: int) -> Iterator[Document]:
+    shown = [f"{name}: {value}" for name in _SHOWN if (value := _header(message, name))]
+    subject = _header(message, "Subject")
+    texts, attached, names = _parts(message)
+    if names:
+        shown.append(f"Attachments: {', '.join(names)}")
+    plain = "\n\n".join(_text(part) for part in texts if part.get_content_type() != "text/html")
+    yield _under(subject, Document(tidy("\n".join([*shown, "", plain]))))
+    for part in texts:
+        if part.get_content_type() == "text/html":
+            for section in read_html(_text(part).encode()):
+                yield _under(subject, section)
+    if depth < _MOST_NESTED:
+        for each in attached:
+            yield from _sections(each, depth + 1)
+
+
+def _parts(message: EmailMessage) -> tuple[list[EmailMessage], list[EmailMessage], list[str]]:
+    """Return the parts that hold the mail's own text, the mails within it, and the names of attachments."""
+    texts: list[EmailMessage] = []
+    attached: list[EmailMessage] = []
+    names: list[str] = []
+    waiting = [message]
+    while waiting:
+        part = waiting.pop(0)
+        kind = part.get_content_type()
+        payload = part.get_payload()
+        inner = [each for each in payload if isinstance(each, EmailMessage)] if isinstance(payload, list) else []
+        if kind == "message/rfc822":
+            attached += inner
+        elif kind == "multipart/alternative":  # the same text in several forms
+            forms = {each.get_content_type(): each for each in reversed(inner)}
+            waiting[:0] = [forms["text/plain"]] if "text/plain" in forms else inner[-1:]
+        elif inner:
+            waiting[:0] = inner
+        elif kind.startswith("text/") and part.get_content_disposition() != "attachment":
+            texts.append(part)
+        elif name := part.get_filename():
+            names.append(" ".join(normalize(name).split()))
+    return texts, attached, names
+
+
+def _header(message: EmailMessage, name: str) -> str:
+    try:
+        return " ".join(str(message.get(name, "")).split())
+    except (ValueError, LookupError, IndexError, TypeError, AttributeError):  # the email module on headers that are damaged
+        return ""
+
+
+def _text(part: EmailMessage) -> str:
+    payload = part.get_payload(decode=True)
+    data = payload if isinstance(payload, bytes) else b""
+    try:
+        return data.decode(part.get_content_charset() or "utf-8")
+    except (LookupError, ValueError):
+        return decode(data)
+
+
+def _under(subject: str, section: Document) -> Document:
+    heading = " > ".join(filter(None, [subject, section.metadata.get("heading", "")]))
+    return Document(section.page_content, metadata={"heading": heading} if heading else {})

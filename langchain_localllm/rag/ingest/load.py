@@ -1,0 +1,166 @@
+"""Files to LangChain Documents."""
+
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from io import TextIOWrapper
+from pathlib import Path
+from typing import IO, Final
+
+from langchain_core.documents import Document
+
+from langchain_localllm.errors import DocumentError, MissingDependencyError
+from langchain_localllm.rag.ingest.discover import OnUnreadable, find_files, unreadable_reason
+from langchain_localllm.rag.ingest.file_keys import readable
+from langchain_localllm.rag.ingest.formats import Reader, reader_for
+from langchain_localllm.rag.ingest.formats.code import code_reader
+from langchain_localllm.rag.ingest.formats.located import as_it_is
+from langchain_localllm.rag.ingest.formats.markdown import read_markdown
+from langchain_localllm.rag.ingest.formats.text import encoding_of, read_text, tidied, without_controls
+
+_LARGE: Final = 16_000_000
+"""Bytes above which a text is read piece by piece, so that memory stays flat."""
+_MOST: Final = 500_000_000
+"""Bytes above which a file is refused that can only be read as a whole."""
+_PIECE: Final = 1_000_000
+"""Characters of a piece."""
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_LONGEST_LINE: Final = 100_000
+"""Characters of a line after which a piece may end within it."""
+
+
+def load_documents(
+    paths: Iterable[str | Path],
+    on_unreadable: OnUnreadable | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[Document]:
+    r"""Read text, Markdown, HTML and PDF files, folders recursively.
+
+    Args:
+        paths: Files and folders.
+        on_unreadable: Called with the error for each file or folder that cannot be read; the others are still read.
+            Default: the first such error is raised.
+        on_progress: Called before each file with the number of files read so far and the number of all.
+
+    Returns:
+        A Document for each page of a PDF, each section of a Markdown or HTML file, and each other file. The metadata
+        holds `source` (the path), and `page` (from 1) or `heading` (`"Boats > Prices"`) where there is one.
+
+    Raises:
+        DocumentError: A path does not exist, nothing readable is there, or a file cannot be read and no `on_unreadable`
+            is given.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = (Path(folder) / "a.md").write_text("# Boats\n\nA day costs 14 marks.")
+        ...     document = load_documents([folder])[0]
+        >>> document.page_content, document.metadata["heading"]
+        ('A day costs 14 marks.', 'Boats')
+    """
+    paths = list(paths)
+    documents: list[Document] = []
+    files = find_files(paths, on_unreadable)
+    for number, file in enumerate(files):
+        if on_progress:
+            on_progress(number, len(files))
+        try:
+            documents += load_file(file)
+        except DocumentError as error:
+            if on_unreadable is None:
+                raise
+            on_unreadable(error)
+    if not documents:
+        names = ", ".join(map(str, paths))
+        raise DocumentError(f"There is no readable text in {names}. Give text, Markdown, HTML or PDF files, or folders of them.")
+    return documents
+
+
+def load_file(path: str | Path) -> list[Document]:
+    """Read one file; what it is, is told by its name's ending and its first bytes.
+
+    Args:
+        path: A text, Markdown, HTML, XML, PDF, docx, RTF, mail, CSV, JSON or notebook file, or source code. Any other file is
+            read as plain text unless it looks binary.
+
+    Returns:
+        Documents with metadata `source`, and `page`, `heading`, `cell` or `language` where there is one; at least one.
+
+    Raises:
+        DocumentError: The file is missing, not allowed to be read, binary, encrypted, broken or without text.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder) / "notes.txt"
+        ...     _ = file.write_text("The key hangs behind the barometer.")
+        ...     load_file(file)[0].page_content
+        'The key hangs behind the barometer.'
+    """
+    return list(iterate_file(path))
+
+
+def iterate_file(path: str | Path) -> Iterator[Document]:
+    """As `load_file`, one by one: a large text is never in memory as a whole."""
+    path = Path(path)
+    empty = True
+    try:
+        for document in _documents(path):
+            if document.page_content:
+                empty = False
+                document.page_content = _without_surrogates(document.page_content)
+                document.metadata = {"source": readable(path), **document.metadata}
+                if heading := document.metadata.get("heading"):
+                    document.metadata["heading"] = _without_surrogates(heading)
+                yield document
+    except OSError as error:
+        raise DocumentError(f"{readable(path)}: {unreadable_reason(path, error)}") from error
+    except DocumentError as error:
+        raise DocumentError(f"{readable(path)}: {error}") from error
+    except MissingDependencyError:
+        raise
+    except MemoryError as error:
+        raise DocumentError(f"{readable(path)}: to read it takes more memory than there is. Split it.") from error
+    except Exception as error:  # the readers' libraries raise errors of any type on files that are damaged or made to harm
+        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise DocumentError(f"{readable(path)}: it cannot be read ({reason}). Is the file whole?") from error
+    if empty:
+        raise DocumentError(f"{readable(path)}: it holds no text.")
+
+
+def _without_surrogates(text: str) -> str:
+    """Return a text without halves of surrogate pairs, which JSON can hold and UTF-8 cannot."""
+    return _SURROGATE.sub("\ufffd", text) if not text.isascii() else text
+
+
+def _documents(path: Path) -> Iterator[Document]:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise DocumentError("it is not a regular file.")  # reading a pipe or a device could wait for ever
+    if not status.st_size:
+        raise DocumentError("it is empty.")
+    with path.open("rb") as file:
+        start = file.read(_PIECE)
+        reader = reader_for(path, start)
+        if status.st_size > _LARGE and _is_text(reader):
+            file.seek(0)
+            yield from _pieces(file, encoding_of(start), keep_lines=reader is not read_text)
+        elif status.st_size > _MOST:
+            raise DocumentError(f"it has {status.st_size / 1e6:.0f} MB, which is too much to read at once. Split it.")
+        else:
+            yield from reader(start + file.read())
+
+
+def _is_text(reader: Reader) -> bool:
+    """Whether any part of such a file can be read alone; of a large Markdown file, headings are read as text."""
+    return reader in {read_text, read_markdown} or reader.__qualname__ == code_reader("").__qualname__
+
+
+def _pieces(file: IO[bytes], encoding: str, *, keep_lines: bool) -> Iterator[Document]:
+    text = TextIOWrapper(file, encoding, errors="replace")
+    first = 1
+    while piece := text.read(_PIECE):
+        piece += text.readline(_LONGEST_LINE)
+        piece = without_controls(piece)
+        yield as_it_is(piece, first) if keep_lines else tidied(enumerate(piece.split("\n"), first))
+        first += piece.count("\n")

@@ -1,0 +1,1 @@
+"""The vector stores that an index can be kept in."""

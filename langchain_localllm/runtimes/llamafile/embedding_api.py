@@ -1,0 +1,119 @@
+"""Vectors from a server: llama.cpp's of any age, or another that speaks OpenAI's API.
+
+Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server ("POST /embedding", "POST /v1/embeddings").
+"""
+
+import base64
+import struct
+from collections.abc import Callable
+from statistics import fmean
+from typing import Any, Final
+
+from langchain_localllm.base.embedding_batches import Plan, Vectors
+from langchain_localllm.base.http import UNREADABLE, ServerOptions
+from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ModelCallError, WrongServerError
+from langchain_localllm.runtimes.llamafile.api import ask
+from langchain_localllm.runtimes.llamafile.error_reader import ErrorReader, reported_error
+
+Input = str | list[int]
+"""A text, or the tokens of one."""
+Way = Callable[[ServerOptions, list[Input]], Plan[Vectors]]
+_RAW: Final = -1
+"""What llama.cpp's server takes for vectors that are not scaled."""
+_FLOAT: Final = 4
+_NO_VECTORS: Final = (*UNREADABLE, ValueError, struct.error)
+
+
+def openai_base64(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
+    """Many texts to `/v1/embeddings`, whose vectors come as base64: that takes half the time of lists of numbers."""
+    return (yield from _openai(options, texts, {"encoding_format": "base64"}))
+
+
+def embed_openai(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
+    """Many texts to `/v1/embeddings` of a server that does not know base64."""
+    return (yield from _openai(options, texts, {}))
+
+
+def openai_one_by_one(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
+    """One text after the other to `/v1/embeddings` of a server that does not know lists."""
+    vectors: Vectors = []
+    for text in texts:
+        vectors += yield from _openai(options, text, {})
+    return vectors
+
+
+def _openai(options: ServerOptions, texts: list[Input] | Input, more: dict[str, Any]) -> Plan[Vectors]:
+    body: dict[str, Any] = {"input": texts, **more}
+    if model := getattr(options, "model", None):
+        body["model"] = model
+    try:
+        answer = yield from ask(options, "POST", "/v1/embeddings", body)
+    except InvalidRequestError as error:
+        if "pooling" in str(error).lower():  # this way wants one vector a text, and the server has one a token
+            raise NoPoolingError from error
+        raise
+    try:
+        vectors = [_numbers(row["embedding"]) for row in sorted(answer["data"], key=lambda row: row.get("index", 0))]
+        usage = answer.get("usage") or {}
+    except _NO_VECTORS:
+        raise _no_vectors(options, "/v1/embeddings", answer) from None
+    _check_whole(options, usage.get("total_tokens"), usage.get("prompt_tokens"))
+    return vectors
+
+
+def llamacpp(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
+    """Many texts to llama.cpp's own `/embedding`, whose vectors are raw; those of tokens are pooled."""
+    answer = yield from ask(options, "POST", "/embedding", {"content": texts, "embd_normalize": _RAW})
+    try:
+        # llamafiles of 2023 and 2024 answer an object, whose rows come without `index`, in the order in which they were done
+        return [_pooled(row["embedding"]) for row in sorted(answer[:], key=lambda row: row["index"])]
+    except _NO_VECTORS:
+        raise _no_vectors(options, "/embedding", answer) from None
+
+
+def llamacpp_one_by_one(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
+    """One text after the other to `/embedding`, as llamafiles have it that do not know lists."""
+    vectors: Vectors = []
+    for text in texts:
+        answer = yield from ask(options, "POST", "/embedding", {"content": text})
+        try:
+            vectors.append(_pooled(answer["embedding"]))
+        except _NO_VECTORS:
+            raise _no_vectors(options, "/embedding", answer) from None
+        _check_whole(options, answer.get("tokens_provided"), answer.get("tokens_used"))
+    return vectors
+
+
+def _check_whole(options: ServerOptions, given: Any, used: Any) -> None:
+    """Raise where the server read only the beginning of a text, as llamafile's `--v2` does, unless that was asked for."""
+    if not (isinstance(given, int) and isinstance(used, int)):
+        return
+    if given > used > 0 and not getattr(options, "truncate", False):
+        raise ContextLengthError("The text is too long.", prompt_tokens=given, context_tokens=used)
+
+
+class NoPoolingError(Exception):
+    """The server gives one vector a token, since its model names no pooling."""
+
+
+def _numbers(vector: Any) -> list[float]:
+    if isinstance(vector, str):
+        data = base64.b64decode(vector)
+        return list(struct.unpack(f"<{len(data) // _FLOAT}f", data))
+    if not isinstance(vector, list) or (vector and isinstance(vector[0], list)):
+        raise TypeError
+    return vector
+
+
+def _pooled(vector: list[Any]) -> list[float]:
+    """The vector, or the mean of those of its tokens."""
+    rows = vector if isinstance(vector[0], list) else [vector]
+    return rows[0] if len(rows) == 1 else [fmean(column) for column in zip(*rows, strict=True)]
+
+
+def _no_vectors(options: ServerOptions, path: str, answer: Any) -> ModelCallError:
+    """Return the error for an answer without vectors: the one that it reports, if it reports one."""
+    url = options.client.address.url
+    if error := reported_error(answer):
+        return ErrorReader(url).in_answer(error)
+    return WrongServerError(f"The server at {url} gives no vectors at {path}.")

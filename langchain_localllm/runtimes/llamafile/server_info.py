@@ -1,0 +1,68 @@
+"""What a chat server is: llama.cpp's, or another that speaks OpenAI's API only."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from langchain_localllm.base.http import ServerOptions
+from langchain_localllm.errors import InvalidRequestError, ModelMissingError, WrongServerError
+from langchain_localllm.model_info.info import takes_tools
+from langchain_localllm.runtimes.llamafile.api import ask
+from langchain_localllm.transport.operations import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What a server told.
+
+    Attributes:
+        llama_cpp: Whether it speaks llama.cpp's own API beside OpenAI's.
+        sees: Whether its model takes images; `None` where it does not tell.
+        model: The first model that it offers, where that was asked.
+        context: Tokens of context that a request can use; `None` where it does not tell, likewise below.
+        tools: Whether the model's chat template takes tools.
+        template: The model's chat template; empty where it does not tell.
+    """
+
+    llama_cpp: bool
+    sees: bool | None = None
+    model: str | None = None
+    context: int | None = None
+    tools: bool | None = None
+    template: str = ""
+
+
+Known = dict[tuple[Any, str | None], ServerFacts]
+"""What servers told, by address and model."""
+
+
+def server_facts(options: ServerOptions, known: Known) -> Plan[ServerFacts]:
+    """What the server is; asked for once, and kept in `known`."""
+    model: str | None = getattr(options, "model", None)
+    place = options.base_url, model
+    if place not in known:
+        try:
+            props = yield from ask(options, "GET", props_path(model))
+        except (WrongServerError, InvalidRequestError, ModelMissingError):  # there is no such path
+            props = None
+        known[place] = _facts_of(props)
+    return known[place]
+
+
+def props_path(model: str | None) -> str:
+    """Where llama.cpp's server tells of its model; its router, and llama-swap, want the name."""
+    return f"/props?model={quote(model, safe='')}" if model else "/props"
+
+
+def _facts_of(props: Any) -> ServerFacts:
+    if not isinstance(props, dict) or "default_generation_settings" not in props:  # LM Studio answers unknown paths with 200
+        return ServerFacts(llama_cpp=False)
+    modalities, settings = props.get("modalities"), props["default_generation_settings"]
+    template = str(props.get("chat_template") or "")
+    return ServerFacts(
+        llama_cpp=True,
+        sees=bool(modalities.get("vision")) if isinstance(modalities, dict) else None,
+        context=settings.get("n_ctx") if isinstance(settings, dict) else None,
+        tools=takes_tools(template),
+        template=template,
+    )

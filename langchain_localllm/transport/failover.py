@@ -1,0 +1,249 @@
+"""Several servers with the same model as one: which is asked next, which are left out, and when a request goes elsewhere.
+
+All but the watch is without I/O: `run_with_failover` is a plan, so it is written once for sync and async code.
+"""
+
+import logging
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+from langchain_localllm.errors import (
+    CallTimeoutError,
+    ConnectionFailedError,
+    InvalidOptionError,
+    ModelCallError,
+    RateLimitError,
+    ServerError,
+    StreamBrokenError,
+    WrongServerError,
+)
+from langchain_localllm.transport.client import HttpClient
+from langchain_localllm.transport.operations import FirstBytes, Plan, Read, RetryPolicy, Send
+
+T = TypeVar("T")
+
+Ask = Callable[[HttpClient, RetryPolicy], Plan[T]]
+"""Makes the plan of a request to the server of this client."""
+Identify = Callable[[HttpClient], Plan[str | None]]
+"""Makes the plan that asks a server which model it runs; `None` from a server that does not tell."""
+
+_SERVERS_OWN: Final = (CallTimeoutError, ConnectionFailedError, RateLimitError, ServerError)
+"""Errors that another server may not have; all others are the request's own."""
+_LOGGER: Final = logging.getLogger(__name__)
+_LOOK_EVERY: Final = 1.0
+_PROBE_SECONDS: Final = 5.0
+_PROBES: Final = 2
+"""A server that is silent on every connection, and to this many questions for its health in a row, is frozen."""
+_SHORTEST_BREAK: Final = 1.0
+_LONGEST_BREAK: Final = 30.0
+_FAILURE: Final = 500
+
+
+class Server:
+    """One of several servers.
+
+    Attributes:
+        client: Its connections.
+        busy: Our requests that it works on.
+        turn: When it was last asked, counted in requests.
+        model: The model that it runs, where it tells.
+        ejected: Whether it is left out, since it failed.
+        verified: Whether its model was compared with that of the others since it last failed.
+    """
+
+    def __init__(self, client: HttpClient) -> None:
+        self.client = client
+        self.busy = 0
+        self.turn = 0
+        self.model: str | None = None
+        self.ejected = False
+        self.verified = False
+        self._break = _SHORTEST_BREAK
+        self._back_at = 0.0
+        self._lock = threading.Lock()
+        self._watch: threading.Thread | None = None
+
+    def take(self, owner: "BackendPool") -> None:
+        """Count a request, and watch over the server until it has none."""
+        with self._lock:
+            self.busy += 1
+            if self._watch is None or not self._watch.is_alive():  # a fork has none
+                self._watch = threading.Thread(target=_watch, args=(self, weakref.ref(owner)), daemon=True)
+                self._watch.start()
+
+    def release(self, error: Exception | None = None) -> None:
+        """A request has ended."""
+        with self._lock:
+            self.busy -= 1
+        if isinstance(error, _SERVERS_OWN):
+            self.eject()
+
+    def track(self, reply: Any) -> None:
+        """Count a request until its reply has ended."""
+        with self._lock:
+            self.busy += 1
+        reply.on_close = self.release
+
+    def eject(self) -> None:
+        """Leave it out for a while: a second at first, and longer each time that it fails again soon."""
+        with self._lock:
+            self.verified = False  # another model may come up at its address
+            if not self.ejected:
+                self.ejected = True
+                self._back_at = time.monotonic() + self._break
+                _LOGGER.info("%s failed: no requests are sent to it for %.0f s", self.client.address.url, self._break)
+                self._break = min(2 * self._break, _LONGEST_BREAK)
+
+    def succeeded(self) -> None:
+        """It works."""
+        self._break = _SHORTEST_BREAK
+
+    def is_idle(self) -> bool:
+        """Whether there is nothing to watch any more."""
+        with self._lock:
+            if self.busy or self.ejected:
+                return False
+            self._watch = None
+            return True
+
+    def check_health(self, silent: int) -> int:
+        """Look after it once: cut its connections where it is frozen, take it back where it is well again.
+
+        Args:
+            silent: How often in a row it was silent before.
+
+        Returns:
+            The same, now.
+        """
+        received, self.client.received = self.client.received, False
+        if self.ejected and time.monotonic() < self._back_at:
+            return silent
+        status = None if received and not self.ejected else self._health()
+        if received or status is not None:
+            was_aside = self.ejected
+            self.ejected = self.ejected and (status is None or status >= _FAILURE)
+            if was_aside and not self.ejected:
+                _LOGGER.info("%s answers again: requests are sent to it", self.client.address.url)
+            return 0
+        if silent + 1 >= _PROBES:
+            _LOGGER.info("%s is silent: its connections are closed", self.client.address.url)
+            self.eject()
+            self.client.abort_connections()
+        return silent + 1
+
+    def _health(self) -> int | None:
+        """The status with which the server answers; any will do, since not all have such a path."""
+        probe = HttpClient(self.client.address, "")
+        try:
+            return probe.run(_status())
+        except ModelCallError:
+            return None
+        finally:
+            probe.close()
+
+
+def _status() -> Plan[int]:
+    reply = yield Send("GET", "/health", timeout=_PROBE_SECONDS)
+    yield Read(reply)
+    return int(reply.status)
+
+
+def _watch(server: Server, owner: "weakref.ref[BackendPool]") -> None:
+    """Runs in a thread of its own while the server is busy or left out."""
+    silent = 0
+    while owner() is not None and not server.is_idle():
+        time.sleep(_LOOK_EVERY)
+        silent = server.check_health(silent)
+
+
+class BackendPool:
+    """Several servers with the same model."""
+
+    def __init__(self, clients: Sequence[HttpClient]) -> None:
+        self._servers = [Server(client) for client in clients]
+        self._turns = 0
+        self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[type["BackendPool"], tuple[list[HttpClient]]]:
+        return BackendPool, ([server.client for server in self._servers],)  # a copy in another process counts for itself
+
+    def __len__(self) -> int:
+        return len(self._servers)
+
+    def take(self, tried: set[Server]) -> Server:
+        """The server to ask next: not tried yet, well, least busy, longest not asked; to be released."""
+        with self._lock:
+            server = min(self._servers, key=lambda server: (server in tried, server.ejected, server.busy, server.turn))
+            self._turns += 1
+            server.turn = self._turns
+            server.take(self)
+            return server
+
+    def compare(self, server: Server, identify: Identify) -> Plan[None]:
+        """Ask a server that is new, or back, for its model.
+
+        Raises:
+            InvalidOptionError: It is not that of the others.
+        """
+        if server.verified:
+            return
+        model = yield from identify(server.client)
+        for other in self._servers:
+            if other.verified and model is not None and other.model is not None and other.model != model:
+                raise InvalidOptionError(
+                    f"The servers in `base_url` must run the same model: {other.client.address.url} runs {other.model!r}, "
+                    f"{server.client.address.url} runs {model!r}."
+                )
+        server.model, server.verified = model, True
+
+    def all_failed_error(self, error: ModelCallError) -> ModelCallError:
+        """The error when the last server has failed too."""
+        if not isinstance(error, (CallTimeoutError, ConnectionFailedError)):
+            return error
+        urls = ", ".join(server.client.address.url for server in self._servers)
+        return ConnectionFailedError(f"None of the {len(self)} servers answers ({urls}). The last one: {error}")
+
+
+def run_with_failover(servers: BackendPool, identify: Identify, ask: Ask[T], patience: RetryPolicy, *, streamed: bool) -> Plan[T]:
+    """Ask the least busy server, and another one where that fails before anything of its answer was handed on.
+
+    Args:
+        servers: The servers.
+        identify: How a server is asked for its model.
+        ask: What is asked.
+        patience: How long to go on trying; only the last server is waited for while it loads its model.
+        streamed: Whether the result is a reply whose body is still to be read; its first bytes are waited for.
+
+    Raises:
+        ConnectionFailedError: None of them answers.
+        InvalidOptionError: They run different models.
+    """
+    tried: set[Server] = set()
+    while True:
+        server = servers.take(tried)
+        tried.add(server)
+        last = len(tried) == len(servers)
+        try:
+            yield from servers.compare(server, identify)
+            # A connection that was kept open may be closed by now, so each server is tried as often as a single one.
+            result: Any = yield from ask(server.client, patience if last else RetryPolicy(patience.max_retries, 0))
+            if streamed:
+                server.track(result)
+                yield FirstBytes(result)
+                if not result.first:
+                    result.close()
+                    raise StreamBrokenError(f"The server at {server.client.address.url} sent nothing.")
+        except WrongServerError:
+            raise  # no fault that passes
+        except _SERVERS_OWN as error:
+            server.eject()
+            if last:
+                raise servers.all_failed_error(error) from error
+        else:
+            server.succeeded()
+            return result  # type: ignore[no-any-return]  # it is `ask`'s
+        finally:
+            server.release()

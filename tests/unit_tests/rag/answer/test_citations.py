@@ -1,0 +1,105 @@
+"""Sentences get numbers, and numbers lead back to passages."""
+
+import pytest
+from langchain_core.documents import Document
+
+from langchain_localllm.rag import cited_passages, format_passages
+from langchain_localllm.rag.answer.citations import Citation, CitationReader, InvalidCitation, number_sentences
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("Dr. Ames is in. Knock twice.", ["Dr. Ames is in.", "Knock twice."]),
+        ("It closes at 9:50 p.m. Bring a torch.", ["It closes at 9:50 p.m.", "Bring a torch."]),
+        ('Ask J. Smith! "Why?" He knows.', ["Ask J. Smith!", '"Why?"', "He knows."]),
+        (
+            "\u56f3\u66f8\u9928\u306f\u4e5d\u6642\u306b\u9589\u307e\u308b\u3002\u672c\u3092\u8fd4\u3059\u3002",
+            ["\u56f3\u66f8\u9928\u306f\u4e5d\u6642\u306b\u9589\u307e\u308b\u3002", "\u672c\u3092\u8fd4\u3059\u3002"],
+        ),
+        ("- soup: 4 marks\n* bread\n\n1. tea", ["soup: 4 marks", "bread", "tea"]),
+        ("It costs 4.50 marks, e.g. at noon. and so on", ["It costs 4.50 marks, e.g. at noon. and so on"]),
+        ("No. 5 is red.", ["No. 5 is red."]),
+        ("", []),
+    ],
+)
+def test_sentences_are_found(text: str, sentences: list[str]) -> None:
+    assert number_sentences([Document(text)]) == [sentences]
+
+
+PASSAGES = [
+    Document("The boat is blue. It leaks.", metadata={"source": "a"}),
+    Document("The key is old.", metadata={"source": "b"}),
+]
+
+
+def test_numbers_go_on_through_all_passages() -> None:
+    assert format_passages(PASSAGES) == "[1] The boat is blue.\n[2] It leaks.\n\n[3] The key is old."
+
+
+def test_a_number_leads_to_its_passage_and_each_is_given_once() -> None:
+    cited = cited_passages("[3] The key is old. It leaks [2], and so [3].", PASSAGES)
+    assert [(number, passage.metadata["source"]) for number, passage in cited] == [(3, "b"), (2, "a")]
+
+
+@pytest.mark.parametrize("answer", ["The key is old.", "[0] no", "[4] no", "[x] no", ""])
+def test_a_number_that_stands_for_nothing_is_left_out(answer: str) -> None:
+    assert cited_passages(answer, PASSAGES) == []
+
+
+# --- citations, while the answer comes ---
+
+BOAT = Document("The boat is blue. It leaks.", metadata={"source": "a.txt", "line": 3, "heading": "Boats", "score": 0.9})
+KEY = Document("The key is old.", metadata={"source": "b.pdf", "page": 2})
+
+
+def read(answer: str, size: int) -> tuple[str, list[Citation], list[InvalidCitation]]:
+    """An answer in pieces of one size: its text, citations and rejected citations."""
+    reader = CitationReader([BOAT, KEY])
+    pieces = [answer[start : start + size] for start in range(0, len(answer), size)]
+    parts = [part for piece in pieces for part in reader.feed(piece)] + reader.end()
+    text = "".join(part.get("answer", "") for part in parts)
+    return (
+        text,
+        [each for part in parts for each in part.get("citations", [])],
+        [each for part in parts for each in part.get("rejected", [])],
+    )
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+@pytest.mark.parametrize(
+    ("answer", "text", "cited", "rejected"),
+    [
+        ("[2] It leaks.", "[2] It leaks.", [2], []),
+        ("The boat is blue [1] and leaks [2]. The key is old [3].", None, [1, 2, 3], []),
+        ("The boat is blue [1, 3].", "The boat is blue [1].", [1], [3]),
+        ("It leaks [9]. The key is old [3].", "It leaks. The key is old [3].", [3], [9]),
+        ("Whales sing [1].", "Whales sing.", [], [1]),
+        ("[3] Whales sing. [1] The boat is blue.", None, [1], [3]),
+        ("The boat [is] blue, see [here] and a[0", None, [], []),
+        ("[1] The boat is blue. [1] The boat is blue.", None, [1], []),
+        ("The passages do not tell.", None, [], []),
+        ("[7]", "", [], [7]),
+    ],
+)
+def test_a_citation_is_checked_however_the_answer_is_cut(
+    size: int, answer: str, text: str | None, cited: list[int], rejected: list[int]
+) -> None:
+    got, citations, refused = read(answer, size)
+    assert got == (answer if text is None else text)
+    assert [each.marker for each in citations] == cited
+    assert [each.marker for each in refused] == rejected
+
+
+def test_a_citation_is_data() -> None:
+    _, [first, second], _ = read("The boat is blue [1]. The key is old [3].", 5)
+    assert first == Citation(1, "The boat is blue.", "a.txt", BOAT.page_content, heading="Boats", line=3, score=0.9)
+    assert second == Citation(3, "The key is old.", "b.pdf", KEY.page_content, page=2)
+
+
+def test_text_is_told_as_soon_as_it_cannot_be_a_marker() -> None:
+    reader = CitationReader([BOAT])
+    assert reader.feed("The boat") == [{"answer": "The boat"}]
+    assert reader.feed(" is [") == [{"answer": " is"}]
+    assert reader.feed("very") == [{"answer": " [very"}]
+    assert reader.feed("[" + "1, " * 40) != []

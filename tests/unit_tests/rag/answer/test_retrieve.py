@@ -1,0 +1,59 @@
+"""Vectors and words together."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from langchain_core.documents import Document
+from langchain_core.embeddings import DeterministicFakeEmbedding
+
+from langchain_localllm.rag import HybridRetriever, LocalRAG
+from langchain_localllm.rag.answer.retrieve import _merged
+
+
+@pytest.fixture
+def retriever(tmp_path: Path) -> HybridRetriever:
+    """Three passages; their vectors are noise, so only words find them, and the same text by its vector."""
+    for name, text in {"a": "The boat is blue.", "b": "The ferry leaves at noon.", "c": "Odalys keeps the lamps."}.items():
+        (tmp_path / f"{name}.txt").write_text(text)
+    rag = LocalRAG(None, DeterministicFakeEmbedding(size=64))
+    rag.index(tmp_path)
+    return rag.retriever
+
+
+def test_ranks_are_merged_by_their_reciprocals() -> None:
+    merged = _merged([["a", "b", "c"], ["c", "a"]])
+    assert list(merged) == ["a", "c", "b"]
+    assert merged["a"] == pytest.approx((1 + 61 / 62) / 2)
+    assert _merged([["a"], ["a"]]) == {"a": 1.0}
+
+
+def test_a_word_finds_what_its_vector_does_not(retriever: HybridRetriever) -> None:
+    assert retriever.invoke("When do the ferries leave?")[0].page_content == "The ferry leaves at noon."
+
+
+def test_nothing_is_found_when_nothing_has_to_do_with_the_question(retriever: HybridRetriever) -> None:
+    retriever.min_similarity = 0.99
+    assert retriever.invoke("Who wrote Hamlet?") == []
+    assert retriever.invoke("The boat is blue.")[0].metadata["similarity"] == pytest.approx(1.0)
+    retriever.min_similarity = -1
+    assert len(retriever.invoke("Who wrote Hamlet?")) == 3
+
+
+def test_a_reranker_has_the_last_word(retriever: HybridRetriever) -> None:
+    def longest_first(_question: str, passages: list[Document]) -> Sequence[float]:
+        return [len(passage.page_content) for passage in passages]
+
+    retriever.reranker = longest_first
+    retriever.k = 1
+    [found] = retriever.invoke("When do the ferries leave, and what colour is the boat?")
+    assert found.metadata["score"] == len("The ferry leaves at noon.")
+
+
+def test_an_empty_index_has_nothing() -> None:
+    rag = LocalRAG(None, DeterministicFakeEmbedding(size=8))
+    assert rag.retriever.invoke("What?") == []
+
+
+async def test_async_finds_the_same(retriever: HybridRetriever) -> None:
+    assert await retriever.ainvoke("ferry") == retriever.invoke("ferry")

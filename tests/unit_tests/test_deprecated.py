@@ -1,0 +1,52 @@
+"""Old names keep working, with a warning that names the new one."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+from langchain_localllm._deprecated import MODULES, NAMES
+
+PUBLIC = [(module, old, new) for module, names in NAMES.items() for old, new in names.items() if module in {"rag", "scale"}]
+
+
+@pytest.mark.parametrize(("old", "new"), MODULES.items())
+def test_a_module_is_found_under_its_old_name(old: str, new: str) -> None:
+    sys.modules.pop(f"langchain_localllm.{old}", None)
+    with pytest.warns(DeprecationWarning, match=rf"Use `langchain_localllm\.{new}`"):
+        moved = importlib.import_module(f"langchain_localllm.{old}")
+    here = importlib.import_module(f"langchain_localllm.{new}")
+    for name in getattr(here, "__all__", [name for name in vars(here) if not name.startswith("__")]):
+        assert getattr(moved, name) is getattr(here, name)
+    for name, renamed in NAMES.get(new, {}).items():
+        assert getattr(moved, name) is getattr(here, renamed)
+
+
+def test_modules_below_one_that_moved_are_found() -> None:
+    sys.modules.pop("langchain_localllm.rag.formats.text", None)
+    with pytest.warns(DeprecationWarning, match="rag.ingest.formats.text"):
+        from langchain_localllm.rag.formats.text import tidy
+    from langchain_localllm.rag.ingest.formats import text
+
+    assert tidy is text.tidy
+
+
+@pytest.mark.parametrize(("module", "old", "new"), PUBLIC)
+def test_a_public_name_is_found_under_its_old_name(module: str, old: str, new: str) -> None:
+    package = importlib.import_module(f"langchain_localllm.{module}")
+    with pytest.warns(DeprecationWarning, match=rf"Use `langchain_localllm\.{module}\.{new}`"):
+        assert getattr(package, old) is getattr(package, new)
+
+
+def test_the_warning_shows_the_line_of_the_caller() -> None:
+    code = "from langchain_localllm.scale import machines"
+    run = subprocess.run([sys.executable, "-W", "always", "-c", code], capture_output=True, text=True, check=True)
+    assert run.stderr.startswith("<string>:1: DeprecationWarning")
+
+
+def test_a_name_that_never_was_is_missing() -> None:
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("langchain_localllm.models.nothing")
+    with pytest.raises(AttributeError):
+        _ = importlib.import_module("langchain_localllm.scale").nothing
