@@ -54,7 +54,7 @@ def _streaming() -> dict[str, tuple[float, float]]:
         for _ in range(ROUNDS):
             for name, model in models.items():
                 times[name][0].append(_sync(lambda model=model: model.stream("x")))  # type: ignore[misc]  # the default binds it
-                times[name][1].append(_async(runner, lambda model=model: model.astream("x")))  # type: ignore[misc]  # likewise
+                times[name][1].append(_async(runner, lambda model=model: model.astream("x")))  # type: ignore[misc]  # as above
     server.shutdown()
     return {name: (statistics.median(both[0]), statistics.median(both[1])) for name, both in times.items()}
 

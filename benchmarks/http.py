@@ -217,7 +217,7 @@ def _cases(language: str, url: str, runner: asyncio.Runner) -> dict[str, tuple[R
     for name, model in models.items():
         cases[name] = (
             lambda model=model: _sync(lambda: model.stream("x")),  # type: ignore[misc]  # the default binds the loop's value
-            lambda model=model: _async(runner, lambda: model.astream("x")),  # type: ignore[misc]  # likewise
+            lambda model=model: _async(runner, lambda: model.astream("x")),  # type: ignore[misc]  # as above
         )
     return cases
 

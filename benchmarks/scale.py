@@ -76,7 +76,7 @@ def servers(model: Path) -> None:
         one, two = (stack.enter_context(LocalServer(model, threads=1, n_ctx=256, n_parallel=SLOTS)) for _ in range(2))
         options = {"max_tokens": ANSWER_TOKENS, "ignore_eos": True, "cache_prompt": False}
         alone = Llamafile(base_url=one.base_url, **options)  # type: ignore[arg-type]  # their types differ
-        both = Llamafile(base_url=[one.base_url, two.base_url], **options)  # type: ignore[arg-type]  # likewise
+        both = Llamafile(base_url=[one.base_url, two.base_url], **options)  # type: ignore[arg-type]  # as above
         answer_all(both, 4)  # each is asked once before
         times = [(timed(lambda: answer_all(alone)), timed(lambda: answer_all(both))) for _ in range(ROUNDS)]
     first, second = (REQUESTS / statistics.median(column) for column in zip(*times, strict=True))

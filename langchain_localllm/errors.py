@@ -4,7 +4,7 @@
 LocalLLMError
 ├── InvalidOptionError        ValueError        an argument or option that cannot be used
 ├── MissingDependencyError    ImportError       an optional package is not installed
-├── ModelFileError            ValueError        a model file that is no usable model
+├── ModelFileError            ValueError        a model file that is not a usable model
 ├── DocumentError             ValueError        a document or folder that cannot be read
 ├── StoreError                RuntimeError      an index on disk that cannot be used, or does not fit what it is used with
 ├── ServerStartError          RuntimeError      a local server that did not come up
@@ -20,7 +20,7 @@ LocalLLMError
     ├── RateLimitError        RuntimeError      core ModelRateLimitError (429)
     ├── ServerError           RuntimeError      core ModelAPIError: the engine reports a failure
     │   └── ModelLoadingError                   still loading when the wait was over (503)
-    ├── ConnectionFailedError ConnectionError   core ModelConnectionError: nobody answers
+    ├── ConnectionFailedError ConnectionError   core ModelConnectionError: no server answers
     │   ├── WrongServerError                    something answers, but not this kind of server
     │   └── StreamBrokenError                   the answer was cut, ended early or is not readable
     └── CallTimeoutError      TimeoutError      core ModelTimeoutError
@@ -120,8 +120,8 @@ class ContextLengthError(ModelCallError, ContextOverflowError, ValueError):
     """The prompt is longer than the model's context.
 
     Attributes:
-        prompt_tokens: Length of the prompt in tokens, or `None` where the engine does not tell.
-        context_tokens: Length of the context in tokens, or `None` where the engine does not tell.
+        prompt_tokens: Length of the prompt in tokens, or `None` if the engine does not say.
+        context_tokens: Length of the context in tokens, or `None` if the engine does not say.
     """
 
     def __init__(self, message: str, *, prompt_tokens: int | None = None, context_tokens: int | None = None) -> None:

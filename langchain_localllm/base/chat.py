@@ -348,7 +348,7 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
             **kwargs: Options for the calls.
 
         Raises:
-            InvalidOptionError: The schema is no schema, or the method is unknown. The answers raise `StructuredOutputError` when
+            InvalidOptionError: The schema is not valid, or the method is unknown. The answers raise `StructuredOutputError` when
                 they break a rule, and `AnswerCutError` when they ended at `max_tokens`.
 
         Example:

@@ -56,13 +56,13 @@ class Prepared:
         begun: The beginning of a marker with which the prompt ends; the rest of it is written by the model.
         thoughts: Follows the thoughts in the answer, for the engine.
         closing: What ends the thoughts, where the engine ends them.
-        bridge: What stands between the thoughts and an answer of a given form.
+        bridge: What comes between the thoughts and an answer of a given form.
         schema: A JSON schema of the answer, or of the JSON in a forced call.
         form: How a forced call is written; `None` where none is forced.
         frame: How calls are written that the model begins by itself, where a grammar can hold them.
         several: Whether several calls may be forced.
         images: The images by the texts that stand in their places in the prompt.
-        markers: What the reader looks for, which the engine has to hand out also where it is a token that is no text.
+        markers: What the reader looks for, which the engine has to hand out also where it is a token that is not text.
         literals: Texts of special tokens in the conversation, by the placeholders that stand for them in the prompt.
     """
 
@@ -209,7 +209,7 @@ class TemplatedChatModel(LocalChatModel):
 
     @abstractmethod
     def about_model(self) -> ModelInfo:
-        """What the model's file tells."""
+        """What the model's file says."""
 
     def about(self) -> ModelInfo:
         """The same, read once."""

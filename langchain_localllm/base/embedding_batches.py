@@ -1,4 +1,4 @@
-"""Texts that are being embedded: their batches, the vectors that came, the checks, and what an error tells.
+"""Texts that are being embedded: their batches, the vectors that came, the checks, and what an error says.
 
 It does no I/O. Its workers are plans (see `transport.operations`): generators that yield the steps of the engine's own plans,
 so that sync and async code, over HTTP and in this process, share all of it.
@@ -53,7 +53,7 @@ class VectorPostprocessor:
         """The vector as the caller wants it.
 
         Raises:
-            ServerError: It holds what is no number, only zeros, or another count of numbers than before.
+            ServerError: It holds what is not a number, only zeros, or another count of numbers than before.
             InvalidOptionError: It has less than `dimensions`.
         """
         known = self.known.setdefault(self.key, len(vector))
@@ -69,7 +69,7 @@ class VectorPostprocessor:
         except TypeError:  # JSON has null for NaN
             length = math.nan
         if not (length > 0 and math.isfinite(length)):
-            raise ServerError("its vector holds only zeros, or what is no number. Does this model make embeddings?")
+            raise ServerError("its vector holds only zeros, or what is not a number. Does this model make embeddings?")
         if self.normalize and abs(length - 1) > _AS_LONG:
             return [value / length for value in kept]
         return list(map(float, kept))

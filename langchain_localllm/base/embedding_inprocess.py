@@ -52,7 +52,7 @@ class InProcessEmbeddings(InProcessOptions, LocalEmbeddings):
 
     @contextlib.contextmanager
     def _given_up(self, future: "Future[Any]") -> Iterator[None]:
-        """Tell the engine when nobody waits any more, because of the time, an interrupt or a cancelled task."""
+        """Tell the engine when the caller no longer waits, because of the time, an interrupt or a cancelled task."""
         try:
             yield
         except TimeoutError:

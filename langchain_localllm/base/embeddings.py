@@ -31,7 +31,7 @@ OURS: Final = frozenset(
 )
 """Options that this side applies."""
 NO_POOLING: Final = "was not made for embeddings: it names no pooling. The mean of its tokens' vectors is used."
-"""What a warning tells of a model."""
+"""What a warning says about a model."""
 _NAME_LENGTH: Final = 64
 _DIGEST_LENGTH: Final = 12
 
@@ -56,9 +56,9 @@ class LocalEmbeddings(Options, Embeddings):
     normalize: bool = True
     """Whether vectors are scaled to length 1, so that their dot product is the cosine."""
     query_prefix: str | None = None
-    """Put before a query, such as `query: `. Default: what the model wants, as far as its name is known; `""` is nothing."""
+    """Put before a query, such as `query: `. Default: what the model wants, if its name is known; `""` is nothing."""
     document_prefix: str | None = None
-    """Put before a document, likewise."""
+    """Put before a document, in the same way."""
     dimensions: Annotated[int | None, AfterValidator(_positive)] = None
     """Numbers of a vector that are kept, for models whose vectors may be cut (Matryoshka). They are scaled again. Default: all."""
     truncate: bool = False
@@ -212,6 +212,6 @@ def _check(texts: list[str]) -> None:
 
 def _check_text(text: str, name: str) -> None:
     if not isinstance(text, str):
-        raise InvalidRequestError(f"{name} is no text, but of type {type(text).__name__}.")
+        raise InvalidRequestError(f"{name} is not text, but of type {type(text).__name__}.")
     if not text.strip():
         raise InvalidRequestError(f"{name} is empty, and an empty text has no meaning to embed. Leave it out.")

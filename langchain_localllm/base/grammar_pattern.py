@@ -57,7 +57,7 @@ def grammar_pattern(pattern: str, longest: int | None = None) -> str | None:
 
 
 class _Writer:
-    """Reads a pattern from left to right and writes it anew."""
+    """Reads a pattern from left to right and writes it again."""
 
     def __init__(self, pattern: str, longest: int | None) -> None:
         self._pattern = pattern

@@ -89,7 +89,7 @@ class GrammarSchemas:
     def add(self, schema: Any) -> dict[str, Any]:
         """The converted schema, without the definitions that it refers to."""
         root = modern_schema(schema)
-        self._roots.append(root)  # references are told apart by the schema's identity
+        self._roots.append(root)  # references are distinguished by the schema's identity
         return _Document(self, root).convert(root)
 
     def whole(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -196,7 +196,7 @@ class _Document:
         return shape
 
     def _flat(self, schema: Any, followed: set[str]) -> Mapping[str, Any]:
-        """One schema for a reference, the parts of `allOf` and what stands beside them; adds the references to `followed`."""
+        """One schema for a reference, the parts of `allOf` and what is beside them; adds the references to `followed`."""
         if not isinstance(schema, Mapping):
             return {}
         parts = list(schema.get("allOf", ()))
@@ -209,7 +209,7 @@ class _Document:
         return _merged(rest, [self._flat(part, followed) for part in parts])
 
     def _union(self, schema: Mapping[str, Any], choices: Sequence[Any]) -> dict[str, Any]:
-        """Alternatives; what stands beside them holds for each."""
+        """Alternatives; what is beside them holds for each."""
         rest = {key: value for key, value in schema.items() if key not in {*_CHOICES, *_NOTES, "$defs", "definitions"}}
         possible = [choice for choice in choices if choice is not False]
         if not _is_constrained(rest):

@@ -32,7 +32,7 @@ class ServerOptions(Options):
 
     NOT_IN_KEY: ClassVar[frozenset[str]] = CONNECTION_OPTIONS
     START_HINT: ClassVar[str]
-    """What an error tells to do when no server is there."""
+    """What an error suggests when no server is there."""
 
     CREDENTIALS: ClassVar[tuple[str, ...]] = ("api_key", "headers")
     """Options that one server is told and no other."""
@@ -56,7 +56,7 @@ class ServerOptions(Options):
     """Seconds to wait for a server that is still loading its model."""
 
     _clients: dict[Address, HttpClient] = PrivateAttr(default_factory=dict)  # copies share it, and so the connections
-    _fleets: dict[tuple[HttpClient, ...], BackendPool] = PrivateAttr(default_factory=dict)  # likewise
+    _fleets: dict[tuple[HttpClient, ...], BackendPool] = PrivateAttr(default_factory=dict)  # as above
 
     @field_validator("verify")
     @classmethod
@@ -178,7 +178,7 @@ class AnswerDecoder(ABC):
     """Lines of an answer to pieces. The answer is whole when a piece with `finish` has come."""
 
     WHY_CUT: ClassVar[str] = "See the server's log for the reason."
-    """What an error tells of an answer that ends too early."""
+    """What an error says about an answer that ends too early."""
 
     def __init__(self) -> None:
         self._lines = LineBuffer()
@@ -207,7 +207,7 @@ class AnswerDecoder(ABC):
 
     def _read(self, line: bytes) -> StreamEvent | None:
         if self._finished:
-            return None  # what comes after the end is no part of the answer
+            return None  # what comes after the end is not part of the answer
         try:
             piece = self._piece(line)
         except UNREADABLE:
@@ -250,7 +250,7 @@ class AnswerDecoder(ABC):
 
 
 def warn_left_out(kind: str, url: str) -> None:
-    """Warn once that an answer held something that is no text."""
+    """Warn once that an answer held something that is not text."""
     warn_once(
         f"The server at {url} sent {kind} in its answer, which this class cannot return: only text, thoughts and calls are kept."
     )

@@ -135,7 +135,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
     def stream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
     ) -> Generator[str]:
-        # LangChain hands on the text of the last chunk too, which carries the usage and no text.
+        # LangChain passes on the text of the last chunk too, which carries the usage and no text.
         config, kwargs = split_config(config, kwargs)
         model, settings = self._for_call(stop, kwargs)
         for text in BaseLLM.stream(model, input, config, **settings):

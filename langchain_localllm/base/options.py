@@ -248,7 +248,7 @@ class SamplingOptions(Options):
 
     @property
     def other_servers(self) -> int:
-        """How many other servers could give an answer that one broke off; engines that are no servers have none."""
+        """How many other servers could give an answer that one broke off; engines that are not servers have none."""
         return 0
 
     def with_model_name(self) -> Self:

@@ -1,4 +1,4 @@
-"""An engine's pieces as LangChain wants them: thoughts, tool calls and text told apart, calls numbered and named."""
+"""An engine's pieces as LangChain wants them: thoughts, tool calls and text distinguished, calls numbered and named."""
 
 import json
 import secrets
@@ -48,7 +48,7 @@ class AnswerReader:
         thoughts.feed(begun)
 
     def read(self, piece: StreamEvent) -> Iterable[StreamEvent]:
-        """What can be told with this piece."""
+        """What can be passed on with this piece."""
         if self._thoughts and self._thoughts.done:
             self._thoughts = None
         if piece.reasoning or self._state:

@@ -85,7 +85,7 @@ def _timings(finish: CompletionInfo) -> dict[str, float]:
 
 
 def usage_metadata(finish: CompletionInfo) -> UsageMetadata | None:
-    """Token counts as chat messages carry them, or `None` where the engine does not tell."""
+    """Token counts as chat messages carry them, or `None` if the engine does not say."""
     if finish.prompt_tokens is None or finish.completion_tokens is None:
         return None
     usage = UsageMetadata(

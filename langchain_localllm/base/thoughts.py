@@ -4,7 +4,7 @@ from langchain_localllm.templates.harmony import HarmonySplitter
 from langchain_localllm.templates.thinking import ThinkSplitter
 
 Splitter = ThinkSplitter | HarmonySplitter
-"""What tells thoughts in a text from the answer."""
+"""What separates thoughts in a text from the answer."""
 
 
 class ThoughtCount:
@@ -46,7 +46,7 @@ class ThoughtTracker:
     """Follows an answer while it is made: whether the model thinks, for how many tokens, and whether it has to end.
 
     Attributes:
-        thinking: Whether the next token is a part of thoughts, as far as is known.
+        thinking: Whether the next token is a part of thoughts, if known.
         count: The tokens of the thoughts.
         is_used_up: Whether the model thinks on although its budget is used up.
     """

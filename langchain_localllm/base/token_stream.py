@@ -31,7 +31,7 @@ class CompletionInfo:
     Attributes:
         reason: `stop` (the model ended, or a stop sequence was met), `length` (the limit of tokens or the context's end)
             or `tool_calls`.
-        prompt_tokens: Tokens of the prompt, or `None` where the engine does not tell; likewise below.
+        prompt_tokens: Tokens of the prompt, or `None` if the engine does not say; the same below.
         completion_tokens: Tokens generated.
         cached_tokens: Tokens of the prompt that were in the engine's cache and not read again.
         timings: How long it took.

@@ -26,7 +26,7 @@ class Speed:
     Attributes:
         runtime: Its name.
         tokens_per_second: Of the answers.
-        prompt_tokens_per_second: Of reading the first prompt, where the runtime tells.
+        prompt_tokens_per_second: Of reading the first prompt, if the runtime reports it.
         tokens: How many were made.
         missing: Why nothing was measured.
     """

@@ -11,7 +11,7 @@ COMMANDS: Final = {
     "doctor": "Tell what this machine has for local models, what is misconfigured, and how to fix it.",
     "models": "List the models on this machine, of all runtimes together; show or remove one.",
     "pull": "Get a model: from the Hugging Face Hub, Ollama, GPT4All or an address.",
-    "fit": "Tell whether a model runs here, with which context, and how fast at most.",
+    "fit": "Estimate whether a model fits this machine, with what context and speed.",
     "chat": "Talk with a model; it sees the whole conversation. An empty line, /bye or Ctrl-D ends it.",
     "run": "Answer one prompt, from the command line or a pipe.",
     "compare": "Ask several models the same, and stream their answers side by side.",

@@ -18,9 +18,9 @@ class Bar:
     """A bar.
 
     Attributes:
-        label: What stands before it.
+        label: What comes before it.
         parts: The lengths of its parts, by name.
-        text: What stands after it.
+        text: What comes after it.
     """
 
     label: str

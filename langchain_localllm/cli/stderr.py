@@ -1,4 +1,4 @@
-"""What is told beside the answer: notes and progress, on stderr."""
+"""What is printed beside the answer: notes and progress, on stderr."""
 
 import contextlib
 import sys

@@ -28,7 +28,7 @@ _EVERY: Final = {
 }
 """Architectures with a sliding window, and how many layers there are to one that sees all; below zero, that one comes first."""
 _WINDOWS: Final = {"exaone-moe": 128, "exaone4": 4096, "gemma2": 4096, "llama4": 8192, "smallthinker": 4096}
-"""Windows of those whose file may not tell."""
+"""Windows of those whose file may not say."""
 RECURRENT: Final = frozenset({"arwkv7", "mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7"})
 _BOTH: Final = frozenset({"falcon-h1"})
 """Architectures whose layers have attention and a state."""
@@ -101,7 +101,7 @@ class Architecture:
 
     @property
     def trained_context(self) -> int:
-        """The most tokens that it was made for; 0 where the file does not tell."""
+        """The most tokens that it was made for; 0 if the file does not say."""
         return self._info.context_length or 0
 
     @property

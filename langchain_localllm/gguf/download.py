@@ -1,4 +1,4 @@
-"""Getting model files: whole and checked, or not at all. What was stopped goes on where it was."""
+"""Getting model files: whole and checked, or not at all. What was stopped resumes where it stopped."""
 
 import hashlib
 import logging
@@ -51,8 +51,8 @@ def download_from_web(url: str, sha256: str, folder: Path, progress: Progress | 
     Raises:
         InvalidOptionError: The address, the file name in it or the hash cannot be used.
         ModelMissingError: There is no such file.
-        ModelFileError: There is no room for it, its content has another hash, or it is no usable model.
-        ConnectionFailedError: The server cannot be reached, or broke off; what is there is kept, and the next call goes on.
+        ModelFileError: There is no room for it, its content has another hash, or it is not a usable model.
+        ConnectionFailedError: The server cannot be reached, or broke off; what is there is kept, and the next call resumes.
     """
     if not _SHA256.fullmatch(sha256.lower()):
         raise InvalidOptionError("--sha256 takes the 64 hexadecimal digits that the model's page shows.")
@@ -170,7 +170,9 @@ def _check_status(url: str, reply: requests.Response) -> None:
 
 
 def _broken(url: str) -> StreamBrokenError:
-    return StreamBrokenError(f"The download from {urlsplit(url).hostname} broke off. Run the same again: it goes on where it was.")
+    return StreamBrokenError(
+        f"The download from {urlsplit(url).hostname} broke off. Run the same again: it resumes where it stopped."
+    )
 
 
 def check_hash(path: Path, digest: Digest, report: Progress, *, keep: bool = False) -> None:
@@ -201,7 +203,7 @@ def _remove(path: Path) -> None:
 
 
 def _check_model(part: Path, path: Path) -> None:
-    """Raises where a file is no model, and removes it."""
+    """Raises where a file is not a model, and removes it."""
     try:
         if path.suffix == ".gguf" or not is_llamafile(part):
             check_gguf(part)

@@ -120,17 +120,17 @@ class GGUFInfo:
 
     @property
     def architecture(self) -> str:
-        """Name of the architecture, such as `llama` or `bert`; empty where the file does not tell."""
+        """Name of the architecture, such as `llama` or `bert`; empty if the file does not say."""
         return str(self.metadata.get("general.architecture", ""))
 
     @property
     def context_length(self) -> int | None:
-        """The most tokens that the model was made for, or `None` where the file does not tell."""
+        """The most tokens that the model was made for, or `None` if the file does not say."""
         return self._of_architecture("context_length")
 
     @property
     def pooling_type(self) -> int | None:
-        """How an embedding model makes one vector from many (1 mean, 2 CLS, 3 last, 4 a score); `None` where it does not tell."""
+        """How an embedding model makes one vector from many (1 mean, 2 CLS, 3 last, 4 a score); `None` if it does not say."""
         return self._of_architecture("pooling_type") or None
 
     @property
@@ -355,10 +355,10 @@ def read_header(data: bytes, size: int) -> GGUFInfo | None:
         size: Bytes of the whole file.
 
     Raises:
-        ModelFileError: It is no GGUF file.
+        ModelFileError: It is not a GGUF file.
     """
     if data[:4] != b"GGUF" or len(data) < 24:  # noqa: PLR2004 - magic, version and two counts
-        raise ModelFileError("This is no GGUF model file.")
+        raise ModelFileError("This is not a GGUF model file.")
     try:
         return _parse(_Reader(data, 0), size)
     except _UNREADABLE:

@@ -30,7 +30,7 @@ _KNOWN: Final[list[tuple[str, str]]] = [
 
 
 def load_error(path: Path, log: str) -> ModelFileError | None:
-    """The error that a log tells of, or `None` where it tells of none about the file."""
+    """The error that a log reports, or `None` if it reports none about the file."""
     for pattern, sentence in _KNOWN:
         if match := re.search(pattern, log):
             return ModelFileError(sentence.format(path, *match.groups()))

@@ -45,7 +45,7 @@ class Machine:
         total: Bytes of memory.
         free: Bytes that this process can take.
         cores: Physical cores that it can use.
-        gpus: NVIDIA's cards, as `nvidia-smi` tells them.
+        gpus: NVIDIA's cards, as `nvidia-smi` reports them.
     """
 
     total: int

@@ -24,7 +24,7 @@ def remote_header(url: str, headers: Mapping[str, str] | None = None) -> GGUFInf
 
     Raises:
         ModelMissingError: There is no such file.
-        ModelFileError: It is no GGUF file, or the server does not send parts of files.
+        ModelFileError: It is not a GGUF file, or the server does not send parts of files.
         ConnectionFailedError: The server cannot be reached, or breaks off.
     """
     data, size, wanted = b"", 0, _FIRST

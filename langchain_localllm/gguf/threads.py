@@ -57,7 +57,7 @@ def physical_cores() -> int:
 
 
 def _siblings(cpu: int) -> str:
-    """Which logical CPUs share a physical core with this one; only itself where the system does not tell."""
+    """Which logical CPUs share a physical core with this one; only itself if the system does not say."""
     try:
         return Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text()
     except OSError:

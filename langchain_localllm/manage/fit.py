@@ -45,11 +45,11 @@ class Fit:
     Attributes:
         name: The model, as it was named.
         architecture: Such as `llama`.
-        quantisation: Such as `Q4_K_M`; empty where nothing tells.
+        quantisation: Such as `Q4_K_M`; empty if unknown.
         weights: Bytes of the weights.
         parameters: Number of weights.
         layers: Number of layers.
-        trained_context: The most tokens that it was made for; 0 where the file does not tell.
+        trained_context: The most tokens that it was made for; 0 if the file does not say.
         largest_context: The longest context that fits here, at most that; 0 if none does.
         rows: A row for each length of context, the shortest first.
         by_quantisation: For each usual quantisation, what the same lengths of context would take, estimated from the number of
@@ -100,7 +100,7 @@ def fit(
         measure: Whether to measure how fast memory is, which takes half a second.
 
     Raises:
-        ModelFileError: The file is no usable model.
+        ModelFileError: The file is not a usable model.
         ModelMissingError: There is no such model at the hub.
         ConnectionFailedError: The hub or the server cannot be reached.
         InvalidOptionError: An option is out of range.

@@ -35,7 +35,7 @@ class HubFile:
     Attributes:
         path: Its path there.
         size: Bytes.
-        sha256: What its content must hash to; empty where the hub does not tell.
+        sha256: What its content must hash to; empty if the hub does not say.
     """
 
     path: str
@@ -57,7 +57,7 @@ class HubModel:
 
     @property
     def quantisation(self) -> str:
-        """Such as `Q4_K_M`; empty where the name does not tell."""
+        """Such as `Q4_K_M`; empty if the name does not say."""
         return quantisation_in(SPLIT_FILE.sub(r"\g<name>", self.files[0].path))
 
     @property
@@ -145,7 +145,7 @@ def _fault(what: str, error: Exception, errors: Any) -> LocalLLMError | None:
             ModelMissingError,
             f"The hub has no repository {what}, or it is private. Check the spelling.",
         ),
-        (errors.HFValidationError, ModelMissingError, f"The hub has no repository {what}: that is no name of one."),
+        (errors.HFValidationError, ModelMissingError, f"The hub has no repository {what}: that is not a name of one."),
         (errors.EntryNotFoundError, ModelMissingError, f"hf:{what}: {str(error).partition(chr(10))[0]}"),
         (errors.HfHubHTTPError, ModelFileError, f"The hub could not give {what} (HTTP {status}). Try again later."),
     ]
@@ -192,7 +192,7 @@ def download_from_hub(model: HubModel, progress: Progress | None = None) -> Path
         progress: Is given the bytes that are checked, and of how many.
 
     Raises:
-        ModelFileError: There is no room for it, its content is not what the hub announced, or it is no usable model.
+        ModelFileError: There is no room for it, its content is not what the hub announced, or it is not a usable model.
         ConnectionFailedError: The hub cannot be reached, or broke off.
     """
     missing = [file for file in model.files if not _in_cache(model, file)]

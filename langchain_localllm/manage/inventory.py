@@ -31,8 +31,8 @@ class ListedModel:
     Attributes:
         name: What other commands take: a path, `ollama:` and a name, or a server's address.
         place: The program that keeps it, or where it runs.
-        size: Bytes; 0 where nobody tells.
-        quantisation: Such as `Q4_K_M`; empty where nobody tells, likewise below.
+        size: Bytes; 0 if unknown.
+        quantisation: Such as `Q4_K_M`; empty if unknown, as below.
         family: Its architecture.
         context: Tokens that it was made for, or that its server gives it.
         tools: Whether it was made to call tools.
@@ -76,7 +76,7 @@ class ListedModel:
 
 
 def installed(on_fault: Callable[[str], object] | None = None) -> list[ListedModel]:
-    """The models in files, in Ollama and on servers that run; what cannot be asked is told to `on_fault`."""
+    """The models in files, in Ollama and on servers that run; what cannot be asked is reported to `on_fault`."""
     found = [of_file(path, place) for place, path in files_here()]
     for source in (_of_ollama, _of_servers):
         try:

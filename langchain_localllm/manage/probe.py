@@ -18,7 +18,7 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 
 def answers(url: str) -> bool:
-    """Whether something listens at an address, as far as half a second tells."""
+    """Whether something listens at an address, within half a second."""
     parts = urlsplit(url)
     with (
         contextlib.suppress(OSError),

@@ -10,7 +10,7 @@ from langchain_localllm.gguf.header import GGUFInfo, check_gguf
 _BEGIN_BY_ITSELF: Final = frozenset(
     "falcon-h1 falcon3 jina-v5-nano lfm2 llama-bpe llama-v3 llama3 midm-2.0 pixtral tekken".split()  # noqa: SIM905 - a list of words
 )
-"""Tokenizers with which llama.cpp begins a prompt with the beginning token, where the file does not tell (`llama-vocab.cpp`)."""
+"""Tokenizers with which llama.cpp begins a prompt with the beginning token, if the file does not say (`llama-vocab.cpp`)."""
 
 TOOL_TEMPLATE: Final = "tool_use"
 """The name of a file's template for conversations with tools, as transformers and llama.cpp have it."""
@@ -23,8 +23,8 @@ class ModelInfo:
 
     Attributes:
         source: Who told, as a reader would say it: "the server's /props".
-        name: The model's name, as far as it is told; several names stand side by side.
-        architecture: Such as `llama` or `qwen2`; empty where nobody tells, likewise below.
+        name: The model's name, if known; several names stand side by side.
+        architecture: Such as `llama` or `qwen2`; empty if unknown, as below.
         template: The chat template.
         templates: Other templates of the file by name, such as `tool_use`.
         template_language: Its language: `jinja`, or `go` in Ollama.
@@ -51,14 +51,14 @@ class ModelInfo:
 
 
 def model_info_from_file(path: str | Path, context: int | None = None) -> ModelInfo:
-    """What the header of a GGUF file tells.
+    """What the header of a GGUF file says.
 
     Args:
         path: The file.
         context: Tokens of context that the engine uses, where that is chosen; else the model's own are told.
 
     Raises:
-        ModelFileError: It is no whole GGUF file.
+        ModelFileError: It is not a whole GGUF file.
 
     Example:
         >>> from langchain_localllm.models import tiny_chat_model

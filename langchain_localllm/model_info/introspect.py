@@ -48,7 +48,7 @@ _seen: dict[int, tuple["weakref.ref[Any]", tuple[Any, ...], ModelInfo, float]] =
 def describe_model(llm: Any) -> ModelInfo:
     """What can be known of a model, also of one inside `.bind()` and the like.
 
-    It raises nothing: that a server is not there, or a file no model, is told as `problem`.
+    It raises nothing: that a server is not there, or a file no model, is reported as `problem`.
     """
     model = unwrap(llm)
     return _known(model) or _keep(model, _learn(model))
@@ -133,7 +133,7 @@ def _fields(model: object) -> dict[str, Any]:
 def _learn(model: Any) -> ModelInfo:
     try:
         return _ask(model)
-    except Exception as error:  # noqa: BLE001 - what a file or a server does is told, not raised
+    except Exception as error:  # noqa: BLE001 - what a file or a server does is reported, not raised
         return _failure(model, error)
 
 
@@ -147,7 +147,7 @@ async def _alearn(model: Any) -> ModelInfo:
     try:
         plan = _server_plan(model)
         return await (asyncio.to_thread(_from_object, model) if plan is None else model.client.arun(plan))
-    except Exception as error:  # noqa: BLE001 - what a file or a server does is told, not raised
+    except Exception as error:  # noqa: BLE001 - what a file or a server does is reported, not raised
         return _failure(model, error)
 
 

@@ -1,6 +1,6 @@
 """The two tiny models that ship with the package, for demos, tests of your own chains, and work offline; and what a model takes.
 
-`fit` tells whether a model runs on this machine. It is loaded when it is first used.
+`fit` estimates whether a model runs on this machine. It is loaded when it is first used.
 """
 
 import importlib

@@ -102,7 +102,7 @@ def model_family(llm: Any) -> ModelFamily:
     """Find a model's family: from its chat template, else from its name, else from its architecture.
 
     The first look reads the header of its file, or asks its server once; what was found is kept as long as the object lives. A
-    server that cannot be reached is no error: then the name decides, and the next call asks again.
+    server that cannot be reached is not an error: then the name decides, and the next call asks again.
 
     Args:
         llm: Any model of LangChain, also with `.bind()`, `.with_retry()` or `.with_fallbacks()` around it.
@@ -136,7 +136,7 @@ def family_of(about: ModelInfo) -> ModelFamily:
         return ModelFamily(family, f"{without}The name '{about.name}' tells it.")
     if family := _ARCHITECTURES.get(about.architecture):
         return ModelFamily(family, f"{without}Models of the architecture '{about.architecture}' are of this family.")
-    rest = f"the name '{about.name}' and the architecture '{about.architecture}' tell" if about.architecture else "its name tells"
+    rest = f"the name '{about.name}' and the architecture '{about.architecture}' tell" if about.architecture else "its name says"
     return ModelFamily(None, f"{without}And {rest} no family.")
 
 

@@ -53,7 +53,7 @@ def save(prompts: Mapping[str, Prompt], folder: str | Path, *, form: Literal["js
         form: `json`, or `yaml`, which is easier on the eyes where texts have several lines.
 
     Raises:
-        InvalidOptionError: A key is no family, or a prompt holds what cannot be written without code.
+        InvalidOptionError: A key is not a family, or a prompt holds what cannot be written without code.
 
     Example:
         >>> import tempfile

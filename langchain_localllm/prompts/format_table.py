@@ -1,4 +1,4 @@
-"""The families of chat models, each with its format and what tells it apart. To add one, add it here and to the tests."""
+"""The families of chat models, each with its format and what distinguishes it. To add one, add it here and to the tests."""
 
 from typing import Final
 
@@ -193,4 +193,4 @@ _FORMATS: Final = (
 )
 
 FAMILIES: Final = {form.name: form for form in _FORMATS}
-"""The formats by family. `mistral` and `deepseek` are told apart further, since their tokens differ."""
+"""The formats by family. `mistral` and `deepseek` are distinguished further, since their tokens differ."""

@@ -16,10 +16,10 @@ class Format:
         source: Where its makers, or those who taught the engines, describe it.
         user: A question.
         assistant: An answer in the conversation so far.
-        answer: What stands before the answer that the model is to write.
+        answer: What comes before the answer that the model is to write.
         system: The instructions.
         place: Where the instructions go: a message of their `own`, or into the `first` or the `last` question.
-        begin: What stands before all, beginning with the token that begins a prompt.
+        begin: What comes before all, beginning with the token that begins a prompt.
         bos: That token, where the format writes it. Most engines put it there by themselves.
         default_system: Instructions that the family was trained with, for conversations without any.
         strips: Whether white space around a text is left out.

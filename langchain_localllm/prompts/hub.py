@@ -44,7 +44,7 @@ def pull(name: str, *, client: Any = None) -> Prompt:
 
 
 def push(name: str, prompt: Prompt, *, client: Any = None, is_public: bool = False) -> str:
-    """Put a prompt on the hub; private unless told otherwise. This opens a connection to the hub's server.
+    """Put a prompt on the hub; private unless specified otherwise. This opens a connection to the hub's server.
 
     Args:
         name: The prompt's name.

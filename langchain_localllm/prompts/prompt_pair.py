@@ -63,7 +63,7 @@ def ready(instruction: str, question: str, cue: str) -> PromptPair:
     Args:
         instruction: What the model is to do; the system message.
         question: What it is to do it with; the human message.
-        cue: What stands before the answer of a text LLM, if anything does.
+        cue: What comes before the answer of a text LLM, if anything does.
     """
     return PromptPair(
         PromptTemplate.from_template("\n\n".join(filter(None, [instruction, question, cue]))),

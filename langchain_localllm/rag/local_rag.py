@@ -72,7 +72,7 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
     with `timings` and `tokens`. `ask` returns the same as an `Answer`.
 
     Args:
-        llm: A text or chat model of LangChain. `None` for an index that nobody asks.
+        llm: A text or chat model of LangChain. `None` for an index without questions.
         embeddings: An embedding model of LangChain.
         folder: The folder of the index, such as `.localllm`. Default: in memory, for trials.
         vectors: A LangChain `VectorStore`, or `"chroma"`, `"sqlite"`, or `"qdrant:http://localhost:6333/notes"` for a collection on
@@ -80,7 +80,7 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
         chunk_size: Longest passage in UTF-8 bytes. Default: that of the index, 300 for a new one.
         chunk_overlap: Bytes that neighbouring passages may share. Default: that of the index, 0 for a new one.
         k: How many passages the model is given.
-        filter: Metadata that a passage must have; a list stands for any of its values.
+        filter: Metadata that a passage must have; a list means any of its values.
         mmr: Whether passages that differ from each other are preferred.
         reranker: Takes the question and passages and gives a score for each.
         refusal_quantile: The share of off-topic questions that a question must do better than, to be answered; see

@@ -16,7 +16,7 @@ from langchain_localllm.scale.results import FORMATS, Format, Results, Writer
 from langchain_localllm.scale.worker import Job, Worker
 
 _QUIET: Final = {"RAY_USAGE_STATS_ENABLED": "0"}
-"""Nothing about a run is told to anybody."""
+"""No usage report is sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ class Results:
 
 
 class Writer(Worker):
-    """Writes what it has done, and hands on only the counts."""
+    """Writes what it has done, and passes on only the counts."""
 
     def __init__(self, job: Job, results: Results) -> None:
         super().__init__(job)

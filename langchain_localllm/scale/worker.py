@@ -46,7 +46,7 @@ class Job:
 
     def __post_init__(self) -> None:
         if not all(self.runnable.partition(":")):
-            raise InvalidOptionError(f"{self.runnable!r} is no import path. Give one such as 'my_package.chains:make_chain'.")
+            raise InvalidOptionError(f"{self.runnable!r} is not an import path. Give one such as 'my_package.chains:make_chain'.")
 
     def build(self) -> Any:
         """Make the engine.
@@ -57,7 +57,7 @@ class Job:
         module, _, name = self.runnable.partition(":")
         if not (module and name):
             raise InvalidOptionError(
-                f"runnable={self.runnable!r} is no import path. Give one such as 'my_package.chains:make_chain'."
+                f"runnable={self.runnable!r} is not an import path. Give one such as 'my_package.chains:make_chain'."
             )
         try:
             made = importlib.import_module(module)
@@ -69,7 +69,9 @@ class Job:
                 f"{self.runnable} cannot be built where it is to work: {type(error).__name__}: {error}"
             ) from error
         if not isinstance(engine, Runnable | Embeddings):
-            raise InvalidOptionError(f"{self.runnable} gives a {type(engine).__name__}, which is no Runnable and no Embeddings.")
+            raise InvalidOptionError(
+                f"{self.runnable} gives a {type(engine).__name__}, which is neither a Runnable nor Embeddings."
+            )
         return engine
 
 

@@ -33,7 +33,7 @@ class HarmonyThoughts(NamedTuple):
     Attributes:
         opening: What begins them, after the prompt.
         closing: What ends them.
-        bridge: What stands between their end and the answer.
+        bridge: What comes between their end and the answer.
     """
 
     opening: str
@@ -58,7 +58,7 @@ class HarmonySplitter:
     the answer.
 
     Attributes:
-        bridge: What stands between the end of the thoughts and the answer.
+        bridge: What comes between the end of the thoughts and the answer.
         closing: What ends the thoughts.
         done: Whether all that comes now is the answer.
         markers: The format's markers.

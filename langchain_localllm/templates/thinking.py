@@ -107,7 +107,7 @@ class ThinkSplitter:
     White space around the markers is left out.
 
     Attributes:
-        bridge: What stands between the end of the thoughts and the answer: nothing.
+        bridge: What comes between the end of the thoughts and the answer: nothing.
         closing: What ends the thoughts.
         done: Whether all that comes now is the answer.
         markers: What begins and ends the thoughts.
@@ -142,7 +142,7 @@ class ThinkSplitter:
 
     @property
     def thinking(self) -> bool:
-        """Whether what comes now belongs to the thoughts, as far as is known."""
+        """Whether what comes now belongs to the thoughts, if known."""
         return self._state in {_State.THOUGHT_BEGINS, _State.THINKING}
 
     def feed(self, text: str) -> Split:

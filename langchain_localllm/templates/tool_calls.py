@@ -43,8 +43,8 @@ class ToolFormat:
         opening: What begins calls in an answer; empty where there is no such marker.
         closing: What ends a call; a model may leave it out.
         bare: Whether an answer that begins with JSON is a call too.
-        before: What stands before the JSON of a call that is forced.
-        after: What stands after it.
+        before: What comes before the JSON of a call that is forced.
+        after: What comes after it.
         arguments: The key of the arguments.
         inside: Other markers in a call.
         blocks: Other ways to write calls after the same marker.
@@ -80,7 +80,7 @@ class ToolFormat:
 
     @property
     def markers(self) -> tuple[str, ...]:
-        """All of its markers. A model may have a token for each, which is no part of a text unless it is asked for."""
+        """All of its markers. A model may have a token for each, which is not part of a text unless it is asked for."""
         in_blocks = (marker for block in self.blocks for marker in (block.closing, *block.inside))
         return tuple(dict.fromkeys(marker for marker in (*self.openings, self.closing, *self.inside, *in_blocks) if marker))
 
@@ -137,7 +137,7 @@ FORMATS: Final = {
 
 
 def tool_format(template: str) -> ToolFormat:
-    """The way in which a chat template's model writes calls; plain JSON where the template does not tell."""
+    """The way in which a chat template's model writes calls; plain JSON if the template does not say."""
     return next((form for marker, form in FORMATS.items() if marker in template), JSON)
 
 

@@ -26,6 +26,6 @@ for _module in ("base", "faults", "options", "paths", "results", "streaming", "u
     pytest.register_assert_rewrite(f"{__name__}.{_module}")  # so that a failing assertion shows its values
 
 from langchain_localllm.testing.integration import LLMIntegrationTests  # noqa: E402 - the line above must come first
-from langchain_localllm.testing.unit import LLMUnitTests  # noqa: E402 - likewise
+from langchain_localllm.testing.unit import LLMUnitTests  # noqa: E402 - as above
 
 __all__ = ["LLMIntegrationTests", "LLMUnitTests"]

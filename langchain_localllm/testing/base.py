@@ -47,7 +47,7 @@ class LLMTests:
         return {self.max_tokens_option: tokens}
 
     def make(self, **kwargs: Any) -> Any:
-        """An object of the class: greedy, and with at most 24 tokens of answer, unless told otherwise."""
+        """An object of the class: greedy, and with at most 24 tokens of answer, unless specified otherwise."""
         return self.llm_class(**{**self.llm_params, **self.greedy_params, **self.limit(24), **kwargs})
 
     @pytest.fixture

@@ -34,7 +34,7 @@ class Address:
         A `/v1` at its end is dropped, since OpenAI's clients want it there and the paths here begin with it where they need it.
 
         Raises:
-            InvalidOptionError: The text is no http(s) URL, or HTTP cannot carry a header.
+            InvalidOptionError: The text is not an http(s) URL, or HTTP cannot carry a header.
         """
         text = base_url.strip()
         parts = _split(text if "://" in text else f"http://{text}")

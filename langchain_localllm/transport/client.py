@@ -56,7 +56,7 @@ class HttpClient:
 
     Attributes:
         address: The server.
-        received: Set whenever something of an answer has come; whoever watches the server takes it back.
+        received: Set whenever something of an answer has come; the health check resets it.
     """
 
     def __init__(self, address: Address, hint: str) -> None:
@@ -64,7 +64,7 @@ class HttpClient:
 
         Args:
             address: The server.
-            hint: What an error tells to do when no server is there.
+            hint: What an error suggests when no server is there.
         """
         self.address = address
         self.received = False
@@ -91,7 +91,7 @@ class HttpClient:
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]  # StopIteration is not generic
         finally:
-            plan.close()  # one that was interrupted gives back what it holds
+            plan.close()  # one that was interrupted releases what it holds
 
     async def arun(self, plan: Plan[T]) -> T:
         """Carry out a plan without blocking the event loop."""
@@ -107,7 +107,7 @@ class HttpClient:
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]  # StopIteration is not generic
         finally:
-            plan.close()  # one that was interrupted gives back what it holds
+            plan.close()  # one that was interrupted releases what it holds
 
     def stream(self, opening: Plan[Any], decoder: Decoder[Item]) -> Generator[Item]:
         """The items of an answer while they arrive. Closing the iterator closes the connection, which ends the server's work."""
@@ -323,7 +323,7 @@ def _json(body: dict[str, Any] | None) -> bytes | None:
         return None if body is None else json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         shown = error.object[max(0, error.start - 20) : error.end]
-        raise InvalidRequestError(f"The text holds half of a surrogate pair, which is no character: {shown!r}.") from None
+        raise InvalidRequestError(f"The text holds half of a surrogate pair, which is not a character: {shown!r}.") from None
     except (TypeError, ValueError) as error:
         raise InvalidOptionError(f"The request cannot be written as JSON: {error}.") from None
 
@@ -401,7 +401,7 @@ class OpenReply:
         self.first = whole
 
     def ended(self, error: Exception | None = None) -> None:
-        """Tell whoever keeps count."""
+        """Report the end to `on_close`."""
         on_close, self.on_close = self.on_close, None
         if on_close is not None:
             on_close(error)

@@ -28,7 +28,7 @@ T = TypeVar("T")
 Ask = Callable[[HttpClient, RetryPolicy], Plan[T]]
 """Makes the plan of a request to the server of this client."""
 Identify = Callable[[HttpClient], Plan[str | None]]
-"""Makes the plan that asks a server which model it runs; `None` from a server that does not tell."""
+"""Makes the plan that asks a server which model it runs; `None` from a server that does not report it."""
 
 _SERVERS_OWN: Final = (CallTimeoutError, ConnectionFailedError, RateLimitError, ServerError)
 """Errors that another server may not have; all others are the request's own."""
@@ -49,7 +49,7 @@ class Server:
         client: Its connections.
         busy: Our requests that it works on.
         turn: When it was last asked, counted in requests.
-        model: The model that it runs, where it tells.
+        model: The model that it runs, if it reports one.
         ejected: Whether it is left out, since it failed.
         verified: Whether its model was compared with that of the others since it last failed.
     """

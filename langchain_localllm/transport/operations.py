@@ -28,7 +28,7 @@ class Send:
         method: `GET`, `POST` or `DELETE`.
         path: Path below the server's base URL, with a leading slash.
         body: What is sent as JSON, or `None`.
-        timeout: Seconds of silence from the server after which the call fails; `None` waits for ever.
+        timeout: Seconds of silence from the server after which the call fails; `None` waits forever.
         client: The client of the server that it goes to; `None` is the one that runs the plan.
         new_connection: Whether it needs a new connection: one that was kept may be closed by the server at this moment.
     """
@@ -58,7 +58,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class FirstBytes:
-    """Wait for the first bytes of a reply's body; whoever reads the reply gets them first."""
+    """Wait for the first bytes of a reply's body; the reply's reader gets them first."""
 
     reply: Any
 

@@ -76,7 +76,7 @@ def as_json(body: Any, status: int = 200) -> Answer:
 
 
 def in_turn(answers: Iterable[Answer]) -> Script:
-    """A script that gives each request the next answer, and the last one for ever."""
+    """A script that gives each request the next answer, and the last one forever."""
     left = list(answers)
     return lambda _: left.pop(0) if len(left) > 1 else left[0]
 
@@ -154,7 +154,7 @@ class _Server(ThreadingHTTPServer):
     owner: "ScriptedServer"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes is no error of the server."""
+        """A client that goes is not an error of the server."""
 
 
 class ScriptedServer:
@@ -180,7 +180,7 @@ class ScriptedServer:
         self._thread.start()
 
     def reset(self, script: Script | Answer) -> None:
-        """Begin anew with another script."""
+        """Start again with another script."""
         self.script: Script = (lambda _: script) if isinstance(script, Answer) else script
         self.asides: dict[str, Answer] = {}
         self.requests: list[Request] = []

@@ -137,9 +137,7 @@ FAULTS = {
     "a failure without words": always(Answer(status=502), errors.ServerError, "no reason given"),
     "a wrong option": always(reported(400, "type must be number"), errors.InvalidRequestError, "must be number"),
     "an overflow": always(overflow, errors.ContextLengthError, "context"),
-    "loading for ever": always(
-        reported(503, "Loading model"), errors.ModelLoadingError, "`wait_until_ready`", wait_until_ready=0.1
-    ),
+    "loading forever": always(reported(503, "Loading model"), errors.ModelLoadingError, "`wait_until_ready`", wait_until_ready=0.1),
     "loading, then ready": Fault(loading_twice, SAYS_HELLO),
     "silence in an error": always(Answer([b"{", Wait()], 500), errors.CallTimeoutError, "`timeout`", timeout=0.1),
     "cut in an error": always(Answer([b"{", Cut()], 400), errors.StreamBrokenError, "broke off", max_retries=0),

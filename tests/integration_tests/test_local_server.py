@@ -441,7 +441,7 @@ def test_not_enough_memory(tmp_path: Path) -> None:
 
 def test_timeout(tmp_path: Path) -> None:
     script = write_script(tmp_path / "slow.llamafile", "#!/bin/sh\necho still warming up\nsleep 30\n")
-    with pytest.raises(ServerStartError, match=r"not ready after 0.3 seconds \(its last words: still warming up\)"):
+    with pytest.raises(ServerStartError, match=r"not ready after 0.3 seconds \(last log line: still warming up\)"):
         LocalServer(script, startup_timeout=0.3)
 
 

@@ -108,7 +108,7 @@ class FakeOllama(Ollama):
 
 
 class FakeChatOllama(ChatOllama):
-    """Another chat class, likewise."""
+    """Another chat class, in the same way."""
 
     _asked: list[Send] = PrivateAttr(default_factory=list)
 

@@ -45,11 +45,11 @@ class AnswerStyle:
     Attributes:
         opening: What begins thoughts; the prompt may hold it already.
         closing: What ends them.
-        before: What stands before the answer's text.
-        after: What stands after it.
-        between: What stands before calls after an answer.
+        before: What comes before the answer's text.
+        after: What comes after it.
+        between: What comes before calls after an answer.
         end: What stands at the very end.
-        preamble: What stands before a text that a call follows; default: `before`.
+        preamble: What comes before a text that a call follows; default: `before`.
         is_headed: Whether each part has a header, so that a prompt never ends in thoughts.
     """
 

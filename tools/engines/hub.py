@@ -50,7 +50,7 @@ class Hub(ThreadingHTTPServer):
         return self.announced.get(path) or hashlib.sha256(self.files[path]).hexdigest()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes is no error."""
+        """A client that goes is not an error."""
 
 
 class _Handler(BaseHTTPRequestHandler):

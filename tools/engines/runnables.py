@@ -40,7 +40,7 @@ def joined() -> Runnable[dict[str, Any], str]:
 
 
 def described() -> Runnable[str, dict[str, Any]]:
-    """What is no text comes out as JSON."""
+    """What is not text comes out as JSON."""
     return RunnableLambda(lambda text: {"text": text, "length": len(text)})
 
 

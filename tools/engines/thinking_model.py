@@ -128,7 +128,7 @@ def _write(target: Path, names: list[str], kinds: list[TokenType], follows: list
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
     writer.add_add_bos_token(False)  # noqa: FBT003 - the package's
-    writer.add_add_space_prefix(False)  # noqa: FBT003 - likewise
+    writer.add_add_space_prefix(False)  # noqa: FBT003 - as above
     writer.add_chat_template(template)
     output = np.zeros((len(names), width), np.float32)
     output[follows, range(len(names))] = 1

@@ -14,7 +14,7 @@ from langchain_localllm.base.options import Options
 
 
 class Engine(Protocol):
-    """A loaded model and the thread that works with it. It frees both when nobody holds it any more."""
+    """A loaded model and the thread that works with it. It frees both when no reference to it is left."""
 
     def free(self) -> None:
         """End the thread and free the memory; answers that are being made fail."""
@@ -57,7 +57,7 @@ class InProcessOptions(Options, ABC):
     max_retries: int = Field(default=1, ge=0)
     """Without effect, since no connection is made; here so that runtimes can be exchanged."""
     api_key: SecretStr | None = None
-    """Without effect, likewise."""
+    """Without effect, as above."""
 
     _engines: _Held = PrivateAttr(default_factory=_Held)
 
@@ -76,7 +76,7 @@ class InProcessOptions(Options, ABC):
 
     @abstractmethod
     def load(self) -> Engine:
-        """Load the engine with this object's options; raises `ModelFileError` where the file is no usable model."""
+        """Load the engine with this object's options; raises `ModelFileError` where the file is not a usable model."""
 
     @property
     def engine(self) -> Any:

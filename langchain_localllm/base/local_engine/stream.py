@@ -57,7 +57,7 @@ class ResponseQueue:
             self.left = True
 
     def leave(self) -> None:
-        """Tell that nobody reads any more."""
+        """Cancel the request: its consumer is gone."""
         self.left = True
         if self.on_cancel:
             self.on_cancel()

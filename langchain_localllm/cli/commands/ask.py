@@ -47,11 +47,11 @@ def ask(
     """Answer a question from your own files, and name the sources.
 
     Nothing leaves this machine. Without options two tiny models answer: they copy a sentence from the files and are there to try
-    things out. For better answers give a larger model with --model. The files are read anew each time; for many files use
+    things out. For better answers give a larger model with --model. The files are read again each time; for many files use
     `localllm rag`.
     """
     _check_words(paths or [], question)
-    question = question.encode(errors="replace").decode()  # a terminal may hand over bytes that are no text
+    question = question.encode(errors="replace").decode()  # a terminal may hand over bytes that are not text
     from langchain_localllm.manage.resolve import resolve
 
     chat = resolve(model, "text" if chat_template else "chat")

@@ -38,7 +38,7 @@ def _print(found: "Diagnosis") -> None:
         print(
             f"  GPU: {gpu['name']}, {size(gpu['free'])} of {size(gpu['total'])} free"
             if gpu
-            else "  GPU: none that nvidia-smi tells of"
+            else "  GPU: none reported by nvidia-smi"
         )
     print("\nRuntimes")
     for runtime in found.runtimes:

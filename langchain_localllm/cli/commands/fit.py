@@ -34,7 +34,7 @@ def fit(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell whether a model runs here, with which context, and how fast at most.
+    """Estimate whether a model fits this machine, with what context and speed.
 
     Of a model that is not on this machine only the header is read, a few megabytes. Weights, cache and buffers are what llama.cpp
     takes; its process takes about 100 MB more. Memory, whose speed is measured here, bounds the tokens per second: each token reads

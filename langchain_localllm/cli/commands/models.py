@@ -35,7 +35,7 @@ def list_(*, as_json: AsJson = False) -> None:
 
 @app.command()
 def show(model: Name, *, as_json: AsJson = False) -> None:
-    """Show one model: what its file or its server tells."""
+    """Show one model: what its file or its server says."""
     from langchain_localllm.errors import ConnectionFailedError, InvalidOptionError, ModelFileError
     from langchain_localllm.manage.inventory import of_server
     from langchain_localllm.manage.resolve import resolve
@@ -114,7 +114,7 @@ def _words(value: object) -> str:
 
 
 def _more(model: "ListedModel") -> dict[str, Any]:
-    """What is told beyond the list."""
+    """What is printed beyond the list."""
     if model.name.startswith("ollama:"):
         from langchain_localllm import Ollama
 

@@ -29,8 +29,8 @@ def pull(
     """Get a model: from the Hugging Face Hub, Ollama, GPT4All or an address.
 
     From the hub it goes into the hub's own cache, in the quantisation that suits this machine unless you name one. Free disk space
-    is checked before and the content's hash after; a file is there whole or not at all. What was stopped goes on where it was when
-    you run the same again.
+    is checked before and the content's hash after; a file is there whole or not at all. A download that was stopped resumes
+    when you run the same command again.
     """
     if not model:
         _print_known(as_json=as_json)
@@ -123,4 +123,4 @@ def _print_known(*, as_json: bool) -> None:
         return
     rows = [(known.purpose, known.title, size(known.size), known.licence, known.name) for known in KNOWN]
     print_table(("purpose", "model", "size", "licence", "localllm pull"), rows, right=(2,))
-    note("Sizes and licences as of November 2026. `localllm fit` tells whether a model runs here before you get it.")
+    note("Sizes and licences as of November 2026. `localllm fit` shows whether a model runs here before you get it.")

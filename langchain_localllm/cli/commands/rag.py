@@ -70,7 +70,7 @@ def index(
 ) -> None:
     """Bring the index up to date with files and folders.
 
-    Files that did not change are skipped, and files that are gone are taken out. A run that was stopped goes on where it was.
+    Files that did not change are skipped, and files that are gone are taken out. A run that was stopped resumes where it stopped.
     """
     options: dict[str, Any] = {"vectors": vectors or None, "chunk_size": chunk_size, "chunk_overlap": chunk_overlap}
     given = {f"--{name.replace('_', '-')}": value for name, value in {"embedding_model": embedding_model, **options}.items()}
@@ -115,7 +115,7 @@ def ask(
     """
     if not question.strip():
         raise InvalidOptionError('The question is empty. Ask something: localllm rag ask "When does the library close?"')
-    question = question.encode(errors="replace").decode()  # a terminal may hand over bytes that are no text
+    question = question.encode(errors="replace").decode()  # a terminal may hand over bytes that are not text
     wanted = {"source": _sources(store, source)} if source else None
     options: dict[str, Any] = {
         "max_tokens": max_tokens,
@@ -240,7 +240,7 @@ def evaluation(
     allow_remote: Remote = False,
     as_json: AsJson = False,
 ) -> None:
-    """Ask questions whose answers are known, and tell how good the answers are.
+    """Ask questions whose answers are known, and report how good the answers are.
 
     A line of FILE is {"question": ..., "answers": [...], "source": ..., "quote": ...}. Without answers, the documents do not tell,
     and the right thing is to say so.

@@ -20,7 +20,7 @@ _EVERYBODY: Final = ("0.0.0.0", "[::]")  # noqa: S104 - what is looked for
 
 
 def look_at(*, gpu: bool) -> tuple[dict[str, Any], list[Problem]]:
-    """What Ollama tells, and what is wrong there."""
+    """What Ollama reports, and what is wrong there."""
     problems = _exposed()
     server = ollama_server()
     if server is None:

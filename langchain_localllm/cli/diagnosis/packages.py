@@ -33,7 +33,7 @@ def package_problems(*, gpu: bool, any_runtime: bool) -> list[Problem]:
     """What is wrong with them."""
     problems = []
     if not any_runtime:
-        problems.append(Problem("There is no runtime for models here.", f"{pip_install('server')}"))
+        problems.append(Problem("There is no runtime for models here.", pip_install("server")))
     if gpu and _version("llama-cpp-python") and not _uses_gpu():
         problems.append(
             Problem(

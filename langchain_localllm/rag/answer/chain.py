@@ -39,7 +39,7 @@ def answer_chain(
         - `question`, and `standalone_question`, which the model was asked;
         - `context`: the passages that the model was given, as Documents;
         - `left_out`: those that did not fit into its context;
-        - `answer`: the text, without numbers that stand for nothing;
+        - `answer`: the text, without numbers that have no passage;
         - `citations`: a `Citation` for each number in it that the passages hold;
         - `rejected`: a `InvalidCitation` for each that they do not.
 

@@ -54,7 +54,7 @@ def format_passages(passages: Iterable[Document]) -> str:
 
 
 def cited_passages(answer: str, passages: Iterable[Document]) -> list[tuple[int, Document]]:
-    """The numbers in an answer, each with the passage that holds its sentence; a number that stands for nothing is left out.
+    """The numbers in an answer, each with the passage that holds its sentence; a number without a passage is left out.
 
     Example:
         >>> passages = [Document("The boat is blue. It leaks."), Document("The key is old.")]
@@ -81,7 +81,7 @@ class Citation:
         quote: The sentence with this number.
         source: The file.
         passage: The passage that holds the sentence.
-        page: Its page, from 1, or `None`; likewise below.
+        page: Its page, from 1, or `None`; the same below.
         heading: The headings above it.
         line: The line of the file in which the passage begins.
         score: How well the passage fits the question; 1 is the best in every respect.

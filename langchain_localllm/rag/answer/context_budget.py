@@ -21,11 +21,11 @@ from langchain_localllm.model_info.unwrap import unwrap_with_options
 from langchain_localllm.rag.answer.citations import format_passages
 
 _ANSWER: Final = 256
-"""Tokens that are kept for an answer where `max_tokens` does not tell, but never more than a quarter of the context."""
+"""Tokens that are kept for an answer if `max_tokens` does not say, but never more than a quarter of the context."""
 _TEMPLATE: Final = 64
 """Tokens that are kept for what the model's chat template adds."""
 _BYTES_A_TOKEN: Final = 3
-"""Where nobody can count: English has four bytes a token, and three leave some room."""
+"""If tokens cannot be counted: English has four bytes a token, and three leave some room."""
 
 _FAILED: Final = (CallTimeoutError, ConnectionFailedError, RateLimitError, ServerError)
 """Faults that pass: the same request may succeed later."""
@@ -68,7 +68,7 @@ def fit(passages: list[Document], question: str, llm: Any, prompt: Prompt) -> tu
     if not kept:
         raise ContextLengthError(
             f"No passage fits into the model's context of {context} tokens beside the question and the answer. Take a model with "
-            "more context, or make the index anew with a smaller chunk_size.",
+            "more context, or rebuild the index with a smaller chunk_size.",
             context_tokens=context,
         )
     return kept, left_out

@@ -49,11 +49,11 @@ class HybridRetriever(BaseRetriever):
     k: int = Field(default=PASSAGES, ge=1)
     """How many passages are wanted."""
     filter: Filter | None = None
-    """Metadata that a passage must have, such as `{"source": "notes/a.md"}`; a list stands for any of its values."""
+    """Metadata that a passage must have, such as `{"source": "notes/a.md"}`; a list means any of its values."""
     mmr: bool = False
     """Whether the vectors' side prefers passages that differ from each other (maximal marginal relevance)."""
     reranker: Reranker | None = None
-    """Scores the merged candidates anew, such as a cross-encoder does."""
+    """Scores the merged candidates again, such as a cross-encoder does."""
     refusal_quantile: float | None = Field(default=None, ge=0, le=1)
     """The share of off-topic questions that a question must do better than, for anything to be found; 0 refuses nothing, and
     larger values refuse more. Default: `rag.index.threshold.default_quantile`, 0.89 for 100 passages and 0.74 for 10,000."""

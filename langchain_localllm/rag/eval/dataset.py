@@ -55,7 +55,7 @@ def read_questions(path: Path) -> list[Question]:
     """Read a file of JSON lines: `{"question": ..., "answers": [...], "source": ..., "quote": ...}`, all but the question optional.
 
     Raises:
-        DocumentError: The file cannot be read, or a line is no question.
+        DocumentError: The file cannot be read, or a line is not a question.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -74,7 +74,7 @@ def _question(path: Path, number: int, line: str) -> Question:
         question = str(told["question"]).strip()
     except (AttributeError, KeyError, ValueError) as error:
         raise DocumentError(
-            f'{path}, line {number}: it is no question ({error!r}). Write JSON: {{"question": "...", "answers": ["..."]}}'
+            f'{path}, line {number}: it is not a question ({error!r}). Write JSON: {{"question": "...", "answers": ["..."]}}'
         ) from error
     if not question:
         raise DocumentError(f"{path}, line {number}: the question is empty.")

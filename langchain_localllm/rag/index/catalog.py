@@ -89,7 +89,7 @@ class Catalogue:
         writable: Whether to open it for changes, and make it where there is none.
 
     Raises:
-        StoreError: There is no such file, it is no catalogue, or it is of a newer version.
+        StoreError: There is no such file, it is not a catalogue, or it is of a newer version.
     """
 
     def __init__(self, path: Path | None, *, writable: bool = True) -> None:
@@ -257,8 +257,8 @@ def _replace(db: sqlite3.Connection, path: str) -> None:
     """Make a file's passages those of its draft."""
     file = {"path": path}
     db.execute(f"INSERT OR IGNORE INTO doomed SELECT id FROM passage WHERE {_GONE}", file)  # noqa: S608 - a constant
-    db.execute(f"DELETE FROM word WHERE rowid IN (SELECT number FROM passage WHERE live AND {_GONE})", file)  # noqa: S608 - likewise
-    db.execute(f"DELETE FROM passage WHERE {_GONE}", file)  # noqa: S608 - likewise
+    db.execute(f"DELETE FROM word WHERE rowid IN (SELECT number FROM passage WHERE live AND {_GONE})", file)  # noqa: S608 - as above
+    db.execute(f"DELETE FROM passage WHERE {_GONE}", file)  # noqa: S608 - as above
     db.execute(
         "INSERT INTO word (rowid, text) SELECT number, separated(text, metadata) FROM passage WHERE path = :path AND NOT live", file
     )
@@ -275,7 +275,7 @@ def _words(text: str, metadata: str) -> str:
 
 
 def _conditions(metadata: dict[str, Any]) -> tuple[str, list[Any]]:
-    """Metadata that a passage must have, as SQL; a list stands for any of its values."""
+    """Metadata that a passage must have, as SQL; a list means any of its values."""
     conditions, values = "", []
     for name, wanted in metadata.items():
         options = wanted if isinstance(wanted, list) else [wanted]

@@ -23,7 +23,7 @@ class Database:
         writable: Whether to open it for changes, and make it where there is none.
 
     Raises:
-        StoreError: There is no such file, it is no database, or it is of a newer version.
+        StoreError: There is no such file, it is not a database, or it is of a newer version.
     """
 
     def __init__(self, path: Path | None, schema: str, version: int, *, writable: bool = True) -> None:

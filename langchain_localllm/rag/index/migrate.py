@@ -14,7 +14,7 @@ _FILES: Final = {"chroma": "chroma", "sqlite": "vectors.sqlite", "qdrant": "qdra
 
 
 def move(store: Store, kind: str, on_progress: Callable[[int, int], None] | None = None) -> int:
-    """Move an index to another vector store: ids, texts and metadata stay as they are, the vectors are made anew.
+    """Move an index to another vector store: ids, texts and metadata stay as they are, the vectors are computed again.
 
     The old vector store is used until the new one is whole, and its files are deleted then. A move that was stopped is just begun
     again.

@@ -166,7 +166,7 @@ class Store:
         """Refuse another embedding model than that of the index: its vectors would mean nothing there.
 
         Raises:
-            StoreError: It is another; the message names both, and the command that makes the index anew.
+            StoreError: It is another; the message names both, and the command that rebuilds the index.
         """
         if self._checked:
             return
@@ -322,7 +322,7 @@ class Store:
         for name, value in asked.items():
             if value is not None and not empty and settings.get(name, value) != value:
                 raise StoreError(
-                    f"The index was made with {name}={settings[name]}, not {value}. Keep that, or make it anew: {self._rebuild()}"
+                    f"The index was made with {name}={settings[name]}, not {value}. Keep that, or rebuild it: {self._rebuild()}"
                 )
         new_kind = "memory" if self.folder is None else default_kind()
         defaults = {"vectors": new_kind, "chunk_size": CHUNK_SIZE, "chunk_overlap": 0, "roots": []}

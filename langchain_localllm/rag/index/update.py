@@ -81,7 +81,7 @@ def update(
         on_progress: Called with the progress after each file and each batch of passages.
 
     Returns:
-        What was done. A file that cannot be read is named there, and is no error.
+        What was done. A file that cannot be read is named there, and is not an error.
 
     Raises:
         DocumentError: A path does not exist, or none is known.

@@ -136,7 +136,7 @@ def _without_surrogates(text: str) -> str:
 def _documents(path: Path) -> Iterator[Document]:
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
-        raise DocumentError("it is not a regular file.")  # reading a pipe or a device could wait for ever
+        raise DocumentError("it is not a regular file.")  # reading a pipe or a device could wait forever
     if not status.st_size:
         raise DocumentError("it is empty.")
     with path.open("rb") as file:

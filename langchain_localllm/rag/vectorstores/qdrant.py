@@ -64,7 +64,9 @@ def _connected(folder: Path | None, address: str) -> tuple[QdrantClient, str]:
         return (QdrantClient(":memory:") if folder is None else QdrantClient(path=str(folder / "qdrant"))), _COLLECTION
     parts = urlsplit(address)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise InvalidOptionError(f"{address!r} is no address of a Qdrant server. Give one such as 'qdrant:http://localhost:6333'.")
+        raise InvalidOptionError(
+            f"{address!r} is not an address of a Qdrant server. Give one such as 'qdrant:http://localhost:6333'."
+        )
     port = parts.port or (443 if parts.scheme == "https" else 6333)
     server = f"{parts.scheme}://{parts.hostname}:{port}"
     return QdrantClient(url=server, api_key=os.environ.get(_KEY)), parts.path.strip("/") or _COLLECTION

@@ -151,7 +151,7 @@ def c_text(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        raise InvalidRequestError("The text has half of a surrogate pair, which is no character. Take it out.") from None
+        raise InvalidRequestError("The text has half of a surrogate pair, which is not a character. Take it out.") from None
 
 
 def run_prompt(

@@ -105,7 +105,7 @@ class ChatGPT4All(GPT4AllOptions, ReasoningBudgetOptions, TemplatedChatModel):
 
 
 def _beginning(prepared: Prepared) -> str:
-    """How an answer of the form begins that was asked for, as far as that is known: up to the value of the first key."""
+    """How an answer of the form begins that was asked for, if known: up to the value of the first key."""
     schema, form = prepared.schema, prepared.form
     if schema is None:
         return ""

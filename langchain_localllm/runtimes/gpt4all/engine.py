@@ -51,7 +51,7 @@ Job = Callable[[Loaded], None]
 
 
 class GPT4AllEngine:
-    """A model file in memory. When nobody holds it any more, its thread ends and the memory is freed.
+    """A model file in memory. When no reference to it is left, its thread ends and the memory is freed.
 
     Attributes:
         loaded: The model; only the thread may work with it.

@@ -114,7 +114,7 @@ class _Answer:
         self._started = self._read_at = time.perf_counter()
 
     def on_prompt(self, _: int) -> bool:
-        """Counts a token that was read; ends the reading when nobody waits for the answer any more."""
+        """Counts a token that was read; ends the reading when no consumer waits for the answer."""
         self._read += 1
         self._read_at = time.perf_counter()
         return self._is_wanted()

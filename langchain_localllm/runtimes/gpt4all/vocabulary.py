@@ -78,7 +78,7 @@ class Vocabulary:
         return bool(self._library.llama_token_is_eog(self._model, token))
 
     def hides(self, token: int) -> bool:
-        """Whether this is a token for control, which is no text."""
+        """Whether this is a token for control, which is not text."""
         return bool(self._library.llama_token_is_control(self._model, token))
 
 

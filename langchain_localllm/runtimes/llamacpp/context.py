@@ -204,7 +204,7 @@ class Context:
 
     def clear(self) -> None:
         """Take everything out of the cache."""
-        lib.llama_memory_clear(self._memory, False)  # noqa: FBT003 - the numbers can stay, only nobody looks at them
+        lib.llama_memory_clear(self._memory, False)  # noqa: FBT003 - the numbers can stay, no computation reads them
 
     def copy(self, source: int, target: int, start: int, end: int) -> None:
         """Let another sequence have these tokens too; they are not stored twice."""

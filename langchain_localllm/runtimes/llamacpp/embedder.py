@@ -49,7 +49,7 @@ class Embedder:
         n_ctx: Tokens that a text can have.
 
     Raises:
-        ModelFileError: The file is no usable model.
+        ModelFileError: The file is not a usable model.
         InvalidOptionError: llama.cpp refuses the settings.
         ServerError: This process is a fork of one that loaded a model.
     """

@@ -1,7 +1,7 @@
 """The engine: one thread owns a context and answers all requests together, token by token.
 
-Each round of its loop takes in what is new, drops what nobody reads any more, and computes one batch: the last token of every
-answer, and a part of the prompts that are still being read.
+Each round of its loop takes in new requests, cancels those whose consumer is gone, and computes one batch: the last token of
+every answer, and a part of the prompts that are still being read.
 """
 
 import itertools
@@ -44,11 +44,11 @@ if TYPE_CHECKING:
 
 _LOGGER: Final = logging.getLogger(__name__)
 PARALLEL: Final = 8
-"""Requests that are answered together where nobody says."""
+"""Requests that are answered together by default."""
 _SPARE: Final = 24
-"""Sequences beside those, which keep the prompts of earlier requests where these are not put aside."""
+"""Sequences beside those, which keep the prompts of earlier requests where these are not offloaded."""
 _SOON: Final = 0.1
-"""Seconds in which a conversation may go on, without anybody reading what was said."""
+"""Seconds in which a conversation may go on, without a reader."""
 _IDLE: Final = 0.3
 """Seconds without a request after which what was saved is written to the disk."""
 _MEBIBYTE: Final = 1 << 20
@@ -81,7 +81,7 @@ class Engine:
         cells: Tokens that the cache holds for all requests together.
 
     Raises:
-        ModelFileError: The file is no usable model.
+        ModelFileError: The file is not a usable model.
         InvalidOptionError: The context does not fit into memory, or llama.cpp refuses its settings.
         ServerError: This process is a fork of one that loaded a model.
     """
@@ -209,7 +209,7 @@ class _Worker:
         return bool(self._answers or self._waiting) or not self.thread.inbox.empty()
 
     def _reader_left(self) -> None:
-        """End a computation that nobody waits for; one for others too goes on, since it takes no longer than a token.
+        """End a computation that no request waits for; one for others too goes on, since it takes no longer than a token.
 
         A recurrent model's is not ended: it can't take back what it has computed, and others may go on from there.
         """

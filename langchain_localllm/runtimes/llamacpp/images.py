@@ -1,6 +1,6 @@
 """Images in prompts, by llama.cpp's own multimodal library. A projector file turns an image into vectors that the model reads.
 
-Reading an image's bytes and cutting it to the projector's size is done by whoever asks; the engine's thread does the rest.
+Reading an image's bytes and cutting it to the projector's size is done in the caller's thread; the engine's thread does the rest.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ try:
     import llama_cpp.mtmd_cpp as _functions
 except (ImportError, OSError, RuntimeError, AttributeError) as error:
     raise MissingDependencyError(
-        f"llama-cpp-python was built without its multimodal library, which images need ({error}). Install it anew: "
+        f"llama-cpp-python was built without its multimodal library, which images need ({error}). Reinstall it: "
         "pip install --force-reinstall --no-cache-dir llama-cpp-python"
     ) from error
 
@@ -90,7 +90,7 @@ class Projector:
         settings: Fields of `mtmd_context_params` to set.
 
     Raises:
-        ModelFileError: The file is no usable projector for this model; the message says what to do.
+        ModelFileError: The file is not a usable projector for this model; the message says what to do.
     """
 
     def __init__(self, path: Path, model: Model, **settings: Any) -> None:
@@ -101,7 +101,7 @@ class Projector:
         LOG.clear()
         self.pointer = _mtmd.mtmd_init_from_file(os.fsencode(path), model.pointer, params)
         if not self.pointer:
-            raise ModelFileError(f"{path} is no projector for {model.name}: {_reason()}.")
+            raise ModelFileError(f"{path} is not a projector for {model.name}: {_reason()}.")
         weakref.finalize(self, _free, self.pointer, os.getpid())
         if not _mtmd.mtmd_support_vision(self.pointer):
             raise ModelFileError(

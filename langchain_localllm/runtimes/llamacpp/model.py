@@ -46,7 +46,7 @@ class Model:
         load_seconds: How long loading took.
 
     Raises:
-        ModelFileError: The file is no usable model; the message says what to do.
+        ModelFileError: The file is not a usable model; the message says what to do.
     """
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:

@@ -41,8 +41,8 @@ def call_grammar(schema: dict[str, Any], before: str, after: str, *, several: bo
 
     Args:
         schema: The call's schema, as `grammar_schema` returns it.
-        before: What stands before the call's JSON.
-        after: What stands after it.
+        before: What comes before the call's JSON.
+        after: What comes after it.
         several: Whether more calls may follow.
     """
     one = f"{_literal(before)} call {_literal(after)}"
@@ -199,7 +199,7 @@ def _repeated(least: int, most: int | None) -> str:
 
 
 def _integers(low: int | None, high: int | None) -> str:
-    """The rule of the integers from `low` to `high`, both included; `None` is no limit.
+    """The rule of the integers from `low` to `high`, both included; `None` means no limit.
 
     Example:
         >>> _integers(-1, 10)

@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 _SHARE_FOR_ONE: Final = 0.5
-"""The part of the free memory that one whole context takes at most, where nobody asks for a length."""
+"""The part of the free memory that one whole context takes at most, unless the caller asks for a length."""
 _SHARE_FOR_MORE: Final = 0.25
 """The part of it that the cache takes at most for requests that run beside each other."""
 _SHARE_ASIDE: Final = 0.125
@@ -131,7 +131,7 @@ def host_cache_bytes(cells: int, per_token: int, free: int) -> int:
 
 
 def max_segments(aside: int, per_token: int, *, flash: bool) -> int:
-    """In how many places of the cache a sequence may lie that is put aside, so that this takes no more than another quarter.
+    """In how many places of the cache a sequence may lie that is offloaded, so that this takes no more than another quarter.
 
     Without flash attention, llama.cpp notes 32 bytes for each place and each number that a token has as values, which are a quarter
     of its bytes in the cache; and the list of these notes doubles as it grows.

@@ -25,7 +25,7 @@ class Sequence:
         runs: Where in it the tokens begin that were computed in one batch with other sequences'; in between, they lie side by side.
         busy: Whether a request works with it.
         used: When a request last did: a larger number is later.
-        saved: Whether all of it was saved, to be put aside.
+        saved: Whether all of it was saved, to be offloaded.
     """
 
     number: int
@@ -39,14 +39,14 @@ class Sequence:
 class Sequences:
     """All sequences of a context.
 
-    What a finished request leaves in the cache stays there until the next one comes. What that has no use for is then put aside,
+    What a finished request leaves in the cache stays there until the next one comes. What that has no use for is then offloaded,
     since each token in the cache makes each batch slower.
 
     Args:
         context: The context.
         count: How many there are.
-        aside: Bytes of memory for what is put aside; with 0, it stays in the cache until the room is wanted.
-        files: Files that hold what is put aside after a restart, if that is asked for.
+        aside: Bytes of memory for what is offloaded; with 0, it stays in the cache until the room is wanted.
+        files: Files that hold what is offloaded after a restart, if that is asked for.
         max_segments: What lies in more places than that is not saved as it is: it takes llama.cpp too much memory.
     """
 
@@ -103,7 +103,7 @@ class Sequences:
         return lengths[best.number], best
 
     def _restored(self, wanted: ListOf[int], length: int) -> Sequence | None:
-        """One that gets back what was put aside, where that is more than what is in the cache."""
+        """One that gets back what was offloaded, where that is more than what is in the cache."""
         saved = self._aside.best(wanted, length + WORTH_KEEPING)
         if not saved:
             return None
@@ -150,11 +150,11 @@ class Sequences:
         one.busy, one.used = False, self._uses
 
     def _idle(self) -> list[Sequence]:
-        """Those that hold something and that nobody works with, in the order of their last use."""
+        """Those that hold something and are idle, in the order of their last use."""
         return sorted((one for one in self._all if one.tokens and not one.busy), key=lambda one: one.used)
 
     def save_one(self, *, last: bool) -> bool:
-        """Save a sequence that will have to be put aside unless the next prompt goes on with it; whether there was one.
+        """Save a sequence that will have to be offloaded unless the next prompt goes on with it; whether there was one.
 
         That takes a while, so it is best done when there is nothing else to do.
 

@@ -68,7 +68,7 @@ class Child:
         return self._log.read().decode(errors="replace")
 
     def stop(self) -> None:
-        """Ends the process and all that it started: within about three seconds, whatever they do. Twice is no error."""
+        """Ends the process and all that it started: within about three seconds, whatever they do. Twice is not an error."""
         if os.getpid() != self._owner or self._final_log is not None:
             return
         self.forget()  # the watcher sees it, and ends the group

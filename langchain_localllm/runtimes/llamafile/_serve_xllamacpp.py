@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> None:
         server = xllamacpp.Server(params)
     except RuntimeError as error:  # the reason is in the log already
         sys.exit(str(error))
-    print(f"listening on {server.listening_address}", flush=True)  # noqa: T201 - read by whoever started it
+    print(f"listening on {server.listening_address}", flush=True)  # noqa: T201 - read by the process that started it
     threading.Event().wait()
 
 

@@ -33,7 +33,7 @@ _EMPTY: Final = re.compile(
     r"|fit params|please check the input"
 )
 
-# What stands before the words of a line: a timestamp and level, the part of the engine, the function.
+# What comes before the words of a line: a timestamp and level, the part of the engine, the function.
 _PREFIX: Final = re.compile(
     r"^(?:[\d.:]+ [A-Z] )?(?:(?:srv|cmn|slot|que) +)?(?:(?:~?\w+\(\)|\w*_\w+|main|init|start): +)*(?:error(?: loading model)?: )*"
 )

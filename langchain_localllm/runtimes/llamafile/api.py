@@ -215,7 +215,7 @@ def model_name(options: ServerOptions) -> Plan[str]:
 
 
 def model_at(client: HttpClient, patience: RetryPolicy, model: str | None) -> Plan[str | None]:
-    """What one of several servers runs, in words that are the same wherever it runs the same; `None` where it does not tell.
+    """What one of several servers runs, in words that are the same wherever it runs the same; `None` if it does not say.
 
     Args:
         client: The server's client.

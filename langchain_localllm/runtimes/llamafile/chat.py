@@ -87,7 +87,7 @@ class ChatLlamafile(LlamafileOptions, ReasoningBudgetOptions, LocalChatModel):
 
     @override
     def _resolve_model_profile(self) -> ModelProfile | None:
-        """What the server can do, where it was asked and told."""
+        """What the server can do, if it was asked and reported it."""
         facts = next(iter(self._facts.values()), None)
         if facts is None or not facts.llama_cpp:
             return None

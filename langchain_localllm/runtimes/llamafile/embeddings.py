@@ -53,7 +53,7 @@ class LlamafileEmbeddings(ManyServers, ServedEmbeddings):
     """Embeddings by a llamafile, or by any server that offers `/v1/embeddings` or llama.cpp's `/embedding`.
 
     The server must be started for embeddings: `--embedding`, or `LocalServer(path, embedding=True)`. A model that wants prefixes
-    before queries and documents gets them by the name that the server tells, unless others are given.
+    before queries and documents gets them by the name that the server reports, unless others are given.
 
     Example:
         >>> from langchain_localllm import LlamafileEmbeddings, LocalServer
@@ -71,7 +71,7 @@ class LlamafileEmbeddings(ManyServers, ServedEmbeddings):
     )
 
     _told: dict[Any, str | None] = PrivateAttr(default_factory=dict)  # the model's name by address; copies share it
-    _found: dict[Any, Way] = PrivateAttr(default_factory=dict)  # how to ask, likewise
+    _found: dict[Any, Way] = PrivateAttr(default_factory=dict)  # how to ask, as above
 
     @override
     def _names(self) -> Plan[list[str]]:

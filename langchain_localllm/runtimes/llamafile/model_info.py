@@ -1,4 +1,4 @@
-"""What llama.cpp's server tells of its model."""
+"""What llama.cpp's server reports about its model."""
 
 from pathlib import Path
 from typing import Any, Final

@@ -72,7 +72,7 @@ class LlamafileOptions(ManyServers, SamplerOptions):
     """Fields to send with each request as they are, such as `{"min_tokens": 5}` for vLLM. They replace fields of the same name."""
 
     _facts: Known = PrivateAttr(default_factory=dict)  # copies share it
-    _served: dict[Any, str] = PrivateAttr(default_factory=dict)  # by address, the model that answered; likewise
+    _served: dict[Any, str] = PrivateAttr(default_factory=dict)  # by address, the model that answered; as above
 
     @property
     @override

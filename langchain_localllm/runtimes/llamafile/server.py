@@ -134,7 +134,7 @@ class LocalServer:
         return self._child.log_tail()
 
     def close(self) -> None:
-        """Ends the server, at once where it obeys and after three seconds where not. Calling it twice is no error."""
+        """Ends the server, at once where it obeys and after three seconds where not. Calling it twice is not an error."""
         self._finalizer()
 
     def __enter__(self) -> Self:
@@ -204,7 +204,7 @@ class LocalServer:
                 reason = log_reason(log)
                 raise ServerStartError(
                     f"The server of {self._path} was not ready after {timeout:g} seconds"
-                    + (f" (its last words: {reason})" if reason else "")
+                    + (f" (last log line: {reason})" if reason else "")
                     + ": give a larger startup_timeout, or a smaller model."
                 )
             time.sleep(pause)
@@ -219,7 +219,7 @@ class LocalServer:
             )
 
     def _get(self, method: str, route: str) -> int | None:
-        """The status of a request without a key, or `None` where nobody answers."""
+        """The status of a request without a key, or `None` if no server answers."""
         connection = http.client.HTTPConnection(HOST, self._port, timeout=1)  # knows no proxies
         with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
             connection.request(method, route, body=b"{}" if method == "POST" else None)

@@ -13,15 +13,15 @@ from langchain_localllm.transport.operations import Plan
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """What a server told.
+    """What a server reported.
 
     Attributes:
         llama_cpp: Whether it speaks llama.cpp's own API beside OpenAI's.
-        sees: Whether its model takes images; `None` where it does not tell.
+        sees: Whether its model takes images; `None` if it does not say.
         model: The first model that it offers, where that was asked.
-        context: Tokens of context that a request can use; `None` where it does not tell, likewise below.
+        context: Tokens of context that a request can use; `None` if it does not say, as below.
         tools: Whether the model's chat template takes tools.
-        template: The model's chat template; empty where it does not tell.
+        template: The model's chat template; empty if it does not say.
     """
 
     llama_cpp: bool

@@ -40,7 +40,7 @@ class OllamaModels(OllamaServer):
     def pull(self, model: str | None = None, *, insecure: bool = False, progress: bool | Report = True) -> None:
         """Let Ollama download a model. This is the one method that goes to the network, and only when it is called.
 
-        A pull that is stopped, by Ctrl-C or otherwise, goes on where it was when it is called again. `timeout` does not count,
+        A pull that is stopped, by Ctrl-C or otherwise, resumes where it stopped when it is called again. `timeout` does not count,
         since a large file is checked in silence.
 
         Args:
@@ -180,7 +180,7 @@ class _PullDecoder:
         steps = [self._step(rest)] if rest else []
         if self._status != _DONE:
             raise StreamBrokenError(
-                "Ollama broke off the download. Pull again: it goes on where it was. Its log may tell the reason."
+                "Ollama broke off the download. Pull again: it resumes where it stopped. Its log may tell the reason."
             )
         return steps
 
@@ -198,5 +198,5 @@ class _PullDecoder:
         if _NOT_IN_REGISTRY in reason:
             return ModelMissingError(f"The registry has no model '{self._model}'. Look the name up at https://ollama.com/search.")
         return ServerError(
-            f"Ollama could not pull '{self._model}': {reason}. Is this machine online? Pulling again goes on where it was."
+            f"Ollama could not pull '{self._model}': {reason}. Is this machine online? Pulling again resumes where it stopped."
         )

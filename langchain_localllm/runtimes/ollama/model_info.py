@@ -1,4 +1,4 @@
-"""What Ollama tells of a model."""
+"""What Ollama reports about a model."""
 
 from dataclasses import replace
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""What Ollama tells of models: those on its disk, those in memory, and one in full."""
+"""What Ollama reports about models: those on its disk, those in memory, and one in full."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -44,7 +44,7 @@ class LoadedModel:
         size: Bytes in memory, the GPU's included.
         size_vram: Bytes of these in the GPU's memory.
         until: When Ollama unloads it, unless it is used before.
-        context: Its context in tokens; `None` from an Ollama that does not tell.
+        context: Its context in tokens; `None` from an Ollama that does not report it.
     """
 
     name: str

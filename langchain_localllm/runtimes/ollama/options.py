@@ -79,11 +79,11 @@ UNKNOWN_CONTEXT: Final = 0
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What the server told of a model.
+    """What the server reported about a model.
 
     Attributes:
         context: Tokens of context to use when the object names none; `UNKNOWN_CONTEXT` where the server did not say.
-        capabilities: What the model can do, such as `completion` or `vision`; `None` from an Ollama that does not tell.
+        capabilities: What the model can do, such as `completion` or `vision`; `None` from an Ollama that does not report it.
         template: The model's template, in Go's language; empty where it is not known.
         trained_context: Tokens of context that the model was made for; Ollama uses no more, whatever `num_ctx` is.
     """
@@ -132,7 +132,7 @@ class OllamaServer(ServerOptions):
     allow_remote: bool = False
     """Let Ollama hand prompts to a model on another machine, such as `gpt-oss:120b-cloud`. Otherwise such a model is refused."""
     keep_alive: int | str | None = None
-    """How long the model stays loaded: seconds, or a text such as `10m`; -1 is for ever, 0 is not at all."""
+    """How long the model stays loaded: seconds, or a text such as `10m`; -1 is forever, 0 is not at all."""
 
     num_ctx: int | None = Field(default=None, ge=1)
     """Context in tokens. Default: what the model's Modelfile says, else the model's own, at most 8,192. It should stay the same for
@@ -149,7 +149,7 @@ class OllamaServer(ServerOptions):
     """Map the file into memory instead of reading it."""
 
     _facts: dict[tuple[str, str], ModelFacts] = PrivateAttr(default_factory=dict)  # by address and model; copies share it
-    _counting: set[str] = PrivateAttr(default_factory=set)  # addresses of servers whose counts were checked; likewise
+    _counting: set[str] = PrivateAttr(default_factory=set)  # addresses of servers whose counts were checked; as above
 
     @classmethod
     @override
@@ -204,7 +204,7 @@ class OllamaServer(ServerOptions):
         return self._facts.get((self.base_url, self.model))
 
     def remember(self, facts: ModelFacts) -> ModelFacts:
-        """Keep what the server told of the model."""
+        """Keep what the server reported about the model."""
         return self._facts.setdefault((self.base_url, self.model), facts)
 
     @property

@@ -132,7 +132,7 @@ def test_an_address(server: Hub, tmp_path: Path) -> None:
 def test_a_broken_download_goes_on(server: Hub, tmp_path: Path) -> None:
     server.cut_after, server.cuts = 1_000_000, 1
     arguments: list[Any] = ["pull", address(server), "--sha256", SHA256, "--to", tmp_path]
-    check_fault(localllm(*arguments), 1, "broke off", "goes on where it was")
+    check_fault(localllm(*arguments), 1, "broke off", "resumes where it stopped")
     begun = (tmp_path / f"{SMALL}.part").stat().st_size
     assert begun > 900_000
     assert Path(told(localllm(*arguments)).strip()).read_bytes() == DATA

@@ -22,7 +22,7 @@ CHAT: Final[list[Subject]] = [(engine, "chat") for engine in ENGINES]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # A stream that is left can stop Ollama for ever: https://github.com/ollama/ollama/issues/17131. And 0.9.3 dies now and then.
+    # A stream that is left can stop Ollama forever: https://github.com/ollama/ollama/issues/17131. And 0.9.3 dies now and then.
     for item in items:
         if "contract" in item.nodeid and "ollama" in item.name:
             item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=["CallTimeoutError", "runner has unexpectedly stopped"]))
@@ -81,7 +81,7 @@ def engine(subject: Subject, engines: Callable[[str], Engine]) -> Engine:
 
 @pytest.fixture
 def make(subject: Subject, engine: Engine) -> Make:
-    """Makes a model of the kind; greedy, and going on for 24 tokens, unless told otherwise."""
+    """Makes a model of the kind; greedy, and going on for 24 tokens, unless specified otherwise."""
     runtime, kind = subject
     model_class = getattr(langchain_localllm, class_name(runtime, kind))
     settings: dict[str, Any] = {"temperature": 0, "max_tokens": 24}

@@ -101,7 +101,7 @@ def test_dimensions_cut_and_scale_again(make: Make, embeddings: LocalEmbeddings)
         make(dimensions=257).embed_query("ferry")
 
 
-# --- too long, empty, and what is no text ---
+# --- too long, empty, and what is not text ---
 
 
 def both(embeddings: LocalEmbeddings) -> list[Callable[[list[str]], Any]]:

@@ -39,7 +39,7 @@ NEAR: Final = 0.3
 """Logits differ by up to this much where the tokens lie at other places in the cache."""
 native: Final[Any] = mtmd_cpp
 AnyArguments: Final[Any] = LlamaCpp
-"""A class, for arguments that are no fields."""
+"""A class, for arguments that are not fields."""
 
 
 def ask(*pictures: bytes, text: str = QUESTION) -> list[Any]:

@@ -20,7 +20,7 @@ SCHEMA: Final = {
     "required": ["name", "age"],
 }
 AnyArguments: Final[Any] = LlamaCpp
-"""The class, for arguments that are no fields."""
+"""The class, for arguments that are not fields."""
 
 
 # --- grammars ---

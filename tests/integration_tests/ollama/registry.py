@@ -44,7 +44,7 @@ class Registry(ThreadingHTTPServer):
         return f"127.0.0.1:{self.server_port}/{NAME}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes is no error."""
+        """A client that goes is not an error."""
 
 
 class _Handler(BaseHTTPRequestHandler):

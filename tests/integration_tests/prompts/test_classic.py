@@ -70,7 +70,7 @@ class Recorder(BaseCallbackHandler):
 
     def on_chat_model_start(
         self,
-        serialized: dict[str, Any],  # noqa: ARG002 - likewise
+        serialized: dict[str, Any],  # noqa: ARG002 - as above
         messages: list[list[BaseMessage]],
         **_: Any,
     ) -> None:

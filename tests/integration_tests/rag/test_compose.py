@@ -74,5 +74,5 @@ async def test_who_stops_listening_can_ask_again_at_once(rag: LocalRAG) -> None:
     async for part in (parts := rag.astream(QUESTION)):
         if part.get("answer"):
             break
-    await parts.aclose()  # type: ignore[attr-defined]  # likewise
+    await parts.aclose()  # type: ignore[attr-defined]  # as above
     assert "143 metres" in rag.ask(QUESTION).answer

@@ -15,7 +15,7 @@ class Terminal(io.StringIO):
 
 
 class Notebook(io.StringIO):
-    """As ipykernel's stream, which is no terminal but writes a line again."""
+    """As ipykernel's stream, which is not a terminal but writes a line again."""
 
 
 Notebook.__module__ = "ipykernel.iostream"

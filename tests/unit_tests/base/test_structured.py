@@ -1,4 +1,4 @@
-"""Structured output: what is asked of the engine, what becomes of the answer, and what an error tells."""
+"""Structured output: what is asked of the engine, what becomes of the answer, and what an error says."""
 
 import datetime as dt
 import enum

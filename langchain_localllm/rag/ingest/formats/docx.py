@@ -51,9 +51,9 @@ def read_docx(data: bytes) -> Iterator[Document]:
     except DocumentError:
         raise
     except BadZipFile:
-        raise DocumentError("it is no .docx file, or encrypted. Save it anew without a password.") from None
+        raise DocumentError("it is not a .docx file, or encrypted. Save it again without a password.") from None
     except Exception as error:  # python-docx raises errors of many types on broken files
-        raise DocumentError(f"it is a broken .docx file ({error}). Save it anew.") from error
+        raise DocumentError(f"it is a broken .docx file ({error}). Save it again.") from error
     for section in sections("\n\n".join(blocks)):
         yield Document(section.page_content, metadata=section.metadata)  # a Word document has no lines
 

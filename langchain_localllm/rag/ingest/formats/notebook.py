@@ -19,7 +19,7 @@ def read_notebook(data: bytes) -> Iterator[Document]:
         found = [cell for sheet in sheets for cell in sheet["cells"]]
         cells = [(cell["cell_type"], "".join(cell["source"] if "source" in cell else cell["input"])) for cell in found]
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-        raise DocumentError(f"it is no Jupyter notebook ({error!r}). Save it anew with Jupyter.") from error
+        raise DocumentError(f"it is not a Jupyter notebook ({error!r}). Save it again with Jupyter.") from error
     language = _language(notebook)
     heading = ""
     for number, (kind, source) in enumerate(cells, 1):

@@ -34,7 +34,7 @@ def read_csv(data: bytes) -> Iterator[Document]:
                 yield located("; ".join(pairs), [(0, line)])
             line = rows.line_num + 1
     except csv.Error as error:
-        raise DocumentError(f"it is not a readable table ({error}). Save it anew as CSV.") from error
+        raise DocumentError(f"it is not a readable table ({error}). Save it again as CSV.") from error
 
 
 def _dialect(sample: str) -> type[csv.Dialect]:

@@ -20,7 +20,7 @@ _MARKS = [  # the longer marks first: UTF-16's is the beginning of UTF-32's
     (codecs.BOM_UTF16_BE, "utf-16"),
 ]
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-_MOST_CONTROLS = 0.01  # share of control characters above which bytes are no text
+_MOST_CONTROLS = 0.01  # share of control characters above which bytes are not text
 _TERMINAL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|\x1b")
 _OVERSTRUCK = re.compile(r"[^\n]\x08")
 """How pages of `man` and old printers write bold and underlined letters."""
@@ -125,7 +125,7 @@ def _legacy_encoding(data: bytes) -> str:
 def _decoded(data: bytes, encoding: str) -> str | None:
     """Return the characters of the beginning of a text, or `None` where the encoding is another."""
     try:
-        return codecs.getincrementaldecoder(encoding)().decode(data)  # a character that is cut at the end is no fault
+        return codecs.getincrementaldecoder(encoding)().decode(data)  # a character that is cut at the end is not a fault
     except UnicodeDecodeError:
         return None
 

@@ -1,4 +1,4 @@
-"""An engine's thread: whatever is handed to it is done, or refused; nothing waits for ever."""
+"""An engine's thread: whatever is handed to it is done, or refused; nothing waits forever."""
 
 import multiprocessing
 import os

@@ -53,7 +53,7 @@ def test_what_does_not_fit_is_left_out_and_what_fits_behind_it_is_kept(monkeypat
 
 def test_when_no_passage_fits_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     with_context(monkeypatch, 200)
-    with pytest.raises(ContextLengthError, match="more context, or make the index anew with a smaller chunk_size") as caught:
+    with pytest.raises(ContextLengthError, match="more context, or rebuild the index with a smaller chunk_size") as caught:
         fit(passages(900), "Why?", LLM, PROMPT)
     assert caught.value.context_tokens == 200
 

@@ -66,8 +66,8 @@ def test_lines_are_read_wherever_they_are_cut() -> None:
 @pytest.mark.parametrize(
     ("data", "kind", "words"),
     [
-        (b'{"status":"pulling manifest"}\n', StreamBrokenError, "goes on where it was"),
-        (b"", StreamBrokenError, "goes on where it was"),
+        (b'{"status":"pulling manifest"}\n', StreamBrokenError, "resumes where it stopped"),
+        (b"", StreamBrokenError, "resumes where it stopped"),
         (b'{"status":"pull', StreamBrokenError, "not JSON"),
         (b"<html>\n", WrongServerError, "web page"),
         (b"[1]\n", StreamBrokenError, "cannot be read"),
