@@ -120,6 +120,7 @@ MODULES: Final[dict[str, str]] = {
 """Old module to new module, both below the package."""
 NAMES: Final[dict[str, dict[str, str]]] = {
     "base.token_stream": {"Finish": "CompletionInfo", "Handle": "TokenStream", "Piece": "StreamEvent"},
+    "manage.inventory": {"find": "manage.resolve:find"},
     "model_info.info": {"About": "ModelInfo", "about_file": "model_info_from_file"},
     "model_info.introspect": {"alook": "adescribe_model", "look": "describe_model", "look_or_raise": "describe_model_or_raise"},
     "prompts.prompt_pair": {"ReadyPrompt": "PromptPair"},
@@ -128,7 +129,7 @@ NAMES: Final[dict[str, dict[str, str]]] = {
     "scale": {"Measured": "ActorThroughput", "Need": "CapacityPlan", "machines": "plan_capacity"},
     "transport.operations": {"First": "FirstBytes", "Patience": "RetryPolicy", "Pause": "Sleep"},
 }
-"""Module, below the package, to old name to new name."""
+"""Module, below the package, to old name to new name, with a module and a colon before it where that is another one."""
 
 
 def renamed(module: str, name: str) -> Any:
@@ -141,13 +142,13 @@ def renamed(module: str, name: str) -> Any:
     if new is None:
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
     _warn(f"{module}.{name}", f"{module}.{new}", 4)
-    return getattr(importlib.import_module(module), new)
+    return _found(module, new)
 
 
 def find_moved_modules() -> None:
-    """Let imports find modules under their old names, after all other ways of finding one."""
+    """Let imports find modules under their old names. It comes first, since a moved package's folder has its modules too."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.append(_Finder())
+        sys.meta_path.insert(0, _Finder())
 
 
 def _warn(old: str, new: str, stacklevel: int) -> None:
@@ -172,11 +173,14 @@ class _Loader(Loader):
         self._new = new
 
     def exec_module(self, module: ModuleType) -> None:
+        """Put the module that moved in this one's place, with its old names."""
         new = importlib.import_module(self._new)
         _warn(module.__name__, self._new, 3)
-        names = NAMES.get(self._new.removeprefix(_PACKAGE), {})
+        for old, name in NAMES.get(self._new.removeprefix(_PACKAGE), {}).items():
+            setattr(new, old, _found(self._new, name))
+        sys.modules[module.__name__] = new
 
-        def find(name: str) -> Any:
-            return getattr(new, names.get(name) or name)
 
-        module.__dict__.update(__doc__=new.__doc__, __getattr__=find)
+def _found(module: str, name: str) -> Any:
+    place, _, inner = name.rpartition(":")
+    return getattr(importlib.import_module(_PACKAGE + place if place else module), inner)

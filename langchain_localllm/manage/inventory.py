@@ -1,6 +1,5 @@
 """The models on this machine, of all runtimes together."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from langchain_localllm.errors import InvalidOptionError, LocalLLMError, ModelFi
 from langchain_localllm.gguf.header import GGUFInfo, check_gguf, is_llamafile, look_into_llamafile
 from langchain_localllm.manage.fit import FILE_TYPES
 from langchain_localllm.manage.folders import files_here
-from langchain_localllm.manage.model_ref import Source, quantisation_in
+from langchain_localllm.manage.model_ref import quantisation_in
 from langchain_localllm.manage.probe import SERVERS, answers
 from langchain_localllm.model_info.info import takes_tools
 from langchain_localllm.transport.address import Address
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from langchain_localllm import Ollama
     from langchain_localllm.runtimes.ollama.model_types import InstalledModel
 
-__all__ = ["ListedModel", "find", "installed"]
+__all__ = ["ListedModel", "installed"]
 
 _EMBED: Final = ("bert", "gemma-embedding", "embedding", "t5encoder")
 
@@ -85,33 +84,6 @@ def installed(on_fault: Callable[[str], object] | None = None) -> list[ListedMod
             if on_fault:
                 on_fault(str(error))
     return found
-
-
-def find(name: str) -> ListedModel:
-    """Return the model that a reference means. Deprecated: use `langchain_localllm.manage.resolve.resolve`.
-
-    Args:
-        name: The reference.
-
-    Raises:
-        ModelMissingError: No model has this name, or several have; the message lists what could be meant.
-        LocalLLMError: As `resolve`.
-    """
-    from langchain_localllm.manage.resolve import missing_in_ollama, ollama_name, resolve
-
-    warnings.warn(
-        "langchain_localllm.manage.inventory.find is deprecated: use langchain_localllm.manage.resolve.resolve.",
-        DeprecationWarning,
-        stacklevel=2,
-    )
-    source = Source.parse(name)
-    in_ollama = {model.name: model for model in installed() if model.name.startswith("ollama:")} if source.kind == "ollama" else {}
-    if not in_ollama:
-        return resolve(name)
-    for reference, model in in_ollama.items():
-        if ollama_name(reference.removeprefix("ollama:")) == ollama_name(source.name):
-            return model
-    raise missing_in_ollama(source.name, list(in_ollama))
 
 
 def of_file(path: Path, place: str) -> ListedModel:

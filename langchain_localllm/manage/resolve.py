@@ -2,6 +2,7 @@
 
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -16,6 +17,7 @@ from langchain_localllm.errors import (
     ModelMissingError,
 )
 from langchain_localllm.gguf.header import SPLIT_FILE
+from langchain_localllm.manage import inventory
 from langchain_localllm.manage.folders import files_here, paths_here, similar
 from langchain_localllm.manage.inventory import ListedModel, of_file, of_ollama_row, ollama_server
 from langchain_localllm.manage.model_ref import Source, respelled
@@ -293,3 +295,32 @@ def _ollama_file(name: str) -> Path:
             f"The file of {name} cannot be read here: {path or 'Ollama does not name it'}. Give the path of a GGUF file."
         )
     return path
+
+
+def find(name: str) -> ListedModel:
+    """Return the model that a reference means. Deprecated: use `langchain_localllm.manage.resolve.resolve`.
+
+    Args:
+        name: The reference.
+
+    Raises:
+        ModelMissingError: No model has this name, or several have; the message lists what could be meant.
+        LocalLLMError: As `resolve`.
+    """
+    warnings.warn(
+        "langchain_localllm.models.listing.find is deprecated: use langchain_localllm.manage.resolve.resolve.",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    source = Source.parse(name)
+    in_ollama = (
+        {model.name: model for model in inventory.installed() if model.name.startswith("ollama:")}
+        if source.kind == "ollama"
+        else {}
+    )
+    if not in_ollama:
+        return resolve(name)
+    for reference, model in in_ollama.items():
+        if ollama_name(reference.removeprefix("ollama:")) == ollama_name(source.name):
+            return model
+    raise missing_in_ollama(source.name, list(in_ollama))

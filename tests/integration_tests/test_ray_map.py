@@ -120,7 +120,7 @@ def test_actors_write_passages_into_an_index(tmp_path: Path, embedding_server: L
     )
     assert job.run(data, tmp_path / "out", show_progress=False).errors == 1
     first, second, empty, again = written(tmp_path / "out")
-    assert "no text" in empty["error"]
+    assert "not text" in empty["error"]
     assert second["passage"] == again["passage"]
     embeddings = LlamafileEmbeddings(base_url=embedding_server.base_url)
     store = opened(lambda: open_vectors("qdrant", tmp_path / "index", embeddings))
@@ -152,7 +152,7 @@ def test_a_server_that_is_down_stops_the_run_and_spoils_no_row(tmp_path: Path) -
         ("no_such_module:make", {}, "No module named"),
         (f"{HERE}:missing", {}, "missing"),
         (f"{HERE}:shout", {"loud": True}, "loud"),
-        (f"{HERE}:no_runnable", {}, "no Runnable"),
+        (f"{HERE}:no_runnable", {}, "neither a Runnable"),
     ],
 )
 def test_what_cannot_be_built_in_the_actor_is_told(tmp_path: Path, runnable: str, arguments: dict[str, Any], says: str) -> None:

@@ -19,12 +19,12 @@ from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.runtimes.ollama.api import ChatDecoder, open_stream
 from langchain_localllm.runtimes.ollama.management import OllamaModels
 from langchain_localllm.runtimes.ollama.options import NOT_IN_A_COUNT, OllamaOptions
-from langchain_localllm.runtimes.ollama.token_count import count_messages
+from langchain_localllm.runtimes.ollama.token_count import CountingOptions, count_messages
 
 _NOT_SENT: Final = frozenset({"continue_final_message"})
 
 
-class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
+class ChatOllama(OllamaModels, CountingOptions, LocalChatModel):
     """A chat model on Ollama, with tools, structured output, reasoning and images as far as the model has them.
 
     A forced tool call (`tool_choice="any"`, or a tool's name) is enforced while the answer is decoded, by a JSON schema.

@@ -7,10 +7,10 @@ from langchain_localllm.base.llm import LocalLLM
 from langchain_localllm.base.token_stream import TokenStream
 from langchain_localllm.runtimes.ollama.api import GenerateDecoder, open_stream
 from langchain_localllm.runtimes.ollama.management import OllamaModels
-from langchain_localllm.runtimes.ollama.options import OllamaOptions
+from langchain_localllm.runtimes.ollama.token_count import CountingOptions
 
 
-class Ollama(OllamaModels, OllamaOptions, LocalLLM):
+class Ollama(OllamaModels, CountingOptions, LocalLLM):
     """A text LLM on Ollama.
 
     Ollama puts the prompt into the model's own template, unless `raw=True`.

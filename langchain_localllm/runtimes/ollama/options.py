@@ -360,17 +360,6 @@ class OllamaOptions(OllamaServer, ReasoningOptions, SamplingOptions):
         )
 
     @override
-    def token_count(self, text: str) -> int:
-        """Return how many tokens Ollama reads for a text, without a template, by a call that asks for one token.
-
-        It takes as long as reading the text. A text that is longer than the context is counted in parts, which may come to a few
-        tokens more.
-        """
-        from langchain_localllm.runtimes.ollama.token_count import count_text  # it imports this module
-
-        return count_text(self, self.payload(NOT_IN_A_COUNT), text) if text else 0
-
-    @override
     def payload(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
         body = super().payload(ignored)
         body["options"] |= body["options"].pop("options", {})

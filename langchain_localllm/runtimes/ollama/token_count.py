@@ -5,10 +5,12 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
+from typing_extensions import override
+
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError
 from langchain_localllm.runtimes.ollama.api import ChatDecoder, GenerateDecoder, model_facts, open_stream
-from langchain_localllm.runtimes.ollama.options import UNKNOWN_CONTEXT, OllamaServer
+from langchain_localllm.runtimes.ollama.options import NOT_IN_A_COUNT, UNKNOWN_CONTEXT, OllamaOptions, OllamaServer
 
 _LEAST_CONTEXT: Final = 2048
 """The smallest context that an Ollama has by default."""
@@ -151,3 +153,16 @@ def _ask(options: OllamaServer, path: str, payload: Mapping[str, Any], decoder: 
     if not count:
         raise InvalidRequestError(_CACHED.format(url=options.client.address.url))
     return count
+
+
+class CountingOptions(OllamaOptions):
+    """The options of Ollama, on an object that counts tokens."""
+
+    @override
+    def token_count(self, text: str) -> int:
+        """Return how many tokens Ollama reads for a text, without a template, by a call that asks for one token.
+
+        It takes as long as reading the text. A text that is longer than the context is counted in parts, which may come to a few
+        tokens more.
+        """
+        return count_text(self, self.payload(NOT_IN_A_COUNT), text) if text else 0

@@ -437,7 +437,7 @@ def test_files_that_are_no_projector_of_the_model_are_refused(folder: Path, llav
         (cut, "is cut off"),
         (noise, "cut off or damaged"),
         (tiny_chat_model(), "is a language model, not a projector for images"),
-        (projector(folder / "narrow.gguf", 64), r"no projector for tiny-chat.gguf: mismatch.*n_embd = 192.*n_embd = 64"),
+        (projector(folder / "narrow.gguf", 64), r"not a projector for tiny-chat.gguf: mismatch.*n_embd = 192.*n_embd = 64"),
         (projector(folder / "unknown.gguf", kind="telepathy"), "unknown projector type"),
     ]:
         with pytest.raises(ModelFileError, match=says):

@@ -47,7 +47,7 @@ def test_a_store_on_another_machine_is_refused(embeddings: LlamafileEmbeddings) 
         LocalRAG(None, embeddings, vectors="qdrant:http://elsewhere.example:6333")
 
 
-@pytest.mark.parametrize(("kind", "says"), [("qdrant:/a/path", "no address"), ("lance", "no vector store")])
+@pytest.mark.parametrize(("kind", "says"), [("qdrant:/a/path", "not an address"), ("lance", "no vector store")])
 def test_what_is_no_store_is_refused(embeddings: LlamafileEmbeddings, kind: str, says: str) -> None:
     with pytest.raises(errors.InvalidOptionError, match=says):
         open_vectors(kind, None, embeddings)

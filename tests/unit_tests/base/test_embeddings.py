@@ -136,9 +136,9 @@ def test_a_vector_of_length_one_is_left_as_it_is() -> None:
 @pytest.mark.parametrize("wrong", ["", " \n", None, 3, b"bytes"])
 def test_what_is_no_text_is_named_before_anything_is_sent(wrong: Any, embed: Embed) -> None:
     for model in (FakeLlamafile(document_prefix="p: "), FakeOllama()):
-        with pytest.raises(InvalidRequestError, match=r"Text 1 is (empty|no text)"):
+        with pytest.raises(InvalidRequestError, match=r"Text 1 is (empty|not text)"):
             embed(model, ["a", wrong, "b"])
-        with pytest.raises(InvalidRequestError, match=r"The query is (empty|no text)"):
+        with pytest.raises(InvalidRequestError, match=r"The query is (empty|not text)"):
             model.embed_query(wrong)
         assert model.asked == []
 

@@ -282,21 +282,21 @@ FIND = [
 @pytest.mark.parametrize(("reference", "here", "meant"), FIND)
 def test_find_is_deprecated_and_exact(reference: str, here: list[str], meant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "installed", lambda: [ListedModel(name, "Ollama") for name in here])
-    with pytest.warns(DeprecationWarning, match=r"use langchain_localllm\.models\.resolve\.resolve"):
+    with pytest.warns(DeprecationWarning, match=r"use langchain_localllm\.manage\.resolve\.resolve"):
         found = _found(reference)
     assert meant in found
 
 
 def _found(reference: str) -> str:
     try:
-        return listing.find(reference).name
+        return module.find(reference).name
     except ModelMissingError as error:
         return str(error)
 
 
 def test_find_of_a_file_is_that_of_resolve(folder: Path) -> None:
     with pytest.warns(DeprecationWarning, match="find is deprecated"):
-        assert listing.find("llama3").path == folder / "llama3.gguf"
+        assert module.find("llama3").path == folder / "llama3.gguf"
 
 
 def test_resolve_without_ollama_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

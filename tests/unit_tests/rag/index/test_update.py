@@ -264,7 +264,7 @@ def test_update_after_a_run_that_stored_nothing_follows_the_settings_of_the_new_
     folder = tmp_path / ".localllm"
     with pytest.raises(InvalidOptionError, match="There is no vector store 'faiss'"):
         Store(folder, EMBEDDINGS, vectors="faiss")
-    with pytest.raises(InvalidOptionError, match="no address"):
+    with pytest.raises(InvalidOptionError, match="not an address"):
         update(Store(folder, EMBEDDINGS, vectors="qdrant:/a/path"), [notes])
     store = Store(folder, EMBEDDINGS, vectors="sqlite", chunk_size=500)
     assert update(store, [notes]).added == 3

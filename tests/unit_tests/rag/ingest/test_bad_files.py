@@ -66,7 +66,7 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
     "bomb.docx": (docx({"word/document.xml": b" " * 60_000_000}), r"far larger unpacked than a document is \(60 MB in 1 parts\)"),
     "parts.docx": (docx({f"{number}.xml": b"" for number in range(10_001)}), "10,001 parts"),
     "lies.docx": (docx({"word/document.xml": b"<w/>"}).replace(b"word/document.xml", b"../../etc/passwd2"), r"broken \.docx"),
-    "cut.docx": (docx({"word/document.xml": b"x" * 5000})[:60], r"no \.docx file"),
+    "cut.docx": (docx({"word/document.xml": b"x" * 5000})[:60], r"not a \.docx file"),
     "empty.txt": (b"", "it is empty"),
     "blank.txt": (b" \n\t\n", "holds no text"),
     "mark.txt": (b"\xef\xbb\xbf", "holds no text"),

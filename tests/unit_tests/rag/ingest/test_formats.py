@@ -101,13 +101,13 @@ def bomb() -> bytes:
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("a.docx", b"no zip", "no .docx file"),
-        ("a.docx", b"PK\x03\x04 broken", "no .docx file"),
+        ("a.docx", b"no zip", "not a .docx file"),
+        ("a.docx", b"PK\x03\x04 broken", "not a .docx file"),
         ("a.docx", bomb(), "far larger unpacked"),
         ("a.json", b'{"a": ', "it is not valid JSON"),
         ("a.json", b"[" * 100_000, "it is not valid JSON"),
         ("a.jsonl", b'{"a": 1}\n{"a": ', "line 2 is not valid JSON"),
-        ("a.ipynb", b"{}", "no Jupyter notebook"),
+        ("a.ipynb", b"{}", "not a Jupyter notebook"),
         ("a.csv", b"\0\1\2" * 2000, "binary"),
     ],
 )
