@@ -29,7 +29,7 @@ def init_chat_model(model: str, **options: Any) -> LocalChatModel:
     classes = {runtime: kinds["chat"] for runtime, kinds in RUNTIMES.items() if "chat" in kinds}
     if runtime not in classes:
         raise InvalidOptionError(
-            f"{model!r} names no runtime. Write one before the model: {', '.join(f'{each}:' for each in classes)}."
+            f"{model!r} does not name a runtime. Put one before the model: {', '.join(f'{each}:' for each in classes)}."
         )
     chosen: LocalChatModel = getattr(langchain_localllm, classes[runtime])(**({"model": name} if name else {}), **options)
     return chosen

@@ -15,6 +15,7 @@ from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import get_config_list
 from langchain_core.tools import BaseTool
+from pydantic import BaseModel
 from typing_extensions import override
 
 from langchain_localllm.base.blocks import BlockNumbers, without_numbers
@@ -366,7 +367,8 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         if method not in METHODS or (schema is None and method != "json_mode"):
             raise InvalidOptionError(f"method={method!r} needs a schema." if method in METHODS else _unknown_method(method))
         form = form_of(schema, strict=strict)
-        traced = {"name": form.name, "parameters": form.schema or {}}
+        is_model = isinstance(schema, type) and issubclass(schema, BaseModel)
+        traced = schema if is_model else {"name": form.name, "parameters": form.schema or {}}  # LangChain cannot read every type
         told = {"ls_structured_output_format": {"kwargs": {"method": method}, "schema": traced}, **kwargs}
         if method == "function_calling":
             tool = {"type": "function", "function": {"name": form.name, "parameters": form.parameters}}

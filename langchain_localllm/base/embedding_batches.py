@@ -69,7 +69,7 @@ class VectorPostprocessor:
         except TypeError:  # JSON has null for NaN
             length = math.nan
         if not (length > 0 and math.isfinite(length)):
-            raise ServerError("its vector holds only zeros, or what is not a number. Does this model make embeddings?")
+            raise ServerError("the engine returned a zero or non-finite vector. Does this model make embeddings?")
         if self.normalize and abs(length - 1) > _AS_LONG:
             return [value / length for value in kept]
         return list(map(float, kept))

@@ -78,7 +78,7 @@ class OutputSchema:
             except StructuredOutputError as error:
                 failures.append(error)
         if cut and not (values and _is_json(text)):
-            raise _cut_error("The answer was cut in the middle of its JSON", text)
+            raise _cut_error("The model output was truncated mid-JSON", text)
         if failures:
             raise failures[0]
         raise StructuredOutputError(f"The answer is not valid JSON: {_beginning(text)}", llm_output=text)

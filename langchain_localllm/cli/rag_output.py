@@ -57,7 +57,7 @@ def show_answer(rag: "LocalRAG", question: str, *, as_json: bool, in_full: bool)
         total = len(found["left_out"]) + len(found["context"])
         note(f"{len(found['left_out'])} of {total} passages do not fit into the model's context and were left out.")
     for rejected in found["rejected"]:
-        note(f"The answer cites [{rejected.marker}] without ground. {rejected.reason}")
+        note(f"Citation [{rejected.marker}] is not supported by the retrieved passages. {rejected.reason}")
     sources = [(each.marker, {**_known(asdict(each)), "text": each.passage}) for each in found["citations"]]
     if as_json:
         print(json.dumps(_as_json(answer, sources, found), ensure_ascii=False))

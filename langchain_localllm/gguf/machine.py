@@ -77,7 +77,7 @@ def _system_memory() -> tuple[int, int]:
     try:
         import psutil
     except ImportError:
-        raise MissingDependencyError(f"What this machine has is asked of psutil: {pip_install('gguf')}") from None
+        raise MissingDependencyError(f"This command needs psutil: {pip_install('gguf')}") from None
     memory = psutil.virtual_memory()
     return int(memory.total), int(memory.available)
 

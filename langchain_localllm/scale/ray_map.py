@@ -182,8 +182,8 @@ class RayMap:
         workers = self._workers or most
         if not 1 <= workers <= most:
             raise InvalidOptionError(
-                f"{self._workers or 1} actors with num_cpus={self._num_cpus:g} leave none of the cluster's {cores:g} cores to read "
-                "the rows, and nothing would ever begin. Give a smaller `workers` or `num_cpus`."
+                f"{self._workers or 1} actors with num_cpus={self._num_cpus:g} would use all {cores:g} cores of the cluster and "
+                "leave none for reading the input, so the job would hang. Give a smaller `workers` or `num_cpus`."
             )
         return workers
 

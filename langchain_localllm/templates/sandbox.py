@@ -89,7 +89,7 @@ def _bounded(value: Any) -> Any:
 
 
 def _grows() -> ChatTemplateError:
-    return ChatTemplateError("The model's chat template builds a text that grows without end.")
+    return ChatTemplateError("The output of the model's chat template exceeds the size limit.")
 
 
 def _weight(value: Any, known: dict[int, int]) -> int:

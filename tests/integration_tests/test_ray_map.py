@@ -164,7 +164,7 @@ def test_what_cannot_be_built_in_the_actor_is_told(tmp_path: Path, runnable: str
     ("options", "says"),
     [
         ({"workers": 0}, "at least 1"),
-        ({"workers": 2, "num_cpus": 1}, "leave none of the cluster's 2 cores"),
+        ({"workers": 2, "num_cpus": 1}, "would use all 2 cores of the cluster"),
         ({"input": "missing"}, "no column 'missing'"),
         ({"output": "input"}, "column 'input' already"),
         ({"key": "missing"}, "`key`"),

@@ -48,4 +48,4 @@ def serve(
             note(f"{path.name} is served at {server.base_url}. Ctrl-C ends it.")
         while server.is_alive:
             time.sleep(_LOOKING)
-        raise ServerStartError(f"The server of {path} ended. Its last words: {server.log_tail().strip().splitlines()[-1:]}")
+        raise ServerStartError(f"The server of {path} ended. Last log line: {server.log_tail().strip().splitlines()[-1:]}")

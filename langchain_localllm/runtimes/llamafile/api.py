@@ -392,7 +392,11 @@ class _EventDecoder(AnswerDecoder):
 
     def _broken(self) -> StreamBrokenError:
         error = super()._broken()
-        return StreamBrokenError(f"{error} Its last words: {self._unread.decode('utf-8', 'replace')}") if self._unread else error
+        return (
+            StreamBrokenError(f"{error} The last thing it sent: {self._unread.decode('utf-8', 'replace')}")
+            if self._unread
+            else error
+        )
 
     def _whole_answer(self, body: bytes) -> list[StreamEvent]:
         """Return the pieces of an answer that came as one JSON object."""

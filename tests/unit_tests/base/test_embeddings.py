@@ -160,7 +160,7 @@ def test_a_vector_of_no_numbers_or_of_zeros_raises(vector: list[Any], normalize:
         return openai_answer([vector if text == "bad" else [3.0, 4.0] for text in inputs(send)])
 
     model = FakeLlamafile(normalize=normalize).answering(answer)
-    with pytest.raises(ServerError, match=r"Text 2 of 4: its vector holds only zeros, or what is not a number") as caught:
+    with pytest.raises(ServerError, match=r"Text 2 of 4: the engine returned a zero or non-finite vector") as caught:
         embed(model, ["a", "b", "bad", "c"])
     assert caught.value.failed_text == 2
     assert sorted(caught.value.done) == [0, 1]
