@@ -4,7 +4,7 @@ Example:
     >>> from langchain_localllm.scale import ActorThroughput, plan_capacity
     >>> one = ActorThroughput(prompt_tokens_per_second=200, answer_tokens_per_second=20, cores_per_actor=4, memory_per_actor=2e9)
     >>> need = plan_capacity(1_000_000, one, prompt_tokens=400, answer_tokens=60, hours=24, cores=32, memory=64e9)
-    >>> need.actors_per_machine, need.plan_capacity
+    >>> need.actors_per_machine, need.machines
     (7, 10)
 """
 
@@ -50,7 +50,7 @@ class CapacityPlan:
     """What a plan needs.
 
     Attributes:
-        plan_capacity: Machines that work through the documents.
+        machines: Machines that work through the documents.
         actors_per_machine: Actors on each.
         documents_per_hour: What one machine does.
         hours: How long all of them take.
@@ -58,7 +58,7 @@ class CapacityPlan:
         index_machines: Machines of the same kind for the index.
     """
 
-    plan_capacity: int
+    machines: int
     actors_per_machine: int
     documents_per_hour: float
     hours: float

@@ -64,7 +64,7 @@ def test_a_load_is_logged_and_nothing_of_the_call(backend: Backend, caplog: pyte
 def test_lines_of_llama_cpp_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     with LlamaCpp(model_path=tiny_chat_model(), n_ctx=322, backend="llama-cpp-python"):
         pass
-    lines = [record.getMessage() for record in own(caplog) if record.name.endswith("llamacpp.library")]
+    lines = [record.getMessage() for record in own(caplog) if record.name.endswith("llamacpp.ffi")]
     assert any("n_ctx" in line for line in lines)
 
 

@@ -454,7 +454,7 @@ class Impatient:
     def limit(self, _: int, number: int) -> float | None:
         return 1e-9 if number == 2 else None
 
-    def learn(self, size: int, number: int, _: float) -> None:
+    def record(self, size: int, number: int, _: float) -> None:
         if number == 2:
             self.given_up.append(size)
 
@@ -580,7 +580,7 @@ def test_a_mistake_of_our_own_fails_who_is_there_and_nobody_else(model_file: Pat
     with LlamaCpp(model_path=model_file, n_ctx=400, temperature=0, max_tokens=8) as llm:
         expected = llm.invoke(LONG)
         with monkeypatch.context() as broken:
-            broken.setattr(llm.engine._worker, "_use", lambda _: 1 / 0)
+            broken.setattr(llm.engine._worker, "_apply_batch", lambda _: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 llm.invoke(LONG)
         assert llm.invoke(LONG) == expected

@@ -23,7 +23,7 @@ def test_the_numbers_are_those_of_a_calculation_by_hand() -> None:
     assert ONE.seconds_per_document(400, 60) == 5
     assert found.actors_per_machine == 7  # of 31 cores, 4 each
     assert found.documents_per_hour == pytest.approx(7 * 0.9 * 3600 / 5)
-    assert found.plan_capacity == 10  # 1,000,000 / (4536 * 24) = 9.2
+    assert found.machines == 10  # 1,000,000 / (4536 * 24) = 9.2
     assert found.index_bytes == pytest.approx(4.608e9)
     assert found.index_machines == 1
     assert need(1_000_000_000, dimension=768, bytes_per_number=1).index_machines == 23
@@ -41,13 +41,13 @@ def test_memory_limits_actors_too() -> None:
 def test_the_machines_are_enough_and_not_one_too_many(documents: int, hours: float) -> None:
     found = need(documents, hours=hours)
     assert found.hours <= hours * (1 + 1e-9)
-    assert found.plan_capacity == 1 or documents / (found.documents_per_hour * (found.plan_capacity - 1)) > hours * (1 - 1e-9)
+    assert found.machines == 1 or documents / (found.documents_per_hour * (found.machines - 1)) > hours * (1 - 1e-9)
 
 
 @pytest.mark.parametrize("hours", [12, 24, 100])
 def test_the_simulation_agrees_with_the_calculation(hours: float) -> None:
     found = need(1_000_000, hours=hours)
-    played = simulate(1_000_000, found.plan_capacity * found.actors_per_machine, ONE.seconds_per_document(400, 60))
+    played = simulate(1_000_000, found.machines * found.actors_per_machine, ONE.seconds_per_document(400, 60))
     assert 0.85 <= played / found.hours <= 1.0, "the share of time that is kept in reserve does not cover failures and the end"
 
 
