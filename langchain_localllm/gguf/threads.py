@@ -11,7 +11,8 @@ from typing import Final
 _SMALL_FILE: Final = 100_000_000
 _TINY_FILE: Final = 25_000_000
 _WAIT_POLICY: Final = "OMP_WAIT_POLICY"
-_PASSIVE: Final = "passive"
+_SPIN_COUNT: Final = "GOMP_SPINCOUNT"
+_SHORT_SPIN: Final = "1000"
 _OPENMP: Final = "/libgomp.so.1"
 
 
@@ -27,19 +28,20 @@ def default_threads(model_file: Path, *, sleeping: bool = False) -> int:
 
 @contextlib.contextmanager
 def sleeping_openmp() -> Iterator[bool]:
-    """Let the threads of an OpenMP library that is loaded in this block sleep while they wait; yields whether they will.
+    """Let the threads of an OpenMP library that is loaded in this block sleep after a short spin; yields whether they will.
 
-    They spin by default, and are many times slower than one thread where other processes use the cores. The library reads
-    `OMP_WAIT_POLICY` when it is loaded, once for a process. What the user has set stays.
+    Without a limit they spin, and are many times slower than one thread where other processes use the cores. Asleep at once, they
+    are woken late on a machine with nothing else to do: a spin of about ten microseconds costs little on either. The library reads
+    `GOMP_SPINCOUNT` when it is loaded, once for a process. What the user has set stays.
     """
-    if sys.platform != "linux" or {_WAIT_POLICY, "GOMP_SPINCOUNT"} & os.environ.keys() or _openmp_is_loaded():
-        yield os.environ.get(_WAIT_POLICY, "").lower() == _PASSIVE
+    if sys.platform != "linux" or {_WAIT_POLICY, _SPIN_COUNT} & os.environ.keys() or _openmp_is_loaded():
+        yield os.environ.get(_WAIT_POLICY, "").lower() == "passive"
         return
-    os.environ[_WAIT_POLICY] = _PASSIVE
+    os.environ[_SPIN_COUNT] = _SHORT_SPIN
     try:
         yield True
     finally:
-        del os.environ[_WAIT_POLICY]  # other libraries have copies of their own
+        del os.environ[_SPIN_COUNT]  # other libraries have copies of their own
 
 
 def _openmp_is_loaded() -> bool:
