@@ -120,7 +120,7 @@ def test_actors_write_passages_into_an_index(tmp_path: Path, embedding_server: L
     )
     assert job.run(data, tmp_path / "out", show_progress=False).errors == 1
     first, second, empty, again = written(tmp_path / "out")
-    assert "not text" in empty["error"]
+    assert "no text" in empty["error"]
     assert second["passage"] == again["passage"]
     embeddings = LlamafileEmbeddings(base_url=embedding_server.base_url)
     store = opened(lambda: open_vectors("qdrant", tmp_path / "index", embeddings))
