@@ -160,12 +160,11 @@ class _Finder:
     def find_spec(self, fullname: str, _path: Sequence[str] | None, _target: ModuleType | None = None) -> ModuleSpec | None:
         if not fullname.startswith(_PACKAGE):
             return None
-        old = fullname.removeprefix(_PACKAGE)
-        moved = next((name for name in MODULES if old == name or old.startswith(f"{name}.")), None)
-        if moved is None:
-            return None
-        new = _PACKAGE + MODULES[moved] + old.removeprefix(moved)
-        return ModuleSpec(fullname, _Loader(new), is_package=True)
+        old, rest = fullname.removeprefix(_PACKAGE), ""
+        while old and old not in MODULES:
+            old, dot, name = old.rpartition(".")
+            rest = f"{dot}{name}{rest}"
+        return ModuleSpec(fullname, _Loader(_PACKAGE + MODULES[old] + rest), is_package=True) if old else None
 
 
 class _Loader(Loader):

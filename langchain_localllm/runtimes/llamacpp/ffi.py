@@ -17,8 +17,6 @@ lib: Final[Any] = _functions
 
 _LOGGER: Final = logging.getLogger(__name__)
 _WARNING, _ERROR = 3, 4
-_LEVELS: Final = {_WARNING: logging.INFO, _ERROR: logging.INFO}
-"""Of llama.cpp's to Python's. What concerns the user is raised or warned about, so no line is more than information."""
 
 
 class Log:
@@ -37,7 +35,7 @@ class Log:
         line = text.decode("utf-8", "replace")
         if level in {_WARNING, _ERROR}:
             self._kept.append(line)
-        _LOGGER.log(_LEVELS.get(level, logging.DEBUG), "%s", line.rstrip())
+        _LOGGER.debug("%s", line.rstrip())  # its errors too: a batch that the engine aborts on purpose is one of them
         if self.shown:
             sys.stderr.write(line)
 
