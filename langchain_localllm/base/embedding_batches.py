@@ -100,7 +100,7 @@ class EmbeddingJob:
         self._texts, self._embed, self._shape, self._bar, self._query = texts, embed, shape, bar, query
         self._done: dict[int, list[float]] = {}
         self._count = len(batches)
-        self._waiting = iter(batches)  # the lanes share it
+        self._waiting = iter(batches)  # the workers share it
         self._failed = False
 
     def __enter__(self) -> Self:
@@ -125,7 +125,7 @@ class EmbeddingJob:
                     return
                 yield from self._part(start, end)
         except BaseException:
-            self._failed = True  # the other lanes need not go on
+            self._failed = True  # the other workers can stop
             raise
 
     def vectors(self) -> Vectors:

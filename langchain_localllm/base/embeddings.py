@@ -180,13 +180,13 @@ class LocalEmbeddings(Options, Embeddings):
             return
         pool = ThreadPoolExecutor(len(workers), thread_name_prefix="embeddings")
         try:
-            for future in [pool.submit(self._run, lane) for lane in workers]:
+            for future in [pool.submit(self._run, worker) for worker in workers]:
                 future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)  # who is interrupted does not wait for the others' answers
 
     async def _arun_all(self, workers: list[Plan[None]]) -> None:
-        tasks = [asyncio.ensure_future(self._arun(lane)) for lane in workers]
+        tasks = [asyncio.ensure_future(self._arun(worker)) for worker in workers]
         try:
             await asyncio.gather(*tasks)
         finally:

@@ -1,4 +1,4 @@
-"""The command `localllm`: `app.py` puts it together, and each command has a file of its own."""
+"""The command `localllm`: `app.py` puts it together, and each command has a file in `commands`."""
 
 import sys
 

@@ -1,7 +1,7 @@
 """Every command and its line in `localllm --help`.
 
-The command `name` is the function `name` in `cli/name.py`, or the `typer.Typer` that is named `app` there, where it has commands of
-its own. The line is the first one of its help; a test compares them.
+The command `name` is the function `name` in `cli/commands/name.py`, or the `typer.Typer` that is named `app` there, where it has
+commands of its own. The line is the first one of its help; a test compares them.
 """
 
 from collections.abc import Sequence

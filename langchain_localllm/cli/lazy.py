@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class LazyGroup(TyperGroup):
-    """`localllm` with the commands of `commands.py`."""
+    """`localllm` with the commands of `command_table.py`."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)

@@ -73,7 +73,7 @@ def wait_until_idle(llm: GPT4All) -> None:
 
 
 class Box(ResponseQueue):
-    """A mailbox whose reader leaves after a number of looks at whether it has left."""
+    """A response queue whose reader leaves after a number of looks at whether it has left."""
 
     def __init__(self, looks: int) -> None:
         self.looks = 0

@@ -81,7 +81,7 @@ class WorkerHandle:
     """An answer by an engine's thread; it begins when it is first read.
 
     Attributes:
-        submit: Hands the request to the engine's thread, with the mailbox for its answer; does not wait.
+        submit: Hands the request to the engine's thread, with the response queue for its answer; does not wait.
         timeout: Seconds that the whole answer may take, or `None`.
         slow: Whether `submit` takes long, so that it must not run in an event loop's thread.
     """

@@ -46,7 +46,7 @@ class Request:
 
 
 def answer(request: Request, box: ResponseQueue, loaded: Loaded) -> None:
-    """Put the pieces of the answer into the mailbox, or the error."""
+    """Put the pieces of the answer into the response queue, or the error."""
     try:
         if not box.left:
             box.put(_answer(request, box, loaded))

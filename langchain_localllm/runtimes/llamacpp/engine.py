@@ -136,7 +136,7 @@ class Engine:
         return self.projector.read(parts, self._together)
 
     def submit(self, request: Request, box: ResponseQueue) -> None:
-        """Hand a request to the engine's thread, which puts the answer into the mailbox.
+        """Hand a request to the engine's thread, which puts the answer into the response queue.
 
         Raises:
             ContextLengthError: The prompt leaves no room for an answer in the context.

@@ -149,11 +149,11 @@ class ServerEngine:
             )
 
     def chat(self, payload: Mapping[str, Any], box: ResponseQueue) -> None:
-        """Hand over a request for `/v1/chat/completions`; its answer comes into the mailbox."""
+        """Hand over a request for `/v1/chat/completions`; its answer comes into the response queue."""
         self._submit("handle_chat_completions", payload, ChatDecoder(_errors), box)
 
     def complete(self, payload: Mapping[str, Any], box: ResponseQueue, thoughts: ThoughtTracker | None = None) -> None:
-        """Hand over a request for `/v1/completions`; its answer comes into the mailbox, and `thoughts` counts those in its text."""
+        """As `chat`, for `/v1/completions`; `thoughts` counts the thoughts in the answer's text."""
         self._submit("handle_completions", payload, CompletionDecoder(_errors, thoughts), box)
 
     def _submit(self, method: str, payload: Mapping[str, Any], decoder: ChatDecoder, box: ResponseQueue) -> None:
