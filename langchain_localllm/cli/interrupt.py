@@ -1,12 +1,15 @@
 """Ctrl-C: every command exits at once, with exit code 130.
 
-KeyboardInterrupt would come too late where a thread or a C library computes, and would be lost in a callback from C. Nothing is
-left behind by exiting: servers end with the process that started them, an index and a download resume, and locks are the system's.
+KeyboardInterrupt would come too late where a thread or a C library computes, and would be lost in a callback from C. Python runs
+signal handlers in the main thread only, which sleeps on where the signal came just before it began to wait: therefore a thread of
+its own reads what Python's wakeup descriptor tells at once. Nothing is left behind by exiting: servers end with the process that
+started them, an index and a download resume, and locks are the system's.
 """
 
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
@@ -20,6 +23,17 @@ def exit_on_interrupt() -> None:
     """Let Ctrl-C exit this process at once, unless its parent has it ignore interrupts, as `nohup` and shell scripts do."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, _exit)
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        threading.Thread(target=_exit_when_told, args=(reader,), daemon=True).start()
+
+
+def _exit_when_told(wakeups: int) -> None:
+    """Exit at the first interrupt, unless something else handles interrupts by then."""
+    while number := os.read(wakeups, 1):
+        if number[0] == signal.SIGINT and signal.getsignal(signal.SIGINT) is _exit:
+            _exit(number[0], None)
 
 
 def _exit(*_: object) -> None:

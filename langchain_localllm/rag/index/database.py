@@ -1,9 +1,9 @@
 """A SQLite file for several threads and processes, whose faults say what to do."""
 
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,7 +68,7 @@ class Database:
             rows += self.all(statement.format(", ".join("?" * len(some))), some)
         return rows
 
-    @contextmanager
+    @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Statements that take effect together or not at all."""
         with self._faults(), self._lock:
@@ -81,12 +81,26 @@ class Database:
                     self.connection.execute("ROLLBACK")
                 raise
 
-    @contextmanager
+    @contextlib.contextmanager
     def _faults(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
             raise StoreError(f"The index {self._path or 'in memory'}: {_advice(str(error))}") from error
+
+
+def has_tables(path: Path) -> bool:
+    """Return whether a file exists and has its tables: not yet, where another process is making it or was killed while it did.
+
+    What cannot be read counts as having them, so that whoever opens it is told why.
+    """
+    if not path.exists():
+        return False
+    try:
+        with contextlib.closing(_connect(path, writable=False)) as connection:
+            return bool(connection.execute("PRAGMA user_version").fetchone()[0])
+    except sqlite3.Error:
+        return True
 
 
 def _connect(path: Path | None, *, writable: bool) -> sqlite3.Connection:

@@ -40,6 +40,7 @@ from langchain_localllm.extras import pip_install
 from langchain_localllm.model_info.introspect import describe_model
 from langchain_localllm.rag.defaults import CHUNK_SIZE
 from langchain_localllm.rag.index.catalog import Catalogue, StagedChunk
+from langchain_localllm.rag.index.database import has_tables
 from langchain_localllm.rag.ingest.file_keys import absolute, root_of
 from langchain_localllm.rag.vectorstores.kinds import check_kind, default_kind, open_vectors
 from langchain_localllm.rag.vectorstores.precomputed import AheadEmbeddings
@@ -124,7 +125,7 @@ class Store:
     @property
     def exists(self) -> bool:
         """Whether there is an index."""
-        return self._catalogue is not None or self._file.exists()
+        return self._catalogue is not None or has_tables(self._file)
 
     @property
     def catalogue(self) -> Catalogue:
@@ -135,7 +136,7 @@ class Store:
         """
         with self._opening:
             if self._catalogue is None:
-                if not self._file.exists():
+                if not has_tables(self._file):
                     raise StoreError(f"There is no index in {self.folder}. Make one: localllm rag index PATH")
                 self._catalogue = Catalogue(self._file, writable=self._writing)
             return self._catalogue

@@ -1,6 +1,7 @@
 """Bringing an index up to date, with hashes as vectors: what is read, what is left, what is taken out."""
 
 import os
+import sqlite3
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -379,3 +380,14 @@ def test_update_index_of_an_earlier_version_reads_files_again_and_embeds_only_wh
     report = update(store)
     assert (report.changed, report.passages) == (4, 0)
     assert update(store).unchanged == 4
+
+
+def test_a_catalogue_that_is_only_being_made_is_no_index_yet(store: Store, notes: Path) -> None:
+    assert store.folder
+    store.folder.mkdir()
+    sqlite3.connect(store.folder / "catalogue.sqlite").close()  # as it is before its tables, and after a process that was killed
+    assert not store.exists
+    with pytest.raises(StoreError, match="There is no index"):
+        store.setting("roots")
+    assert update(store, [notes]).added == 3
+    assert store.exists
