@@ -23,31 +23,31 @@ class CallOrAnswer:
     free: TokenStream
     answer: Callable[[], TokenStream]
 
-    def pieces(self) -> Generator[StreamEvent]:
-        """The pieces, from sync code."""
+    def events(self) -> Generator[StreamEvent]:
+        """Yield the events of the answer."""
         held: list[StreamEvent] = []
-        with closing(self.free.pieces()) as pieces:
-            for piece in pieces:
-                held.append(piece)
-                if piece.tool_calls:
+        with closing(self.free.events()) as events:
+            for event in events:
+                held.append(event)
+                if event.tool_calls:
                     yield from held
-                    yield from pieces
+                    yield from events
                     return
-        yield from self.answer().pieces()
+        yield from self.answer().events()
 
-    async def apieces(self) -> AsyncGenerator[StreamEvent]:
-        """The pieces, from async code."""
+    async def aevents(self) -> AsyncGenerator[StreamEvent]:
+        """Yield the events of the answer, in async code."""
         held: list[StreamEvent] = []
         called = False
-        async with aclosing(self.free.apieces()) as pieces:
-            async for piece in pieces:
-                held.append(piece)
-                if called or piece.tool_calls:
+        async with aclosing(self.free.aevents()) as events:
+            async for event in events:
+                held.append(event)
+                if called or event.tool_calls:
                     called = True
                     for part in held:
                         yield part
                     held = []
         if not called:
-            async with aclosing(self.answer().apieces()) as pieces:
-                async for piece in pieces:
-                    yield piece
+            async with aclosing(self.answer().aevents()) as events:
+                async for event in events:
+                    yield event

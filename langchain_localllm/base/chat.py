@@ -183,13 +183,13 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         **kwargs: Any,
     ) -> Generator[ChatGenerationChunk]:
         numbers = self._block_numbers()
-        with closing(self._handle(messages, stop, kwargs).pieces()) as pieces:
-            for piece in pieces:
-                chunk = self._chunk(piece)
+        with closing(self._handle(messages, stop, kwargs).events()) as events:
+            for event in events:
+                chunk = self._chunk(event)
                 if numbers is not None:
-                    numbers.put(chunk, piece)
-                if run_manager and not piece.finish:
-                    run_manager.on_llm_new_token(piece.text, chunk=chunk)
+                    numbers.put(chunk, event)
+                if run_manager and not event.finish:
+                    run_manager.on_llm_new_token(event.text, chunk=chunk)
                 yield chunk
 
     @override
@@ -201,43 +201,43 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         **kwargs: Any,
     ) -> AsyncGenerator[ChatGenerationChunk]:
         numbers = self._block_numbers()
-        async with aclosing(self._handle(messages, stop, kwargs).apieces()) as pieces:
-            async for piece in pieces:
-                chunk = self._chunk(piece)
+        async with aclosing(self._handle(messages, stop, kwargs).aevents()) as events:
+            async for event in events:
+                chunk = self._chunk(event)
                 if numbers is not None:
-                    numbers.put(chunk, piece)
-                if run_manager and not piece.finish:
-                    await run_manager.on_llm_new_token(piece.text, chunk=chunk)
+                    numbers.put(chunk, event)
+                if run_manager and not event.finish:
+                    await run_manager.on_llm_new_token(event.text, chunk=chunk)
                 yield chunk
 
     def _block_numbers(self) -> BlockNumbers | None:
         return BlockNumbers() if self.output_version == "v1" else None
 
-    def _chunk(self, piece: StreamEvent) -> ChatGenerationChunk:
-        if piece.finish is not None:
-            self.answered(piece.finish)
-            about = {**describe(piece.finish), "model_provider": self._llm_type.removeprefix("chat-"), **self._logprobs(piece)}
+    def _chunk(self, event: StreamEvent) -> ChatGenerationChunk:
+        if event.finish is not None:
+            self.answered(event.finish)
+            about = {**describe(event.finish), "model_provider": self._llm_type.removeprefix("chat-"), **self._logprobs(event)}
             message = AIMessageChunk(
-                content=piece.text,
-                usage_metadata=usage_metadata(piece.finish),
+                content=event.text,
+                usage_metadata=usage_metadata(event.finish),
                 response_metadata=about,
                 chunk_position="last",
             )
             return ChatGenerationChunk(message=message, generation_info=dict(about))
-        if not (piece.tool_calls or piece.reasoning or piece.logprobs is not None):  # most tokens; pydantic is slow per field given
-            return ChatGenerationChunk(message=AIMessageChunk(content=piece.text))
+        if not (event.tool_calls or event.reasoning or event.logprobs is not None):  # most tokens; pydantic is slow per field given
+            return ChatGenerationChunk(message=AIMessageChunk(content=event.text))
         message = AIMessageChunk(
-            content=piece.text,
-            tool_call_chunks=[tool_call_chunk(**part) for part in piece.tool_calls or ()],
-            additional_kwargs={"reasoning_content": piece.reasoning} if piece.reasoning else {},
-            response_metadata=self._logprobs(piece),
+            content=event.text,
+            tool_call_chunks=[tool_call_chunk(**part) for part in event.tool_calls or ()],
+            additional_kwargs={"reasoning_content": event.reasoning} if event.reasoning else {},
+            response_metadata=self._logprobs(event),
         )
         return ChatGenerationChunk(message=message, generation_info=dict(message.response_metadata) or None)
 
-    def _logprobs(self, piece: StreamEvent) -> dict[str, Any]:
-        if piece.logprobs is None:
+    def _logprobs(self, event: StreamEvent) -> dict[str, Any]:
+        if event.logprobs is None:
             return {}
-        return {"logprobs": piece.logprobs if self.LOGPROBS_AS_LIST else {"content": piece.logprobs}}
+        return {"logprobs": event.logprobs if self.LOGPROBS_AS_LIST else {"content": event.logprobs}}
 
     @override
     def _generate(

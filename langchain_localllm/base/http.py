@@ -175,7 +175,7 @@ def _without_credentials(urls: str | Sequence[str], headers: dict[str, str] | No
 
 
 class AnswerDecoder(ABC):
-    """Lines of an answer to pieces. The answer is whole when a piece with `finish` has come."""
+    """Lines of an answer to events. The answer is whole when an event with `finish` has come."""
 
     WHY_CUT: ClassVar[str] = "See the server's log for the reason."
     """What an error says about an answer that ends too early."""
@@ -188,8 +188,8 @@ class AnswerDecoder(ABC):
         self._thoughts_read: list[str] = []
 
     def feed(self, data: bytes) -> list[StreamEvent]:
-        """The pieces that are complete with these bytes."""
-        return [piece for line in self._lines.feed(data) if line.strip() and (piece := self._read(line))]
+        """The events that are complete with these bytes."""
+        return [event for line in self._lines.feed(data) if line.strip() and (event := self._read(line))]
 
     def end(self) -> list[StreamEvent]:
         """What is left when the bytes have ended; raises `StreamBrokenError` when the answer is not whole."""
@@ -209,44 +209,44 @@ class AnswerDecoder(ABC):
         if self._finished:
             return None  # what comes after the end is not part of the answer
         try:
-            piece = self._piece(line)
+            event = self._piece(line)
         except UNREADABLE:
             raise _unreadable(line) from None
-        if piece is not None:
-            if not isinstance(piece.text, str):
+        if event is not None:
+            if not isinstance(event.text, str):
                 raise _unreadable(line)
-            self._keep(piece)
-        return piece
+            self._keep(event)
+        return event
 
-    def _keep(self, piece: StreamEvent) -> None:
-        """Note what a piece holds, with whole characters; the last one gets what is left of them."""
-        if piece.finish is None and not (piece.tool_calls or piece.reasoning or self._halves.waiting) and piece.text.isascii():
-            if piece.text:
-                self._texts.append(piece.text)
+    def _keep(self, event: StreamEvent) -> None:
+        """Note what an event holds, with whole characters; the last one gets what is left of them."""
+        if event.finish is None and not (event.tool_calls or event.reasoning or self._halves.waiting) and event.text.isascii():
+            if event.text:
+                self._texts.append(event.text)
             return  # most tokens
-        piece.text, piece.reasoning = self._halves.feed(piece.text), self._halves.feed(piece.reasoning, "reasoning")
-        for call in piece.tool_calls or ():
+        event.text, event.reasoning = self._halves.feed(event.text), self._halves.feed(event.reasoning, "reasoning")
+        for call in event.tool_calls or ():
             if isinstance(call.get("args"), str):
                 call["args"] = self._halves.feed(call["args"], call.get("index"))
-        if piece.finish is not None:
+        if event.finish is not None:
             self._finished = True
-            piece.text += self._halves.end()
-            piece.reasoning += self._halves.end("reasoning")
-        if piece.text:
-            self._texts.append(piece.text)
-        if piece.reasoning:
-            self._thoughts_read.append(piece.reasoning)
+            event.text += self._halves.end()
+            event.reasoning += self._halves.end("reasoning")
+        if event.text:
+            self._texts.append(event.text)
+        if event.reasoning:
+            self._thoughts_read.append(event.reasoning)
 
-    def _leave_out_what_came(self, piece: StreamEvent) -> None:
+    def _leave_out_what_came(self, event: StreamEvent) -> None:
         """Empty the text and the thoughts of an event that ends an answer, where they repeat the whole of it."""
-        if piece.text and piece.text == "".join(self._texts):
-            piece.text = ""
-        if piece.reasoning and piece.reasoning == "".join(self._thoughts_read):
-            piece.reasoning = ""
+        if event.text and event.text == "".join(self._texts):
+            event.text = ""
+        if event.reasoning and event.reasoning == "".join(self._thoughts_read):
+            event.reasoning = ""
 
     @abstractmethod
     def _piece(self, line: bytes) -> StreamEvent | None:
-        """The piece for a line, if it holds one; raises the error that it reports."""
+        """The event for a line, if it holds one; raises the error that it reports."""
 
 
 def warn_left_out(kind: str, url: str) -> None:
@@ -269,10 +269,10 @@ class HttpHandle:
     opening: Plan[Any]
     decoder: Decoder[StreamEvent]
 
-    def pieces(self) -> Generator[StreamEvent]:
-        """The pieces, from sync code."""
+    def events(self) -> Generator[StreamEvent]:
+        """Yield the events of the answer."""
         return self.client.stream(self.opening, self.decoder)
 
-    def apieces(self) -> AsyncGenerator[StreamEvent]:
-        """The pieces, from async code."""
+    def aevents(self) -> AsyncGenerator[StreamEvent]:
+        """Yield the events of the answer, in async code."""
         return self.client.astream(self.opening, self.decoder)

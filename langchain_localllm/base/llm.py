@@ -83,29 +83,29 @@ class LocalLLM(SamplingOptions, BaseLLM):
     def _read(
         self, prompt: str, stop: list[str] | None, run: CallbackManagerForLLMRun | None, kwargs: dict[str, Any]
     ) -> Generator[StreamEvent]:
-        """The pieces of an answer, told to those who listen to the run."""
+        """The events of an answer, told to those who listen to the run."""
         model = self.with_options(kwargs)
         listener = run if run and run.handlers else None
-        with closing(model.begin(prompt, stop).pieces()) as pieces:
-            for piece in pieces:
-                if listener and piece.text:
-                    listener.on_llm_new_token(piece.text, chunk=text_chunk(piece))
-                if piece.finish:
-                    model.answered(piece.finish)
-                yield piece
+        with closing(model.begin(prompt, stop).events()) as events:
+            for event in events:
+                if listener and event.text:
+                    listener.on_llm_new_token(event.text, chunk=text_chunk(event))
+                if event.finish:
+                    model.answered(event.finish)
+                yield event
 
     async def _aread(
         self, prompt: str, stop: list[str] | None, run: AsyncCallbackManagerForLLMRun | None, kwargs: dict[str, Any]
     ) -> AsyncGenerator[StreamEvent]:
         model = self.with_options(kwargs)
         listener = run if run and run.handlers else None
-        async with aclosing(model.begin(prompt, stop).apieces()) as pieces:
-            async for piece in pieces:
-                if listener and piece.text:
-                    await listener.on_llm_new_token(piece.text, chunk=text_chunk(piece))
-                if piece.finish:
-                    model.answered(piece.finish)
-                yield piece
+        async with aclosing(model.begin(prompt, stop).aevents()) as events:
+            async for event in events:
+                if listener and event.text:
+                    await listener.on_llm_new_token(event.text, chunk=text_chunk(event))
+                if event.finish:
+                    model.answered(event.finish)
+                yield event
 
     @override
     def _stream(
@@ -115,8 +115,8 @@ class LocalLLM(SamplingOptions, BaseLLM):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Generator[GenerationChunk]:
-        with closing(self._read(prompt, stop, run_manager, kwargs)) as pieces:
-            yield from filter(None, map(text_chunk, pieces))
+        with closing(self._read(prompt, stop, run_manager, kwargs)) as events:
+            yield from filter(None, map(text_chunk, events))
 
     @override
     async def _astream(
@@ -126,9 +126,9 @@ class LocalLLM(SamplingOptions, BaseLLM):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncGenerator[GenerationChunk]:
-        async with aclosing(self._aread(prompt, stop, run_manager, kwargs)) as pieces:
-            async for piece in pieces:
-                if chunk := text_chunk(piece):
+        async with aclosing(self._aread(prompt, stop, run_manager, kwargs)) as events:
+            async for event in events:
+                if chunk := text_chunk(event):
                     yield chunk
 
     @override
@@ -264,8 +264,8 @@ class LocalLLM(SamplingOptions, BaseLLM):
             try:
                 for attempt in attempts(self.other_servers, run):
                     with attempt:
-                        async with places, aclosing(self._aread(prompt, stop, run, {})) as pieces:
-                            result = joined([piece async for piece in pieces])
+                        async with places, aclosing(self._aread(prompt, stop, run, {})) as events:
+                            result = joined([event async for event in events])
             except BaseException as error:
                 if run:
                     await run.on_llm_error(error, response=LLMResult(generations=[]))
@@ -284,10 +284,10 @@ class LocalLLM(SamplingOptions, BaseLLM):
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _unless(failures: list[BaseException], pieces: Generator[StreamEvent]) -> Iterator[StreamEvent]:
-    with closing(pieces):
+def _unless(failures: list[BaseException], events: Generator[StreamEvent]) -> Iterator[StreamEvent]:
+    with closing(events):
         while not failures:
-            if (piece := next(pieces, None)) is None:
+            if (event := next(events, None)) is None:
                 return
-            yield piece
+            yield event
     raise ModelCallError("Stopped because another prompt of the same call failed.")

@@ -1,4 +1,4 @@
-"""An engine's pieces as LangChain wants them: thoughts, tool calls and text distinguished, calls numbered and named."""
+"""An engine's events as LangChain wants them: thoughts, tool calls and text distinguished, calls numbered and named."""
 
 import json
 import secrets
@@ -14,7 +14,7 @@ from langchain_localllm.templates.tool_calls import HERMES, JSON, ToolCallParser
 
 
 class AnswerReader:
-    """Reads the pieces of one answer."""
+    """Reads the events of one answer."""
 
     __slots__ = ("_args", "_calls", "_found_thoughts", "_keeps_thoughts", "_space", "_state", "_thoughts")
 
@@ -47,47 +47,47 @@ class AnswerReader:
         self._thoughts, self._calls = thoughts, calls
         thoughts.feed(begun)
 
-    def read(self, piece: StreamEvent) -> Iterable[StreamEvent]:
-        """What can be passed on with this piece."""
+    def read(self, event: StreamEvent) -> Iterable[StreamEvent]:
+        """What can be passed on with this event."""
         if self._thoughts and self._thoughts.done:
             self._thoughts = None
-        if piece.reasoning or self._state:
-            self._trim(piece)
-            if not (piece.text or piece.reasoning or piece.tool_calls or piece.finish or piece.logprobs):
+        if event.reasoning or self._state:
+            self._trim(event)
+            if not (event.text or event.reasoning or event.tool_calls or event.finish or event.logprobs):
                 return ()
-        if piece.reasoning and not self._keeps_thoughts:
-            piece.reasoning = ""
-            if not (piece.text or piece.tool_calls or piece.finish):
+        if event.reasoning and not self._keeps_thoughts:
+            event.reasoning = ""
+            if not (event.text or event.tool_calls or event.finish):
                 return ()
-        if not (self._thoughts or self._calls or piece.tool_calls or piece.finish):
-            return (piece,)
-        return self._told(piece)
+        if not (self._thoughts or self._calls or event.tool_calls or event.finish):
+            return (event,)
+        return self._told(event)
 
-    def _trim(self, piece: StreamEvent) -> None:
+    def _trim(self, event: StreamEvent) -> None:
         """Leave out white space around thoughts that the engine found, as in those that are found here."""
-        if piece.reasoning:
-            thought = self._space + piece.reasoning if self._state else piece.reasoning.lstrip()
-            piece.reasoning = thought.rstrip()
-            self._space = thought[len(piece.reasoning) :]
+        if event.reasoning:
+            thought = self._space + event.reasoning if self._state else event.reasoning.lstrip()
+            event.reasoning = thought.rstrip()
+            self._space = thought[len(event.reasoning) :]
             self._state = "thoughts"
-        if piece.text:
-            piece.text = piece.text.lstrip()
-            self._state, self._space = "" if piece.text else "after thoughts", ""
+        if event.text:
+            event.text = event.text.lstrip()
+            self._state, self._space = "" if event.text else "after thoughts", ""
 
-    def _told(self, piece: StreamEvent) -> Iterator[StreamEvent]:
-        if piece.tool_calls:
-            yield replace(piece, text="", finish=None, tool_calls=[self._named(call) for call in piece.tool_calls])
-        elif piece.reasoning:
-            yield replace(piece, text="", finish=None)
-        logprobs = None if piece.tool_calls or piece.reasoning else piece.logprobs
-        for part in self._texts(piece.text, piece.finish):
+    def _told(self, event: StreamEvent) -> Iterator[StreamEvent]:
+        if event.tool_calls:
+            yield replace(event, text="", finish=None, tool_calls=[self._named(call) for call in event.tool_calls])
+        elif event.reasoning:
+            yield replace(event, text="", finish=None)
+        logprobs = None if event.tool_calls or event.reasoning else event.logprobs
+        for part in self._texts(event.text, event.finish):
             part.logprobs, logprobs = logprobs, None
             yield part
         if logprobs is not None:  # of a token whose text is held back
             yield StreamEvent("", logprobs=logprobs)
-        if piece.finish:
-            yield from self._cut_calls(cut=piece.finish.reason == "length")
-            finish = piece.finish
+        if event.finish:
+            yield from self._cut_calls(cut=event.finish.reason == "length")
+            finish = event.finish
             if self._args and finish.reason == "stop":
                 finish = replace(finish, reason="tool_calls")
             if self._found_thoughts and finish.reasoning_tokens == 0:  # an engine that took them for text counted none
@@ -182,25 +182,25 @@ def reader(tools: Sequence[dict[str, Any]], choice: str | None, *, keeps_thought
 
 @dataclass(frozen=True, slots=True)
 class ReadHandle:
-    """A handle whose pieces are read."""
+    """A handle whose events are read."""
 
     handle: TokenStream
     reader: AnswerReader
     begun: str = ""
     """What the answer begins with, where the prompt held its beginning."""
 
-    def pieces(self) -> Generator[StreamEvent]:
-        """The pieces, from sync code."""
+    def events(self) -> Generator[StreamEvent]:
+        """Yield the events of the answer."""
         yield from self.reader.read(StreamEvent(self.begun)) if self.begun else ()
-        with closing(self.handle.pieces()) as pieces:
-            for piece in pieces:
-                yield from self.reader.read(piece)
+        with closing(self.handle.events()) as events:
+            for event in events:
+                yield from self.reader.read(event)
 
-    async def apieces(self) -> AsyncGenerator[StreamEvent]:
-        """The pieces, from async code."""
+    async def aevents(self) -> AsyncGenerator[StreamEvent]:
+        """Yield the events of the answer, in async code."""
         for part in self.reader.read(StreamEvent(self.begun)) if self.begun else ():
             yield part
-        async with aclosing(self.handle.apieces()) as pieces:
-            async for piece in pieces:
-                for part in self.reader.read(piece):
+        async with aclosing(self.handle.aevents()) as events:
+            async for event in events:
+                for part in self.reader.read(event):
                     yield part

@@ -100,25 +100,25 @@ def usage_metadata(finish: CompletionInfo) -> UsageMetadata | None:
     return usage
 
 
-def text_chunk(piece: StreamEvent) -> GenerationChunk | None:
-    """Return the chunk for a piece, or `None` for one without content."""
-    if piece.finish is None and piece.logprobs is None and not piece.reasoning:
-        return GenerationChunk(text=piece.text) if piece.text else None
-    return GenerationChunk(text=piece.text, generation_info=_info(piece.finish, piece.logprobs, piece.reasoning))
+def text_chunk(event: StreamEvent) -> GenerationChunk | None:
+    """Return the chunk for an event, or `None` for one without content."""
+    if event.finish is None and event.logprobs is None and not event.reasoning:
+        return GenerationChunk(text=event.text) if event.text else None
+    return GenerationChunk(text=event.text, generation_info=_info(event.finish, event.logprobs, event.reasoning))
 
 
-def joined(pieces: Iterable[StreamEvent]) -> LLMResult:
+def joined(events: Iterable[StreamEvent]) -> LLMResult:
     """The result of one prompt."""
     texts: list[str] = []
     thoughts: list[str] = []
     logprobs: list[dict[str, Any]] = []
     finish: CompletionInfo | None = None
-    for piece in pieces:
-        texts.append(piece.text)
-        if piece.reasoning:
-            thoughts.append(piece.reasoning)
-        logprobs += piece.logprobs or ()
-        finish = piece.finish
+    for event in events:
+        texts.append(event.text)
+        if event.reasoning:
+            thoughts.append(event.reasoning)
+        logprobs += event.logprobs or ()
+        finish = event.finish
     info = _info(finish, logprobs or None, "".join(thoughts))
     return LLMResult(generations=[[Generation(text="".join(texts), generation_info=info)]], llm_output=_output([info]))
 

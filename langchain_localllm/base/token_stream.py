@@ -1,4 +1,4 @@
-"""The seam between LangChain's side and a runtime: a request is opened, pieces come out."""
+"""Define the protocol between the LangChain classes and a runtime: a request returns a stream of events."""
 
 from collections.abc import AsyncGenerator, Generator, Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """How long an engine worked on a request, in seconds; `None` where the engine does not report it.
+    """Hold how long an engine worked on a request, in seconds; `None` where the engine does not report it.
 
     Attributes:
         load: Loading the model.
@@ -26,7 +26,7 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class CompletionInfo:
-    """How an answer ended; the last piece carries it.
+    """Describe how an answer ended. The last event carries it.
 
     Attributes:
         reason: `stop` (the model ended, or a stop sequence was met), `length` (the limit of tokens or the context's end)
@@ -36,9 +36,9 @@ class CompletionInfo:
         cached_tokens: Tokens of the prompt that were in the engine's cache and not read again.
         timings: How long it took.
         model: The model's name as the engine gives it.
-        context: The tokens of prompt and answer, from an engine that goes on from them.
-        native: What the engine reports besides, under its own names, such as Ollama's `eval_count`.
-        reasoning_tokens: How many of the generated tokens are thoughts.
+        context: The token ids of prompt and answer, from an engine that can continue from them (Ollama).
+        native: Further fields that the engine reports, under its own names, such as Ollama's `eval_count`.
+        reasoning_tokens: How many of the generated tokens are reasoning.
     """
 
     reason: str
@@ -54,14 +54,14 @@ class CompletionInfo:
 
 @dataclass(slots=True)
 class StreamEvent:
-    """A piece of an answer, usually a token.
+    """Hold one part of an answer, usually a token.
 
     Attributes:
         text: Text to add to the answer; may be empty.
-        finish: How the answer ended, on the last piece.
+        finish: How the answer ended; set on the last event only.
         reasoning: Text that a reasoning model thinks before it answers.
         tool_calls: Parts of tool calls, each with `index` and any of `id`, `name` and `args` (JSON text).
-        logprobs: What the engine reports of the token's probabilities.
+        logprobs: Log probabilities of the token, as the engine reports them.
     """
 
     text: str
@@ -72,10 +72,10 @@ class StreamEvent:
 
 
 class TokenStream(Protocol):
-    """An answer that is being made. It is read once, either way; closing it, or its iterator, ends the engine's work."""
+    """Stream one answer. Read it once, in sync or async code; closing the iterator ends the engine's work."""
 
-    def pieces(self) -> Generator[StreamEvent]:
-        """The pieces, the last one with `finish`."""
+    def events(self) -> Generator[StreamEvent]:
+        """Yield the events, the last one with `finish`."""
 
-    def apieces(self) -> AsyncGenerator[StreamEvent]:
-        """The same for async code."""
+    def aevents(self) -> AsyncGenerator[StreamEvent]:
+        """Yield the same events in async code."""

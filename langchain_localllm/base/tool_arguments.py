@@ -112,7 +112,7 @@ class _Call:
 
 @dataclass(slots=True)
 class CallReader:
-    """Reads the tool calls among an answer's pieces.
+    """Reads the tool calls among an answer's events.
 
     Attributes:
         schemas: By name, the parameters of the tools that want lists or objects.
@@ -124,18 +124,18 @@ class CallReader:
     _first: int | None = None
     _held: dict[int, _Call] = field(default_factory=dict)
 
-    def read(self, piece: StreamEvent) -> Iterator[StreamEvent]:
-        """The pieces that can be handed out now."""
-        if piece.tool_calls:
-            piece = replace(piece, tool_calls=list(self._calls(piece.tool_calls)) or None)
-        if piece.finish and self._held:
+    def read(self, event: StreamEvent) -> Iterator[StreamEvent]:
+        """The events that can be handed out now."""
+        if event.tool_calls:
+            event = replace(event, tool_calls=list(self._calls(event.tool_calls)) or None)
+        if event.finish and self._held:
             yield StreamEvent(
                 "",
                 tool_calls=[{"index": index, "id": None, "name": None, "args": _whole(call)} for index, call in self._held.items()],
             )
             self._held = {}
-        if piece.text or piece.finish or piece.reasoning or piece.tool_calls or piece.logprobs is not None:
-            yield piece
+        if event.text or event.finish or event.reasoning or event.tool_calls or event.logprobs is not None:
+            yield event
 
     def _calls(self, parts: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         for part in parts:
@@ -169,24 +169,24 @@ class CallHandle:
     handle: TokenStream
     reader: CallReader
 
-    def pieces(self) -> Generator[StreamEvent]:
-        """The pieces, from sync code."""
-        with closing(self.handle.pieces()) as pieces:
-            for piece in pieces:
-                if piece.tool_calls or piece.finish:
-                    yield from self.reader.read(piece)
+    def events(self) -> Generator[StreamEvent]:
+        """Yield the events of the answer."""
+        with closing(self.handle.events()) as events:
+            for event in events:
+                if event.tool_calls or event.finish:
+                    yield from self.reader.read(event)
                 else:
-                    yield piece
+                    yield event
 
-    async def apieces(self) -> AsyncGenerator[StreamEvent]:
-        """The pieces, from async code."""
-        async with aclosing(self.handle.apieces()) as pieces:
-            async for piece in pieces:
-                if piece.tool_calls or piece.finish:
-                    for part in self.reader.read(piece):
+    async def aevents(self) -> AsyncGenerator[StreamEvent]:
+        """Yield the events of the answer, in async code."""
+        async with aclosing(self.handle.aevents()) as events:
+            async for event in events:
+                if event.tool_calls or event.finish:
+                    for part in self.reader.read(event):
                         yield part
                 else:
-                    yield piece
+                    yield event
 
 
 def with_read_calls(handle: TokenStream, tools: Sequence[dict[str, Any]], *, only_one: bool) -> TokenStream:

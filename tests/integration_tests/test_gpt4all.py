@@ -58,7 +58,7 @@ def endless(endless_file: Path) -> Iterator[GPT4All]:
 
 
 def finish_of(llm: GPT4All, prompt: str = PROMPT, **options: Any) -> CompletionInfo:
-    pieces = list(llm.with_options(options).open_answer(prompt, []).pieces())
+    pieces = list(llm.with_options(options).open_answer(prompt, []).events())
     assert pieces[-1].finish is not None
     return pieces[-1].finish
 
@@ -73,7 +73,7 @@ def wait_until_idle(llm: GPT4All) -> None:
 
 
 class Box(ResponseQueue):
-    """A response queue whose reader leaves after a number of looks at whether it has left."""
+    """A response queue that reports `cancelled` after it was read a number of times."""
 
     def __init__(self, looks: int) -> None:
         self.looks = 0
@@ -81,12 +81,12 @@ class Box(ResponseQueue):
         super().__init__()
 
     @property
-    def left(self) -> bool:  # read by the engine like the attribute
+    def cancelled(self) -> bool:  # read by the engine like the attribute
         self.looks += 1
         return self.looks > self._most
 
-    @left.setter
-    def left(self, _: bool) -> None:
+    @cancelled.setter
+    def cancelled(self, _: bool) -> None:
         pass
 
 
@@ -119,7 +119,7 @@ def test_a_reader_that_leaves_ends_the_reading_within_a_batch(endless: GPT4All) 
 
 def test_a_reader_that_left_before_its_turn_costs_nothing(endless: GPT4All) -> None:
     box = ResponseQueue()
-    box.left = True
+    box.cancelled = True
     answer_into(endless, box, PROMPT)
     assert box.empty()
 
@@ -282,7 +282,7 @@ def test_an_answer_that_is_being_read_keeps_its_model(endless_file: Path) -> Non
 
 def test_a_model_that_is_freed_under_its_reader_raises(endless_file: Path) -> None:
     llm = GPT4All(model=str(endless_file), n_ctx=128, temperature=0)
-    waiting = llm.open_answer(PROMPT, []).pieces()
+    waiting = llm.open_answer(PROMPT, []).events()
     engine = llm.engine
     stream = llm.stream(PROMPT, max_tokens=100)
     next(stream)
@@ -533,7 +533,7 @@ def test_a_package_that_is_missing_or_another_version(version: str | None, messa
 
 
 def test_pieces_of_a_handle_hold_text_and_then_the_finish(endless: GPT4All) -> None:
-    pieces = list(endless.open_answer(PROMPT, []).pieces())
+    pieces = list(endless.open_answer(PROMPT, []).events())
     assert all(isinstance(piece, StreamEvent) and piece.finish is None for piece in pieces[:-1])
     finish = pieces[-1].finish
     assert finish is not None

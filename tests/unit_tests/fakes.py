@@ -19,12 +19,12 @@ ANSWER = ["Hel", "lo"]
 class FakeHandle:
     """Answers without a server."""
 
-    def pieces(self) -> Generator[StreamEvent]:
+    def events(self) -> Generator[StreamEvent]:
         yield from (StreamEvent(text) for text in ANSWER)
         yield StreamEvent("", CompletionInfo("stop", prompt_tokens=3, completion_tokens=2, model="tiny"))
 
-    async def apieces(self) -> AsyncGenerator[StreamEvent]:
-        for piece in self.pieces():
+    async def aevents(self) -> AsyncGenerator[StreamEvent]:
+        for piece in self.events():
             yield piece
 
 

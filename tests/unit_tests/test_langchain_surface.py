@@ -414,12 +414,12 @@ class Recorded:
         assert isinstance(asked, HttpHandle)
         self._decoder = asked.decoder
 
-    def pieces(self) -> Generator[StreamEvent]:
+    def events(self) -> Generator[StreamEvent]:
         for line in LINES:
             yield from self._decoder.feed(json.dumps(line).encode() + b"\n")
 
-    async def apieces(self) -> AsyncGenerator[StreamEvent]:
-        for piece in self.pieces():
+    async def aevents(self) -> AsyncGenerator[StreamEvent]:
+        for piece in self.events():
             yield piece
 
 

@@ -15,22 +15,22 @@ class Pieces:
     def __init__(self, *pieces: StreamEvent, fails: bool = False) -> None:
         self._pieces, self._fails = pieces, fails
 
-    def pieces(self) -> Generator[StreamEvent]:
+    def events(self) -> Generator[StreamEvent]:
         yield from self._pieces
         if self._fails:
             raise UnreadAnswerError("unread")
 
-    async def apieces(self) -> AsyncGenerator[StreamEvent]:
-        for piece in self.pieces():
+    async def aevents(self) -> AsyncGenerator[StreamEvent]:
+        for piece in self.events():
             yield piece
 
 
 def _collected(handle: ContinuedWhereUnread, *, is_async: bool) -> list[StreamEvent]:
     if not is_async:
-        return list(handle.pieces())
+        return list(handle.events())
 
     async def collect() -> list[StreamEvent]:
-        return [piece async for piece in handle.apieces()]
+        return [piece async for piece in handle.aevents()]
 
     return asyncio.run(collect())
 

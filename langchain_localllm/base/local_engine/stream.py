@@ -1,4 +1,4 @@
-"""Answers that a thread of this process makes, for runtimes whose engine is a library."""
+"""Stream answers from an engine's thread to callers in other threads and event loops."""
 
 import asyncio
 import time
@@ -12,64 +12,71 @@ from typing import Final
 from langchain_localllm.base.token_stream import StreamEvent
 from langchain_localllm.errors import CallTimeoutError
 
-_FOR_EVER: Final = None
-PAUSE: Final = 0.004
-"""Seconds from which on a reader is woken again: each time takes about a tenth of a tiny model's token from the engine."""
+MIN_NOTIFY_INTERVAL: Final = 0.004
+"""Seconds between two wake-ups of a consumer: each one costs the engine about a tenth of the time of a tiny model's token."""
 
 
 class ResponseQueue:
-    """Where the engine's thread puts the pieces of one answer, for one reader in another thread or event loop.
+    """Pass the events of one answer from the engine's thread to one consumer in another thread or event loop.
 
     Attributes:
-        left: Whether the reader has gone; the engine's thread then ends the answer within a token.
-        pause: Seconds from which on the reader is woken again.
-        on_cancel: Called from the reader's side when it has gone, if an engine wants to know it at once.
+        cancelled: Whether the consumer is gone; the engine's thread then ends the answer within a token.
+        min_notify_interval: Seconds between two wake-ups of the consumer.
+        on_cancel: Called by the consumer when it cancels, for engines that must react at once.
     """
 
-    __slots__ = ("_items", "_rings", "_rung", "_wake", "left", "on_cancel", "pause")
+    __slots__ = ("_items", "_notified", "_signals", "_wake", "cancelled", "min_notify_interval", "on_cancel")
 
     def __init__(self, wake: Callable[[], object] | None = None) -> None:
         self._items: deque[StreamEvent | BaseException] = deque()
-        self._rings: SimpleQueue[None] = SimpleQueue()
-        self._wake = wake or partial(self._rings.put, None)
-        self._rung = 0.0
-        self.left = False
-        self.pause = PAUSE
+        self._signals: SimpleQueue[None] = SimpleQueue()
+        self._wake = wake or partial(self._signals.put, None)
+        self._notified = 0.0
+        self.cancelled = False
+        self.min_notify_interval = MIN_NOTIFY_INTERVAL
         self.on_cancel: Callable[[], object] | None = None
 
     def put(self, item: StreamEvent | BaseException) -> None:
-        """Hand over a piece, the last one with `finish`; or the error with which the answer ends.
+        """Add an event, the last one with `finish`, or the error that ends the answer.
 
-        The reader is woken at once, but for pieces that come faster than anyone could read them.
+        The consumer is woken at once, unless it was woken less than `min_notify_interval` seconds ago.
         """
         self._items.append(item)
-        if not isinstance(item, StreamEvent) or item.finish or time.perf_counter() - self._rung > self.pause:
+        if not isinstance(item, StreamEvent) or item.finish or time.perf_counter() - self._notified > self.min_notify_interval:
             self.notify()
 
     def notify(self) -> None:
-        """Wake the reader, if there is something to read."""
+        """Wake the consumer, if there is something to read."""
         if not self._items:
             return
-        self._rung = time.perf_counter()
+        self._notified = time.perf_counter()
         try:
             self._wake()
-        except RuntimeError:  # the reader's event loop is closed
-            self.left = True
+        except RuntimeError:  # the consumer's event loop is closed
+            self.cancelled = True
 
-    def leave(self) -> None:
-        """Cancel the request: its consumer is gone."""
-        self.left = True
+    def cancel(self) -> None:
+        """Cancel the request. The consumer calls this when it stops reading."""
+        self.cancelled = True
         if self.on_cancel:
             self.on_cancel()
 
     def empty(self) -> bool:
-        """Whether nothing waits to be read."""
+        """Report whether there is nothing to read."""
         return not self._items
 
     def take(self, seconds: float | None) -> StreamEvent:
-        """The next piece, waited for; raises the answer's error, or `queue.Empty` when the time is over."""
+        """Wait for the next event and return it.
+
+        Args:
+            seconds: How long to wait at most, or `None` to wait without a limit.
+
+        Raises:
+            queue.Empty: No event came in time.
+            BaseException: The error that ended the answer.
+        """
         while not self._items:
-            self._rings.get(timeout=seconds)
+            self._signals.get(timeout=seconds)
         item = self._items.popleft()
         if isinstance(item, BaseException):
             raise item
@@ -78,11 +85,11 @@ class ResponseQueue:
 
 @dataclass(frozen=True, slots=True)
 class WorkerHandle:
-    """An answer by an engine's thread; it begins when it is first read.
+    """Stream one answer of an engine's thread. The request is submitted when the stream is first read.
 
     Attributes:
         submit: Hands the request to the engine's thread, with the response queue for its answer; does not wait.
-        timeout: Seconds that the whole answer may take, or `None`.
+        timeout: Seconds that the whole answer may take, or `None` for no limit.
         slow: Whether `submit` takes long, so that it must not run in an event loop's thread.
     """
 
@@ -90,24 +97,24 @@ class WorkerHandle:
     timeout: float | None = None
     slow: bool = False
 
-    def pieces(self) -> Generator[StreamEvent]:
-        """The pieces, from sync code."""
+    def events(self) -> Generator[StreamEvent]:
+        """Yield the events of the answer."""
         box, deadline = ResponseQueue(), self._deadline()
         try:
             self.submit(box)
             finished = False
             while not finished:
                 try:
-                    piece = box.take(_left(deadline))
+                    event = box.take(_left(deadline))
                 except Empty:
                     raise self._late() from None
-                finished = piece.finish is not None
-                yield piece
+                finished = event.finish is not None
+                yield event
         finally:
-            box.leave()
+            box.cancel()
 
-    async def apieces(self) -> AsyncGenerator[StreamEvent]:
-        """The pieces, from async code."""
+    async def aevents(self) -> AsyncGenerator[StreamEvent]:
+        """Yield the events of the answer, in async code."""
         loop, arrived = asyncio.get_running_loop(), asyncio.Event()
         box, deadline = ResponseQueue(lambda: loop.call_soon_threadsafe(arrived.set)), self._deadline()
         try:
@@ -118,14 +125,14 @@ class WorkerHandle:
                 if box.empty():
                     await self._until(arrived, deadline)
                     continue
-                piece = box.take(0)
-                finished = piece.finish is not None
-                yield piece
+                event = box.take(0)
+                finished = event.finish is not None
+                yield event
         finally:
-            box.leave()
+            box.cancel()
 
     def _deadline(self) -> float | None:
-        return _FOR_EVER if self.timeout is None else time.monotonic() + self.timeout
+        return None if self.timeout is None else time.monotonic() + self.timeout
 
     async def _until(self, arrived: asyncio.Event, deadline: float | None) -> None:
         try:

@@ -48,7 +48,7 @@ class Request:
 def answer(request: Request, box: ResponseQueue, loaded: Loaded) -> None:
     """Put the pieces of the answer into the response queue, or the error."""
     try:
-        if not box.left:
+        if not box.cancelled:
             box.put(_answer(request, box, loaded))
     except BaseException as error:  # noqa: BLE001 - it belongs to the one who asked
         box.put(error)
@@ -139,7 +139,7 @@ class _Answer:
     def prompt_failed(self, prompt_tokens: int) -> bool:
         """Whether the engine stopped before the end of the prompt by itself."""
         self._loaded.check_wanted()
-        return self._read < prompt_tokens and not self._box.left
+        return self._read < prompt_tokens and not self._box.cancelled
 
     def last(self) -> StreamEvent:
         """Return the last piece: text that was held back, and how the answer ended."""
@@ -158,7 +158,7 @@ class _Answer:
         return StreamEvent(rest, finish)
 
     def _is_wanted(self) -> bool:
-        return not (self._box.left or self._loaded.ending)
+        return not (self._box.cancelled or self._loaded.ending)
 
     def _reported(self, text: str) -> Exception:
         if "exceeds the context" in text:

@@ -23,5 +23,5 @@ def load_once(path: str, *, embeds: bool) -> None:
         future.result()
     else:
         request = Request(_TEXT, stop=[], max_tokens=2, seed=None, threads=1, sampling=_SAMPLING)
-        list(WorkerHandle(lambda box: engine.submit(partial(answer, request, box))).pieces())
+        list(WorkerHandle(lambda box: engine.submit(partial(answer, request, box))).events())
     engine.free()

@@ -270,7 +270,7 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         request = {"tools": openai_tools(tools)} if tools else {}
         payload = self._chat_payload({}, conversation, [], request)
         if any(isinstance(message.get("content"), list) for message in conversation):  # only reading an image says how many it has
-            *_, last = WorkerHandle(partial(self.engine.chat, {**payload, "max_tokens": 1}), self.timeout).pieces()
+            *_, last = WorkerHandle(partial(self.engine.chat, {**payload, "max_tokens": 1}), self.timeout).events()
             return (last.finish and last.finish.prompt_tokens) or 0
         return len(self.engine.tokenize(self.engine.render(payload)))
 

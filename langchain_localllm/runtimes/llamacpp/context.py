@@ -16,7 +16,7 @@ from langchain_localllm.runtimes.llamacpp.compute_thread import computing
 from langchain_localllm.runtimes.llamacpp.ffi import LOG, lib
 from langchain_localllm.runtimes.llamacpp.model import Model
 from langchain_localllm.runtimes.llamacpp.settings import Adapters
-from langchain_localllm.runtimes.llamacpp.thread_tuner import Threads
+from langchain_localllm.runtimes.llamacpp.thread_tuner import ThreadTuner
 
 if TYPE_CHECKING:
     from langchain_localllm.runtimes.llamacpp.images import Image
@@ -81,7 +81,7 @@ class Context:
         self._rows: list[int] = []  # of the last batch, those with an output
         self._logits: npt.NDArray[np.float32] | None = None
         choose = "n_threads_batch" not in settings and self._can_roll_back()
-        self._threads = Threads(None if choose else (params.n_threads, settings.get("n_threads_batch", params.n_threads)))
+        self._threads = ThreadTuner(None if choose else (params.n_threads, settings.get("n_threads_batch", params.n_threads)))
         self._spent = 0.0  # seconds of the last batch
         self._given_up = False  # whether it was
 
@@ -156,9 +156,9 @@ class Context:
         return status
 
     def _compute(self, size: int) -> int:
-        threads = self._threads.choose(size)
+        threads = self._threads.pick(size)
         lib.llama_set_n_threads(self.pointer, threads, threads)
-        limit = self._threads.limit(size, threads)
+        limit = self._threads.timeout(size, threads)
         self._given_up = False
         if threads == 1:
             status = computing.run_inline(self._decode)

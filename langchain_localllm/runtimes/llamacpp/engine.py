@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from langchain_localllm.base.local_engine.stream import PAUSE, ResponseQueue
+from langchain_localllm.base.local_engine.stream import MIN_NOTIFY_INTERVAL, ResponseQueue
 from langchain_localllm.base.local_engine.thread import EngineThread, engine_closed_error
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ServerError
 from langchain_localllm.runtimes.llamacpp.context import ABORTED, DONE, NO_ROOM, Context, Part
@@ -52,7 +52,7 @@ _SOON: Final = 0.1
 _IDLE: Final = 0.3
 """Seconds without a request after which what was saved is written to the disk."""
 _MEBIBYTE: Final = 1 << 20
-_LONGEST_PAUSE: Final = 0.05
+_MAX_NOTIFY_INTERVAL: Final = 0.05
 """Seconds between two wakes of a reader, at most."""
 _OUTPUTS: Final = 128
 """Tokens of a batch whose logits are wanted, at most."""
@@ -213,7 +213,7 @@ class _Worker:
 
         A recurrent model's is not ended: it can't take back what it has computed, and others may go on from there.
         """
-        if self._model.supports_partial_removal and all(answer.box.left for answer in list(self._answers)):
+        if self._model.supports_partial_removal and all(answer.box.cancelled for answer in list(self._answers)):
             self._context.abort()
 
     # --- the thread ---
@@ -242,7 +242,7 @@ class _Worker:
         self._context.clear_abort()
         if self.thread.ended:
             return
-        for answer in [answer for answer in self._answers if answer.box.left]:
+        for answer in [answer for answer in self._answers if answer.box.cancelled]:
             self._finish(answer)
         if self._waiting:
             self._ring()
@@ -278,7 +278,7 @@ class _Worker:
         """Begin answers in the order in which they came, as long as there is room for all that they may become."""
         while self._waiting and len(self._answers) < self._parallel:
             request, box = self._waiting[0]
-            if not box.left:
+            if not box.cancelled:
                 if self._answers and self._has_to_wait(request):
                     return
                 limit = self._n_ctx - request.tokens()
@@ -330,7 +330,7 @@ class _Worker:
     def _share_wakes(self) -> None:
         """Many readers together take hardly more time from the engine than one does."""
         for answer in self._answers:
-            answer.box.pause = min(PAUSE * len(self._answers), _LONGEST_PAUSE)
+            answer.box.min_notify_interval = min(MIN_NOTIFY_INTERVAL * len(self._answers), _MAX_NOTIFY_INTERVAL)
 
     # --- prompts that begin alike ---
 
@@ -484,7 +484,7 @@ class _Worker:
             row += len(part.tokens)
             if answer.reading:
                 answer.rest = answer.rest[len(part.tokens) :]
-            if part.outputs and not answer.box.left:
+            if part.outputs and not answer.box.cancelled:
                 self._sample_outputs(answer, part, row - part.outputs)
 
     def _sample_outputs(self, answer: Answer, part: Part, row: int) -> None:

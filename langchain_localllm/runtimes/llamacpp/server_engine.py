@@ -284,7 +284,7 @@ class _Requests:
     def _work(self) -> None:
         while (job := self._inbox.get()) is not None:
             try:
-                if job.prepare and not job.box.left:
+                if job.prepare and not job.box.cancelled:
                     job.prepare()
                 self._answer(job)
             except BaseException as error:  # noqa: BLE001 - the reader gets it, and the thread has others to answer
@@ -296,7 +296,7 @@ class _Requests:
 
     def _answer(self, job: _Job) -> None:
         server, box, decoder = self.server, job.box, job.decoder
-        if box.left:
+        if box.cancelled:
             return
         if server is None:
             raise engine_closed_error()
@@ -316,13 +316,13 @@ class _Requests:
             except BaseException as error:  # noqa: BLE001 - the reader gets it
                 failed = True
                 box.put(error)
-            return failed or box.left
+            return failed or box.cancelled
 
         try:
             getattr(server, job.method)(job.payload, on_event)
         except (RuntimeError, ValueError) as error:  # what the server found before it began
             raise _refusal(str(error)) from None
-        if not failed and not box.left:
+        if not failed and not box.cancelled:
             box.put(self._with_load_time(decoder.last()))
 
     def _with_load_time(self, piece: StreamEvent) -> StreamEvent:

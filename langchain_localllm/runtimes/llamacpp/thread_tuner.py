@@ -1,4 +1,4 @@
-"""With how many threads a batch is computed."""
+"""Choose the number of threads for each batch by measuring."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -8,42 +8,42 @@ from typing import Final
 from langchain_localllm.gguf.threads import physical_cores
 
 _REMEMBERED: Final = 8
-"""Batches from which a speed is known."""
+"""How many batches the average speed is taken from."""
 _OUTLIER: Final = 3
-"""A batch that takes more than so many times the shortest time counts as this much: the machine did something else."""
+"""A batch that takes longer than this many times the shortest one is counted as this long: the machine was busy."""
 _TOO_LONG: Final = 2
-"""Times what it takes with one thread: so long a batch may take with several."""
-_FIRST_PAUSE: Final = 16
-_LONGEST_PAUSE: Final = 1024
-"""Batches between two tries of the number of threads that was slower, at first and at most."""
+"""Abort a batch on several threads that takes longer than this many times the time on one thread."""
+_FIRST_INTERVAL: Final = 16
+_LONGEST_INTERVAL: Final = 1024
+"""Batches between two trials of the slower number of threads, at first and at most."""
 
 
 @dataclass(slots=True)
 class _Trial:
-    """What is known of batches of about one size.
+    """Measure batches of about one size.
 
     Attributes:
-        spent: Number of threads to seconds for a token, of the last batches.
-        pause: Batches between two tries of what is slower.
-        left: Batches until the next.
+        samples: Number of threads to seconds for a token, of the last batches.
+        interval: Batches between two trials of the slower number.
+        countdown: Batches until the next trial.
     """
 
-    spent: dict[int, deque[float]] = field(default_factory=dict)
-    pause: int = _FIRST_PAUSE
-    left: int = _FIRST_PAUSE
+    samples: dict[int, deque[float]] = field(default_factory=dict)
+    interval: int = _FIRST_INTERVAL
+    countdown: int = _FIRST_INTERVAL
 
     def fastest(self) -> int:
-        return min(self.spent, key=lambda number: _typical(self.spent[number]))
+        return min(self.samples, key=lambda number: _typical(self.samples[number]))
 
     def add(self, number: int, seconds: float) -> None:
-        """A batch was computed so."""
-        if self.left and number in self.spent:
-            self.spent[number].append(seconds)
+        """Record the time of a batch on this number of threads."""
+        if self.countdown and number in self.samples:
+            self.samples[number].append(seconds)
             return
-        self.spent[number] = deque([seconds], _REMEMBERED)  # how it went long ago does not count
-        if not self.left:
+        self.samples[number] = deque([seconds], _REMEMBERED)  # old measurements do not count
+        if not self.countdown:
             won = self.fastest() == number
-            self.left = self.pause = _FIRST_PAUSE if won else min(2 * self.pause, _LONGEST_PAUSE)
+            self.countdown = self.interval = _FIRST_INTERVAL if won else min(2 * self.interval, _LONGEST_INTERVAL)
 
 
 def _typical(values: Iterable[float]) -> float:
@@ -52,17 +52,17 @@ def _typical(values: Iterable[float]) -> float:
     return sum(min(value, most) for value in values) / len(values)
 
 
-class Threads:
-    """How many threads compute a batch: a fixed number, or one or one per physical core, chosen by trying both.
+class ThreadTuner:
+    """Choose the number of threads for a batch: a fixed number, or the faster of one thread and one per physical core.
 
-    For a small model, several are up to twice as fast as one while the machine has nothing else to do, and many times slower
-    while it has, since they wait for each other. So what takes too long is given up, and done with one.
+    For a small model, several threads are up to twice as fast as one on an idle machine, and many times slower on a busy one,
+    since they wait for each other. A batch on several threads that takes too long is aborted and computed on one.
 
     Args:
-        fixed: Threads for a single token and for several, or `None` to choose.
+        fixed: Threads for a single token and for several, or `None` to measure.
 
     Attributes:
-        most: Threads at most.
+        most: The largest number of threads that can be chosen.
     """
 
     def __init__(self, fixed: tuple[int, int] | None = None) -> None:
@@ -71,24 +71,24 @@ class Threads:
         self.most = max(fixed or self._numbers)
         self._trials: dict[int, _Trial] = {}
 
-    def choose(self, size: int) -> int:
-        """The number of threads for a batch of so many tokens."""
+    def pick(self, size: int) -> int:
+        """Return the number of threads for a batch of `size` tokens."""
         if self._fixed:
             return self._fixed[size > 1]
         trial = self._trials.setdefault(size.bit_length(), _Trial())
-        if untried := self._numbers - trial.spent.keys():
+        if untried := self._numbers - trial.samples.keys():
             return min(untried)
-        trial.left = max(0, trial.left - 1)
+        trial.countdown = max(0, trial.countdown - 1)
         fastest = trial.fastest()
-        return fastest if trial.left else max(self._numbers - {fastest}, default=fastest)
+        return fastest if trial.countdown else max(self._numbers - {fastest}, default=fastest)
 
-    def limit(self, size: int, number: int) -> float | None:
-        """Seconds after which a batch with so many threads is given up; `None` is never."""
+    def timeout(self, size: int, number: int) -> float | None:
+        """Return the seconds after which a batch on `number` threads is aborted; `None` is never."""
         if self._fixed or number == 1:
             return None
-        return _TOO_LONG * size * _typical(self._trials[size.bit_length()].spent[1])
+        return _TOO_LONG * size * _typical(self._trials[size.bit_length()].samples[1])
 
     def record(self, size: int, number: int, seconds: float) -> None:
-        """A batch was computed, or given up, with so many threads."""
+        """Record the time of a batch on `number` threads, or the time after which it was aborted."""
         if not self._fixed:
             self._trials[size.bit_length()].add(number, seconds / size)

@@ -20,9 +20,9 @@ class Given(NamedTuple):
     text: str = ""
     has_calls: bool = False
 
-    def plus(self, piece: StreamEvent) -> "Given":
-        """The same with another piece."""
-        return Given(self.reasoning + piece.reasoning, self.text + piece.text, self.has_calls or bool(piece.tool_calls))
+    def plus(self, event: StreamEvent) -> "Given":
+        """The same with another event."""
+        return Given(self.reasoning + event.reasoning, self.text + event.text, self.has_calls or bool(event.tool_calls))
 
 
 @dataclass(slots=True)
@@ -39,15 +39,15 @@ class Rest:
     given: int
     after_space: bool
 
-    def adapt(self, piece: StreamEvent) -> StreamEvent:
-        """Return a piece without what has come, and with its tokens counted as part of the answer."""
-        if self.after_space and piece.text:
-            piece.text = piece.text.lstrip()
-            self.after_space = not piece.text
-        if (finish := piece.finish) and finish.prompt_tokens is not None and finish.completion_tokens is not None:
+    def adapt(self, event: StreamEvent) -> StreamEvent:
+        """Return an event without what has come, and with its tokens counted as part of the answer."""
+        if self.after_space and event.text:
+            event.text = event.text.lstrip()
+            self.after_space = not event.text
+        if (finish := event.finish) and finish.prompt_tokens is not None and finish.completion_tokens is not None:
             prompt, completion = finish.prompt_tokens - self.given, finish.completion_tokens + self.given
-            piece.finish = replace(finish, prompt_tokens=prompt, completion_tokens=completion)
-        return piece
+            event.finish = replace(finish, prompt_tokens=prompt, completion_tokens=completion)
+        return event
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,36 +62,36 @@ class ContinuedWhereUnread:
     handle: TokenStream
     rest: Callable[[Given], Rest | None]
 
-    def pieces(self) -> Generator[StreamEvent]:
-        """The pieces, from sync code."""
+    def events(self) -> Generator[StreamEvent]:
+        """Yield the events of the answer."""
         given = Given()
         try:
-            with closing(self.handle.pieces()) as pieces:
-                for piece in pieces:
-                    given = given.plus(piece)
-                    yield piece
+            with closing(self.handle.events()) as events:
+                for event in events:
+                    given = given.plus(event)
+                    yield event
         except UnreadAnswerError:
             if (rest := self.rest(given)) is None:
                 raise
         else:
             return
-        with closing(rest.handle.pieces()) as pieces:
-            for piece in pieces:
-                yield rest.adapt(piece)
+        with closing(rest.handle.events()) as events:
+            for event in events:
+                yield rest.adapt(event)
 
-    async def apieces(self) -> AsyncGenerator[StreamEvent]:
-        """The pieces, from async code."""
+    async def aevents(self) -> AsyncGenerator[StreamEvent]:
+        """Yield the events of the answer, in async code."""
         given = Given()
         try:
-            async with aclosing(self.handle.apieces()) as pieces:
-                async for piece in pieces:
-                    given = given.plus(piece)
-                    yield piece
+            async with aclosing(self.handle.aevents()) as events:
+                async for event in events:
+                    given = given.plus(event)
+                    yield event
         except UnreadAnswerError:
             if (rest := self.rest(given)) is None:
                 raise
         else:
             return
-        async with aclosing(rest.handle.apieces()) as pieces:
-            async for piece in pieces:
-                yield rest.adapt(piece)
+        async with aclosing(rest.handle.aevents()) as events:
+            async for event in events:
+                yield rest.adapt(event)

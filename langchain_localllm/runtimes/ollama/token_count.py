@@ -148,7 +148,7 @@ def _ask(options: OllamaServer, path: str, payload: Mapping[str, Any], decoder: 
     """Return the count of a prompt that a call for one token reports."""
     # Ollama 0.9.3 takes num_predict=0 for no limit
     body = {**payload, "options": {**payload.get("options", {}), "num_predict": 1}}
-    *_, last = HttpHandle(options.client, open_stream(options, path, body), decoder).pieces()
+    *_, last = HttpHandle(options.client, open_stream(options, path, body), decoder).events()
     count = last.finish and last.finish.prompt_tokens
     if not count:
         raise InvalidRequestError(_CACHED.format(url=options.client.address.url))

@@ -15,12 +15,12 @@ from langchain_core.runnables import ConfigurableField
 from llama_cpp import Llama
 
 from langchain_localllm import LlamaCpp, LlamaCppEmbeddings
-from langchain_localllm.base.local_engine.stream import PAUSE, ResponseQueue
+from langchain_localllm.base.local_engine.stream import MIN_NOTIFY_INTERVAL, ResponseQueue
 from langchain_localllm.base.token_stream import CompletionInfo
 from langchain_localllm.errors import ContextLengthError, ServerError
 from langchain_localllm.models import tiny_embedding_model
 from langchain_localllm.runtimes.llamacpp.compute_thread import computing
-from langchain_localllm.runtimes.llamacpp.engine import _LONGEST_PAUSE, _Worker
+from langchain_localllm.runtimes.llamacpp.engine import _MAX_NOTIFY_INTERVAL, _Worker
 from langchain_localllm.runtimes.llamacpp.ffi import lib
 from langchain_localllm.runtimes.llamacpp.request import Request
 from langchain_localllm.runtimes.llamacpp.sampler import Sampling
@@ -300,7 +300,7 @@ def test_a_stream_that_is_closed_ends_the_work(llm: LlamaCpp) -> None:
 def test_a_prompt_that_nobody_waits_for_is_not_read_to_its_end(llm: LlamaCpp) -> None:
     box = ResponseQueue()
     llm.engine.submit(Request(llm.get_token_ids(LONG), Sampling(temperature=0)), box)
-    box.leave()
+    box.cancel()
     assert quiet_soon(llm)
     with pytest.raises(Empty):
         box.take(0)
@@ -321,7 +321,7 @@ def test_a_state_that_cannot_be_cut_is_right_after_a_request_that_left(
         def leave_at_the_third(given: Any) -> Any:
             parts.append(given)
             if len(parts) == 3:
-                box.leave()
+                box.cancel()
             return decode(given)
 
         monkeypatch.setattr(context, "decode", leave_at_the_third)
@@ -335,8 +335,8 @@ def test_a_state_that_cannot_be_cut_is_right_after_a_request_that_left(
 # --- readers ---
 
 
-def test_who_waits_for_pieces_gets_them_before_another_prompt_is_read(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PAUSE", "_LONGEST_PAUSE"):
+def test_waiting_consumer_gets_events_before_another_prompt_is_read(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MIN_NOTIFY_INTERVAL", "_MAX_NOTIFY_INTERVAL"):
         monkeypatch.setattr(f"langchain_localllm.runtimes.llamacpp.engine.{name}", 1000.0)
     with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0) as llm:
         stream = llm.stream("Once", max_tokens=450)
@@ -372,15 +372,15 @@ def test_a_prompt_beside_an_answer_is_read_in_large_parts_where_every_batch_is_s
     assert len(read) < 15, f"parts of {read}"
 
 
-@pytest.mark.parametrize(("count", "pause"), [(1, PAUSE), (4, 4 * PAUSE), (16, _LONGEST_PAUSE)])
-def test_many_readers_are_woken_less_often_but_not_seldom(count: int, pause: float, model_file: Path) -> None:
+@pytest.mark.parametrize(("count", "pause"), [(1, MIN_NOTIFY_INTERVAL), (4, 4 * MIN_NOTIFY_INTERVAL), (16, _MAX_NOTIFY_INTERVAL)])
+def test_notify_interval_grows_with_the_number_of_answers_up_to_a_limit(count: int, pause: float, model_file: Path) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=128, n_parallel=16) as llm:
         boxes = [ResponseQueue() for _ in range(count)]
         for box in boxes:
             llm.engine.submit(Request([7], max_tokens=100), box)
         for box in boxes:
             box.take(30)
-        assert {box.pause for box in boxes} == {pause}
+        assert {box.min_notify_interval for box in boxes} == {pause}
         llm.engine.free()
 
 
@@ -446,12 +446,12 @@ class Impatient:
         self.tried: list[int] = []
         self.given_up: list[int] = []
 
-    def choose(self, size: int) -> int:
+    def pick(self, size: int) -> int:
         number = 2 if size > 1 and self.tried[-1:] != [2] else 1
         self.tried.append(number)
         return number
 
-    def limit(self, _: int, number: int) -> float | None:
+    def timeout(self, _: int, number: int) -> float | None:
         return 1e-9 if number == 2 else None
 
     def record(self, size: int, number: int, _: float) -> None:

@@ -333,7 +333,7 @@ def test_an_image_that_nobody_waits_for_is_not_looked_at(chat: ChatLlamaCpp, mon
 
     def leave_at_the_first(*given: Any) -> Any:
         looked.append(given)
-        box.leave()
+        box.cancel()
         return decode(*given)
 
     monkeypatch.setattr(chat.engine._worker._context, "decode_image", leave_at_the_first)

@@ -26,10 +26,10 @@ class Scripted:
     def __init__(self, pieces: list[StreamEvent]) -> None:
         self._pieces = pieces
 
-    def pieces(self) -> Generator[StreamEvent]:
+    def events(self) -> Generator[StreamEvent]:
         yield from self._pieces
 
-    async def apieces(self) -> AsyncGenerator[StreamEvent]:
+    async def aevents(self) -> AsyncGenerator[StreamEvent]:
         for piece in self._pieces:
             yield piece
 

@@ -31,7 +31,7 @@ class Engine:
 
     def _work(self, box: ResponseQueue) -> None:
         for item in self._items():
-            if box.left:
+            if box.cancelled:
                 return
             box.put(item)
 
@@ -62,12 +62,12 @@ def failing() -> Iterator[StreamEvent | BaseException]:
 
 
 def read(handle: WorkerHandle) -> list[StreamEvent]:
-    return list(handle.pieces())
+    return list(handle.events())
 
 
 def aread(handle: WorkerHandle) -> list[StreamEvent]:
     async def collect() -> list[StreamEvent]:
-        return [piece async for piece in handle.apieces()]
+        return [piece async for piece in handle.aevents()]
 
     return asyncio.run(collect())
 
@@ -85,8 +85,8 @@ def test_pieces_come_in_order_and_end_with_the_finish(way: Way) -> None:
 
 def test_nothing_is_asked_before_it_is_read() -> None:
     engine = Engine(three_words)
-    pieces = WorkerHandle(engine.submit).pieces()
-    apieces = WorkerHandle(engine.submit).apieces()
+    pieces = WorkerHandle(engine.submit).events()
+    apieces = WorkerHandle(engine.submit).aevents()
     assert not engine.boxes
     pieces.close()
     asyncio.run(apieces.aclose())
@@ -98,10 +98,10 @@ def test_an_error_comes_after_what_was_said_before_it(way: Way) -> None:
     engine = Engine(failing)
     with pytest.raises(ServerError, match="it broke"):
         way(WorkerHandle(engine.submit))
-    assert engine.boxes[0].left
+    assert engine.boxes[0].cancelled
     seen: list[str] = []
     with pytest.raises(ServerError):
-        seen.extend(piece.text for piece in WorkerHandle(engine.submit).pieces())
+        seen.extend(piece.text for piece in WorkerHandle(engine.submit).events())
     assert seen == ["a "]
 
 
@@ -121,7 +121,7 @@ def test_silence_ends_with_the_time(way: Way) -> None:
     with pytest.raises(CallTimeoutError, match=r"after 0\.05 seconds"):
         way(WorkerHandle(engine.submit, timeout=0.05))
     assert time.monotonic() - started < 2
-    assert engine.boxes[0].left
+    assert engine.boxes[0].cancelled
 
 
 @each_way
@@ -139,7 +139,7 @@ def test_an_answer_in_time_is_whole(way: Way) -> None:
 
 def test_leaving_a_loop_ends_the_work() -> None:
     engine = Engine(endless)
-    for count, _ in enumerate(WorkerHandle(engine.submit).pieces()):
+    for count, _ in enumerate(WorkerHandle(engine.submit).events()):
         if count == 3:
             break
     engine.join()
@@ -147,7 +147,7 @@ def test_leaving_a_loop_ends_the_work() -> None:
 
 async def test_leaving_an_async_loop_ends_the_work() -> None:
     engine = Engine(endless)
-    async with contextlib.aclosing(WorkerHandle(engine.submit).apieces()) as pieces:
+    async with contextlib.aclosing(WorkerHandle(engine.submit).aevents()) as pieces:
         async for _ in pieces:
             break
     engine.join()
@@ -157,7 +157,7 @@ async def test_cancelling_ends_the_work() -> None:
     engine = Engine(endless)
 
     async def consume() -> None:
-        async for _ in WorkerHandle(engine.submit).apieces():
+        async for _ in WorkerHandle(engine.submit).aevents():
             pass
 
     task = asyncio.create_task(consume())
@@ -173,11 +173,11 @@ async def test_cancelling_ends_the_work() -> None:
 def test_a_loop_that_was_closed_under_its_reader_ends_the_work() -> None:
     engine = Engine(endless)
     loop = asyncio.new_event_loop()
-    pieces: AsyncGenerator[StreamEvent] = WorkerHandle(engine.submit).apieces()
+    pieces: AsyncGenerator[StreamEvent] = WorkerHandle(engine.submit).aevents()
     assert loop.run_until_complete(anext(pieces)).text == "on "
     loop.close()  # without `shutdown_asyncgens`: the reader never learns of it
     engine.join()
-    assert engine.boxes[0].left
+    assert engine.boxes[0].cancelled
 
 
 async def test_waiting_does_not_hold_up_the_loop() -> None:
@@ -190,7 +190,7 @@ async def test_waiting_does_not_hold_up_the_loop() -> None:
             ticks += 1
 
     ticking = asyncio.create_task(tick())
-    assert [piece.text async for piece in WorkerHandle(Engine(silent).submit).apieces()] == ["late"]
+    assert [piece.text async for piece in WorkerHandle(Engine(silent).submit).aevents()] == ["late"]
     ticking.cancel()
     assert ticks > 5
 
@@ -200,7 +200,7 @@ async def test_many_readers_get_their_own_answers() -> None:
         return lambda: iter([*(StreamEvent(f"{number} ") for _ in range(50)), StreamEvent("", END)])
 
     async def collect(number: int) -> str:
-        return "".join([piece.text async for piece in WorkerHandle(Engine(numbered(number)).submit).apieces()])
+        return "".join([piece.text async for piece in WorkerHandle(Engine(numbered(number)).submit).aevents()])
 
     answers = await asyncio.gather(*(collect(number) for number in range(50)))
     assert answers == [f"{number} " * 50 for number in range(50)]

@@ -26,13 +26,13 @@ class _Recorded:
     def __init__(self, answer: bytes) -> None:
         self._answer = answer
 
-    def pieces(self) -> Generator[StreamEvent]:
+    def events(self) -> Generator[StreamEvent]:
         decoder = ChatDecoder(ErrorReader("http://host"))
         yield from decoder.feed(self._answer)
         yield from decoder.end()
 
-    async def apieces(self) -> AsyncGenerator[StreamEvent]:
-        for piece in self.pieces():
+    async def aevents(self) -> AsyncGenerator[StreamEvent]:
+        for piece in self.events():
             yield piece
 
 
