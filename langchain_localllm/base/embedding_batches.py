@@ -53,9 +53,11 @@ class VectorPostprocessor:
         """The vector as the caller wants it.
 
         Raises:
-            ServerError: It holds what is not a number, only zeros, or another count of numbers than before.
+            ServerError: It is empty, holds what is not a number, only zeros, or another count of numbers than before.
             InvalidOptionError: It has less than `dimensions`.
         """
+        if not vector:
+            raise ServerError("the engine returned an empty vector. Is the text empty, or does this model not make embeddings?")
         known = self.known.setdefault(self.key, len(vector))
         if known != len(vector):
             raise ServerError(
@@ -66,13 +68,21 @@ class VectorPostprocessor:
         kept = vector if self.dimensions is None else vector[: self.dimensions]
         try:
             length = math.hypot(*kept)
-        except TypeError:  # JSON has null for NaN
-            length = math.nan
+        except TypeError:  # JSON has null for NaN, and some gateways write numbers as texts
+            kept = [_as_number(value) for value in kept]
+            length = math.hypot(*kept)
         if not (length > 0 and math.isfinite(length)):
             raise ServerError("the engine returned a zero or non-finite vector. Does this model make embeddings?")
         if self.normalize and abs(length - 1) > _AS_LONG:
             return [value / length for value in kept]
         return list(map(float, kept))
+
+
+def _as_number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
 
 
 class EmbeddingJob:

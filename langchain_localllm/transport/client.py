@@ -35,7 +35,9 @@ _CONNECT_SECONDS: Final = 10.0
 _READ_SIZE: Final = 65536
 _POOL_SIZE: Final = 64
 _HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": "langchain-localllm"}
-_ENCODINGS: Final = frozenset({"identity", "gzip", "deflate"})
+_PLAIN: Final = frozenset({"", "identity", "none", "binary", "utf-8", "utf8"})
+"""What servers send as `Content-Encoding` of a body that is not compressed."""
+_ENCODINGS: Final = frozenset({"gzip", "deflate"})
 """What both libraries can read without another package."""
 _ANSWERED: Final = "%s %s%s: HTTP %d"
 _JSON: Final = {"Content-Type": "application/json"}
@@ -423,10 +425,12 @@ class OpenReply:
 
 def _is_compressed(address: Address, headers: Mapping[str, str]) -> bool:
     """Whether the body is compressed, as gateways do though it was not asked for; raises where it cannot be read."""
-    encoding = headers.get("Content-Encoding", "").lower() or "identity"
+    encoding = headers.get("Content-Encoding", "").lower()
+    if encoding in _PLAIN:
+        return False
     if encoding not in _ENCODINGS:
         raise unreadable_encoding(encoding, address.url)
-    return encoding != "identity"
+    return True
 
 
 class _SyncReply(OpenReply):

@@ -66,7 +66,7 @@ def whole_characters(text: str) -> str:
 
 def json_or_text(body: bytes) -> Any:
     """A body as parsed JSON, or as text where it is none."""
-    text = body.decode("utf-8", "replace")
+    text = body.decode(json.detect_encoding(body), "replace")
     try:
         return json.loads(text)
     except ValueError:

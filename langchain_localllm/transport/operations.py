@@ -17,7 +17,7 @@ T = TypeVar("T")
 _LOGGER: Final = logging.getLogger(__name__)
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
-_OK: Final = 200
+_SUCCESS: Final = frozenset({200, 201})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def open_reply(send: Send, patience: RetryPolicy, read_error: ErrorReader) -> Pl
     for pause in _pauses():
         try:
             reply = yield send
-            if reply.status == _OK:
+            if reply.status in _SUCCESS:
                 return reply
             raise read_error(reply.status, json_or_text((yield Read(reply))))
         except ModelLoadingError:

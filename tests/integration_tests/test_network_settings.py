@@ -180,6 +180,8 @@ PACKED = {
     "deflate": zlib.compress(CHAT.whole()),
     "identity": CHAT.whole(),
     "": CHAT.whole(),
+    "utf-8": CHAT.whole(),
+    "none": CHAT.whole(),
 }
 
 

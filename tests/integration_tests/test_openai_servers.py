@@ -148,6 +148,19 @@ def test_embeddings_error_in_each_form_shows_the_servers_words(body: Any) -> Non
         LlamafileEmbeddings(base_url=server.base_url, model="m", max_retries=0).embed_query("Hello!")
 
 
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("error", "finish_reason 'error'"),
+        ("abort", "finish_reason 'abort'"),
+        ({"type": "abort", "message": "out of memory", "status_code": 503}, "out of memory"),
+    ],
+)
+def test_chat_answer_that_a_server_broke_off_raises(reason: Any, words: str) -> None:
+    with ScriptedServer(lambda _: events({"content": "Ye"}, reason=reason)) as server, pytest.raises(ServerError, match=words):
+        ChatLlamafile(base_url=server.base_url, model="m", max_retries=0).invoke("Hello!")
+
+
 @pytest.mark.parametrize("usage", ["x", {"prompt_tokens": 3.0, "completion_tokens": "2"}, {"prompt_tokens_details": 5}])
 def test_chat_usage_that_is_not_numbers_is_ignored(usage: Any) -> None:
     choice = {"message": {"content": "Yes."}, "finish_reason": "stop"}
@@ -158,6 +171,13 @@ def test_chat_usage_that_is_not_numbers_is_ignored(usage: Any) -> None:
 def test_embeddings_usage_that_is_not_numbers_is_ignored() -> None:
     usage = {"total_tokens": "5", "prompt_tokens": "3"}
     with ScriptedServer(as_json({"data": [{"embedding": [1, 0]}], "usage": usage})) as server:
+        assert LlamafileEmbeddings(base_url=server.base_url, model="m").embed_query("Hello!") == [1, 0]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_json_with_another_status_of_success_or_a_byte_order_mark_is_read(encoding: str) -> None:
+    body = json.dumps({"data": [{"embedding": [1, 0], "index": 0}]}).encode(encoding)
+    with ScriptedServer(Answer([body], 201, {"Content-Type": "application/json"})) as server:
         assert LlamafileEmbeddings(base_url=server.base_url, model="m").embed_query("Hello!") == [1, 0]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from langchain_localllm.errors import ContextLengthError, InvalidRequestError, WrongServerError
+from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ServerError, WrongServerError
 from langchain_localllm.transport.operations import Send
 from tests.unit_tests.embedding_fakes import Answer, FakeLlamafile, body_of, openai_answer
 
@@ -25,6 +25,74 @@ def base64_answer(send: Send) -> Answer:
 def test_packed_numbers_are_read() -> None:
     model = FakeLlamafile().answering(base64_answer)
     assert model.embed_documents(["a", "b"]) == [[pytest.approx(0.6), pytest.approx(0.8)]] * 2
+
+
+TEXTS = ["x" * number for number in range(1, 13)]
+"""More than ten, since texts of numbers have another order."""
+
+
+def rows_of(send: Send) -> list[dict[str, Any]]:
+    return [{"index": number, "embedding": [3.0, float(len(text))]} for number, text in enumerate(body_of(send)["input"])]
+
+
+def changed(rows: list[dict[str, Any]], **change: Any) -> list[dict[str, Any]]:
+    return [{name: change.get(name, lambda value: value)(value) for name, value in row.items()} for row in rows]
+
+
+ROWS: dict[str, Any] = {
+    "numbers as text, last first": lambda rows: {"data": changed(rows, index=str)[::-1]},
+    "numbers with a point, last first": lambda rows: {"data": changed(rows, index=float)[::-1]},
+    "null": lambda rows: {"data": changed(rows, index=lambda _: None)},
+    "always 0": lambda rows: {"data": changed(rows, index=lambda _: 0)},
+    "0 left out, last first": lambda rows: {"data": [{k: v for k, v in row.items() if v != 0} for row in rows][::-1]},
+    "some left out": lambda rows: {"data": [{k: v for k, v in row.items() if k != "index" or v % 2} for row in rows]},
+    "vectors in a list": lambda rows: {"data": changed(rows, embedding=lambda vector: [vector])},
+    "vectors by type": lambda rows: {"data": changed(rows, embedding=lambda vector: {"float": vector})},
+    "vectors as JSON": lambda rows: {"data": changed(rows, embedding=str)},
+    "vectors as base64": lambda rows: {"data": changed(rows, embedding=packed)},
+    "vectors as URL-safe base64": lambda rows: {"data": changed(rows, embedding=lambda vector: packed(vector).replace("/", "_"))},
+    "digits as text": lambda rows: {"data": changed(rows, embedding=lambda vector: [str(value) for value in vector])},
+    "vectors without rows": lambda rows: {"data": [row["embedding"] for row in rows]},
+    "Ollama's": lambda rows: {"embeddings": [row["embedding"] for row in rows]},
+    "Cohere's": lambda rows: {"embeddings": {"float": [row["embedding"] for row in rows]}},
+    "a list": lambda rows: [row["embedding"] for row in rows],
+}
+
+
+def packed(vector: list[float]) -> str:
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+
+
+@pytest.mark.parametrize("form", ROWS)
+def test_rows_in_any_form_are_the_vectors_in_the_order_of_the_texts(form: str) -> None:
+    vectors = FakeLlamafile().answering(lambda send: (200, ROWS[form](rows_of(send)))).embed_documents(TEXTS)
+    assert vectors == [[pytest.approx(3 / abs(complex(3, n))), pytest.approx(n / abs(complex(3, n)))] for n in range(1, 13)]
+
+
+@pytest.mark.parametrize("nothing", [None, [], "", {}])
+def test_a_text_without_a_vector_is_named_and_the_length_is_not_kept(nothing: Any) -> None:
+    def answer(send: Send) -> Answer:
+        return 200, {"data": [row if row["embedding"][1] > 1 else {**row, "embedding": nothing} for row in rows_of(send)]}
+
+    model = FakeLlamafile().answering(answer)
+    with pytest.raises(ServerError, match=r"Text 0 of 12: the engine returned an empty vector"):
+        model.embed_documents(TEXTS)
+    assert len(model.embed_documents(TEXTS[1:])) == len(TEXTS) - 1
+
+
+def test_vectors_of_tokens_in_openais_way_are_pooled_where_there_is_no_other_way() -> None:
+    def answer(send: Send) -> Answer:
+        if send.path != "/v1/embeddings":
+            return NOT_THERE
+        return 200, {"data": changed(rows_of(send), embedding=lambda _: [[1.0, 2.0], [5.0, 6.0], [3.0, 4.0]])}
+
+    with pytest.warns(UserWarning, match="it names no pooling"):
+        assert FakeLlamafile().answering(answer).embed_documents(["two", "texts"]) == [[0.6, 0.8]] * 2
+
+
+def test_the_error_in_a_row_is_shown() -> None:
+    with pytest.raises(ServerError, match="no slot"):
+        FakeLlamafile().answering(lambda _: (200, {"data": [{"error": "no slot"}]})).embed_query("a")
 
 
 def an_old_llamafile(send: Send) -> Answer:
@@ -116,7 +184,8 @@ def test_a_text_is_cut_when_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    "refusal", [(400, "only float vectors"), (422, "encoding_format: unexpected value"), (500, "base64 is unknown")]
+    "refusal",
+    [(400, "only float vectors"), (422, "encoding_format: unexpected value"), (500, "base64 is unknown"), (500, "Internal error")],
 )
 def test_a_server_without_base64_is_asked_for_lists_of_numbers(refusal: tuple[int, str]) -> None:
     status, words = refusal

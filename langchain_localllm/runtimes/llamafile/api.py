@@ -72,6 +72,8 @@ _FINISH_REASONS: Final = {
     "stop": "stop",
 }
 """Reasons in lower case, under other names too: of OpenAI's older API, TGI, Anthropic's API and others."""
+_FAILURES: Final = frozenset({"error", "abort"})
+"""Reasons of answers that broke off: of OpenRouter and LocalAI, and of SGLang, which says why in a `message`."""
 _REASONING: Final = ("reasoning_content", "reasoning", "thinking", "reasoning_text", "reasoning_details")
 """Keys of a delta under which servers send thoughts: llama.cpp and DeepSeek, vLLM and OpenRouter, and others."""
 _TEXTS: Final = ("text", "content", "refusal", "thinking", "reasoning", "summary")
@@ -449,8 +451,9 @@ class ChatDecoder(_EventDecoder):
         choice = event["choices"][0]
         if reason := choice.get("finish_reason"):
             self._reason = reason if isinstance(reason, str) else _reason_name(reason)
-        if self._reason == "error":
-            raise self.read_error.in_answer(choice.get("error") or "it ended its answer with finish_reason 'error'")
+        if self._reason in _FAILURES:
+            said = choice.get("error") or _mapping(reason).get("message")
+            raise self.read_error.in_answer(said or f"it ended its answer with finish_reason '{self._reason}'")
         delta = choice.get("delta") or choice.get("message") or {}  # the latter in an answer that is not streamed
         content, reasoning = delta.get("content") or choice.get("text") or delta.get("refusal") or "", _reasoning_of(delta)
         if isinstance(content, list | dict) or "audio" in delta or "images" in delta:

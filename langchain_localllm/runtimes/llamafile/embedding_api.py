@@ -4,6 +4,7 @@ Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server ("POST /e
 """
 
 import base64
+import json
 import struct
 from collections.abc import Callable
 from statistics import fmean
@@ -21,6 +22,8 @@ Way = Callable[[ServerOptions, list[Input]], Plan[Vectors]]
 _RAW: Final = -1
 """What llama.cpp's server takes for vectors that are not scaled."""
 _FLOAT: Final = 4
+_URL_SAFE: Final = str.maketrans("-_", "+/")
+"""Base64's other alphabet, of which a lenient decoder would lose two characters."""
 _NO_VECTORS: Final = (*UNREADABLE, ValueError, struct.error)
 
 
@@ -42,7 +45,12 @@ def openai_one_by_one(options: ServerOptions, texts: list[Input]) -> Plan[Vector
     return vectors
 
 
-def _openai(options: ServerOptions, texts: list[Input] | Input, more: dict[str, Any]) -> Plan[Vectors]:
+def openai_token_vectors(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
+    """Many texts to `/v1/embeddings` of a server that gives one vector per token and has no other way; they are pooled."""
+    return (yield from _openai(options, texts, {}, pooled=True))
+
+
+def _openai(options: ServerOptions, texts: list[Input] | Input, more: dict[str, Any], *, pooled: bool = False) -> Plan[Vectors]:
     body: dict[str, Any] = {"input": texts, **more}
     if model := getattr(options, "model", None):
         body["model"] = model
@@ -53,12 +61,33 @@ def _openai(options: ServerOptions, texts: list[Input] | Input, more: dict[str, 
             raise NoPoolingError from error
         raise
     try:
-        vectors = [_numbers(row["embedding"]) for row in sorted(answer["data"], key=lambda row: row.get("index", 0))]
-        usage = answer.get("usage") or {}
+        vectors = [_numbers(row) for row in _rows(answer)]
+        usage = (answer.get("usage") or {}) if isinstance(answer, dict) else {}
     except _NO_VECTORS:
         raise _no_vectors(options, "/v1/embeddings", answer) from None
+    if any(vector and isinstance(vector[0], list) for vector in vectors):
+        if not pooled and any(len(vector) > 1 for vector in vectors):
+            raise NoPoolingError
+        vectors = [_pooled(vector) if vector else vector for vector in vectors]
     _check_whole(options, usage.get("total_tokens"), usage.get("prompt_tokens"))
     return vectors
+
+
+def _rows(answer: Any) -> list[Any]:
+    """Return the rows of an answer in the order of the texts: by `index` where it numbers them all, else as they came.
+
+    Servers list rows under `data`, or as Ollama and Cohere do under `embeddings`, or alone. In their rows `index` may be a text, or
+    be missing where it is 0, as Go's and Protocol Buffers' JSON leave out zeros.
+    """
+    rows = answer if isinstance(answer, list) else answer.get("data", answer.get("embeddings"))
+    if isinstance(rows, dict):  # Cohere's, by their type
+        rows = rows["float"]
+    if not all(isinstance(row, dict) for row in rows):
+        return list(rows)
+    places = {int(row.get("index") or 0): row["embedding"] for row in rows}
+    if sorted(places) == list(range(len(rows))):
+        return [places[number] for number in range(len(rows))]
+    return [row["embedding"] for row in rows]
 
 
 def llamacpp(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
@@ -96,11 +125,18 @@ class NoPoolingError(Exception):
     """The server gives one vector a token, since its model names no pooling."""
 
 
-def _numbers(vector: Any) -> list[float]:
+def _numbers(vector: Any) -> list[Any]:
+    """Return the numbers of a vector, or its tokens' vectors; nothing where the server gave none for this text."""
+    if isinstance(vector, dict):  # by their type
+        vector = vector.get("float", vector.get("base64"))
+    if vector is None:
+        return []
+    if isinstance(vector, str) and vector.startswith("["):
+        vector = json.loads(vector)
     if isinstance(vector, str):
-        data = base64.b64decode(vector)
+        data = base64.b64decode(vector.translate(_URL_SAFE), validate=True)
         return list(struct.unpack(f"<{len(data) // _FLOAT}f", data))
-    if not isinstance(vector, list) or (vector and isinstance(vector[0], list)):
+    if not isinstance(vector, list):
         raise TypeError
     return vector
 
@@ -114,6 +150,6 @@ def _pooled(vector: list[Any]) -> list[float]:
 def _no_vectors(options: ServerOptions, path: str, answer: Any) -> ModelCallError:
     """Return the error for an answer without vectors: the one that it reports, if it reports one."""
     url = options.client.address.url
-    if error := reported_error(answer):
+    if error := reported_error(answer) or (isinstance(answer, dict) and reported_error(answer.get("data"))):
         return ErrorReader(url).in_answer(error)
     return WrongServerError(f"The server at {url} gives no vectors at {path}.")

@@ -29,6 +29,7 @@ from langchain_localllm.runtimes.llamafile.embedding_api import (
     llamacpp_one_by_one,
     openai_base64,
     openai_one_by_one,
+    openai_token_vectors,
 )
 from langchain_localllm.runtimes.llamafile.options import ManyServers
 
@@ -100,16 +101,18 @@ class LlamafileEmbeddings(ManyServers, ServedEmbeddings):
         if place in self._found:
             return (yield from self._found[place](self, texts))
         refusals: list[ModelCallError] = []
-        for way in _WAYS[self.normalize] if len(texts) > 1 else (*_WAYS[self.normalize], *_ONE_BY_ONE):
+        ways = [*_WAYS[self.normalize], *(_ONE_BY_ONE if len(texts) == 1 else ())]
+        for way in ways:
             try:
                 vectors = yield from way(self, texts)
             except NoPoolingError:
                 warn_once(f"The model on the server {NO_POOLING}")
+                ways += [] if openai_token_vectors in ways else [openai_token_vectors]  # the last resort
             except ModelLoadingError:
                 raise
             except _REFUSED as error:
-                if isinstance(error, ServerError) and not _ABOUT_THE_WAY.search(str(error)):
-                    raise
+                if isinstance(error, ServerError) and way is not openai_base64 and not _ABOUT_THE_WAY.search(str(error)):
+                    raise  # but servers without base64 may say nothing but 500
                 refusals.append(error)
             else:
                 self._found[place] = way

@@ -45,7 +45,7 @@ _TOO_LONG: Final = re.compile(
     r"""
       context[\ _]?(length|size|window)[\W_]*(has\ been\ )?exceed   # OpenAI's code, llama.cpp, LiteLLM
     | exceed(s|ed|ing)?\b.{0,30}\b(context|max(imum)?[ _](allowed\ |input\ |model\ )?(length|len)\b)  # llama.cpp, Ollama, SGLang
-    | maximum\ (context|prompt)\ length\ is                 # OpenAI, vLLM, llama-cpp-python, text-generation-webui
+    | maximum\ (context|prompt|input)\ length\ is           # OpenAI, vLLM, llama-cpp-python, text-generation-webui
     | (larger|longer|greater)\ than\ (the|its)\b.{0,20}\b(context|max(imum)?\ model\ length|model\ input\ length)  # vLLM, LM Studio
     | context\ (length|size|window)\ (of|is)\ only          # LM Studio, vLLM
     | too\ long\b.{0,60}\b(context|limit|maximum)           # vLLM, Anthropic's API
@@ -65,7 +65,7 @@ _CONTEXT_LENGTHS: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         (
-            r"(?:context|maximum prompt|maximum model|allowed(?: input)?|model input) "
+            r"(?:context|maximum prompt|maximum input|maximum model|allowed(?: input)?|model input) "
             r"(?:length|size|window)(?: limit)?(?: is| of)?(?: only)?[:\s(]*(\d[\d,]*)"
         ),
         r"max_(?:model|seq)_len\D{0,12}(\d[\d,]*)",
@@ -197,7 +197,7 @@ def _context_error(error: dict[str, Any], reason: str) -> ContextLengthError | N
     prompt = error.get("n_prompt_tokens") or _first_number(_PROMPT_LENGTHS, reason)
     context = error.get("n_ctx") or _first_number(_CONTEXT_LENGTHS, reason)
     numbers = sorted(int(number) for number in re.findall(r"\b\d+\b", reason))
-    if not (prompt and context) and len(numbers) == 2:  # noqa: PLR2004 - the two lengths, in words that are not known
+    if not (prompt or context) and len(numbers) == 2:  # noqa: PLR2004 - the two lengths, in words that are not known
         context, prompt = numbers
     return context_error(prompt, context, reason)
 

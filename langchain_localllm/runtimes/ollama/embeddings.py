@@ -81,6 +81,6 @@ class OllamaEmbeddings(OllamaModels, ServedEmbeddings):
             body["options"]["num_ctx"] = context
         answer = yield from fetch(self, "POST", "/api/embed", {**body, "input": texts})
         try:
-            return list(answer["embeddings"]), answer.get("prompt_eval_count", 0)
+            return list(answer["embeddings"]), answer.get("prompt_eval_count") or 0
         except UNREADABLE:
             raise WrongServerError(f"The server at {self.client.address.url} gives no vectors at /api/embed.") from None

@@ -490,14 +490,14 @@ def test_vectors_come_in_the_order_of_the_texts() -> None:
         {"data": [{}]},
         {"data": [{"index": 0}]},
         {"data": [{"index": 0, "embedding": "abcd"}]},
-        {"data": [{"index": 0, "embedding": [[1.0]]}]},
+        {"data": [{"index": 0, "embedding": 1.0}]},
         {"tokens": None},
         {"tokens": ["x", 1]},
         {"data": []},
     ],
 )
 def test_an_answer_of_another_shape_comes_from_another_server(answer: Any) -> None:
-    if answer != {"data": []}:  # no vectors: counted where the texts are known
+    if answer not in ({"data": []}, []):  # no vectors: counted where the texts are known
         with pytest.raises(errors.WrongServerError):
             answered(embed_openai(OPTIONS, ["a"]), answer)
     with pytest.raises(errors.WrongServerError):

@@ -195,6 +195,7 @@ TOO_LONG: dict[str, tuple[str, int | None, int | None]] = {
     ),
     "Anthropic": ("prompt is too long: 210000 tokens > 200000 maximum", 210000, 200000),
     "Gemini": ("The input token count (5,000) exceeds the maximum number of tokens allowed (4,096).", 5000, 4096),
+    "OpenAI, embeddings": ("Invalid 'input[2]': maximum input length is 8192 tokens.", None, 8192),
     "GPT4All": ("The prompt size exceeds the context window size and cannot be processed.", None, None),
 }
 
