@@ -137,7 +137,7 @@ def _measure(pages: int) -> list[Row]:
         alone = _embedding_alone(embeddings, notes)
         for kind in ("sqlite", "chroma"):
             rag, times = _indexing(embeddings, notes, kind)
-            passages = rag.store.catalogue.counts().passages
+            passages = rag.store.catalog.counts().passages
             if not rows:
                 rows.append((f"embedding {passages:,} passages alone", f"{alone:.1f} s", ""))
             chain, bare = _first_token(llm, rag)

@@ -112,8 +112,8 @@ def _refused(rag: LocalRAG, questions: Sequence[str]) -> list[float]:
     store, wide = rag.store, rag.retriever.k * 4
     refused = []
     for question in questions:
-        near, words = nearest(store, question, wide), store.catalogue.search(question, wide)
-        evidence = find_evidence(store, question, near, words, store.catalogue.documents([*near, *words]))
+        near, words = nearest(store, question, wide), store.catalog.search(question, wide)
+        evidence = find_evidence(store, question, near, words, store.catalog.documents([*near, *words]))
         refused.append([not is_answerable(store, evidence, quantile) for quantile in _QUANTILES])
     return [statistics.fmean(column) for column in zip(*refused, strict=True)]
 
@@ -129,7 +129,7 @@ def _measure(data: Sequence[Any], embeddings: Embeddings, size: int, folders: Se
             taken = _write_files(Path(folder, "docs"), articles[: len(articles) // 2], size, _filler(folders))
             with LocalRAG(None, embeddings, Path(folder, "index"), vectors="sqlite") as rag:
                 rag.index(Path(folder, "docs"))
-                passages = rag.store.catalogue.counts().passages
+                passages = rag.store.catalog.counts().passages
                 lost.append(_refused(rag, _questions(articles[:taken])))
                 refused.append(_refused(rag, _questions(articles[taken:])))
     means = zip(map(statistics.fmean, zip(*lost, strict=True)), map(statistics.fmean, zip(*refused, strict=True)), strict=True)

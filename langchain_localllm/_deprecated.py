@@ -121,11 +121,19 @@ MODULES: Final[dict[str, str]] = {
 NAMES: Final[dict[str, dict[str, str]]] = {
     "base.token_stream": {"Finish": "CompletionInfo", "Handle": "TokenStream", "Piece": "StreamEvent"},
     "manage.inventory": {"find": "manage.resolve:find"},
+    "manage.model_ref": {"quantisation_in": "quantization_in"},
     "model_info.info": {"About": "ModelInfo", "about_file": "model_info_from_file"},
     "model_info.introspect": {"alook": "adescribe_model", "look": "describe_model", "look_or_raise": "describe_model_or_raise"},
+    "prompts.library": {
+        "SUMMARISE": "SUMMARIZE",
+        "SUMMARISE_COMBINE": "SUMMARIZE_COMBINE",
+        "SUMMARISE_MAP": "SUMMARIZE_MAP",
+        "SUMMARISE_REFINE": "SUMMARIZE_REFINE",
+    },
     "prompts.prompt_pair": {"ReadyPrompt": "PromptPair"},
     "rag": {"Rejected": "InvalidCitation"},
     "rag.answer.citations": {"Rejected": "InvalidCitation"},
+    "rag.index.catalog": {"Catalogue": "Catalog"},
     "scale": {"Measured": "ActorThroughput", "Need": "CapacityPlan", "machines": "plan_capacity"},
     "transport.operations": {"First": "FirstBytes", "Patience": "RetryPolicy", "Pause": "Sleep"},
 }
@@ -143,6 +151,16 @@ def renamed(module: str, name: str) -> Any:
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
     _warn(f"{module}.{name}", f"{module}.{new}", 4)
     return _found(module, new)
+
+
+def renamed_attribute(old: str, new: str) -> Any:
+    """Return a property that reads an attribute under its old name, and warns."""
+
+    def get(owner: object) -> Any:
+        _warn(f"{type(owner).__name__}.{old}", f"{type(owner).__name__}.{new}", 3)
+        return getattr(owner, new)
+
+    return property(get)
 
 
 def find_moved_modules() -> None:

@@ -26,7 +26,7 @@ def index_paths(rag: "LocalRAG", paths: Sequence[Path], *, rebuild: bool = False
     """
     with _Bar() as bar:
         report = rag.index(paths, rebuild=rebuild, on_progress=bar.show)
-    if not rag.store.catalogue.counts().passages:
+    if not rag.store.catalog.counts().passages:
         if len(report.problems) == 1:
             raise DocumentError(report.problems[0])  # the one reason why there is nothing to read
         names = ", ".join(map(str, paths or rag.store.setting("roots")))

@@ -8,7 +8,7 @@ from typing import Final
 
 from langchain_localllm.errors import InvalidOptionError
 
-_COLOURS: Final = ("#4477aa", "#ee9944", "#66aa77", "#aa6688")
+_COLORS: Final = ("#4477aa", "#ee9944", "#66aa77", "#aa6688")
 _LEFT, _WIDTH, _RIGHT = 190, 520, 90
 _ROW, _TOP = 26, 70
 
@@ -49,17 +49,17 @@ def _svg(title: str, bars: Sequence[Bar], limit: float, limit_text: str) -> str:
     longest = max((bar.length for bar in bars), default=0.0)
     scale = _WIDTH / max(longest, limit if limit < 2 * longest else 0.0, 1e-9)
     names = list(dict.fromkeys(name for bar in bars for name in bar.parts))
-    colours = dict(zip(names, _COLOURS, strict=False))
+    colors = dict(zip(names, _COLORS, strict=False))
     height = _TOP + _ROW * len(bars) + 16
     width = _LEFT + _WIDTH + _RIGHT
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">',
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
         f'<text x="12" y="24" font-size="15" font-weight="bold">{escape(title)}</text>',
-        *_legend(colours if len(names) > 1 else {}),
+        *_legend(colors if len(names) > 1 else {}),
     ]
     for number, bar in enumerate(bars):
-        lines += _bar(bar, _TOP + _ROW * number, scale, colours)
+        lines += _bar(bar, _TOP + _ROW * number, scale, colors)
     if limit and limit * scale <= _WIDTH:
         place = _LEFT + limit * scale
         lines += [
@@ -69,20 +69,20 @@ def _svg(title: str, bars: Sequence[Bar], limit: float, limit_text: str) -> str:
     return "\n".join([*lines, "</svg>", ""])
 
 
-def _legend(colours: Mapping[str, str]) -> list[str]:
+def _legend(colors: Mapping[str, str]) -> list[str]:
     lines, place = [], 12
-    for name, colour in colours.items():
-        lines.append(f'<rect x="{place}" y="36" width="12" height="12" fill="{colour}"/>')
+    for name, color in colors.items():
+        lines.append(f'<rect x="{place}" y="36" width="12" height="12" fill="{color}"/>')
         lines.append(f'<text x="{place + 17}" y="46">{escape(name)}</text>')
         place += 34 + 7 * len(name)
     return lines
 
 
-def _bar(bar: Bar, top: int, scale: float, colours: Mapping[str, str]) -> list[str]:
+def _bar(bar: Bar, top: int, scale: float, colors: Mapping[str, str]) -> list[str]:
     lines = [f'<text x="{_LEFT - 8}" y="{top + 14}" text-anchor="end">{escape(bar.label)}</text>']
     place = float(_LEFT)
     for name, length in bar.parts.items():
-        width, colour = length * scale, colours.get(name, _COLOURS[0])
-        lines.append(f'<rect x="{place:.1f}" y="{top}" width="{width:.1f}" height="{_ROW - 7}" fill="{colour}"/>')
+        width, color = length * scale, colors.get(name, _COLORS[0])
+        lines.append(f'<rect x="{place:.1f}" y="{top}" width="{width:.1f}" height="{_ROW - 7}" fill="{color}"/>')
         place += width
     return [*lines, f'<text x="{place + 6:.1f}" y="{top + 14}">{escape(bar.text)}</text>']

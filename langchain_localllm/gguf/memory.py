@@ -94,7 +94,7 @@ def estimate(info: GGUFInfo, context: int, settings: Settings | None = None, *, 
         context: Tokens of context for all sequences together.
         settings: Types, batches and sequences; default: llama.cpp's server for one request at a time.
         weights: Bytes of the weights, where these are not those of the header: of a model in several parts, or of another
-            quantisation.
+            quantization.
 
     Example:
         >>> from langchain_localllm.models import tiny_chat_model

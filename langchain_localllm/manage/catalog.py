@@ -1,8 +1,9 @@
-"""A short list of models that are known to work here, by purpose. Names, sizes and licences as of November 2026."""
+"""A short list of models that are known to work here, by purpose. Names, sizes and licenses as of November 2026."""
 
 from dataclasses import dataclass
 from typing import Final
 
+from langchain_localllm._deprecated import renamed_attribute
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 
 __all__ = ["KNOWN", "KnownModel"]
@@ -17,14 +18,16 @@ class KnownModel:
         name: What to give to `localllm pull`; empty for a model that comes with this package.
         title: What people call it.
         size: Bytes of the file.
-        licence: Its licence.
+        license: Its license.
     """
 
     purpose: str
     name: str
     title: str
     size: int
-    licence: str
+    license: str
+
+    licence = renamed_attribute("licence", "license")
 
 
 KNOWN: Final = (
@@ -37,4 +40,4 @@ KNOWN: Final = (
     KnownModel("tiny", "", "tiny-chat, in this package", tiny_chat_model().stat().st_size, "MIT"),
     KnownModel("tiny", "", "tiny-embed, in this package", tiny_embedding_model().stat().st_size, "MIT"),
 )
-"""The chosen quantisations are small ones that most people take."""
+"""The chosen quantizations are small ones that most people take."""

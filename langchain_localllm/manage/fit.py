@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from langchain_localllm._deprecated import renamed_attribute
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.gguf.architecture import Architecture
 from langchain_localllm.gguf.capacity import DEFAULT_CONTEXT, SHARE, largest_context, layers_on_gpu, tokens_per_second
@@ -13,12 +14,12 @@ from langchain_localllm.gguf.machine import Machine, memory_bandwidth, this_mach
 from langchain_localllm.gguf.memory import Memory, Settings, estimate, parameters, weight_size
 from langchain_localllm.gguf.remote_header import remote_header
 from langchain_localllm.manage.hub import HubModel, hub_files
-from langchain_localllm.manage.model_ref import Source, quantisation_in
+from langchain_localllm.manage.model_ref import Source, quantization_in
 
 __all__ = ["BITS", "FILE_TYPES", "Fit", "FitRow", "describe", "fit"]
 
 BITS: Final = {"Q2_K": 3.16, "Q3_K_M": 4.0, "Q4_K_M": 4.89, "Q5_K_M": 5.70, "Q6_K": 6.56, "Q8_0": 8.5, "F16": 16.0}
-"""Bits of a weight on average, by quantisation, as llama.cpp's `tools/quantize/README.md` tells for Llama 3.1 8B."""
+"""Bits of a weight on average, by quantization, as llama.cpp's `tools/quantize/README.md` tells for Llama 3.1 8B."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +46,14 @@ class Fit:
     Attributes:
         name: The model, as it was named.
         architecture: Such as `llama`.
-        quantisation: Such as `Q4_K_M`; empty if unknown.
+        quantization: Such as `Q4_K_M`; empty if unknown.
         weights: Bytes of the weights.
         parameters: Number of weights.
         layers: Number of layers.
         trained_context: The most tokens that it was made for; 0 if the file does not say.
         largest_context: The longest context that fits here, at most that; 0 if none does.
         rows: A row for each length of context, the shortest first.
-        by_quantisation: For each usual quantisation, what the same lengths of context would take, estimated from the number of
+        by_quantization: For each usual quantization, what the same lengths of context would take, estimated from the number of
             weights.
         machine: This machine.
         bandwidth: Bytes a second that it reads from memory; 0 if that was not measured.
@@ -60,16 +61,19 @@ class Fit:
 
     name: str
     architecture: str
-    quantisation: str
+    quantization: str
     weights: int
     parameters: int
     layers: int
     trained_context: int
     largest_context: int
     rows: tuple[FitRow, ...]
-    by_quantisation: dict[str, tuple[Memory, ...]]
+    by_quantization: dict[str, tuple[Memory, ...]]
     machine: Machine
     bandwidth: float
+
+    quantisation = renamed_attribute("quantisation", "quantization")
+    by_quantisation = renamed_attribute("by_quantisation", "by_quantization")
 
 
 def fit(
@@ -88,7 +92,7 @@ def fit(
     """Tell whether a model runs here, and with which context. Nothing is loaded and nothing is downloaded but the header.
 
     Args:
-        model: A GGUF file, `hf:owner/repo[:quantisation]` (default: Q4_K_M, else the smallest), or an https address.
+        model: A GGUF file, `hf:owner/repo[:quantization]` (default: Q4_K_M, else the smallest), or an https address.
         n_ctx: Tokens of context; one, several, or by default powers of two up to the model's own.
         type_k: Type of the cache's keys, such as `q8_0`.
         type_v: Type of its values; those with fewer than 16 bits need flash attention.
@@ -123,7 +127,7 @@ def fit(
     return Fit(
         name,
         architecture.name,
-        _quantisation(name, info),
+        _quantization(name, info),
         weight_size(info),
         parameters(info),
         architecture.count,
@@ -141,7 +145,7 @@ def _look_up(model: str) -> tuple[str, GGUFInfo]:
     source = Source.parse(model)
     if source.kind == "hf":
         chosen = usual(hub_files(source))
-        return f"hf:{source.name}:{chosen.quantisation or chosen.name}", chosen.header()
+        return f"hf:{source.name}:{chosen.quantization or chosen.name}", chosen.header()
     if source.kind == "https":
         folder, _, name = source.name.rpartition("/")
         first = remote_header(source.name)
@@ -154,11 +158,11 @@ def _look_up(model: str) -> tuple[str, GGUFInfo]:
 
 def usual(models: list[HubModel]) -> HubModel:
     """The model that most people take: Q4_K_M where there is one, else the smallest."""
-    return next((model for model in models if model.quantisation == "Q4_K_M"), models[0])
+    return next((model for model in models if model.quantization == "Q4_K_M"), models[0])
 
 
-def _quantisation(name: str, info: GGUFInfo) -> str:
-    return quantisation_in(name) or FILE_TYPES.get(int(info.metadata.get("general.file_type", -1)), "")
+def _quantization(name: str, info: GGUFInfo) -> str:
+    return quantization_in(name) or FILE_TYPES.get(int(info.metadata.get("general.file_type", -1)), "")
 
 
 FILE_TYPES: Final = {0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S"} | {
@@ -172,7 +176,7 @@ FILE_TYPES: Final = {0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5
     30: "IQ4_XS",
     32: "BF16",
 }
-"""llama.cpp's number of the quantisation in the header, for the usual ones."""
+"""llama.cpp's number of the quantization in the header, for the usual ones."""
 
 
 def _contexts(asked: int | Sequence[int] | None, trained: int) -> list[int]:
@@ -203,7 +207,8 @@ def describe(found: Fit) -> dict[str, Any]:
     return {
         "model": found.name,
         "architecture": found.architecture,
-        "quantisation": found.quantisation,
+        "quantization": found.quantization,
+        "quantisation": found.quantization,  # its old name, until 0.3
         "parameters": found.parameters,
         "layers": found.layers,
         "weights": found.weights,

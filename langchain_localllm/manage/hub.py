@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, TypeVar
 
+from langchain_localllm._deprecated import renamed_attribute
 from langchain_localllm.errors import (
     LocalLLMError,
     MissingDependencyError,
@@ -18,7 +19,7 @@ from langchain_localllm.extras import pip_install
 from langchain_localllm.gguf.download import Progress, check_hash, check_room
 from langchain_localllm.gguf.header import SPLIT_FILE, GGUFInfo, check_gguf, with_parts
 from langchain_localllm.gguf.remote_header import no_network, remote_header
-from langchain_localllm.manage.model_ref import Source, quantisation_in
+from langchain_localllm.manage.model_ref import Source, quantization_in
 
 __all__ = ["HubFile", "HubModel", "download_from_hub", "hub_files"]
 
@@ -55,10 +56,12 @@ class HubModel:
     repository: str
     files: tuple[HubFile, ...]
 
+    quantisation = renamed_attribute("quantisation", "quantization")
+
     @property
-    def quantisation(self) -> str:
+    def quantization(self) -> str:
         """Such as `Q4_K_M`; empty if the name does not say."""
-        return quantisation_in(SPLIT_FILE.sub(r"\g<name>", self.files[0].path))
+        return quantization_in(SPLIT_FILE.sub(r"\g<name>", self.files[0].path))
 
     @property
     def size(self) -> int:
@@ -105,7 +108,7 @@ def hub_files(source: Source) -> list[HubModel]:
         return models
     chosen = [model for model in models if _is_meant(model, source.choice)]
     if not chosen:
-        there = list(dict.fromkeys(model.quantisation or model.name for model in models))
+        there = list(dict.fromkeys(model.quantization or model.name for model in models))
         near = get_close_matches(source.choice.upper(), there, 1, 0.5)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise ModelMissingError(f"hf:{source.name} has no {source.choice}.{hint} There are {', '.join(there)}.")
@@ -181,7 +184,7 @@ def _models(repository: str, files: list[HubFile]) -> list[HubModel]:
 
 def _is_meant(model: HubModel, choice: str) -> bool:
     paths = {file.path for file in model.files} | {PurePosixPath(file.path).name for file in model.files}
-    return choice in paths or choice.upper() == model.quantisation
+    return choice in paths or choice.upper() == model.quantization
 
 
 def download_from_hub(model: HubModel, progress: Progress | None = None) -> Path:

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from langchain_localllm._deprecated import renamed_attribute
 from langchain_localllm.errors import InvalidOptionError, LocalLLMError, ModelFileError
 from langchain_localllm.gguf.header import GGUFInfo, check_gguf, is_llamafile, look_into_llamafile
 from langchain_localllm.manage.fit import FILE_TYPES
 from langchain_localllm.manage.folders import files_here
-from langchain_localllm.manage.model_ref import quantisation_in
+from langchain_localllm.manage.model_ref import quantization_in
 from langchain_localllm.manage.probe import SERVERS, answers
 from langchain_localllm.model_info.info import takes_tools
 from langchain_localllm.transport.address import Address
@@ -31,7 +32,7 @@ class ListedModel:
         name: What other commands take: a path, `ollama:` and a name, or a server's address.
         place: The program that keeps it, or where it runs.
         size: Bytes; 0 if unknown.
-        quantisation: Such as `Q4_K_M`; empty if unknown, as below.
+        quantization: Such as `Q4_K_M`; empty if unknown, as below.
         family: Its architecture.
         context: Tokens that it was made for, or that its server gives it.
         tools: Whether it was made to call tools.
@@ -45,7 +46,7 @@ class ListedModel:
     name: str
     place: str
     size: int = 0
-    quantisation: str = ""
+    quantization: str = ""
     family: str = ""
     context: int | None = None
     tools: bool | None = None
@@ -54,6 +55,8 @@ class ListedModel:
     chat: bool | None = None
     runtime: str = ""
     ranks: bool = False
+
+    quantisation = renamed_attribute("quantisation", "quantization")
 
     @property
     def path(self) -> Path | None:
@@ -112,7 +115,7 @@ def _of_header(path: Path, place: str, size: int, info: GGUFInfo, runtime: str) 
         str(path),
         place,
         size,
-        quantisation=quantisation_in(path.name) or FILE_TYPES.get(kind if isinstance(kind, int) else -1, ""),
+        quantization=quantization_in(path.name) or FILE_TYPES.get(kind if isinstance(kind, int) else -1, ""),
         family=info.architecture,
         context=info.context_length,
         tools=takes_tools(template),

@@ -10,11 +10,11 @@ from urllib.request import url2pathname
 
 from langchain_localllm.errors import InvalidOptionError
 
-__all__ = ["Source", "quantisation_in", "respelled"]
+__all__ = ["Source", "quantization_in", "respelled"]
 
 KINDS: Final = ("hf", "ollama", "gpt4all", "llamacpp", "llamafile")
 _REPOSITORY: Final = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
-_QUANTISATION: Final = re.compile(
+_QUANTIZATION: Final = re.compile(
     r"(?:^|[-._/])(?P<name>(?:UD-)?(?:I?Q\d(?:_[KMSLX0-9]+)*|TQ\d_0|MXFP4(?:_MOE)?|NVFP4|BF16|FP?16|FP?32))(?=[-._/]|$)",
     re.IGNORECASE,
 )
@@ -35,7 +35,7 @@ class Source:
     Attributes:
         kind: `hf`, `ollama`, `gpt4all`, `llamacpp`, `llamafile`, `https` for any address, or `file` for a path or a plain name.
         name: The repository, the model's name, the address or the path.
-        choice: Of a repository, the quantisation or the file that is wanted, or an empty string.
+        choice: Of a repository, the quantization or the file that is wanted, or an empty string.
     """
 
     kind: str
@@ -59,7 +59,7 @@ class Source:
         if not text or (kind and not name):
             raise InvalidOptionError(
                 f"{text!r} does not name a model. Write a path, a name that `localllm models` lists, ollama:NAME, gpt4all:NAME, "
-                "hf:OWNER/REPO[:QUANTISATION] or an http address."
+                "hf:OWNER/REPO[:QUANTIZATION] or an http address."
             )
         if kind == "hf":
             return cls._hub(name)
@@ -105,12 +105,12 @@ def respelled(text: str) -> str:
     return ""
 
 
-def quantisation_in(name: str) -> str:
-    """The quantisation that a file's name tells, such as `Q4_K_M`, or an empty string.
+def quantization_in(name: str) -> str:
+    """The quantization that a file's name tells, such as `Q4_K_M`, or an empty string.
 
     Example:
-        >>> quantisation_in("qwen2.5-0.5b-instruct-q4_k_m.gguf")
+        >>> quantization_in("qwen2.5-0.5b-instruct-q4_k_m.gguf")
         'Q4_K_M'
     """
-    found = [match["name"].upper() for match in _QUANTISATION.finditer(name.removesuffix(".gguf"))]
+    found = [match["name"].upper() for match in _QUANTIZATION.finditer(name.removesuffix(".gguf"))]
     return {"FP16": "F16", "FP32": "F32"}.get(found[-1], found[-1]) if found else ""

@@ -1,4 +1,4 @@
-"""Which quantisation of a model suits this machine."""
+"""Which quantization of a model suits this machine."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -36,7 +36,7 @@ def choose(models: list[HubModel], info: GGUFInfo, machine: Machine, bandwidth: 
     """The largest that fits and leaves a pleasant speed; else the fastest of usual quality that fits; else the smallest.
 
     Args:
-        models: The quantisations of a model, the smallest first.
+        models: The quantizations of a model, the smallest first.
         info: The header of one of them.
         machine: What there is.
         bandwidth: Bytes a second that memory moves; 0 where that is not known.
@@ -54,7 +54,7 @@ def choose(models: list[HubModel], info: GGUFInfo, machine: Machine, bandwidth: 
     quick = [model for model in fitting if _speed(info, need[model], bandwidth) >= _PLEASANT]
     if quick:
         return Choice(quick[-1], _why(quick[-1], need[quick[-1]], "the largest that fits and is not slow", machine), fits=True)
-    usual = next((model for model in fitting if model.quantisation == "Q4_K_M"), fitting[0])
+    usual = next((model for model in fitting if model.quantization == "Q4_K_M"), fitting[0])
     return Choice(usual, _why(usual, need[usual], "it fits, and larger ones would be slower", machine), fits=True)
 
 
@@ -63,7 +63,7 @@ def _speed(info: GGUFInfo, memory: Memory, bandwidth: float) -> float:
 
 
 def _why(model: HubModel, memory: Memory, reason: str, machine: Machine) -> str:
-    name = model.quantisation or model.name
+    name = model.quantization or model.name
     free = machine.free + machine.gpu_free
     return (
         f"{name}, {model.size / 1e9:.2f} GB: {reason}. With {memory.context:,} tokens of context it takes "

@@ -223,14 +223,14 @@ def _gpt4all_file(source: Source) -> ListedModel | None:
 def _on_hub(source: Source) -> ListedModel:
     """A file in the hub's cache. Nothing is downloaded."""
     from langchain_localllm.manage.folders import folders
-    from langchain_localllm.manage.model_ref import quantisation_in
+    from langchain_localllm.manage.model_ref import quantization_in
 
     folder = folders()["Hugging Face"] / f"models--{source.name.replace('/', '--')}"
     in_cache = (path for _, path in paths_here() if path.is_relative_to(folder))
     paths = [*{path.resolve(): path for path in in_cache}.values()]  # revisions share files
     if source.choice:
         chosen = source.choice.casefold()
-        paths = [path for path in paths if quantisation_in(path.name).casefold() == chosen or path.name.casefold() == chosen]
+        paths = [path for path in paths if quantization_in(path.name).casefold() == chosen or path.name.casefold() == chosen]
     if len(paths) == 1:
         return of_file(paths[0].absolute(), "Hugging Face")
     if paths:

@@ -43,9 +43,9 @@ def for_model(prompt: str | Prompt, llm: Any) -> Prompt:
         >>> from langchain_localllm import Ollama
         >>> from langchain_localllm.prompts import for_model
         >>> llm = Ollama(model="qwen3", raw=True, base_url="http://127.0.0.1:9")
-        >>> print(for_model("Name a {thing}.", llm).format(thing="colour"))
+        >>> print(for_model("Name a {thing}.", llm).format(thing="color"))
         <|im_start|>user
-        Name a colour.<|im_end|>
+        Name a color.<|im_end|>
         <|im_start|>assistant
         <BLANKLINE>
     """

@@ -45,7 +45,7 @@ _SUFFIXES: Final = (".json", ".yaml", ".yml")
 
 
 def save(prompts: Mapping[str, Prompt], folder: str | Path, *, form: Literal["json", "yaml"] = "json") -> list[Path]:
-    r"""Write prompts into a folder, a file each, in LangChain's own serialisation.
+    r"""Write prompts into a folder, a file each, in LangChain's own serialization.
 
     Args:
         prompts: `default`, `chat` (for chat models) or a family such as `llama2`, to the prompt.

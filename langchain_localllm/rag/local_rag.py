@@ -78,7 +78,7 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
         vectors: A LangChain `VectorStore`, or `"chroma"`, `"sqlite"`, or `"qdrant:http://localhost:6333/notes"` for a collection on
             a Qdrant server. Default: that of the index; for a new one Chroma where it is installed, else a small one on SQLite.
         chunk_size: Longest passage in UTF-8 bytes. Default: that of the index, 300 for a new one.
-        chunk_overlap: Bytes that neighbouring passages may share. Default: that of the index, 0 for a new one.
+        chunk_overlap: Bytes that neighboring passages may share. Default: that of the index, 0 for a new one.
         k: How many passages the model is given.
         filter: Metadata that a passage must have; a list means any of its values.
         mmr: Whether passages that differ from each other are preferred.

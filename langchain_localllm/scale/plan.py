@@ -91,7 +91,7 @@ def plan_capacity(
         memory: Bytes of memory of a machine.
         busy: Share of the time that actors work; the rest is lost to starts, failures and the end of the run.
         dimension: Numbers of a vector; 0 for no index.
-        bytes_per_number: 4, or 1 with Qdrant's scalar quantisation.
+        bytes_per_number: 4, or 1 with Qdrant's scalar quantization.
 
     Raises:
         InvalidOptionError: Not one actor fits on such a machine, or a number makes no sense.

@@ -74,7 +74,7 @@ class LLMUnitTests(LLMTests):
         assert given == before
 
     def test_secrets(self) -> None:
-        """Keys and passwords are not in `repr`, nor in what is traced or serialised.
+        """Keys and passwords are not in `repr`, nor in what is traced or serialized.
 
         If this test fails, make the field a `SecretStr`, or give it `Field(repr=False)` and leave it out of `_identifying_params`.
         """

@@ -263,7 +263,7 @@ def test_different_models_are_refused(pair: Pair) -> None:
         (models("unknown", size=8), False),
         (as_json({"error": "no such path"}, 404), True),
     ],
-    ids=["elsewhere", "Windows", "other quantisation", "other name", "no list"],
+    ids=["elsewhere", "Windows", "other quantization", "other name", "no list"],
 )
 def test_the_same_model_is_known_wherever_its_file_is(pair: Pair, answer: Answer, fits: bool) -> None:
     pair[0].asides = {**pair[0].asides, "/v1/models": models("/models/tiny.gguf", size=7)}

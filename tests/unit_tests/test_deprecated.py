@@ -7,9 +7,14 @@ import sys
 import pytest
 
 from langchain_localllm._deprecated import MODULES, NAMES
+from langchain_localllm.manage.catalog import KNOWN
+from langchain_localllm.manage.fit import fit
+from langchain_localllm.manage.hub import HubFile, HubModel
+from langchain_localllm.manage.inventory import ListedModel
+from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.rag.ingest.formats import text
 
-PUBLIC = [(module, old, new) for module in ("rag", "scale") for old, new in NAMES[module].items()]
+PUBLIC = [(module, old, new) for module in ("prompts.library", "rag", "scale") for old, new in NAMES[module].items()]
 
 
 @pytest.mark.parametrize(("old", "new"), MODULES.items())
@@ -47,3 +52,17 @@ def test_a_name_that_never_was_is_missing() -> None:
         importlib.import_module("langchain_localllm.models.nothing")
     with pytest.raises(AttributeError):
         _ = importlib.import_module("langchain_localllm.scale").nothing
+
+
+@pytest.mark.parametrize(
+    ("owner", "old", "new"),
+    [
+        (KNOWN[0], "licence", "license"),
+        (HubModel("owner/repo", (HubFile("model-Q4_K_M.gguf", 1),)), "quantisation", "quantization"),
+        (ListedModel("model.gguf", "here", quantization="Q8_0"), "quantisation", "quantization"),
+        (fit(tiny_chat_model(), n_ctx=64, measure=False), "by_quantisation", "by_quantization"),
+    ],
+)
+def test_an_attribute_is_found_under_its_old_name(owner: object, old: str, new: str) -> None:
+    with pytest.warns(DeprecationWarning, match=rf"\.{old}` was renamed. Use `.*\.{new}`"):
+        assert getattr(owner, old) == getattr(owner, new)

@@ -90,7 +90,7 @@ def _add_weights(writer: GGUFWriter, width: int, kind: str) -> None:
 
 
 def png(red: int, green: int, blue: int, *, width: int = _SIDE, height: int = _SIDE) -> bytes:
-    """A picture that fades from a colour into black."""
+    """A picture that fades from a color into black."""
     row = b"\0" + b"".join(bytes(value * (width - column) // width for value in (red, green, blue)) for column in range(width))
 
     def part(kind: bytes, data: bytes) -> bytes:

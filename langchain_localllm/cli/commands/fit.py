@@ -17,7 +17,7 @@ def fit(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A GGUF file, hf:OWNER/REPO[:QUANTISATION], an https address, or a name that localllm models lists.",
+            help="A GGUF file, hf:OWNER/REPO[:QUANTIZATION], an https address, or a name that localllm models lists.",
         ),
     ],
     *,
@@ -30,7 +30,7 @@ def fit(
     flash_attn: Annotated[bool, typer.Option(help="With flash attention, as llama.cpp's server does where it can.")] = True,
     parallel: Annotated[int, typer.Option("--parallel", min=1, help="Requests answered together; they share the context.")] = 1,
     plot: Annotated[
-        Path | None, typer.Option("--plot", help="Write a picture of memory by quantisation and context to this SVG file.")
+        Path | None, typer.Option("--plot", help="Write a picture of memory by quantization and context to this SVG file.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -64,7 +64,7 @@ def _place(model: str) -> str:
 
 def _print(found: "Fit") -> None:
     machine = found.machine
-    about = [found.architecture, f"{_count(found.parameters)} weights", found.quantisation, f"{found.layers} layers"]
+    about = [found.architecture, f"{_count(found.parameters)} weights", found.quantization, f"{found.layers} layers"]
     print(f"{found.name}: {', '.join(filter(None, about))}, {size(found.weights)}")
     gpus = "".join(f", {size(gpu.free)} on {gpu.name}" for gpu in machine.gpus)
     print(f"Free here: {size(machine.free)} of {size(machine.total)}{gpus}; memory moves {found.bandwidth / 1e9:.1f} GB/s.")
@@ -87,7 +87,7 @@ def _count(number: int) -> str:
 
 def _verdict(found: "Fit") -> str:
     if not found.largest_context:
-        return "It does not fit here: take a smaller model, or a quantisation with fewer bits."
+        return "It does not fit here: take a smaller model, or a quantization with fewer bits."
     if found.largest_context >= found.trained_context:
         return f"It runs here with all of its context, {found.largest_context:,} tokens."
     return f"It runs here with up to {found.largest_context:,} of its {found.trained_context:,} tokens of context."
@@ -97,10 +97,10 @@ def _draw(found: "Fit", path: Path) -> None:
     from langchain_localllm.cli.plot import Bar, write_bars
 
     bars = []
-    for name, memories in found.by_quantisation.items():
+    for name, memories in found.by_quantization.items():
         for number in sorted({0, len(memories) - 1}):
             memory = memories[number]
             parts = {"weights": memory.weights, "cache": memory.cache, "buffers": memory.buffers}
             bars.append(Bar(f"{name}, {memory.context:,} tokens", parts, size(memory.total)))
-    title = f"Memory of {Path(found.name).name} by quantisation and context"
+    title = f"Memory of {Path(found.name).name} by quantization and context"
     write_bars(path, title, bars, limit=found.machine.free, limit_text=f"{size(found.machine.free)} free")

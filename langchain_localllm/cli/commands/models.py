@@ -47,9 +47,9 @@ def show(model: Name, *, as_json: AsJson = False) -> None:
             raise ConnectionFailedError(found.problem)
     if found.problem:
         raise (InvalidOptionError if found.path is None else ModelFileError)(found.problem)
-    facts = {**_plain(found), **_more(found)}
+    facts = {**asdict(found), **_more(found)}
     if as_json:
-        print_json(facts)
+        print_json(_with_old_names(facts))
         return
     facts["size"] = size(found.size) if found.size else ""
     for name, value in facts.items():
@@ -86,12 +86,12 @@ def _list(*, as_json: bool) -> None:
 
     found = installed(note)
     if as_json:
-        print_json([_plain(model) for model in found])
+        print_json([_with_old_names(asdict(model)) for model in found])
         return
     if not found:
         note("There is no model here yet. `localllm pull` lists some.")
         return
-    columns = ("model", "size", "quantisation", "family", "context", "tools", "embeddings", "where")
+    columns = ("model", "size", "quantization", "family", "context", "tools", "embeddings", "where")
     print_table(columns, map(_row, found), right=(1, 4))
     for model in found:
         if model.problem:
@@ -101,12 +101,14 @@ def _list(*, as_json: bool) -> None:
 def _row(model: "ListedModel") -> list[str]:
     context = f"{model.context:,}" if model.context else ""
     amount = size(model.size) if model.size else ""
-    facts = [model.quantisation, model.family, context, _words(model.tools), _words(model.embeddings)]
+    facts = [model.quantization, model.family, context, _words(model.tools), _words(model.embeddings)]
     return [model.name, amount, *facts, model.place]
 
 
-def _plain(model: "ListedModel") -> dict[str, Any]:
-    return asdict(model)
+def _with_old_names(facts: dict[str, Any]) -> dict[str, Any]:
+    """Repeat values under their British names, which scripts may read; removed in 0.3."""
+    old = {"quantization": "quantisation", "license": "licence"}
+    return facts | {old[name]: value for name, value in facts.items() if name in old}
 
 
 def _words(value: object) -> str:
@@ -130,7 +132,7 @@ def _more(model: "ListedModel") -> dict[str, Any]:
     values = info.metadata
     return {
         "title": values.get("general.name", ""),
-        "licence": values.get("general.license", ""),
+        "license": values.get("general.license", ""),
         "layers": Architecture(info).count,
         "vocabulary": info.list_lengths.get("tokenizer.ggml.tokens", 0),
         "chat_template": "tokenizer.chat_template" in values,

@@ -14,7 +14,7 @@ def pull(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="hf:OWNER/REPO[:QUANTISATION], ollama:NAME, gpt4all:NAME or an https address. Without it, good models are listed.",
+            help="hf:OWNER/REPO[:QUANTIZATION], ollama:NAME, gpt4all:NAME or an https address. Without it, good models are listed.",
             show_default=False,
         ),
     ] = "",
@@ -28,7 +28,7 @@ def pull(
 ) -> None:
     """Get a model: from the Hugging Face Hub, Ollama, GPT4All or an address.
 
-    From the hub it goes into the hub's own cache, in the quantisation that suits this machine unless you name one. Free disk space
+    From the hub it goes into the hub's own cache, in the quantization that suits this machine unless you name one. Free disk space
     is checked before and the content's hash after; a file is there whole or not at all. A download that was stopped resumes
     when you run the same command again.
     """
@@ -62,7 +62,13 @@ def _from_hub(source: Any, _sha256: str, _folder: Path | None) -> dict[str, Any]
             note("It does not fit into this machine's memory and will be slow, if it runs at all.")
     with Progress("Checking", in_bytes=True) as progress:
         path = download_from_hub(chosen, progress)
-    return {"path": str(path), "size": chosen.size, "quantisation": chosen.quantisation, "reason": reason}
+    return {
+        "path": str(path),
+        "size": chosen.size,
+        "quantization": chosen.quantization,
+        "quantisation": chosen.quantization,
+        "reason": reason,
+    }
 
 
 def _from_ollama(source: Any, _sha256: str, _folder: Path | None) -> dict[str, Any]:
@@ -118,9 +124,9 @@ def _print_known(*, as_json: bool) -> None:
     from langchain_localllm.manage.catalog import KNOWN
 
     if as_json:
-        names = ("purpose", "name", "title", "size", "licence")
-        print_json([{name: getattr(known, name) for name in names} for known in KNOWN])
+        names = ("purpose", "name", "title", "size", "license")
+        print_json([{name: getattr(known, name) for name in names} | {"licence": known.license} for known in KNOWN])  # old name
         return
-    rows = [(known.purpose, known.title, size(known.size), known.licence, known.name) for known in KNOWN]
-    print_table(("purpose", "model", "size", "licence", "localllm pull"), rows, right=(2,))
-    note("Sizes and licences as of November 2026. `localllm fit` shows whether a model runs here before you get it.")
+    rows = [(known.purpose, known.title, size(known.size), known.license, known.name) for known in KNOWN]
+    print_table(("purpose", "model", "size", "license", "localllm pull"), rows, right=(2,))
+    note("Sizes and licenses as of November 2026. `localllm fit` shows whether a model runs here before you get it.")

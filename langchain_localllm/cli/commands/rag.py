@@ -62,7 +62,7 @@ def index(
         int | None, typer.Option("--chunk-size", min=1, help="Longest passage of a new index, in bytes of UTF-8. Default: 300.")
     ] = None,
     chunk_overlap: Annotated[
-        int | None, typer.Option("--chunk-overlap", min=0, help="Bytes that neighbouring passages may share. Default: 0.")
+        int | None, typer.Option("--chunk-overlap", min=0, help="Bytes that neighboring passages may share. Default: 0.")
     ] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Make the index from scratch, with its paths and settings.")] = False,
     allow_remote: Remote = False,
@@ -79,7 +79,7 @@ def index(
         _opened(store, None, embedding_model, allow_remote=allow_remote, rebuild=rebuild, **options) as rag,
     ):
         report = index_paths(rag, paths or [], rebuild=rebuild)
-        counts = rag.store.catalogue.counts()
+        counts = rag.store.catalog.counts()
     note_problems(report.problems, f"localllm rag list{_store_option(store)} --problems")
     if as_json:
         print(json.dumps(_fields(report) | {"index": _fields(counts)}, ensure_ascii=False))
@@ -136,14 +136,14 @@ def status(*, store: Store = _STORE, as_json: AsJson = False) -> None:
     from langchain_localllm.rag import Store as Index
 
     held = Index(store)
-    counts, settings = held.catalogue.counts(), held.catalogue.settings()
+    counts, settings = held.catalog.counts(), held.catalog.settings()
     facts = {
         "store": str(store),
         **_fields(counts),
         "paths": settings["roots"],
         **{name: settings.get(name) for name in ("vectors", "embedding_model", "dimension", "chunk_size", "chunk_overlap")},
     }
-    problems = [problem for _, _, problem in held.catalogue.files() if problem]
+    problems = [problem for _, _, problem in held.catalog.files() if problem]
     held.close()
     if as_json:
         print(json.dumps(facts | {"problems": problems}, ensure_ascii=False))
@@ -166,7 +166,7 @@ def list_(
     from langchain_localllm.rag import Store as Index
 
     held = Index(store)
-    files = [file for file in held.catalogue.files() if file[2] or not problems]
+    files = [file for file in held.catalog.files() if file[2] or not problems]
     held.close()
     if as_json:
         print(json.dumps([dict(zip(("path", "passages", "problem"), file, strict=True)) for file in files], ensure_ascii=False))
@@ -302,7 +302,7 @@ def _opened(
 
     silence_process()
     held = Index(store)
-    settings = held.readable_settings() if rebuild else held.catalogue.settings() if held.exists else {}
+    settings = held.readable_settings() if rebuild else held.catalog.settings() if held.exists else {}
     held.close()
     embedding = resolve(embedding_model or settings.get("embedding_source", ""), "embeddings")
     with ExitStack() as parts:
@@ -326,8 +326,8 @@ def _sources(store: Path, names: list[str]) -> list[str]:
     from langchain_localllm.rag.ingest.file_keys import FileKeys
 
     held = Index(store)
-    keys = FileKeys(held.root, held.catalogue.paths())
-    problems = {path: problem for path, passages, problem in held.catalogue.files() if problem and not passages}
+    keys = FileKeys(held.root, held.catalog.paths())
+    problems = {path: problem for path, passages, problem in held.catalog.files() if problem and not passages}
     held.close()
     found = list(dict.fromkeys(key for name in names for key in keys.named(name)))
     if all(key in problems for key in found):

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from langchain_localllm.prompts.library.search import DEFAULT_SEARCH_PROMPT as DEFAULT_SEARCH_PROMPT
     from langchain_localllm.prompts.library.search import MULTI_QUERY as MULTI_QUERY
     from langchain_localllm.prompts.library.search import SEARCH_QUERIES as SEARCH_QUERIES
-    from langchain_localllm.prompts.library.summaries import SUMMARISE as SUMMARISE
-    from langchain_localllm.prompts.library.summaries import SUMMARISE_COMBINE as SUMMARISE_COMBINE
-    from langchain_localllm.prompts.library.summaries import SUMMARISE_MAP as SUMMARISE_MAP
-    from langchain_localllm.prompts.library.summaries import SUMMARISE_REFINE as SUMMARISE_REFINE
+    from langchain_localllm.prompts.library.summaries import SUMMARIZE as SUMMARIZE
+    from langchain_localllm.prompts.library.summaries import SUMMARIZE_COMBINE as SUMMARIZE_COMBINE
+    from langchain_localllm.prompts.library.summaries import SUMMARIZE_MAP as SUMMARIZE_MAP
+    from langchain_localllm.prompts.library.summaries import SUMMARIZE_REFINE as SUMMARIZE_REFINE
     from langchain_localllm.prompts.library.texts import CLASSIFY as CLASSIFY
     from langchain_localllm.prompts.library.texts import EXPLAIN as EXPLAIN
     from langchain_localllm.prompts.library.texts import EXTRACT as EXTRACT
@@ -56,7 +56,7 @@ _BY_MODULE = {
         "QUESTION_WRITING",
     ],
     "search": ["DEFAULT_LLAMA_SEARCH_PROMPT", "DEFAULT_SEARCH_PROMPT", "MULTI_QUERY", "SEARCH_QUERIES"],
-    "summaries": ["SUMMARISE", "SUMMARISE_COMBINE", "SUMMARISE_MAP", "SUMMARISE_REFINE"],
+    "summaries": ["SUMMARIZE", "SUMMARIZE_COMBINE", "SUMMARIZE_MAP", "SUMMARIZE_REFINE"],
     "texts": ["CLASSIFY", "EXPLAIN", "EXTRACT", "TAG", "TRANSLATE"],
 }
 

@@ -50,7 +50,7 @@ def answer_chain(
         >>> from langchain_core.language_models import FakeListChatModel
         >>> retriever = RunnableLambda(lambda question: [Document("The boat is blue.", metadata={"source": "a.txt"})])
         >>> chain = answer_chain(retriever, FakeListChatModel(responses=["The boat is blue [1]."]))
-        >>> found = chain.invoke({"question": "What colour is the boat?"})
+        >>> found = chain.invoke({"question": "What color is the boat?"})
         >>> found["answer"], found["citations"][0].source
         ('The boat is blue [1].', 'a.txt')
     """

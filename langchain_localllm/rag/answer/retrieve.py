@@ -38,7 +38,7 @@ class HybridRetriever(BaseRetriever):
         ...     _ = (pathlib.Path(folder) / "notes.txt").write_text("The boat is blue.")
         ...     rag = LocalRAG(None, DeterministicFakeEmbedding(size=8))
         ...     report = rag.index(folder)
-        ...     rag.retriever.invoke("What colour is the boat?")[0].page_content
+        ...     rag.retriever.invoke("What color is the boat?")[0].page_content
         'The boat is blue.'
     """
 
@@ -64,8 +64,8 @@ class HybridRetriever(BaseRetriever):
     @override
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun, **kwargs: Any) -> list[Document]:
         near = self._by_vectors(query)
-        words = self.store.catalogue.search(query, self.k * _WIDER, self.filter)
-        documents = self.store.catalogue.documents(list(dict.fromkeys([*near, *words])))
+        words = self.store.catalog.search(query, self.k * _WIDER, self.filter)
+        documents = self.store.catalog.documents(list(dict.fromkeys([*near, *words])))
         if not self._is_answerable(query, near, words, documents):
             return []
         scores = _merged([list(near), words])

@@ -102,7 +102,7 @@ def make_questions(store: Store, llm: Runnable[Any, Any] | None = None, most: in
     Raises:
         DocumentError: Nothing can be asked about these documents.
     """
-    passages = [passage for batch in store.catalogue.batches() for passage in batch]
+    passages = [passage for batch in store.catalog.batches() for passage in batch]
     random.Random(seed).shuffle(passages)  # noqa: S311 - a choice of passages, not a secret
     write = _gaps if llm is None or is_tiny(llm) else _writer(llm)
     made: list[Question] = []
@@ -112,7 +112,7 @@ def make_questions(store: Store, llm: Runnable[Any, Any] | None = None, most: in
         made += write(passage)
     if not made:
         raise DocumentError("No questions can be made from these documents. Write some: a file of JSON lines.")
-    unanswered = [question for question in _UNANSWERED if not store.catalogue.search(question, 1)]
+    unanswered = [question for question in _UNANSWERED if not store.catalog.search(question, 1)]
     return [*made[:most], *(Question(question) for question in unanswered[: most // 2])]
 
 

@@ -18,7 +18,7 @@ def nearest(store: Store, query: str, k: int, wanted: Filter | None = None, *, m
     Returns:
         For most vector stores, cosines. A store whose scores are distances gives them with a minus sign, so larger is nearer.
     """
-    if store.catalogue.is_empty:
+    if store.catalog.is_empty:
         return {}
     vectors = store.vectors
     options = {"filter": store_filter(vectors, wanted)} if wanted else {}

@@ -44,7 +44,7 @@ class StagedChunk:
 
     Attributes:
         id: A uuid5 of its place and text.
-        path: The file's path, as the catalogue knows it.
+        path: The file's path, as the catalog knows it.
         place: Its number within the file, from 0.
         text: What it says.
         metadata: `source`, and `page`, `heading`, `line` where known.
@@ -81,7 +81,7 @@ class Counts:
     unreadable: int
 
 
-class Catalogue:
+class Catalog:
     """Files, passages and words of an index.
 
     Args:
@@ -89,7 +89,7 @@ class Catalogue:
         writable: Whether to open it for changes, and make it where there is none.
 
     Raises:
-        StoreError: There is no such file, it is not a catalogue, or it is of a newer version.
+        StoreError: There is no such file, it is not a catalog, or it is of a newer version.
     """
 
     def __init__(self, path: Path | None, *, writable: bool = True) -> None:

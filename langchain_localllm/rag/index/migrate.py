@@ -31,22 +31,22 @@ def move(store: Store, kind: str, on_progress: Callable[[int, int], None] | None
         StoreError: There is no index, another process writes to it, or it was made with another embedding model.
         InvalidOptionError: There is no such vector store.
     """
-    store.catalogue.settings()  # there must be an index
+    store.catalog.settings()  # there must be an index
     with store.writing():
         old = str(store.setting("vectors"))
         if old == kind:
             return 0
         store.check_model()
         target = open_vectors(kind, store.folder, store.embeddings)
-        total = store.catalogue.counts().passages
+        total = store.catalog.counts().passages
         moved = 0
-        for batch in store.catalogue.batches():
+        for batch in store.catalog.batches():
             passages = [Document(each.page_content, id=each.id, metadata=_lasting(each)) for each in batch]
             target.add_documents(passages, ids=[each.id for each in passages])
             moved += len(passages)
             if on_progress:
                 on_progress(moved, total)
-        store.catalogue.write_settings(vectors=kind)
+        store.catalog.write_settings(vectors=kind)
         if close := getattr(target, "close", None):
             close()
     _clean(store, old, kind)

@@ -1,19 +1,19 @@
-"""An index: a folder with a catalogue, a vector store and a lock, or the same in memory.
+"""An index: a folder with a catalog, a vector store and a lock, or the same in memory.
 
 **The contract.** What other code, such as a move to another vector store, may rely on:
 
 - `catalogue.sqlite` is the authority on files, passages, their metadata and words; the vector store holds the vectors, and a
-  copy of text and metadata. What it holds beside the catalogue's live passages is never shown.
+  copy of text and metadata. What it holds beside the catalog's live passages is never shown.
 - A passage's id is the uuid5 (`NAMESPACE_URL`) of its `source`, `page`, `heading` and text, so the same passage has the same id in
   every index, every vector store and on every machine. Paths in the folder that holds the index are relative to it.
 - Metadata: `source` (the path, with `/`), and where known `page` (from 1), `heading` (`"Boats > Prices"`), `cell`, `language` and
   `line` (from 1, where the passage begins; not in the vector store). Only texts and whole numbers, which every vector store takes.
-- Settings in the catalogue: `vectors` (the kind in `vectors.KINDS`, or `custom`), `embedding_model`, `probe` (the vector of a fixed
+- Settings in the catalog: `vectors` (the kind in `vectors.KINDS`, or `custom`), `embedding_model`, `probe` (the vector of a fixed
   text, by which an embedding model is known again), `chunk_size`, `chunk_overlap`, `roots` (the paths that were given).
 - Only who holds `writing()` may change anything. A vector store is filled by `Store.add(Store.prepare(passages))` and emptied by
   `Store.purge()`.
-- To move an index: for each of `catalogue.batches()` add the Documents with their ids to the other store, with the same embedding
-  model; then `catalogue.write_settings(vectors=...)`.
+- To move an index: for each of `catalog.batches()` add the Documents with their ids to the other store, with the same embedding
+  model; then `catalog.write_settings(vectors=...)`.
 """
 
 import contextlib
@@ -35,11 +35,12 @@ from langchain_core.embeddings import Embeddings
 from langchain_core.vectorstores import VectorStore
 from typing_extensions import override
 
+from langchain_localllm._deprecated import renamed_attribute
 from langchain_localllm.errors import InvalidOptionError, MissingDependencyError, StoreError
 from langchain_localllm.extras import pip_install
 from langchain_localllm.model_info.introspect import describe_model
 from langchain_localllm.rag.defaults import CHUNK_SIZE
-from langchain_localllm.rag.index.catalog import Catalogue, StagedChunk
+from langchain_localllm.rag.index.catalog import Catalog, StagedChunk
 from langchain_localllm.rag.index.database import has_tables
 from langchain_localllm.rag.ingest.file_keys import absolute, root_of
 from langchain_localllm.rag.vectorstores.kinds import check_kind, default_kind, open_vectors
@@ -50,7 +51,7 @@ STORE: Final = ".localllm"
 
 _PROBE: Final = "The boat is blue, and the key to the house hangs by the door."
 _SAME: Final = 0.99
-"""Cosine above which two vectors of the probe are of one model: other runtimes and quantisations of it stay above."""
+"""Cosine above which two vectors of the probe are of one model: other runtimes and quantizations of it stay above."""
 _LIBRARIES: Final = ("chromadb", "qdrant_client")
 """Whose own errors are faults of the vector store."""
 _OWN: Final = re.compile(r"(?:catalogue|vectors)\.sqlite(?:-\w+)?|chroma|qdrant|lock")
@@ -72,7 +73,7 @@ class Store:
         vectors: A LangChain `VectorStore`, or a kind of `vectors.KINDS`. Default: that of the index; for a new one Chroma where
             it is installed, else a small one on SQLite.
         chunk_size: Longest passage in UTF-8 bytes. Default: that of the index, 300 for a new one.
-        chunk_overlap: Bytes that neighbouring passages may share. Default: that of the index, 0 for a new one.
+        chunk_overlap: Bytes that neighboring passages may share. Default: that of the index, 0 for a new one.
 
     Example:
         >>> from langchain_core.embeddings import DeterministicFakeEmbedding
@@ -99,7 +100,7 @@ class Store:
             check_kind(vectors)
         self._given = vectors
         self._asked = {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap}
-        self._catalogue: Catalogue | None = Catalogue(None) if folder is None else None
+        self._catalog: Catalog | None = Catalog(None) if folder is None else None
         self._vectors: VectorStore | None = None
         self._ahead = None if embeddings is None or isinstance(vectors, VectorStore) else AheadEmbeddings(embeddings)
         self._opening = threading.RLock()  # a batch of questions comes in several threads
@@ -113,7 +114,7 @@ class Store:
         """The folder to which the paths of files are relative."""
         if self.folder is None:
             return Path.cwd()
-        return root_of(self.folder, self.catalogue.paths() if self.folder.is_symlink() and self.exists else ())
+        return root_of(self.folder, self.catalog.paths() if self.folder.is_symlink() and self.exists else ())
 
     def owns(self, path: Path) -> bool:
         """Return whether a file is one of the index's own."""
@@ -125,21 +126,23 @@ class Store:
     @property
     def exists(self) -> bool:
         """Whether there is an index."""
-        return self._catalogue is not None or has_tables(self._file)
+        return self._catalog is not None or has_tables(self._file)
+
+    catalogue = renamed_attribute("catalogue", "catalog")
 
     @property
-    def catalogue(self) -> Catalogue:
-        """What is known of files and passages.
+    def catalog(self) -> Catalog:
+        """The record of files and passages, opened when it is first used.
 
         Raises:
             StoreError: There is no index yet, or it cannot be read.
         """
         with self._opening:
-            if self._catalogue is None:
+            if self._catalog is None:
                 if not has_tables(self._file):
                     raise StoreError(f"There is no index in {self.folder}. Make one: localllm rag index PATH")
-                self._catalogue = Catalogue(self._file, writable=self._writing)
-            return self._catalogue
+                self._catalog = Catalog(self._file, writable=self._writing)
+            return self._catalog
 
     @property
     def vectors(self) -> VectorStore:
@@ -161,7 +164,7 @@ class Store:
 
     def setting(self, name: str) -> Any:
         """A setting of the index, or `None`."""
-        return self.catalogue.settings().get(name)
+        return self.catalog.settings().get(name)
 
     def check_model(self) -> None:
         """Refuse another embedding model than that of the index: its vectors would mean nothing there.
@@ -171,28 +174,28 @@ class Store:
         """
         if self._checked:
             return
-        known = self.catalogue.settings()
+        known = self.catalog.settings()
         probe = self.embeddings.embed_documents([_PROBE])[0]
         name = model_name(self.embeddings)
         if "probe" not in known:
             if self._writing:
-                self.catalogue.write_settings(probe=probe, dimension=len(probe), embedding_model=name)
+                self.catalog.write_settings(probe=probe, dimension=len(probe), embedding_model=name)
         elif not _is_same_model(probe, known):
             raise StoreError(
                 f"The index was made with the embedding model {known['embedding_model']} ({known['dimension']} numbers), and this "
                 f"is {name} ({len(probe)} numbers). Use that model, or rebuild the index with this one: {self._rebuild()}"
             )
         if self._writing and self.embedding_source not in {"", known.get("embedding_source")}:
-            self.catalogue.write_settings(embedding_source=self.embedding_source)
+            self.catalog.write_settings(embedding_source=self.embedding_source)
         self._checked = True
 
     def close(self) -> None:
         """Close its files. An index in memory stays."""
         if self.folder is not None:
-            for part in (self._catalogue, self._vectors):
+            for part in (self._catalog, self._vectors):
                 if close := getattr(part, "close", None):
                     close()
-            self._catalogue = self._vectors = None
+            self._catalog = self._vectors = None
 
     # --- writing ---
 
@@ -234,7 +237,7 @@ class Store:
 
     def new(self, passages: Sequence[StagedChunk]) -> list[StagedChunk]:
         """Return the passages that are not in the vector store yet, each once."""
-        stored = self.catalogue.stored([each.id for each in passages])
+        stored = self.catalog.stored([each.id for each in passages])
         return list({each.id: each for each in passages if each.id not in stored}.values())
 
     def add(self, passages: Sequence[StagedChunk]) -> None:
@@ -245,11 +248,11 @@ class Store:
                 self.vectors.add_documents(documents, ids=[each.id for each in passages])
 
     def purge(self) -> None:
-        """Delete from the vector store what the catalogue has doomed; this needs no embedding model."""
-        while tombstoned := self.catalogue.tombstoned():
+        """Delete from the vector store what the catalog has doomed; this needs no embedding model."""
+        while tombstoned := self.catalog.tombstoned():
             with _faults(self.folder):
                 self._vectors_of_any_model().delete(tombstoned)
-            self.catalogue.purge(tombstoned)
+            self.catalog.purge(tombstoned)
 
     @property
     def _file(self) -> Path:
@@ -288,9 +291,9 @@ class Store:
         self.close()
         self._checked = False
         if self.folder is None:
-            self._catalogue = Catalogue(None)
+            self._catalog = Catalog(None)
             self._vectors = None
-        elif self._file.exists():  # in that order: as long as there is a catalogue, a rebuild that was stopped begins again
+        elif self._file.exists():  # in that order: as long as there is a catalog, a rebuild that was stopped begins again
             for path in sorted(self.folder.iterdir(), key=lambda path: path.name == self._file.name):
                 if _OWN.fullmatch(path.name) and path.name != "lock":
                     shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
@@ -303,23 +306,23 @@ class Store:
             StoreError: It was made by a newer version, or cannot be opened now.
         """
         try:
-            return self.catalogue.settings() if self.exists else {}
+            return self.catalog.settings() if self.exists else {}
         except StoreError as error:
             if type(error.__cause__) is sqlite3.DatabaseError:  # the subclasses are faults of the disk and of other processes
                 return {}
             raise
 
     def _begin(self, kept: dict[str, Any]) -> None:
-        if self._catalogue is None:
-            self._catalogue = Catalogue(self._file)
+        if self._catalog is None:
+            self._catalog = Catalog(self._file)
         if kept:
             wanted = {name: value for name, value in self._asked.items() if value is not None}
             kinds = {} if self._given is None else {"vectors": self._given if isinstance(self._given, str) else "custom"}
-            self._catalogue.write_settings(**{**kept, **wanted, **kinds})
-        settings = self._catalogue.settings()
+            self._catalog.write_settings(**{**kept, **wanted, **kinds})
+        settings = self._catalog.settings()
         kind = self._given if isinstance(self._given, str) else "custom" if self._given is not None else None
         asked = {"vectors": kind, **self._asked}
-        empty = not self._catalogue.counts().passages  # what a run that failed has chosen does not bind the next one
+        empty = not self._catalog.counts().passages  # what a run that failed has chosen does not bind the next one
         for name, value in asked.items():
             if value is not None and not empty and settings.get(name, value) != value:
                 raise StoreError(
@@ -330,8 +333,8 @@ class Store:
         chosen = {name: value for name, value in asked.items() if value is not None}
         new = {name: value for name, value in {**defaults, **chosen}.items() if name not in settings or (empty and name in chosen)}
         if new:
-            self._catalogue.write_settings(**new)
-        self._catalogue.forget_draft()
+            self._catalog.write_settings(**new)
+        self._catalog.forget_draft()
 
     def _vectors_of_any_model(self) -> VectorStore:
         """Return the vector store without checking the embedding model: enough to delete from it."""
@@ -393,7 +396,7 @@ def _for_vectors(metadata: dict[str, Any]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _faults(folder: Path | None) -> Iterator[None]:
-    """Faults of a disk in a vector store, as the catalogue tells them."""
+    """Faults of a disk in a vector store, as the catalog tells them."""
     try:
         yield
     except Exception as error:

@@ -74,7 +74,7 @@ def find_evidence(
     candidates = dict.fromkeys([*itertools.islice(near, _CANDIDATES), *worded[:_CANDIDATES]])
     live = [key for key in candidates if key in documents]
     weights = _word_weights(store, question)
-    around = store.catalogue.neighbors(live)
+    around = store.catalog.neighbors(live)
     return Evidence([near.get(key, least) for key in live], [_coverage(weights, documents[key], around[key]) for key in live])
 
 
@@ -120,32 +120,32 @@ def calibrate(store: Store, changed: int) -> None:
         store: The index, held for writing.
         changed: How many passages were added or removed since the last call.
     """
-    passages = store.catalogue.counts().passages
+    passages = store.catalog.counts().passages
     measured = store.setting("off_topic")
     current = measured and measured.get("version") == _VERSION
     pending = (store.setting("off_topic_pending") or 0) + changed
     if not passages or (current and pending < _CHANGED * max(passages, measured["passages"])):
         if changed:
-            store.catalogue.write_settings(off_topic_pending=pending)
+            store.catalog.write_settings(off_topic_pending=pending)
         return
-    found = [_evidence_of(store, question) for question in questions_like(store.catalogue.sample(_SAMPLE))]
+    found = [_evidence_of(store, question) for question in questions_like(store.catalog.sample(_SAMPLE))]
     best = [max(each.similarities, default=0.0) for each in found]
     weight = _WEIGHT * statistics.pstdev(best)
     scores = sorted(each.score(weight) for each in found)
     about = {"version": _VERSION, "passages": passages, "weight": weight, "best_similarity": max(best), "scores": scores}
-    store.catalogue.write_settings(off_topic=about, off_topic_pending=0)
+    store.catalog.write_settings(off_topic=about, off_topic_pending=0)
 
 
 def _evidence_of(store: Store, question: str) -> Evidence:
     near = nearest(store, question, _CANDIDATES)
-    worded = store.catalogue.search(question, _CANDIDATES)
-    return find_evidence(store, question, near, worded, store.catalogue.documents([*near, *worded]))
+    worded = store.catalog.search(question, _CANDIDATES)
+    return find_evidence(store, question, near, worded, store.catalog.documents([*near, *worded]))
 
 
 def _word_weights(store: Store, question: str) -> dict[str, float]:
     """Return the stems of a question's words, each with its share of the whole: the rarer, the larger."""
     terms = terms_by_stem(question)
-    passages, counts = store.catalogue.frequencies(terms.values())
+    passages, counts = store.catalog.frequencies(terms.values())
     passages = max(passages, _FEW)
     weights = {stem: math.log1p((passages - counts[term] + 0.5) / (counts[term] + 0.5)) ** _RARITY for stem, term in terms.items()}
     total = sum(weights.values())

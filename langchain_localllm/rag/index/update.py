@@ -93,7 +93,7 @@ def update(
     with store.writing(rebuild=rebuild):
         store.check_model()
         store.purge()
-        keys = FileKeys(store.root, store.catalogue.paths())
+        keys = FileKeys(store.root, store.catalog.paths())
         unopened: dict[str, str] = {}
 
         def on_unreadable(error: DocumentError) -> None:
@@ -103,16 +103,16 @@ def update(
 
         files = [path for path in find_files(given, on_unreadable) if not store.owns(path)]
         roots = dict.fromkeys([*(store.setting("roots") or ()), *(relative_key(store.root, path) for path in given)])
-        store.catalogue.write_settings(roots=list(roots))
-        before = store.catalogue.counts().passages
+        store.catalog.write_settings(roots=list(roots))
+        before = store.catalog.counts().passages
         _remove_gone(store, keys, given, files, report)
         with _Writer(store, files, report, on_progress) as writer:
             for path in files:
                 if problem := _read(store, writer, path, keys.key(path), report):
                     unopened[keys.key(path)] = problem
-        store.catalogue.note_problems(unopened)
-        store.catalogue.forget_problems({key for path in given for key in keys.below(path)} - set(unopened))
-        calibrate(store, report.passages + max(0, before + report.passages - store.catalogue.counts().passages))
+        store.catalog.note_problems(unopened)
+        store.catalog.forget_problems({key for path in given for key in keys.below(path)} - set(unopened))
+        calibrate(store, report.passages + max(0, before + report.passages - store.catalog.counts().passages))
     report.seconds = time.monotonic() - start
     _LOGGER.info(
         "Indexed %s in %.2f s: %d files added, %d changed, %d removed, %d unchanged, %d passages, %d problems",
@@ -138,22 +138,22 @@ def remove(store: Store, paths: Sequence[str | Path]) -> int:
         InvalidOptionError: The index holds nothing of a path; the message lists near ones.
         StoreError: There is no index, it is busy or it cannot be written.
     """
-    store.catalogue.settings()  # there must be an index
+    store.catalog.settings()  # there must be an index
     with store.writing():
-        before = store.catalogue.counts().passages
+        before = store.catalog.counts().passages
         roots: list[str] = store.setting("roots") or []
-        keys = FileKeys(store.root, store.catalogue.paths())
+        keys = FileKeys(store.root, store.catalog.paths())
         gone: set[str] = set()
         names: set[str] = set()
         for path in map(str, paths):
             root = relative_key(store.root, from_root(store.root, path))
             gone.update(keys.below(path) if path.strip() and root in roots else keys.named(path, follow_links=False))
             names |= {root, path}
-        store.catalogue.write_settings(roots=[root for root in roots if root not in names | gone])
+        store.catalog.write_settings(roots=[root for root in roots if root not in names | gone])
         for key in sorted(gone):
-            store.catalogue.remove(key)
-        pending = (store.setting("off_topic_pending") or 0) + before - store.catalogue.counts().passages
-        store.catalogue.write_settings(off_topic_pending=pending)  # the next update measures again
+            store.catalog.remove(key)
+        pending = (store.setting("off_topic_pending") or 0) + before - store.catalog.counts().passages
+        store.catalog.write_settings(off_topic_pending=pending)  # the next update measures again
         store.purge()
     return len(gone)
 
@@ -164,8 +164,8 @@ def _existing(store: Store, paths: Sequence[str | Path], report: Report, *, rebu
     A folder that was indexed before and is missing, or has become empty, is perhaps a disk that is not mounted: what the index
     holds of it stays, and the report says so.
     """
-    settings = store.readable_settings() if rebuild else store.catalogue.settings() if store.exists else {}
-    keys = FileKeys(store.root, store.catalogue.paths() if settings else ())
+    settings = store.readable_settings() if rebuild else store.catalog.settings() if store.exists else {}
+    keys = FileKeys(store.root, store.catalog.paths() if settings else ())
     known = [keys.path(root) for root in settings.get("roots") or ()]
     named = [from_root(store.root, path) for path in paths]
     for path in named:
@@ -215,7 +215,7 @@ def _read(store: Store, writer: "_Writer", path: Path, key: str, report: Report)
         report.problems.append(problem)
         writer.tell(path)
         return problem if os.path.lexists(path) else None
-    known = store.catalogue.file(key)
+    known = store.catalog.file(key)
     if known and known.hash == digest:
         report.unchanged += not known.problem
         if known.problem:
@@ -240,7 +240,7 @@ def _read(store: Store, writer: "_Writer", path: Path, key: str, report: Report)
 
 
 def _passages(store: Store, path: Path, key: str) -> Iterator[StagedChunk]:
-    settings = store.catalogue.settings()
+    settings = store.catalog.settings()
     chunks = iterate_passages(iterate_file(path), settings["chunk_size"], settings["chunk_overlap"])
     try:
         for place, chunk in enumerate(chunks):
@@ -256,13 +256,13 @@ def _passages(store: Store, path: Path, key: str) -> Iterator[StagedChunk]:
 def _remove_gone(store: Store, keys: FileKeys, given: Iterable[Path], files: Iterable[Path], report: Report) -> None:
     """Take out the files below the given paths that do not exist any more, and second entries of one file."""
     present = {keys.key(path) for path in files}
-    known = {key for key in store.catalogue.paths() if not key.endswith("/")}
+    known = {key for key in store.catalog.paths() if not key.endswith("/")}
     absent = {key for folder in given for key in keys.below(folder)} & known - present
     gone = {key for key in absent if _is_gone(keys.path(key))}
     for key in sorted(gone):
-        store.catalogue.remove(key)
+        store.catalog.remove(key)
     for key in keys.duplicates:
-        store.catalogue.remove(key)
+        store.catalog.remove(key)
     report.removed += len(gone)
     store.purge()
 
@@ -327,7 +327,7 @@ class _Writer:
         """Forget the passages of a file."""
         self._waiting = [passage for passage in self._waiting if passage.path != path]
         self._wait(0)
-        self._store.catalogue.forget_draft(path)
+        self._store.catalog.forget_draft(path)
 
     def tell(self, path: Path) -> None:
         """A file is done."""
@@ -363,10 +363,10 @@ class _Writer:
     def _write(self, files: Sequence[FileEntry], embedding: "Future[list[StagedChunk]]") -> None:
         passages = embedding.result()
         new = self._store.new(passages)
-        self._store.catalogue.stage(passages)
+        self._store.catalog.stage(passages)
         self._store.add(new)
         self._report.passages += len(new)
-        self._store.catalogue.finish([each.id for each in new], files)
+        self._store.catalog.finish([each.id for each in new], files)
         self._store.purge()
 
     def _show(self) -> None:

@@ -27,7 +27,7 @@ def split_documents(documents: Iterable[Document], chunk_size: int = CHUNK_SIZE,
         documents: What `load_documents` returned, or any other Documents. A passage never spans two of them.
         chunk_size: Longest passage in UTF-8 bytes, so that a Chinese character counts as three letters, which is about
             what it costs in tokens.
-        chunk_overlap: How many bytes neighbouring passages of one document share at most.
+        chunk_overlap: How many bytes neighboring passages of one document share at most.
 
     Returns:
         The passages, each with its document's metadata, and the `line` of the file in which it begins where that is known.

@@ -233,7 +233,7 @@ def model_at(client: HttpClient, patience: RetryPolicy, model: str | None) -> Pl
     if not models:
         return None
     name = model if model in models else next(iter(models))
-    size = models[name].get("size")  # llama.cpp tells it; the same name may hide another quantisation
+    size = models[name].get("size")  # llama.cpp tells it; the same name may hide another quantization
     return re.split(r"[/\\]", name)[-1] + (f" ({size} bytes)" if size else "")
 
 

@@ -36,7 +36,7 @@ def test_a_remote_file_is_not_downloaded(tmp_path: Path) -> None:
         assert server.sent < 6_000_000
         url = f"{server.url}/{REPOSITORY}/resolve/main/tiny-Q8_0.gguf"
         assert json.loads(told(localllm("fit", url, "--json")))["weights"] == found["weights"]
-    assert (found["architecture"], found["quantisation"]) == ("llama", "Q8_0")
+    assert (found["architecture"], found["quantization"]) == ("llama", "Q8_0")
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_files_of_all_programs_are_listed(model: Path, home: Path) -> None:
     (snapshot / "other.gguf").write_bytes(b"GGUF and no more")
     found = {Path(row["name"]).name: row for row in json.loads(told(localllm("models", "list", "--json")))}
     assert set(found) == {NAME, "other.gguf", "tiny-chat.gguf", "tiny-embed.gguf"}
-    assert (found[NAME]["place"], found[NAME]["quantisation"], found[NAME]["family"]) == ("GPT4All", "Q8_0", "llama")
+    assert (found[NAME]["place"], found[NAME]["quantization"], found[NAME]["family"]) == ("GPT4All", "Q8_0", "llama")
     assert (found[NAME]["context"], found[NAME]["tools"], found[NAME]["embeddings"]) == (2048, True, False)
     assert found["tiny-embed.gguf"]["embeddings"]
     assert "GGUF version" in found["other.gguf"]["problem"]
@@ -53,7 +53,7 @@ def test_ollama_s_and_the_table(ollama_url: str) -> None:
 
 
 def test_one_is_shown_by_a_short_name(model: Path, ollama_url: str) -> None:
-    assert "licence: MIT" in told(localllm("models", "show", Path(NAME).stem))
+    assert "license: MIT" in told(localllm("models", "show", Path(NAME).stem))
     facts = json.loads(told(localllm("models", "show", model, "--json")))
     assert (facts["layers"], facts["title"]) == (6, "tiny-chat")
     assert "capabilities: completion" in told(localllm("models", "show", "cli-chat", OLLAMA_HOST=ollama_url))

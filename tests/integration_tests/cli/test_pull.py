@@ -41,10 +41,10 @@ def models_in(folder: Path) -> list[Path]:
 # --- the hub ---
 
 
-def test_the_quantisation_that_suits_this_machine(server: Hub, tmp_path: Path) -> None:
+def test_the_quantization_that_suits_this_machine(server: Hub, tmp_path: Path) -> None:
     done = pull(server, tmp_path, f"hf:{REPOSITORY}", "--json")
     found = json.loads(told(done))
-    assert found["quantisation"] == "Q8_0"
+    assert found["quantization"] == "Q8_0"
     assert "the largest that fits" in found["reason"]
     assert found["reason"] in done.stderr
     assert Path(found["path"]).read_bytes() == server.files[LARGE]

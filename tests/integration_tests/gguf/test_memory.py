@@ -28,7 +28,7 @@ CASES: Final[list[dict[str, Any]]] = [
     {"n_ctx": 2048, "n_seq_max": 32, "n_outputs_max": 128},  # as the engine of LlamaCpp
 ]
 LATENT: Final = "deepseek2"
-"""Its cache of 576 numbers cannot be quantised by llama.cpp without flash attention."""
+"""Its cache of 576 numbers cannot be quantized by llama.cpp without flash attention."""
 
 
 def settings(case: dict[str, Any]) -> Settings:
@@ -52,8 +52,8 @@ def check(file: Path, cases: list[dict[str, Any]]) -> None:
 
 @pytest.mark.parametrize("name", MEASURES)
 def test_it_is_what_llama_cpp_takes(name: str, tmp_path: Path) -> None:
-    quantised_alone = [case for case in CASES if case.get("type_k") in {Q4_0, Q8_0} and not case.get("flash_attn_type")]
-    check(shaped_model(name, tmp_path), [case for case in CASES if name != LATENT or case not in quantised_alone])
+    quantized_alone = [case for case in CASES if case.get("type_k") in {Q4_0, Q8_0} and not case.get("flash_attn_type")]
+    check(shaped_model(name, tmp_path), [case for case in CASES if name != LATENT or case not in quantized_alone])
 
 
 def test_the_tiny_chat_model() -> None:

@@ -37,10 +37,10 @@ from langchain_localllm.prompts.library import (
     QUESTION_REFINE,
     QUESTION_WRITING,
     SEARCH_QUERIES,
-    SUMMARISE,
-    SUMMARISE_COMBINE,
-    SUMMARISE_MAP,
-    SUMMARISE_REFINE,
+    SUMMARIZE,
+    SUMMARIZE_COMBINE,
+    SUMMARIZE_MAP,
+    SUMMARIZE_REFINE,
 )
 from langchain_localllm.prompts.prompt_pair import PromptPair
 
@@ -164,9 +164,9 @@ def test_the_six_selectors_can_be_replaced(llm: Any, recorder: Recorder, monkeyp
 @pytest.mark.parametrize(
     ("kind", "prompts"),
     [
-        ("stuff", {"prompt": SUMMARISE}),
-        ("map_reduce", {"map_prompt": SUMMARISE_MAP, "combine_prompt": SUMMARISE_COMBINE}),
-        ("refine", {"question_prompt": SUMMARISE, "refine_prompt": SUMMARISE_REFINE}),
+        ("stuff", {"prompt": SUMMARIZE}),
+        ("map_reduce", {"map_prompt": SUMMARIZE_MAP, "combine_prompt": SUMMARIZE_COMBINE}),
+        ("refine", {"question_prompt": SUMMARIZE, "refine_prompt": SUMMARIZE_REFINE}),
     ],
     ids=["stuff", "map_reduce", "refine"],
 )
@@ -177,23 +177,23 @@ def test_load_summarize_chain(llm: Any, recorder: Recorder, kind: str, prompts: 
 
 
 def test_map_reduce_documents_chain(llm: Any, recorder: Recorder) -> None:
-    each = LLMChain(llm=llm, prompt=SUMMARISE_MAP.get_prompt(llm))
-    all_together = LLMChain(llm=llm, prompt=SUMMARISE_COMBINE.get_prompt(llm))
+    each = LLMChain(llm=llm, prompt=SUMMARIZE_MAP.get_prompt(llm))
+    all_together = LLMChain(llm=llm, prompt=SUMMARIZE_COMBINE.get_prompt(llm))
     combine = StuffDocumentsChain(llm_chain=all_together, document_variable_name="text")
     reduce = ReduceDocumentsChain(combine_documents_chain=combine)
     run(MapReduceDocumentsChain(llm_chain=each, reduce_documents_chain=reduce, document_variable_name="text"), recorder)
-    assert [begins_with(SUMMARISE_MAP, prompt) for prompt in recorder.prompts] == [True, True, False]
+    assert [begins_with(SUMMARIZE_MAP, prompt) for prompt in recorder.prompts] == [True, True, False]
 
 
 def test_refine_documents_chain(llm: Any, recorder: Recorder) -> None:
     chain = RefineDocumentsChain(
-        initial_llm_chain=LLMChain(llm=llm, prompt=SUMMARISE.get_prompt(llm)),
-        refine_llm_chain=LLMChain(llm=llm, prompt=SUMMARISE_REFINE.get_prompt(llm)),
+        initial_llm_chain=LLMChain(llm=llm, prompt=SUMMARIZE.get_prompt(llm)),
+        refine_llm_chain=LLMChain(llm=llm, prompt=SUMMARIZE_REFINE.get_prompt(llm)),
         document_variable_name="text",
         initial_response_name="existing_answer",
     )
     run(chain, recorder)
-    assert [begins_with(SUMMARISE_REFINE, prompt) for prompt in recorder.prompts] == [False, True]
+    assert [begins_with(SUMMARIZE_REFINE, prompt) for prompt in recorder.prompts] == [False, True]
 
 
 def test_multi_query_retriever(llm: Any, recorder: Recorder) -> None:

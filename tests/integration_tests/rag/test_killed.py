@@ -29,7 +29,7 @@ module.update(store, [folder + "/notes"], on_progress=lambda _: print("step", fl
 
 def held(store: Store) -> dict[str, tuple[str, dict[str, object]]]:
     """Every live passage: id, text and metadata."""
-    return {str(each.id): (each.page_content, each.metadata) for batch in store.catalogue.batches() for each in batch}
+    return {str(each.id): (each.page_content, each.metadata) for batch in store.catalog.batches() for each in batch}
 
 
 def run_and_kill(folder: Path, address: str, kind: str, steps: int, seconds: float) -> None:
@@ -57,9 +57,9 @@ def test_ten_kills_at_random_points(tmp_path: Path, embedding_server: LocalServe
         changed = notes / f"{20 + number:05}.txt"
         changed.write_text(f"{changed.read_text()}\n\nThis was added after kill number {number}.")
         store = Store(tmp_path / ".localllm", embeddings)
-        if store.exists and store.catalogue.counts().passages:  # who asks now finds whole files only, each with its vectors
+        if store.exists and store.catalog.counts().passages:  # who asks now finds whole files only, each with its vectors
             assert set(held(store)) <= set(vector_ids(store))
-        in_the_middle += store.exists and bool(store.catalogue._db.all("SELECT count(*) FROM draft")[0][0])
+        in_the_middle += store.exists and bool(store.catalog._db.all("SELECT count(*) FROM draft")[0][0])
         store.close()
     store = Store(tmp_path / ".localllm", embeddings)
     assert in_the_middle > KILLS / 2
@@ -71,6 +71,6 @@ def test_ten_kills_at_random_points(tmp_path: Path, embedding_server: LocalServe
     assert held(store) == held(fresh)
     assert sorted(vector_ids(store)) == sorted(held(fresh))
     words = "SELECT count(*) FROM word"
-    assert store.catalogue._db.all(words) == fresh.catalogue._db.all(words)
-    assert store.catalogue.counts() == fresh.catalogue.counts()
+    assert store.catalog._db.all(words) == fresh.catalog._db.all(words)
+    assert store.catalog.counts() == fresh.catalog.counts()
     store.close()

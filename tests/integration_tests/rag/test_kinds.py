@@ -27,7 +27,7 @@ def test_an_index_from_its_first_day_to_its_last(notes: Path, embeddings: Llamaf
         assert (report.removed, report.changed, report.unchanged, report.added) == (1, 1, 4, 0)
         assert "notes/boats.md" not in {found.metadata["source"] for found in rag.retriever.invoke("How high is the hill?")}
         assert rag.retriever.invoke("Who is the head cook?")[0].page_content == "Odalys Fenn is the head cook."
-        live = [str(each.id) for batch in rag.store.catalogue.batches() for each in batch]
+        live = [str(each.id) for batch in rag.store.catalog.batches() for each in batch]
         assert sorted(vector_ids(rag.store)) == sorted(live)
         assert rag.index(rebuild=True).added == 5
 
@@ -38,10 +38,10 @@ def test_remove_needs_no_embedding_model(notes: Path, embeddings: LlamafileEmbed
         rag.index(notes)
     store = Store(notes.parent / "index")
     assert remove(store, ["notes/boats.md"]) == 1
-    assert store.catalogue.tombstoned() == []
+    assert store.catalog.tombstoned() == []
     store.close()
     with LocalRAG(None, embeddings, notes.parent / "index") as rag:
-        live = [str(each.id) for batch in rag.store.catalogue.batches() for each in batch]
+        live = [str(each.id) for batch in rag.store.catalog.batches() for each in batch]
         assert sorted(vector_ids(rag.store)) == sorted(live)
         assert "notes/boats.md" not in {found.metadata["source"] for found in rag.retriever.invoke("Who is the warden?")}
 

@@ -58,7 +58,7 @@ def test_an_index_on_another_machine_is_refused_when_it_is_opened(notes: Path, e
     with LocalRAG(None, embeddings, folder, vectors="sqlite") as rag:
         rag.index(notes)
         with rag.store.writing():
-            rag.store.catalogue.write_settings(vectors="qdrant:https://elsewhere.example")
+            rag.store.catalog.write_settings(vectors="qdrant:https://elsewhere.example")
     with pytest.raises(errors.InvalidOptionError, match="allow_remote"):
         LocalRAG(None, embeddings, folder)
 

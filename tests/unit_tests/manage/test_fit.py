@@ -137,7 +137,7 @@ def test_a_model_in_several_files(tmp_path: Path) -> None:
     assert (found.parameters, found.weights) == (3 * 64, 3 * 64 * 4)
 
 
-# --- which quantisation ---
+# --- which quantization ---
 
 
 def models(*sizes: tuple[str, int]) -> list[HubModel]:
@@ -150,15 +150,15 @@ OFFERED = models(("Q2_K", WEIGHTS // 3), ("Q4_K_M", WEIGHTS // 2), ("Q8_0", WEIG
 
 def test_the_largest_that_helps() -> None:
     choice = choose(OFFERED, INFO, Machine(GB, GB, 2), 0.0)
-    assert (choice.model.quantisation, choice.fits) == ("Q8_0", True)
+    assert (choice.model.quantization, choice.fits) == ("Q8_0", True)
 
 
 def test_the_usual_one_where_larger_ones_are_slow() -> None:
     choice = choose(OFFERED, INFO, Machine(GB, GB, 2), 1e6)
-    assert choice.model.quantisation == "Q4_K_M"
+    assert choice.model.quantization == "Q4_K_M"
     assert "slower" in choice.reason
 
 
 def test_the_smallest_where_nothing_fits() -> None:
     choice = choose(OFFERED, INFO, Machine(10**6, 10**6, 2), 0.0)
-    assert (choice.model.quantisation, choice.fits) == ("Q2_K", False)
+    assert (choice.model.quantization, choice.fits) == ("Q2_K", False)

@@ -1,4 +1,4 @@
-"""Names of models, their quantisations, and where they may be kept."""
+"""Names of models, their quantizations, and where they may be kept."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.gguf.download import file_name
 from langchain_localllm.manage.catalog import KNOWN
 from langchain_localllm.manage.folders import folders, models_folder, similar
-from langchain_localllm.manage.model_ref import Source, quantisation_in, respelled
+from langchain_localllm.manage.model_ref import Source, quantization_in, respelled
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_no_names(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "quantisation"),
+    ("name", "quantization"),
     [
         ("qwen2.5-0.5b-instruct-q4_k_m.gguf", "Q4_K_M"),
         ("Llama-3.2-1B.IQ2_XXS.gguf", "IQ2_XXS"),
@@ -70,13 +70,13 @@ def test_no_names(text: str) -> None:
         ("tiny-chat.gguf", ""),
     ],
 )
-def test_quantisations(name: str, quantisation: str) -> None:
-    assert quantisation_in(name) == quantisation
+def test_quantizations(name: str, quantization: str) -> None:
+    assert quantization_in(name) == quantization
 
 
 def test_the_known_models_have_names_that_can_be_pulled() -> None:
     for known in KNOWN:
-        assert known.licence
+        assert known.license
         assert known.size > 0
         assert not known.name or Source.parse(known.name).kind == "hf"
 

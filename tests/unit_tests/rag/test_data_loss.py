@@ -39,11 +39,11 @@ def store(tmp_path: Path) -> Store:
 
 
 def keys(store: Store) -> list[str]:
-    return store.catalogue.paths()
+    return store.catalog.paths()
 
 
 def texts(store: Store) -> set[str]:
-    return {passage.page_content for batch in store.catalogue.batches() for passage in batch}
+    return {passage.page_content for batch in store.catalog.batches() for passage in batch}
 
 
 # --- roots that are away ---
@@ -178,7 +178,7 @@ def test_rebuild_keeps_paths_and_settings(store: Store, notes: Path, tmp_path: P
     first.embedding_source = "ollama:embedder"
     update(first, [notes, other])
     assert update(Store(store.folder, EMBEDDINGS), [notes], rebuild=True).added == 3
-    settings = store.catalogue.settings()
+    settings = store.catalog.settings()
     assert (settings["chunk_size"], settings["chunk_overlap"], settings["vectors"]) == (500, 10, "sqlite")
     assert (settings["roots"], settings["embedding_source"]) == (["notes", "other.txt"], "ollama:embedder")
     store.close()

@@ -89,7 +89,7 @@ def test_retriever_refusal_quantile_zero_refuses_nothing_and_others_refuse_their
 def test_is_answerable_quantile_moves_the_threshold(rag: LocalRAG) -> None:
     with rag.store.writing():
         scores = [number / 10 for number in range(64)]
-        rag.store.catalogue.write_settings(off_topic={"passages": 6, "weight": 10.0, "best_similarity": 1.0, "scores": scores})
+        rag.store.catalog.write_settings(off_topic={"passages": 6, "weight": 10.0, "best_similarity": 1.0, "scores": scores})
     evidence = module.Evidence([0.5], [0.5])  # a score of 5.5
     assert [module.is_answerable(rag.store, evidence, quantile) for quantile in (0.0, 0.5, 0.8, 0.9)] == [True, True, True, False]
 
@@ -114,7 +114,7 @@ def test_retriever_common_words_and_a_middling_cosine_are_not_enough(rag: LocalR
     similarity = measured["best_similarity"] - 1e-6
     some, few = (module.Evidence([similarity], [coverage]) for coverage in (0.25, 0.24))
     with rag.store.writing():
-        rag.store.catalogue.write_settings(off_topic=measured | {"scores": [0.0] * len(measured["scores"])})
+        rag.store.catalog.write_settings(off_topic=measured | {"scores": [0.0] * len(measured["scores"])})
     assert module.is_answerable(rag.store, some)
     assert not module.is_answerable(rag.store, few)
 
@@ -122,7 +122,7 @@ def test_retriever_common_words_and_a_middling_cosine_are_not_enough(rag: LocalR
 def test_calibrate_index_measured_by_an_earlier_version_is_measured_on_its_next_run(rag: LocalRAG) -> None:
     measured = rag.store.setting("off_topic")
     with rag.store.writing():
-        rag.store.catalogue.write_settings(off_topic={name: measured[name] for name in measured if name != "version"})
+        rag.store.catalog.write_settings(off_topic={name: measured[name] for name in measured if name != "version"})
     rag.index()
     assert rag.store.setting("off_topic") == measured
 
@@ -132,7 +132,7 @@ def test_evidence_rare_words_count_more_than_common_ones(tmp_path: Path) -> None
         (tmp_path / f"{number}.txt").write_text(f"The boat number {number} is old." + (" Zanzibar." if number == 7 else ""))
     rag = LocalRAG(None, Letters())
     rag.index(tmp_path)
-    documents = {document.page_content: document for batch in rag.store.catalogue.batches() for document in batch}
+    documents = {document.page_content: document for batch in rag.store.catalog.batches() for document in batch}
     worded = [document.id or "" for document in documents.values()][:12]
 
     def coverage(text: str) -> float:
@@ -150,7 +150,7 @@ def test_evidence_of_an_index_of_one_passage_counts_its_words(tmp_path: Path) ->
     (tmp_path / "a.txt").write_text("The boat is blue.")
     rag = LocalRAG(None, Letters())
     rag.index(tmp_path)
-    [[document]] = rag.store.catalogue.batches()
+    [[document]] = rag.store.catalog.batches()
     found = module.find_evidence(rag.store, "What color is the boat?", {}, [str(document.id)], {str(document.id): document})
     assert 0.25 < found.coverages[0] < 0.5
 
@@ -160,7 +160,7 @@ def test_evidence_words_of_the_passages_beside_count_half(tmp_path: Path) -> Non
     (tmp_path / "b.txt").write_text("The skipper is Odalys Fenn.")
     rag = LocalRAG(None, Letters(), chunk_size=30)
     rag.index(tmp_path)
-    documents = {str(document.id): document for batch in rag.store.catalogue.batches() for document in batch}
+    documents = {str(document.id): document for batch in rag.store.catalog.batches() for document in batch}
     [noon] = [key for key, document in documents.items() if "noon" in document.page_content]
 
     def coverage(question: str) -> float:
@@ -213,7 +213,7 @@ def test_calibrate_runs_again_only_after_enough_changed(tmp_path: Path, monkeypa
 
 def test_calibrate_index_of_an_earlier_version_finds_everything_until_its_next_run(rag: LocalRAG) -> None:
     with rag.store.writing():
-        rag.store.catalogue.write_settings(off_topic=None)
+        rag.store.catalog.write_settings(off_topic=None)
     assert refused(rag.retriever, OFF_TOPIC) == 0
     rag.index()
     assert refused(rag.retriever, OFF_TOPIC) >= 3

@@ -34,7 +34,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def texts(store: Store) -> set[str]:
-    return {passage.page_content for batch in store.catalogue.batches() for passage in batch}
+    return {passage.page_content for batch in store.catalog.batches() for passage in batch}
 
 
 def test_what_did_not_change_is_left(store: Store, notes: Path) -> None:
@@ -66,7 +66,7 @@ def test_gone_files_are_taken_out_but_only_below_the_given_paths(store: Store, n
     assert "The other one." in texts(store)
     assert update(store).removed == 0  # a path that was given and is missing is kept until it is removed by name
     assert remove(store, [other]) == 1
-    assert store.catalogue.paths() == ["notes/b.txt", "notes/c.txt"]
+    assert store.catalog.paths() == ["notes/b.txt", "notes/c.txt"]
 
 
 @pytest.mark.parametrize("empty", [False, True])
@@ -78,7 +78,7 @@ def test_update_missing_folder_keeps_its_passages_until_it_is_removed_by_name(st
     report = update(store)
     assert (report.removed, len(report.problems)) == (0, 1)
     assert "rag remove" in report.problems[0]
-    assert len(store.catalogue.paths()) == 3
+    assert len(store.catalog.paths()) == 3
     with pytest.raises(DocumentError, match="a rebuild would lose"):
         update(store, rebuild=True)
     if empty:
@@ -91,7 +91,7 @@ def test_update_missing_folder_keeps_its_passages_until_it_is_removed_by_name(st
     assert update(store).unchanged == 3
     notes.rename(away)
     assert remove(store, [notes]) == 3
-    assert store.catalogue.paths() == []
+    assert store.catalog.paths() == []
     assert store.setting("roots") == []
 
 
@@ -107,7 +107,7 @@ def test_update_every_spelling_of_a_path_is_the_same_file(tmp_path: Path, notes:
             store = Store(place, EMBEDDINGS, vectors="sqlite")
             report = update(store, [folder])
             assert report.removed == 0
-            assert len(store.catalogue.paths()) == 3, (folder, place)
+            assert len(store.catalog.paths()) == 3, (folder, place)
             store.close()
 
 
@@ -115,9 +115,9 @@ def test_update_index_with_two_entries_of_one_file_keeps_one(store: Store, notes
     update(store, [notes])
     with store.writing():
         for name in ("a", "b"):
-            store.catalogue.finish([], [FileEntry(str(notes / f"{name}.txt"), "an earlier version wrote this")])
+            store.catalog.finish([], [FileEntry(str(notes / f"{name}.txt"), "an earlier version wrote this")])
     assert update(store).unchanged == 3
-    assert store.catalogue.paths() == ["notes/a.txt", "notes/b.txt", "notes/c.txt"]
+    assert store.catalog.paths() == ["notes/a.txt", "notes/b.txt", "notes/c.txt"]
 
 
 @pytest.mark.parametrize("name", [b"Gr\xfc\xdfe.txt", b"\x93quoted\x94.md", "Grüße 東京.txt".encode()])
@@ -126,7 +126,7 @@ def test_update_file_name_in_any_encoding_is_read_and_found_again(store: Store, 
     path.write_text("The lighthouse is white.")
     assert update(store, [notes]).problems == []
     assert update(store).unchanged == 4
-    (key,) = set(store.catalogue.paths()) - {f"notes/{each}.txt" for each in "abc"}
+    (key,) = set(store.catalog.paths()) - {f"notes/{each}.txt" for each in "abc"}
     key.encode()
     assert FileKeys(store.root, [key]).path(key) == path
     path.unlink()
@@ -182,7 +182,7 @@ def test_remove_by_any_spelling_and_refuses_a_typo(store: Store, notes: Path, mo
     assert remove(store, ["a.txt"]) == 1
     assert remove(store, ["notes/b.txt"]) == 1
     assert remove(store, [notes]) == 1
-    assert store.catalogue.paths() == []
+    assert store.catalog.paths() == []
 
 
 def test_a_file_that_cannot_be_read_is_named_each_time_and_read_again_when_it_changed(store: Store, notes: Path) -> None:
@@ -190,7 +190,7 @@ def test_a_file_that_cannot_be_read_is_named_each_time_and_read_again_when_it_ch
     for _ in range(2):
         report = update(store, [notes])
         assert ["bad.pdf: it is not a PDF file" in problem for problem in report.problems] == [True]
-    assert store.catalogue.counts().unreadable == 1
+    assert store.catalog.counts().unreadable == 1
     (notes / "bad.pdf").unlink()
     assert update(store, [notes]).problems == []
 
@@ -204,7 +204,7 @@ def test_a_file_that_becomes_unreadable_loses_its_passages(store: Store, notes: 
 
 def test_ids_and_paths_do_not_depend_on_where_the_folder_is(store: Store, notes: Path, tmp_path: Path) -> None:
     update(store, [notes])
-    [first, *_] = next(store.catalogue.batches())
+    [first, *_] = next(store.catalog.batches())
     assert first.metadata["source"] == "notes/a.txt"
     assert first.id == passage_id(first.metadata, first.page_content)
     store.close()
@@ -219,7 +219,7 @@ def test_the_index_is_no_file_of_its_own(notes: Path) -> None:
     store = Store(notes / "index", EMBEDDINGS, vectors="sqlite")
     update(store, [notes])
     assert update(store, [notes]).unchanged == 3
-    assert len(store.catalogue.paths()) == 3
+    assert len(store.catalog.paths()) == 3
 
 
 def test_progress_tells_files_bytes_and_passages(store: Store, notes: Path) -> None:
@@ -274,7 +274,7 @@ def test_update_after_a_run_that_stored_nothing_follows_the_settings_of_the_new_
 
 def test_there_is_no_index_yet(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"There is no index in .* localllm rag index PATH"):
-        _ = Store(tmp_path / "none").catalogue
+        _ = Store(tmp_path / "none").catalog
     assert not (tmp_path / "none").exists()
 
 
@@ -343,7 +343,7 @@ def test_ten_thousand_tiny_files(tmp_path: Path) -> None:
     second = update(store)
     assert (second.unchanged, second.passages) == (10_000, 0)
     assert second.seconds < first.seconds / 2
-    assert store.catalogue.search("room 42 floor 17", 1) != []
+    assert store.catalog.search("room 42 floor 17", 1) != []
 
 
 def test_one_large_file_with_flat_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -370,19 +370,19 @@ def test_update_index_of_an_earlier_version_reads_files_again_and_embeds_only_wh
     update(store, [notes])
     assert "The configuration." in texts(store)
     with store.writing():
-        old = [FileEntry(key, "a hash without the version of the readers") for key in store.catalogue.paths()]
+        old = [FileEntry(key, "a hash without the version of the readers") for key in store.catalog.paths()]
         for entry in old:
-            file = store.catalogue.file(entry.path)
+            file = store.catalog.file(entry.path)
             assert file is not None
             assert file.hash.startswith(f"{READERS_VERSION}:")
-        store.catalogue._db.connection.executemany("UPDATE file SET hash = ?", [(old[0].hash,)])
-        store.catalogue._db.connection.commit()
+        store.catalog._db.connection.executemany("UPDATE file SET hash = ?", [(old[0].hash,)])
+        store.catalog._db.connection.commit()
     report = update(store)
     assert (report.changed, report.passages) == (4, 0)
     assert update(store).unchanged == 4
 
 
-def test_a_catalogue_that_is_only_being_made_is_no_index_yet(store: Store, notes: Path) -> None:
+def test_a_catalog_that_is_only_being_made_is_no_index_yet(store: Store, notes: Path) -> None:
     assert store.folder
     store.folder.mkdir()
     sqlite3.connect(store.folder / "catalogue.sqlite").close()  # as it is before its tables, and after a process that was killed

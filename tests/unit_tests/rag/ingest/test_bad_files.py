@@ -37,11 +37,11 @@ def notes(tmp_path: Path) -> Path:
 
 
 def problems(store: Store) -> dict[str, str]:
-    return {path: problem for path, _, problem in store.catalogue.files() if problem}
+    return {path: problem for path, _, problem in store.catalog.files() if problem}
 
 
 def texts(store: Store) -> set[str]:
-    return {passage.page_content for batch in store.catalogue.batches() for passage in batch}
+    return {passage.page_content for batch in store.catalog.batches() for passage in batch}
 
 
 def docx(parts: dict[str, bytes]) -> bytes:
@@ -98,7 +98,7 @@ def test_update_bad_files_are_named_with_their_reason_and_the_others_are_read(st
             with pytest.raises(AssertionError, match=reason):
                 raise AssertionError(found[f"notes/{name}"])
     assert texts(store) == {"The boat is blue."}
-    assert store.catalogue.counts().unreadable == len(BAD_FILES)
+    assert store.catalog.counts().unreadable == len(BAD_FILES)
 
 
 def test_update_docx_with_large_pictures_is_read(store: Store, notes: Path) -> None:
@@ -231,7 +231,7 @@ def test_update_folder_that_cannot_be_opened_is_listed_until_it_can(
             assert ["locked: the folder cannot be opened (Permission denied)" in each for each in report.problems] == [True]
             assert list(problems(store)) == ["notes/locked/"]
             assert "The key is old." in texts(store)
-            assert FileKeys(store.root, store.catalogue.paths()).named("notes/locked") == ["notes/locked/", "notes/locked/key.txt"]
+            assert FileKeys(store.root, store.catalog.paths()).named("notes/locked") == ["notes/locked/", "notes/locked/key.txt"]
     assert update(store, [notes]).problems == []
     assert problems(store) == {}
 
@@ -305,7 +305,7 @@ def test_update_name_of_any_bytes_is_shown_on_one_line_and_found_again(
     path = Path(os.fsdecode(os.fsencode(notes) + b"/" + name))
     path.write_text("The lamp is lit.")
     assert update(store, [notes]).added == 2
-    (key,) = set(store.catalogue.paths()) - {"notes/good.txt"}
+    (key,) = set(store.catalog.paths()) - {"notes/good.txt"}
     assert key.isprintable()
     keys = FileKeys(store.root, [key])
     assert keys.path(key) == path
