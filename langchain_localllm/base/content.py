@@ -282,13 +282,13 @@ def _file_block(block: Part) -> Part:
 
 
 def _text_of_file(given: Mapping[str, Any]) -> Any:
-    """Return the text of a file that is given as text, in LangChain's or one of Anthropic's forms, else something else."""
+    """Return the text of a file that is given as text, in LangChain's, Bedrock's or Anthropic's forms, else something else."""
     source = given.get("source")
     if not isinstance(source, dict) or isinstance(given.get("text"), str):
         return given.get("text")
     if source.get("type") == "content":
         return joined(to_parts(source.get("content")))
-    return source.get("data") if source.get("type") == "text" else None
+    return source.get("data") if source.get("type") == "text" else source.get("text")
 
 
 def _search_result_block(block: Part) -> Part:

@@ -55,13 +55,15 @@ def type_schema(annotation: Any) -> dict[str, Any]:
         (['color'], {'description': 'its color', 'type': 'string'})
     """
     with schema_errors(annotation):
-        return with_title(adapter_of(annotation).json_schema(schema_generator=_WithoutTitles), annotation)
+        generator = _TypedDictSchemas if is_typed_dict(annotation) else _TypeSchemas
+        return with_title(adapter_of(annotation).json_schema(schema_generator=generator), annotation)
 
 
 def class_schema(model: Any) -> dict[str, Any]:
     """Return the JSON schema of a pydantic class, of version 1 or 2; raises as `type_schema`."""
     with schema_errors(model):
-        return with_title(model.model_json_schema() if issubclass(model, BaseModel) else model.schema(), model)
+        modern = issubclass(model, BaseModel)
+        return with_title(model.model_json_schema(schema_generator=_ClassSchemas) if modern else model.schema(), model)
 
 
 def as_json_schema(value: Any) -> Any:
@@ -104,12 +106,25 @@ def name_of(annotation: Any) -> str:
     return str(getattr(annotation, "__name__", None) or annotation)
 
 
-class _WithoutTitles(GenerateJsonSchema):
+class _ClassSchemas(GenerateJsonSchema):
+    """Describes a `Decimal` as a number: pydantic also allows any text, and a model then writes texts that are not numbers."""
+
+    @override
+    def decimal_schema(self, schema: Any) -> dict[str, Any]:
+        described = super().decimal_schema(schema)
+        return next((kind for kind in described.get("anyOf", ()) if kind.get("type") == "number"), described)
+
+
+class _TypedDictSchemas(GenerateJsonSchema):
     """Gives no titles to keys: these are their names once more, and the model is shown the schema."""
 
     @override
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
+
+
+class _TypeSchemas(_TypedDictSchemas, _ClassSchemas):
+    """Both of these; only pydantic reads a type's values, whereas those of a `TypedDict` are checked by its schema."""
 
 
 class _Reader:

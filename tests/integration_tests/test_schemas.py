@@ -294,13 +294,18 @@ async def test_tools_together_with_a_format_work_without_blocking(server: LocalS
     House.model_validate_json((await both.ainvoke("Hello!")).text)
 
 
-def test_a_list_at_the_top_is_given(chat: Any) -> None:
+class Price(BaseModel):
+    amount: Decimal
+
+
+@pytest.mark.parametrize("form", [Numbers, Price])
+def test_a_list_at_the_top_and_a_decimal_are_given(chat: Any, form: type[BaseModel]) -> None:
     for method in ("json_schema", "function_calling"):
-        kept = chat.with_structured_output(Numbers, method=method, include_raw=True).invoke("Give a number.")
+        kept = chat.with_structured_output(form, method=method, include_raw=True).invoke("Give a number.")
         fault = kept["parsing_error"]
-        assert isinstance(kept["parsed"], Numbers) or (
-            isinstance(chat, ChatGPT4All) and isinstance(fault, StructuredOutputError)
-        ), fault
+        assert isinstance(kept["parsed"], form) or (isinstance(chat, ChatGPT4All) and isinstance(fault, StructuredOutputError)), (
+            fault
+        )
 
 
 def test_a_growing_object_is_streamed(chat: Any) -> None:

@@ -105,6 +105,7 @@ BLOCKS: list[tuple[Any, dict[str, Any]]] = [
     ({"type": "document", "source": {"type": "text", "data": "a", "media_type": "text/plain"}}, text("a")),
     ({"type": "document", "source": {"type": "content", "content": [text("a"), text("b")]}}, text("a\nb")),
     ({"type": "document", "source": {"type": "content", "content": "a"}, "title": "T"}, text("T\na")),
+    ({"document": {"format": "txt", "name": "T", "source": {"text": "a"}}}, text("a")),
     ({"type": "file", "file": {"file_data": f"data:text/plain;base64,{NOTE}", "filename": "a.txt"}}, text("Grüezi")),
     ({"type": "file", "base64": NOTE, "mime_type": "application/json"}, text("Grüezi")),
     ({"type": "file", "base64": NOTE, "mime_type": "application/atom+xml; charset=utf-8"}, text("Grüezi")),

@@ -6,6 +6,7 @@ import enum
 import json
 import typing
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Annotated, Any, Generic, Literal, NamedTuple, NotRequired, Required, TypeVar
 
 import pydantic.dataclasses
@@ -195,6 +196,12 @@ def test_form_of_a_type_gives_its_instances(annotation: Any, text: str, value: A
         form.parse_text(AIMessage('{"size": 4, "a": []}'))
     for method in ("json_schema", "function_calling"):
         FakeChat().with_structured_output(annotation, method=method, include_raw=True).invoke("Hi")
+
+
+def test_a_decimal_is_a_number_for_the_engine_and_may_be_a_text_in_the_answer() -> None:
+    form = form_of(list[Annotated[Decimal, Field(ge=0, decimal_places=2)]])
+    assert (form.schema or {})["items"] == {"type": "number", "minimum": 0}
+    assert form.parse_text(AIMessage('[1.25, "1.50"]')) == [Decimal("1.25"), Decimal("1.50")]
 
 
 class Lost(typing.TypedDict):
