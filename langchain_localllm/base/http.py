@@ -76,11 +76,15 @@ class ServerOptions(Options):
         urls = options.get("base_url")
         if not isinstance(urls, (str, list, tuple)):
             return super().with_options(options)
-        known = set(_each(self.base_url))
+        known = self._known_urls()
         elsewhere = any(Address.parse(url).url not in known for url in _each(urls))
         dropped = dict.fromkeys(self.CREDENTIALS) if elsewhere else {}
         others = {name: value for name, value in options.items() if name != "base_url"}
         return super().with_options({**dropped, **others, "base_url": urls})  # last, since credentials in it go before others
+
+    def _known_urls(self) -> set[str]:
+        """The addresses that get this object's credentials."""
+        return set(_each(self.base_url))
 
     def sent_headers(self) -> dict[str, str]:
         """The headers that every request carries; they may hold secrets."""

@@ -83,7 +83,9 @@ def _opened(model: "ListedModel", kind: str, **options: Any) -> Iterator[Any]:
         if runtime == "ollama":
             chosen["model"] = model.name.removeprefix("ollama:")
         elif model.path is None:
-            chosen["base_url"] = model.name
+            chosen["base_url"] = model.address
+            if model.model:
+                chosen["model"] = model.model
         elif runtime == "llamafile":
             server = langchain_localllm.LocalServer(model.path, embedding=kind == "embeddings")
             chosen["base_url"] = stack.enter_context(server).base_url

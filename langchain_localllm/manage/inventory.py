@@ -11,7 +11,7 @@ from langchain_localllm.gguf.header import GGUFInfo, check_gguf, is_llamafile, l
 from langchain_localllm.manage.fit import FILE_TYPES
 from langchain_localllm.manage.folders import files_here
 from langchain_localllm.manage.model_ref import quantization_in
-from langchain_localllm.manage.probe import SERVERS, answers
+from langchain_localllm.manage.probe import RunningServer, answers, ask_server, running_servers
 from langchain_localllm.model_info.info import takes_tools
 from langchain_localllm.transport.address import Address
 
@@ -41,6 +41,8 @@ class ListedModel:
         chat: Whether it has a chat template; a base model has none, and completes text.
         runtime: The runtime that has it, or that a reference names; empty for a file that several can run.
         ranks: Whether it is a reranker, which scores pairs of texts.
+        model: Its name on its server, where the server has several.
+        on_this_machine: Whether it runs on this machine.
     """
 
     name: str
@@ -55,6 +57,8 @@ class ListedModel:
     chat: bool | None = None
     runtime: str = ""
     ranks: bool = False
+    model: str = ""
+    on_this_machine: bool = True
 
     quantisation = renamed_attribute("quantisation", "quantization")
 
@@ -75,6 +79,11 @@ class ListedModel:
     def short_name(self) -> str:
         """Its name without the folder."""
         return self.name if self.path is None else self.path.name
+
+    @property
+    def address(self) -> str:
+        """The address of the server that runs it; empty if none does."""
+        return self.name.partition("#")[0] if "://" in self.name else ""
 
 
 def installed(on_fault: Callable[[str], object] | None = None) -> list[ListedModel]:
@@ -158,9 +167,15 @@ def runs_elsewhere(server: "Ollama", name: str) -> bool:
 
 def of_ollama_row(server: "Ollama", row: "InstalledModel") -> ListedModel:
     """The model in a row of Ollama's list."""
-    model = ListedModel(f"ollama:{row.name}", "Ollama", row.size, row.quantization, row.family, runtime="ollama")
+    from langchain_localllm.runtimes.ollama.options import default_url
+
+    here = Address.parse(default_url()).is_loopback
+    model = ListedModel(
+        f"ollama:{row.name}", "Ollama", row.size, row.quantization, row.family, runtime="ollama", on_this_machine=here
+    )
     if runs_elsewhere(server, row.name):  # Ollama would ask its own servers about it
-        return replace(model, problem=f"{row.name} runs on Ollama's servers, not on this machine.")
+        problem = f"{row.name} runs on Ollama's servers, not on this machine."
+        return replace(model, problem=problem, on_this_machine=False)
     try:
         card = server.show(row.name)
     except LocalLLMError:  # a gateway that hides it
@@ -171,15 +186,50 @@ def of_ollama_row(server: "Ollama", row: "InstalledModel") -> ListedModel:
 
 
 def _of_servers() -> list[ListedModel]:
-    return [of_server(url, name) for url, name in SERVERS.items() if answers(url)]
+    return [model for server in servers_beside_ollama() for model in of_running_server(server)]
 
 
-def of_server(url: str, program: str) -> ListedModel:
-    """The model that a server runs; a server that cannot be asked is listed with its problem."""
+def servers_beside_ollama() -> list[RunningServer]:
+    """The servers at the usual addresses, without the Ollama whose models are listed by its own API."""
+    from langchain_localllm.runtimes.ollama.options import default_url
+
+    try:
+        ollama = Address.parse(default_url()).url
+    except InvalidOptionError:  # OLLAMA_HOST is not an address
+        ollama = ""
+    same = {ollama, ollama.replace("//localhost", "//127.0.0.1")}
+    return [server for server in running_servers() if not (server.program == "Ollama" and server.url in same)]
+
+
+def of_running_server(server: RunningServer) -> list[ListedModel]:
+    """The models of a server: what its one model is, or the names of several; a problem where it cannot be asked."""
+    if len(server.models) > 1 and not server.problem:
+        return [_on_server(server, name) for name in server.models]
+    return [of_server(server.url, server.program, server)]
+
+
+def of_server(url: str, program: str, server: RunningServer | None = None) -> ListedModel:
+    """The model that a server runs; a server that cannot be asked is listed with its problem.
+
+    Args:
+        url: Its address, with `#` and a name for one of several models.
+        program: What it is called where it does not say what it is.
+        server: What it said, if it was asked before.
+    """
     from langchain_localllm import Llamafile
     from langchain_localllm.model_info.introspect import describe_model
 
-    about = describe_model(Llamafile(base_url=url, timeout=30, max_retries=0))
-    place = f"{program}: {about.name}" if about.name else program
-    known = ListedModel(url, place, family=about.architecture, context=about.context, tools=about.tools, problem=about.problem)
-    return replace(known, runtime="llamafile")
+    address, _, name = url.partition("#")
+    server = server or ask_server(address) or RunningServer(address, program)
+    about = describe_model(Llamafile(base_url=address, model=name or None, timeout=30, max_retries=0))
+    known = _on_server(server, name, about.name)
+    return replace(known, family=about.architecture, context=about.context, tools=about.tools, problem=about.problem)
+
+
+def _on_server(server: RunningServer, name: str, shown: str = "") -> ListedModel:
+    place = " ".join(filter(None, (server.program, server.location)))
+    reference = f"{server.url}#{name}" if name else server.url
+    shown = shown or name
+    return ListedModel(
+        reference, f"{place}: {shown}" if shown else place, runtime="llamafile", model=name, on_this_machine=server.on_this_machine
+    )

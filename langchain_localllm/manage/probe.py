@@ -1,20 +1,77 @@
-"""Servers that may run on this machine."""
+"""Servers of language models that run on this machine."""
 
 import contextlib
 import socket
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-__all__ = ["SERVERS", "answers"]
+from langchain_localllm.transport.address import Address
+from langchain_localllm.transport.client import HttpClient
+from langchain_localllm.transport.discovery import DEFAULT_ADDRESSES, DefaultAddress, FoundServer, identify, look_at
 
-SERVERS: Final = {
-    "http://127.0.0.1:8080": "llama.cpp's server",
-    "http://127.0.0.1:1234": "LM Studio",
-    "http://127.0.0.1:8000": "vLLM",
-}
-"""The usual addresses of servers that speak OpenAI's API, and what often runs there."""
+__all__ = ["SERVERS", "RunningServer", "answers", "ask_server", "location", "running_servers"]
+
+SERVERS: Final = {f"http://127.0.0.1:{place.port}": place.program for place in DEFAULT_ADDRESSES}
+"""The usual addresses of servers, and what often runs there."""
 _SECONDS: Final = 0.5
 _PORTS: Final = {"http": 80, "https": 443}
+_FORWARDERS: Final = frozenset(
+    {"autossh", "cloudflared", "frpc", "kubectl", "plink", "rinetd", "socat", "ssh", "stunnel", "tailscaled"}
+)
+"""Programs that listen here for a server on another machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server that answers.
+
+    Attributes:
+        url: Its base URL.
+        program: The program by what it answers; else what often runs there, with `a program where ... often is`.
+        models: The names of its models.
+        problem: Why its models are unknown; empty if they are known.
+        version: Its version, if it reports one.
+        location: `on this machine`, or where else it is, as words.
+        on_this_machine: Whether it is on this machine.
+    """
+
+    url: str
+    program: str
+    models: tuple[str, ...] = ()
+    problem: str = ""
+    version: str = ""
+    location: str = ""
+    on_this_machine: bool = True
+
+
+def running_servers() -> list[RunningServer]:
+    """Look at the default addresses of all known programs at the same time, and return the servers that answer."""
+    with ThreadPoolExecutor(len(DEFAULT_ADDRESSES)) as pool:
+        found = pool.map(_at, DEFAULT_ADDRESSES)
+        return [server for server in found if server]
+
+
+def ask_server(url: str) -> RunningServer | None:
+    """Ask the server at an address which program it is; `None` where nothing listens."""
+    found = HttpClient(Address.parse(url), "").run(identify(url))
+    return _described(found, "") if found else None
+
+
+def location(url: str) -> tuple[str, bool]:
+    """Say where the server of an address is, and whether that is this machine.
+
+    A port of this machine can lead to another one; the programs that do so are recognized where psutil is installed.
+    """
+    address = Address.parse(url)
+    parts = urlsplit(address.url)
+    if not address.is_loopback:
+        return f"on {parts.hostname}, another machine", False
+    forwarder = _listener(parts.port or _PORTS[parts.scheme])
+    if forwarder in _FORWARDERS:
+        return f"on another machine, through {forwarder}", False
+    return "on this machine", True
 
 
 def answers(url: str) -> bool:
@@ -26,3 +83,28 @@ def answers(url: str) -> bool:
     ):
         return True
     return False
+
+
+def _at(place: DefaultAddress) -> RunningServer | None:
+    if not answers(place.url):
+        return None
+    found = HttpClient(Address.parse(place.url), "").run(look_at(place))
+    return _described(found, place.program) if found else None
+
+
+def _described(found: FoundServer, expected: str) -> RunningServer:
+    program = found.program or (f"a program where {expected} often is" if expected else "a server")
+    return RunningServer(found.url, program, found.models, found.problem, found.version, *location(found.url))
+
+
+def _listener(port: int) -> str:
+    """The name of the program that listens at a port of this machine; empty if that cannot be learned."""
+    try:
+        import psutil
+    except ImportError:
+        return ""
+    with contextlib.suppress(psutil.Error, OSError):
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and getattr(connection.laddr, "port", None) == port and connection.pid:
+                return psutil.Process(connection.pid).name().removesuffix(".exe")
+    return ""

@@ -19,8 +19,16 @@ from langchain_localllm.errors import (
 from langchain_localllm.gguf.header import SPLIT_FILE
 from langchain_localllm.manage import inventory
 from langchain_localllm.manage.folders import files_here, paths_here, similar
-from langchain_localllm.manage.inventory import ListedModel, of_file, of_ollama_row, ollama_server
+from langchain_localllm.manage.inventory import (
+    ListedModel,
+    of_file,
+    of_ollama_row,
+    of_running_server,
+    ollama_server,
+    servers_beside_ollama,
+)
 from langchain_localllm.manage.model_ref import Source, respelled
+from langchain_localllm.manage.probe import RunningServer
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.transport.address import Address
 
@@ -53,7 +61,8 @@ def resolve(reference: str, purpose: Purpose = "any", *, file: bool = False) -> 
     | `http://...`, `https://...`, `llamafile:http://...` | the one that a server runs |
     | `llamacpp:X`, `gpt4all:X`, `llamafile:X` | the file that `X` means, a path or a name, on this runtime |
     | `hf:OWNER/REPO[:QUANTIZATION]` | the file in the Hugging Face cache |
-    | any other name | a file, without its folder and `.gguf`, or one of Ollama's |
+    | `http://...#NAME` | one of several models of a server |
+    | any other name | a file, without its folder and `.gguf`, or one of Ollama's; else one of a server at a usual address |
     | nothing | the tiny model for the purpose |
 
     Args:
@@ -96,7 +105,7 @@ def _file_or_name(source: Source) -> ListedModel:
     path = source.path
     if os.path.lexists(path):
         return of_file(path.absolute(), str(path.absolute().parent))
-    found = _by_name(source.name)
+    found = _by_name(source.name) or _on_servers(source.name)
     if len(found) == 1:
         return found[0]()
     if found:
@@ -118,6 +127,18 @@ def _by_name(name: str) -> list[Callable[[], ListedModel]]:
     except LocalLLMError:  # what answers there is not an Ollama that can be used
         return [*found]
     return [*found, partial(of_ollama_row, server, row)] if server and row else [*found]
+
+
+def _on_servers(name: str) -> list[Callable[[], ListedModel]]:
+    """The servers at the usual addresses that offer a model of this name."""
+    if not name.isprintable():
+        return []
+    offering = [server for server in servers_beside_ollama() if name in server.models]
+    return [partial(_of_server, server, name) for server in offering]
+
+
+def _of_server(server: RunningServer, name: str) -> ListedModel:
+    return next(model for model in of_running_server(server) if model.model in {"", name})
 
 
 def _file_names(path: Path) -> Iterator[str]:
@@ -190,8 +211,9 @@ def ollama_name(name: str) -> str:
 def _at_address(source: Source) -> ListedModel:
     if other := respelled(source.name):
         raise InvalidOptionError(f"{source.name} is a model's page, not a server. Write {other}. To get it: localllm pull {other}")
-    Address.parse(source.name)
-    return ListedModel(source.name, "a server", runtime="llamafile")
+    url, _, name = source.name.partition("#")
+    Address.parse(url)
+    return ListedModel(source.name, "a server", runtime="llamafile", model=name)
 
 
 def _on_runtime(source: Source) -> ListedModel:

@@ -389,12 +389,14 @@ class OpenReply:
 
     Attributes:
         client: The client of the server that answers.
+        server: Its header `Server`; empty if it has none.
         first: The body's first bytes, where they were waited for.
         on_close: Told once how the reply ended: the error, or `None`.
     """
 
     client: "HttpClient"
     status: int
+    server: str = ""
     first: bytes = b""
     on_close: Callable[[Exception | None], None] | None = None
 
@@ -438,6 +440,7 @@ class _SyncReply(OpenReply):
         self.client = client
         self.status = response.status_code
         self.content_type = response.headers.get("Content-Type", "")
+        self.server = response.headers.get("Server", "")
         self._response = response
         raw, packed = response.raw, _is_compressed(client.address, response.headers)
         # Both hand out what has arrived; the first, which only reads chunks, takes half the time of the second for each.
@@ -466,6 +469,7 @@ class _AsyncReply(OpenReply):
         self.client = client
         self.status = response.status
         self.content_type = response.headers.get("Content-Type", "")
+        self.server = response.headers.get("Server", "")
         _is_compressed(client.address, response.headers)  # refuses what aiohttp would hand out as it is
         self.read: Callable[[], Awaitable[bytes]] = response.content.readany
         self.read_all = response.read

@@ -108,7 +108,8 @@ class _Handler(BaseHTTPRequestHandler):
             answer = owner.script(request)
         try:
             if not answer.raw:
-                self.send_response(answer.status)
+                begin = self.send_response_only if "Server" in answer.headers else self.send_response
+                begin(answer.status)
                 for name, value in ({"Transfer-Encoding": "chunked"} | answer.headers).items():
                     self.send_header(name, value)
                 self.end_headers()

@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from langchain_localllm import LlamafileEmbeddings, OllamaEmbeddings
 from langchain_localllm.base.embedding_batches import Plan, T
+from langchain_localllm.runtimes.llamafile.options import DEFAULT_URL
 from langchain_localllm.transport.operations import Read, Send, Sleep
 
 Answer = tuple[int, Any]
@@ -84,6 +85,7 @@ class FakeLlamafile(_Answered, LlamafileEmbeddings):
 
     _asked: list[Send] = PrivateAttr(default_factory=list)
     _server: Any = PrivateAttr(default=None)
+    _default_server: dict[str, str] = PrivateAttr(default_factory=lambda: {DEFAULT_URL: DEFAULT_URL})
 
     @override
     def _known(self, send: Send) -> Answer | None:

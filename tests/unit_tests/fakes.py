@@ -9,6 +9,7 @@ from langchain_localllm import ChatLlamafile, ChatOllama, Llamafile, Ollama
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.response_parser import ReadHandle
 from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent, TokenStream
+from langchain_localllm.runtimes.llamafile.options import DEFAULT_URL
 from langchain_localllm.runtimes.llamafile.server_info import Known, ServerFacts
 from langchain_localllm.runtimes.ollama.options import ModelFacts
 from langchain_localllm.transport.operations import Send
@@ -41,6 +42,7 @@ class FakeText(Llamafile):
     """A text class; `asked` holds what was sent, of its copies too."""
 
     _asked: list[Send] = PrivateAttr(default_factory=list)
+    _default_server: dict[str, str] = PrivateAttr(default_factory=lambda: {DEFAULT_URL: DEFAULT_URL})
 
     @property
     def asked(self) -> list[Send]:
@@ -65,6 +67,7 @@ class FakeChat(ChatLlamafile):
     """A chat class; `asked` holds what was sent, of its copies too."""
 
     _asked: list[Send] = PrivateAttr(default_factory=list)
+    _default_server: dict[str, str] = PrivateAttr(default_factory=lambda: {DEFAULT_URL: DEFAULT_URL})
     _facts: Known = PrivateAttr(default_factory=_AnyServer)
 
     @property

@@ -7,6 +7,7 @@ from langchain_localllm.cli.diagnosis.problem import Problem, runtime
 from langchain_localllm.errors import LocalLLMError
 from langchain_localllm.gguf.capacity import DEFAULT_CONTEXT
 from langchain_localllm.manage.inventory import ollama_server, runs_elsewhere
+from langchain_localllm.manage.probe import location
 
 if TYPE_CHECKING:
     from langchain_localllm import Ollama
@@ -36,7 +37,8 @@ def look_at(*, gpu: bool) -> tuple[dict[str, Any], list[Problem]]:
             what = f"{model.name} runs on Ollama's servers: prompts for it leave this machine."
             problems.append(Problem(what, f"ollama rm {model.name}"))
     problems += [problem for model in loaded for problem in loaded_problems(server, model, gpu=gpu)]
-    details = [f"{len(installed)} models: {', '.join(model.name for model in installed) or 'none'}"]
+    where, _ = location(server.client.address.url)
+    details = [where, f"{len(installed)} models: {', '.join(model.name for model in installed) or 'none'}"]
     details += [_context_line(model.name) for model in installed[:_ASKED] if not runs_elsewhere(server, model.name)]
     details += [_loaded_line(model) for model in loaded]
     return runtime("Ollama", _version(server), server.client.address.url, details=details), problems

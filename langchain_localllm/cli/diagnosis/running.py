@@ -3,20 +3,30 @@
 from typing import Any
 
 from langchain_localllm.cli.diagnosis.problem import runtime
-from langchain_localllm.manage.probe import SERVERS, answers
+from langchain_localllm.manage.inventory import servers_beside_ollama
+from langchain_localllm.manage.probe import RunningServer
+
+_NAMED: int = 5
+"""Models that are named."""
 
 
 def running_servers() -> list[dict[str, Any]]:
     """Those that answer at the usual addresses."""
-    return [_server(url, name) for url, name in SERVERS.items() if answers(url)]
+    return [_server(found) for found in servers_beside_ollama()]
 
 
-def _server(url: str, program: str) -> dict[str, Any]:
+def _server(found: RunningServer) -> dict[str, Any]:
+    name = found.program[:1].upper() + found.program[1:] if found.program.startswith("a ") else found.program
+    return runtime(name, found.version, found.url, details=[found.location, found.problem or _models(found)])
+
+
+def _models(found: RunningServer) -> str:
+    if len(found.models) != 1:
+        more = f" and {len(found.models) - _NAMED} more" if len(found.models) > _NAMED else ""
+        return f"{len(found.models)} models: {', '.join(found.models[:_NAMED]) or 'none'}{more}"
     from langchain_localllm import Llamafile
     from langchain_localllm.model_info.introspect import describe_model
 
-    about = describe_model(Llamafile(base_url=url, timeout=30, max_retries=0))
-    if about.problem:
-        return runtime(f"A program where {program} often is", address=url, details=[about.problem])
+    about = describe_model(Llamafile(base_url=found.url, timeout=30, max_retries=0))
     context = f", {about.context:,} tokens of context" if about.context else ""
-    return runtime(program, address=url, details=[f"loaded: {about.name or 'a model without a name'}{context}"])
+    return about.problem or f"loaded: {about.name or found.models[0]}{context}"

@@ -15,9 +15,13 @@ from langchain_localllm.base.results import short_name
 from langchain_localllm.base.sampler_options import SamplerOptions
 from langchain_localllm.base.token_stream import CompletionInfo
 from langchain_localllm.base.type_schema import JsonSchema
+from langchain_localllm.errors import ConnectionFailedError, WrongServerError
 from langchain_localllm.runtimes.llamafile.api import model_at, name_if_told, token_ids, tokenize
 from langchain_localllm.runtimes.llamafile.server_info import Known
+from langchain_localllm.transport.address import Address
 from langchain_localllm.transport.client import HttpClient
+from langchain_localllm.transport.discovery import DEFAULT_ADDRESSES, LLAMA_CPP, FoundServer, look_at
+from langchain_localllm.transport.failover import Ask, T
 from langchain_localllm.transport.operations import Plan
 
 DEFAULT_URL: Final = "http://localhost:8080"
@@ -28,16 +32,66 @@ class ManyServers(ServerOptions):
     """A server, or several with the same model."""
 
     base_url: str | list[str] | tuple[str, ...] = DEFAULT_URL
-    """The server's address, or a list of those of several that run the same model: the least busy one is asked."""
+    """The server's address, or a list of those of several that run the same model: the least busy one is asked. Default: the first
+    llama.cpp server that answers on this machine, looked for at port 8080, then 9931, then at the ports of other programs."""
     model: str | None = None
     """The model's name, for servers that offer several. Where a server wants a name and offers one model, that one's is sent."""
 
     _only_models: dict[Any, str] = PrivateAttr(default_factory=dict)
     """By address, the name that a server with one model wants to be sent; copies share it."""
+    _default_server: dict[str, str] = PrivateAttr(default_factory=dict)
+    """The server that was found where no address was given; copies share it."""
+
+    @override
+    def on_server(self, ask: Ask[T], *, streamed: bool = False) -> Plan[T]:
+        if "base_url" in self.model_fields_set:
+            return super().on_server(ask, streamed=streamed)
+        return self._on_default_server(ask)
+
+    @override
+    def _known_urls(self) -> set[str]:
+        return super()._known_urls() | set(self._default_server.values())
+
+    def _on_default_server(self, ask: Ask[T]) -> Plan[T]:
+        known = self._default_server
+        if DEFAULT_URL not in known:
+            known[DEFAULT_URL] = yield from _find_server(self.START_HINT)
+        address = Address.parse(known[DEFAULT_URL], self.sent_headers(), self.verify)
+        try:
+            return (yield from ask(self._client_of(address), self.patience))
+        except ConnectionFailedError as error:
+            if not isinstance(error, WrongServerError):
+                known.pop(DEFAULT_URL, None)  # the next call looks for one that was started since
+            raise
 
     @override
     def _identify(self, client: HttpClient) -> Plan[str | None]:
         return model_at(client, self.patience, self.model)
+
+
+def _find_server(hint: str) -> Plan[str]:
+    """The address of the first llama.cpp server on this machine; else that of another server at our default address.
+
+    Raises:
+        ConnectionFailedError: There is neither.
+    """
+    others: list[FoundServer] = []
+    for place in DEFAULT_ADDRESSES:
+        found = yield from look_at(place)
+        if found is None:
+            continue
+        if found.program == LLAMA_CPP:
+            return DEFAULT_URL if place is DEFAULT_ADDRESSES[0] else found.url
+        others.append(found)
+    if others and others[0].url == DEFAULT_ADDRESSES[0].url:
+        return DEFAULT_URL
+    ports = ", ".join(str(place.port) for place in DEFAULT_ADDRESSES)
+    running = "".join(
+        f" {found.program or 'Another server'} answers at {found.url}: to use it, pass this as `base_url`." for found in others
+    )
+    raise ConnectionFailedError(
+        f"No llama.cpp server answers at {DEFAULT_URL} or at the other usual ports of this machine ({ports}).{running} {hint}"
+    )
 
 
 class LlamafileOptions(ManyServers, SamplerOptions):

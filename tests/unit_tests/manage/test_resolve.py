@@ -184,6 +184,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setattr(module, "ollama_server", FakeOllama)
     monkeypatch.setattr(module, "_ollama", FakeOllama)
+    monkeypatch.setattr(module, "servers_beside_ollama", list)
     return models
 
 
@@ -311,6 +312,7 @@ def test_resolve_without_ollama_says_so(folder: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("host", ["localhost:abc", "http://:x"])
 def test_resolve_with_a_wrong_ollama_host_still_finds_files(host: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
+    monkeypatch.setattr(module, "servers_beside_ollama", list)
     monkeypatch.setenv("OLLAMA_HOST", host)
     monkeypatch.setenv("LOCALLLM_MODELS", str(folder))
     assert resolve("llama3").path == folder / "llama3.gguf"

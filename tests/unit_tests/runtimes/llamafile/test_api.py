@@ -471,7 +471,7 @@ def answered(plan: Plan[Any], answer: Any) -> Any:
     raise AssertionError
 
 
-OPTIONS = LlamafileEmbeddings()
+OPTIONS = LlamafileEmbeddings(base_url=URL)
 
 
 def test_vectors_come_in_the_order_of_the_texts() -> None:
