@@ -15,7 +15,7 @@ from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import get_config_list
 from langchain_core.tools import BaseTool
-from pydantic import BaseModel
+from pydantic import BaseModel, PrivateAttr
 from typing_extensions import override
 
 from langchain_localllm.base.blocks import BlockNumbers, without_numbers
@@ -25,6 +25,7 @@ from langchain_localllm.base.content import with_readable_blocks
 from langchain_localllm.base.failover import attempts
 from langchain_localllm.base.messages import to_openai
 from langchain_localllm.base.options import STREAM_SWITCHES, SamplingOptions, caching
+from langchain_localllm.base.prompt_progress import areport_progress, report_progress, run_of_stream
 from langchain_localllm.base.reasoning import ReasoningOptions
 from langchain_localllm.base.request import calls_allowed, canonical_request, instruction, response_schema
 from langchain_localllm.base.response_format import canonical_format
@@ -39,6 +40,8 @@ _AT_ONCE: Final = 32
 """Inputs of one `batch` that are with the engine at the same time; LangChain's own number depends on the processor's cores."""
 _REQUEST_ONLY: Final = frozenset({"tools", "tool_choice", "parallel_tool_calls", "strict", "response_format", "show_schema"})
 """What a call carries beside options."""
+OTHER_ANSWERS: Final = "other_answers"
+"""Where the `generation_info` of an answer's end has the events of further answers."""
 _FOR_LANGCHAIN: Final = frozenset(
     {"tags", "metadata", "run_name", "run_id", "ls_structured_output_format", "structured_output_format"} | STREAM_SWITCHES
 )
@@ -74,6 +77,19 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
                 where the call has them.
         """
 
+    _progress_run: Any = PrivateAttr(default=None)  # whose handlers learn how much of a prompt was read, in a stream
+
+    @property
+    def reports_progress(self) -> bool:
+        """Whether the engine is asked to report how much of a prompt it has read."""
+        return bool(getattr(self, "return_progress", None))
+
+    def reporting_to(self, run: Any) -> Self:
+        """This object, which reports to a run that LangChain does not hand to `_stream`."""
+        one = self.model_copy()
+        one._progress_run = run  # noqa: SLF001 - our own
+        return one
+
     @property
     @override
     def _identifying_params(self) -> dict[str, Any]:
@@ -86,7 +102,7 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
     def _handle(self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> TokenStream:
         model, rest = self._for_call(kwargs)
         request = {name: value for name, value in rest.items() if name in _REQUEST_ONLY}
-        conversation = to_openai(messages, continue_final=bool(model.continue_final_message))
+        conversation = to_openai(messages, continue_final=model.continue_final_message or False)
         if shown := request.pop("show_schema", None):
             conversation = _instructed(conversation, instruction(shown))
         tools = request.get("tools", [])
@@ -164,6 +180,9 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
     ) -> Iterator[AIMessageChunk]:
         config, kwargs = split_config(config, kwargs)
         model, rest = self._for_call(kwargs)
+        if model.reports_progress:
+            config, run = run_of_stream(model, config)
+            model = model.reporting_to(run)
         return BaseChatModel.stream(model, input, config, stop=stop, **rest)
 
     @override
@@ -172,6 +191,9 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
     ) -> AsyncIterator[AIMessageChunk]:
         config, kwargs = split_config(config, kwargs)
         model, rest = self._for_call(kwargs)
+        if model.reports_progress:
+            config, run = run_of_stream(model, config)
+            model = model.reporting_to(run)
         return BaseChatModel.astream(model, input, config, stop=stop, **rest)
 
     @override
@@ -180,16 +202,23 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: CallbackManagerForLLMRun | None = None,
+        *,
+        all_answers: bool = False,
         **kwargs: Any,
     ) -> Generator[ChatGenerationChunk]:
         numbers = self._block_numbers()
         with closing(self._handle(messages, stop, kwargs).events()) as events:
             for event in events:
+                if event.progress is not None:
+                    report_progress(run_manager or self._progress_run, event.progress)
+                    continue
                 chunk = self._chunk(event)
                 if numbers is not None:
                     numbers.put(chunk, event)
                 if run_manager and not event.finish:
                     run_manager.on_llm_new_token(event.text, chunk=chunk)
+                if all_answers and event.finish and event.finish.other_answers:
+                    chunk.generation_info = {**(chunk.generation_info or {}), OTHER_ANSWERS: event.finish.other_answers}
                 yield chunk
 
     @override
@@ -198,17 +227,50 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        *,
+        all_answers: bool = False,
         **kwargs: Any,
     ) -> AsyncGenerator[ChatGenerationChunk]:
         numbers = self._block_numbers()
         async with aclosing(self._handle(messages, stop, kwargs).aevents()) as events:
             async for event in events:
+                if event.progress is not None:
+                    await areport_progress(run_manager or self._progress_run, event.progress)
+                    continue
                 chunk = self._chunk(event)
                 if numbers is not None:
                     numbers.put(chunk, event)
                 if run_manager and not event.finish:
                     await run_manager.on_llm_new_token(event.text, chunk=chunk)
+                if all_answers and event.finish and event.finish.other_answers:
+                    chunk.generation_info = {**(chunk.generation_info or {}), OTHER_ANSWERS: event.finish.other_answers}
                 yield chunk
+
+    @override
+    def _generate_with_cache(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        if self.reports_progress and self._progress_run is None and run_manager is not None:
+            model = self.reporting_to(run_manager)
+            return model._generate_with_cache(messages, stop, run_manager, **kwargs)  # noqa: SLF001 - our own
+        return super()._generate_with_cache(messages, stop, run_manager, **kwargs)
+
+    @override
+    async def _agenerate_with_cache(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        if self.reports_progress and self._progress_run is None and run_manager is not None:
+            model = self.reporting_to(run_manager)
+            return await model._agenerate_with_cache(messages, stop, run_manager, **kwargs)  # noqa: SLF001 - our own
+        return await super()._agenerate_with_cache(messages, stop, run_manager, **kwargs)
 
     def _block_numbers(self) -> BlockNumbers | None:
         return BlockNumbers() if self.output_version == "v1" else None
@@ -249,7 +311,7 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
     ) -> ChatResult:
         for attempt in attempts(self.other_servers, run_manager):
             with attempt:
-                result = generate_from_stream(self._stream(messages, stop, run_manager, **kwargs))
+                result = generate_from_stream(self._stream(messages, stop, run_manager, all_answers=True, **kwargs))
         return without_numbers(result)
 
     @override
@@ -262,7 +324,7 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
     ) -> ChatResult:
         for attempt in attempts(self.other_servers, run_manager):
             with attempt:
-                async with aclosing(self._astream(messages, stop, run_manager, **kwargs)) as chunks:
+                async with aclosing(self._astream(messages, stop, run_manager, all_answers=True, **kwargs)) as chunks:
                     result = await agenerate_from_stream(chunks)
         return without_numbers(result)
 

@@ -22,6 +22,7 @@ from langchain_localllm.base.call_input import read_input, split_config, split_c
 from langchain_localllm.base.content import with_text_only
 from langchain_localllm.base.failover import attempts
 from langchain_localllm.base.options import STREAM_SWITCHES, SamplingOptions, caching
+from langchain_localllm.base.prompt_progress import areport_progress, report_progress
 from langchain_localllm.base.results import combined, joined, text_chunk
 from langchain_localllm.base.token_stream import StreamEvent, TokenStream
 from langchain_localllm.errors import InvalidRequestError, ModelCallError
@@ -88,6 +89,9 @@ class LocalLLM(SamplingOptions, BaseLLM):
         listener = run if run and run.handlers else None
         with closing(model.begin(prompt, stop).events()) as events:
             for event in events:
+                if event.progress is not None:
+                    report_progress(run, event.progress)
+                    continue
                 if listener and event.text:
                     listener.on_llm_new_token(event.text, chunk=text_chunk(event))
                 if event.finish:
@@ -101,6 +105,9 @@ class LocalLLM(SamplingOptions, BaseLLM):
         listener = run if run and run.handlers else None
         async with aclosing(model.begin(prompt, stop).aevents()) as events:
             async for event in events:
+                if event.progress is not None:
+                    await areport_progress(run, event.progress)
+                    continue
                 if listener and event.text:
                     await listener.on_llm_new_token(event.text, chunk=text_chunk(event))
                 if event.finish:

@@ -40,7 +40,7 @@ Entry = dict[str, Any]
 """A message in OpenAI's form."""
 
 
-def to_openai(messages: Sequence[BaseMessage], *, continue_final: bool = False) -> list[Entry]:
+def to_openai(messages: Sequence[BaseMessage], *, continue_final: bool | str = False) -> list[Entry]:
     """Convert a conversation to dicts with `role` and `content`, which is a text or a list of parts.
 
     The results of tools are put in the order of their calls, and get the names of the tools. A conversation that ends with an AI
@@ -48,7 +48,7 @@ def to_openai(messages: Sequence[BaseMessage], *, continue_final: bool = False) 
 
     Args:
         messages: The conversation.
-        continue_final: Whether the last message, an AI message, is to be continued.
+        continue_final: Whether the last message, an AI message, is to be continued; `reasoning_content` is its thoughts.
 
     Raises:
         InvalidRequestError: There is no message, a message answers a call that no AI message made or holds what no engine takes, or
@@ -61,8 +61,10 @@ def to_openai(messages: Sequence[BaseMessage], *, continue_final: bool = False) 
     entries = list(_with_ordered_results(entries))
     last = entries[-1]
     if continue_final:
-        if last["role"] != "assistant" or last.get("tool_calls") or not isinstance(last["content"], str) or not last["content"]:
-            raise InvalidRequestError("`continue_final_message` needs a conversation that ends with an AI message with text.")
+        continued = last.get("reasoning_content" if continue_final == "reasoning_content" else "content")
+        if last["role"] != "assistant" or last.get("tool_calls") or not isinstance(continued, str) or not continued:
+            wanted = "thoughts" if continue_final == "reasoning_content" else "text"
+            raise InvalidRequestError(f"`continue_final_message` needs a conversation that ends with an AI message with {wanted}.")
     elif last["role"] == "assistant":
         entries.append({"role": "user", "content": ""})
     return entries

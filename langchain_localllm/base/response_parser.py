@@ -49,6 +49,8 @@ class AnswerReader:
 
     def read(self, event: StreamEvent) -> Iterable[StreamEvent]:
         """What can be passed on with this event."""
+        if event.progress is not None:
+            return (event,)
         if self._thoughts and self._thoughts.done:
             self._thoughts = None
         if event.reasoning or self._state:

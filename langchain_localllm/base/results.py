@@ -108,7 +108,14 @@ def text_chunk(event: StreamEvent) -> GenerationChunk | None:
 
 
 def joined(events: Iterable[StreamEvent]) -> LLMResult:
-    """The result of one prompt."""
+    """The result of one prompt, with as many generations as answers were asked for."""
+    first, others = _generation(events)
+    generations = [first, *(_generation(events)[0] for events in others)]
+    return LLMResult(generations=[generations], llm_output=_output([first.generation_info or {}]))
+
+
+def _generation(events: Iterable[StreamEvent]) -> tuple[Generation, Sequence[list[StreamEvent]]]:
+    """Return an answer, and the events of further answers."""
     texts: list[str] = []
     thoughts: list[str] = []
     logprobs: list[dict[str, Any]] = []
@@ -120,7 +127,7 @@ def joined(events: Iterable[StreamEvent]) -> LLMResult:
         logprobs += event.logprobs or ()
         finish = event.finish
     info = _info(finish, logprobs or None, "".join(thoughts))
-    return LLMResult(generations=[[Generation(text="".join(texts), generation_info=info)]], llm_output=_output([info]))
+    return Generation(text="".join(texts), generation_info=info), finish.other_answers if finish else ()
 
 
 def _info(finish: CompletionInfo | None, logprobs: list[dict[str, Any]] | None, reasoning: str) -> dict[str, Any]:

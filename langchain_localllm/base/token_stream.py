@@ -1,6 +1,6 @@
 """Define the protocol between the LangChain classes and a runtime: a request returns a stream of events."""
 
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -39,6 +39,7 @@ class CompletionInfo:
         context: The token ids of prompt and answer, from an engine that can continue from them (Ollama).
         native: Further fields that the engine reports, under its own names, such as Ollama's `eval_count`.
         reasoning_tokens: How many of the generated tokens are reasoning.
+        other_answers: The events of further answers to the same prompt, where several were requested.
     """
 
     reason: str
@@ -50,6 +51,7 @@ class CompletionInfo:
     context: list[int] | None = None
     native: Mapping[str, Any] = field(default_factory=dict)
     reasoning_tokens: int | None = None
+    other_answers: "Sequence[list[StreamEvent]]" = ()
 
 
 @dataclass(slots=True)
@@ -62,6 +64,7 @@ class StreamEvent:
         reasoning: Text that a reasoning model thinks before it answers.
         tool_calls: Parts of tool calls, each with `index` and any of `id`, `name` and `args` (JSON text).
         logprobs: Log probabilities of the token, as the engine reports them.
+        progress: How much of the prompt the engine has read; such an event holds nothing else.
     """
 
     text: str
@@ -69,6 +72,7 @@ class StreamEvent:
     reasoning: str = ""
     tool_calls: list[dict[str, Any]] | None = None
     logprobs: list[dict[str, Any]] | None = None
+    progress: Mapping[str, Any] | None = None
 
 
 class TokenStream(Protocol):
@@ -79,3 +83,19 @@ class TokenStream(Protocol):
 
     def aevents(self) -> AsyncGenerator[StreamEvent]:
         """Yield the same events in async code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """An answer whose events have come already."""
+
+    received: list[StreamEvent]
+
+    def events(self) -> Generator[StreamEvent]:
+        """Yield the events in sync code."""
+        yield from self.received
+
+    async def aevents(self) -> AsyncGenerator[StreamEvent]:
+        """Yield the same events in async code."""
+        for event in self.received:
+            yield event

@@ -5,17 +5,36 @@ from typing import Any, Final
 
 import pytest
 import requests
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import convert_to_messages
+from langchain_core.runnables import RunnableLambda
 from pydantic import SecretStr
 
 from langchain_localllm import ChatLlamafile, Llamafile, LocalServer
 from langchain_localllm.base.results import short_name
 from langchain_localllm.errors import AuthenticationError, ConnectionFailedError, InvalidRequestError
 from langchain_localllm.models import tiny_chat_model
+from langchain_localllm.testing.paths import PATHS
 from tests.unit_tests.option_cases import LLAMAFILE
 
 PROMPT = "The lamp on the table is"
-NOT_TOLD: Final = {"cache_prompt", "id_slot", "ignore_eos", "json_schema", "logit_bias", "lora", "model"}
+NOT_TOLD: Final = {
+    "cache_prompt",
+    "id_slot",
+    "ignore_eos",
+    "json_schema",
+    "logit_bias",
+    "lora",
+    "model",
+    "n",
+    "n_cache_reuse",
+    "n_indent",
+    "response_fields",
+    "return_progress",
+    "return_tokens",
+    "sse_ping_interval",
+    "t_max_predict_ms",
+}
 """Options that the server's answer tells in another form or not at all; most are tested below by what they do."""
 TOLD: Final = sorted(name for name, case in LLAMAFILE.items() if case.sent is None and name not in NOT_TOLD)
 
@@ -100,6 +119,93 @@ def test_probabilities_come_with_each_token(llm: Llamafile) -> None:
     probabilities = about(llm, max_tokens=4, n_probs=2)["logprobs"]
     assert len(probabilities) == 4
     assert all(len(token["top_logprobs"]) == 2 and token["logprob"] <= 0 for token in probabilities)
+
+
+def test_several_answers_come_each_with_its_own_seed(llm: Llamafile, chat_server: LocalServer) -> None:
+    rows = llm.generate([PROMPT, "A boat"], n=2, seed=7, response_fields=["stop_type", "generation_settings/seed"]).generations
+    infos = [[one.generation_info or {} for one in row] for row in rows]
+    assert [[info["response_fields"]["generation_settings/seed"] for info in row] for row in infos] == [[7, 8]] * 2
+    assert [[info["finish_reason"] for info in row] for row in infos] == [["length", "length"]] * 2
+    chat = ChatLlamafile(base_url=chat_server.base_url, temperature=0, max_tokens=8)
+    messages = convert_to_messages([("user", "Hello!")])
+    answers = chat.generate([messages], n=3).generations[0]
+    assert [one.text for one in answers] == [chat.invoke(messages, n=2).text] * 3
+    assert "".join(piece.text for piece in chat.stream(messages, n=2)) == answers[0].text
+
+
+async def test_several_answers_of_an_async_call(llm: Llamafile, chat_server: LocalServer) -> None:
+    chat = ChatLlamafile(base_url=chat_server.base_url, temperature=0, max_tokens=8, n=2)
+    result = await chat.agenerate([convert_to_messages([("user", "Hello!")])])
+    assert len({one.text for one in result.generations[0]}) == 1
+    assert len(result.generations[0]) == 2
+    assert len((await llm.agenerate([PROMPT], n=2)).generations[0]) == 2
+
+
+def test_tokens_and_fields_are_reported_when_asked_for(llm: Llamafile) -> None:
+    asked = about(llm, return_tokens=True)
+    assert len(asked["tokens"]) == asked["usage"]["completion_tokens"] == 8
+    partly = about(llm, response_fields=["generation_settings/top_k"], top_k=7)
+    assert partly["response_fields"] == {"generation_settings/top_k": 7}
+    assert (partly["finish_reason"], partly["usage"]["completion_tokens"]) == ("unknown", 8)
+    shown = about(llm, n_probs=2, post_sampling_probs=True)["logprobs"]
+    assert all(0 <= token["prob"] <= 1 and "top_probs" in token for token in shown)
+
+
+def test_lines_and_time_end_an_answer(llm: Llamafile) -> None:
+    lines = 'root ::= "  a\\nb\\nc\\n" [a-z\\n]*'
+    assert about(llm, grammar=lines, n_indent=2, max_tokens=32)["usage"]["completion_tokens"] < 32
+    assert about(llm, grammar='root ::= "\\n"+', t_max_predict_ms=1, max_tokens=400)["usage"]["completion_tokens"] < 400
+
+
+class Listener(BaseCallbackHandler):
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, int]]] = []
+
+    def on_custom_event(self, name: str, data: Any, **_: Any) -> None:
+        self.events.append((name, data))
+
+
+LONG: Final = "One lamp is red and another one is green. " * 30
+
+
+@pytest.mark.parametrize("path", sorted(PATHS))
+@pytest.mark.parametrize("kind", ["text", "chat"])
+def test_the_progress_of_reading_a_prompt_is_a_custom_event(kind: str, path: str, llm: Llamafile, chat_server: LocalServer) -> None:
+    model: Any = llm if kind == "text" else ChatLlamafile(base_url=chat_server.base_url, max_tokens=2)
+    listener = Listener()
+    PATHS[path](model, LONG, config={"callbacks": [listener]}, return_progress=True, cache_prompt=False)
+    assert {name for name, _ in listener.events} == {"prompt_progress"}
+    assert max(data["processed"] for _, data in listener.events) == listener.events[-1][1]["total"] > 200
+    PATHS[path](model, LONG, config={"callbacks": [silent := Listener()]})
+    assert silent.events == []
+
+
+@pytest.mark.parametrize("kind", ["text", "chat"])
+async def test_the_progress_of_reading_a_prompt_is_among_the_events_of_a_chain(
+    kind: str, llm: Llamafile, chat_server: LocalServer
+) -> None:
+    model: Any = llm if kind == "text" else ChatLlamafile(base_url=chat_server.base_url, max_tokens=2)
+    chain = RunnableLambda(str.strip) | model.bind(return_progress=True)
+    events = [event async for event in chain.astream_events(LONG, version="v2")]
+    data = [event["data"] for event in events if event["event"] == "on_custom_event" and event["name"] == "prompt_progress"]
+    assert data[-1]["processed"] == data[-1]["total"] > 200
+    runs = {event["run_id"] for event in events if event["event"] in {"on_llm_start", "on_chat_model_start"}}
+    assert {event["run_id"] for event in events if event["event"] == "on_custom_event"} == runs
+
+
+@pytest.mark.parametrize("form", [True, "content"])
+def test_a_message_is_continued_and_echoed(form: Any, chat_server: LocalServer) -> None:
+    chat = ChatLlamafile(base_url=chat_server.base_url, temperature=0, max_tokens=3, continue_final_message=form)
+    messages = [("user", "Hello!"), ("ai", "Hello the")]
+    assert chat.invoke(messages, echo=True).text == "Hello the" + chat.invoke(messages).text
+
+
+def test_a_prompt_without_the_beginning_of_an_answer_is_shorter(chat_server: LocalServer) -> None:
+    chat = ChatLlamafile(base_url=chat_server.base_url, max_tokens=1)
+    with_it, without = (chat.invoke("Hello!", add_generation_prompt=value).usage_metadata for value in (True, False))
+    assert with_it
+    assert without
+    assert without["input_tokens"] < with_it["input_tokens"]
 
 
 def test_the_model_is_found_by_itself(llm: Llamafile) -> None:

@@ -128,12 +128,25 @@ LLAMAFILE: Final = {
     "ignore_eos": Case(value=True),
     "n_keep": Case(-1),
     "n_probs": Case(2),
+    "n": Case(2),
+    "n_cache_reuse": Case(64),
+    "n_discard": Case(16),
+    "n_indent": Case(2),
+    "t_max_predict_ms": Case(5000),
+    "backend_sampling": Case(value=True),
+    "post_sampling_probs": Case(value=True),
+    "return_tokens": Case(value=True),
+    "response_fields": Case(["content", "stop_type"]),
+    "timings_per_token": Case(value=True),
+    "return_progress": Case(value=True, changes=False),
+    "sse_ping_interval": Case(-1, changes=False),
     "lora": Case([{"id": 0, "scale": 0.5}]),
     "extra_body": Case({"min_tokens": 5, "stop": ["END"]}, {"min_tokens": 5, "stop": ["END"]}),
     "cache_prompt": Case(value=False, changes=False),
     "id_slot": Case(1, changes=False),
     **_CONNECTION,
 }
+_LLAMAFILE_ALIASES: Final = {**_ALIASES, "max_completion_tokens": ("max_tokens", 7), "n_cmpl": ("n", 2)}
 _THINKING: Final = {"timings_per_token": True}
 CHAT_LLAMAFILE: Final = LLAMAFILE | {
     "continue_final_message": Case(value=False, sent={}),
@@ -155,6 +168,9 @@ CHAT_LLAMAFILE: Final = LLAMAFILE | {
     "reasoning_budget_message": Case("Enough.", {}),  # only with a budget
     "reasoning_format": Case("none"),
     "parallel_tool_calls": Case(value=True, sent={}),  # only with tools
+    "add_generation_prompt": Case(value=False),
+    "echo": Case(value=True),
+    "reasoning_control": Case(value=True),
     "validate_model_on_init": Case(value=True, sent={}, changes=False),
 }
 OLLAMA: Final = {
@@ -191,7 +207,7 @@ CHAT_OLLAMA: Final = {name: case for name, case in OLLAMA.items() if name not in
     "continue_final_message": Case(value=False, sent={}),
 }
 SUBJECTS: Final = {
-    "Llamafile": Subject(FakeText, LLAMAFILE, {"prompt": "Hi", "stop": [], "stream": True}, _ALIASES),
+    "Llamafile": Subject(FakeText, LLAMAFILE, {"prompt": "Hi", "stop": [], "stream": True}, _LLAMAFILE_ALIASES),
     "ChatLlamafile": Subject(
         FakeLlamaCppChat,
         CHAT_LLAMAFILE,
@@ -202,7 +218,7 @@ SUBJECTS: Final = {
             "stream_options": {"include_usage": True},
         },
         {
-            **_ALIASES,
+            **_LLAMAFILE_ALIASES,
             **dict.fromkeys(("reasoning_effort", "think"), ("reasoning", "low")),
             **dict.fromkeys(("reasoning_budget_tokens", "thinking_budget", "thinking_budget_tokens"), ("reasoning_budget", 9)),
         },

@@ -5,7 +5,7 @@ Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server
 
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -344,6 +344,17 @@ class _EventDecoder(AnswerDecoder):
             raise self.read_error.in_answer(error)
         return self._event(event)
 
+    def read_event(self, event: dict[str, Any]) -> StreamEvent | None:
+        """As `event`, for an event that came to another decoder."""
+        if (piece := self.event(event)) is not None:
+            self._keep(piece)
+        return piece
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the answer has ended."""
+        return self._finished
+
     def last(self) -> StreamEvent:
         """The piece that ends the answer, when all events have come; raises `StreamBrokenError` when it is not whole."""
         if (piece := self._done()) is None:
@@ -430,9 +441,18 @@ class ChatDecoder(_EventDecoder):
         tracker: Counts the thoughts of an answer whose thoughts the server leaves in the text.
     """
 
-    def __init__(self, read_error: ErrorReader, tracker: ThoughtTracker | None = None) -> None:
+    def __init__(self, read_error: ErrorReader, tracker: ThoughtTracker | None = None, *, answer_count: int = 1) -> None:
+        """Begin.
+
+        Args:
+            read_error: Reads the server's errors.
+            tracker: As above.
+            answer_count: Answers that were asked for; the first one is read as it comes, and the others are kept for its end.
+        """
         super().__init__(read_error)
         self.tracker = tracker
+        self._answer_count = answer_count
+        self._others: dict[int, tuple[ChatDecoder, list[StreamEvent]]] = {}
         self._reason: str | None = None
         self._usage: dict[str, Any] = {}
         self._timings: dict[str, Any] = {}
@@ -448,7 +468,12 @@ class ChatDecoder(_EventDecoder):
         self._timings = event.get("timings") or self._timings
         if not event.get("choices"):
             return None
-        choice = event["choices"][0]
+        if "prompt_progress" in event:
+            return StreamEvent("", progress=event["prompt_progress"])
+        choice = event["choices"][0] if self._answer_count == 1 else self._first_choice(event)
+        return None if choice is None else self._read_choice(event, choice)
+
+    def _read_choice(self, event: dict[str, Any], choice: dict[str, Any]) -> StreamEvent | None:
         if reason := choice.get("finish_reason"):
             self._reason = reason if isinstance(reason, str) else _reason_name(reason)
         if self._reason in _FAILURES:
@@ -472,6 +497,30 @@ class ChatDecoder(_EventDecoder):
         elif event.get("timings") and "delta" in choice and not choice.get("finish_reason"):
             self._count(event["timings"], piece)
         return piece if piece.text or piece.reasoning or piece.tool_calls else None
+
+    def _first_choice(self, event: dict[str, Any]) -> dict[str, Any] | None:
+        """Return what an event holds of the first answer, if anything, and keep what it holds of others."""
+        first = None
+        for choice in event["choices"]:
+            if number := choice.get("index", 0):
+                self._keep_other(number, {**event, "choices": [choice]})
+            else:
+                first = choice
+        return first
+
+    def _keep_other(self, number: int, event: dict[str, Any]) -> None:
+        """Keep what an event holds of another answer than the first."""
+        if number not in self._others:
+            self._others[number] = (type(self)(self.read_error), [])
+        decoder, events = self._others[number]
+        if piece := decoder.read_event(event):
+            events.append(piece)
+
+    def _other_answers(self) -> tuple[list[StreamEvent], ...]:
+        for decoder, events in self._others.values():
+            if not decoder.is_complete:
+                events.append(decoder.last())
+        return tuple(self._others[number][1] for number in sorted(self._others))
 
     def _split_parts(self, delta: dict[str, Any], content: Any) -> tuple[str, str]:
         """Return the text and the thoughts of a delta with more than text; what its audio says is text, and media are reported."""
@@ -526,6 +575,7 @@ class ChatDecoder(_EventDecoder):
             timings=_timings(self._timings),
             model=self._model,
             reasoning_tokens=counted if reported is None else reported,
+            other_answers=self._other_answers(),
         )
         return StreamEvent("", finish)
 
@@ -533,17 +583,82 @@ class ChatDecoder(_EventDecoder):
 class CompletionDecoder(ChatDecoder):
     """Reads llama.cpp's `/completion`, and OpenAI's `/v1/completions`, whose events are those of its chats but for the text."""
 
+    def __init__(
+        self,
+        read_error: ErrorReader,
+        tracker: ThoughtTracker | None = None,
+        *,
+        answer_count: int = 1,
+        keep_tokens: bool = False,
+        fields: Collection[str] | None = None,
+    ) -> None:
+        """Begin.
+
+        Args:
+            read_error: As in `ChatDecoder`, and so are the next two.
+            tracker: Counts thoughts.
+            answer_count: Answers that were asked for.
+            keep_tokens: Whether to report the tokens' ids.
+            fields: The fields of the last event that were asked for by `response_fields`, or `None` for all.
+        """
+        super().__init__(read_error, tracker, answer_count=answer_count)
+        self._tokens: list[int] | None = [] if keep_tokens else None
+        self._fields = fields
+        self._latest: dict[str, Any] = {}  # the last event but one, where the last one may be without counts
+        self._last_piece: StreamEvent | None = None  # of the first answer, while others are being made
+
     def _event(self, event: dict[str, Any]) -> StreamEvent | None:
         if "choices" in event:
             return super()._event(event)
+        if "prompt_progress" in event:
+            return StreamEvent("", progress=event["prompt_progress"])
+        return self._native(event) if self._answer_count == 1 else self._one_of_several(event)
+
+    def _native(self, event: dict[str, Any]) -> StreamEvent:
         if self.tracker and event.get("content"):
             self.tracker.add(event["content"])
-        if not event.get("stop"):
+        if self._tokens is not None:
+            self._tokens += event.get("tokens") or ()
+        if not event.get("stop", self._fields is not None):
+            if self._fields is not None:
+                self._latest = event
             return StreamEvent(event["content"], logprobs=event.get("completion_probabilities"))
         if event.get("truncated") and not _is_full(event):
             settings = event.get("generation_settings") or {}
             raise context_error(context_tokens=settings.get("n_ctx"))
-        return StreamEvent(event.get("content", ""), replace(_completion_finish(event), reasoning_tokens=self._reasoning_tokens()))
+        native: dict[str, Any] = {} if self._tokens is None else {"tokens": self._tokens}
+        if self._fields is not None:
+            native["response_fields"] = {name: event[name] for name in self._fields if name in event}
+            counts: dict[str, Any] = {
+                name: self._latest[name] for name in ("tokens_evaluated", "tokens_predicted") if name in self._latest
+            }
+            event = {"stop_type": None, **counts, **event}
+        finish = replace(_completion_finish(event), reasoning_tokens=self._reasoning_tokens(), native=native)
+        return StreamEvent(event.get("content", ""), finish)
+
+    @override
+    def _keep_other(self, number: int, event: dict[str, Any]) -> None:
+        if number not in self._others:
+            one = CompletionDecoder(self.read_error, keep_tokens=self._tokens is not None, fields=self._fields)
+            self._others[number] = (one, [])
+        super()._keep_other(number, event)
+
+    def _one_of_several(self, event: dict[str, Any]) -> StreamEvent | None:
+        """Return the piece for an event of the first answer; the one that ends it waits for the other answers."""
+        if number := event.get("index", 0):
+            self._keep_other(number, event)
+        elif (piece := self._native(event)).finish is None:
+            return piece
+        else:
+            self._last_piece = piece
+        complete = len(self._others) == self._answer_count - 1 and all(one.is_complete for one, _ in self._others.values())
+        return self._done() if complete else None
+
+    @override
+    def _done(self) -> StreamEvent | None:
+        if self._last_piece is None or self._last_piece.finish is None:
+            return super()._done()
+        return replace(self._last_piece, finish=replace(self._last_piece.finish, other_answers=self._other_answers()))
 
 
 def _is_full(event: dict[str, Any]) -> bool:
@@ -553,8 +668,9 @@ def _is_full(event: dict[str, Any]) -> bool:
 
 def _completion_finish(event: dict[str, Any]) -> CompletionInfo:
     timings = event.get("timings") or {}
+    reason = "length" if event.get("stop_type") == "limit" or event.get("stopped_limit") else "stop"
     return CompletionInfo(
-        reason="length" if event.get("stop_type") == "limit" or event.get("stopped_limit") else "stop",
+        reason="unknown" if event.get("stop_type", "") is None else reason,
         prompt_tokens=event.get("tokens_evaluated"),
         completion_tokens=event.get("tokens_predicted"),
         cached_tokens=timings.get("cache_n"),

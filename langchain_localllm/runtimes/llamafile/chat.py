@@ -1,14 +1,17 @@
 """The chat model on llama.cpp's server; the server applies the model's own chat template."""
 
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from functools import partial
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Literal
 
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import ModelProfile
 from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatResult
 from typing_extensions import override
 
-from langchain_localllm.base.chat import LocalChatModel
+from langchain_localllm.base.chat import OTHER_ANSWERS, LocalChatModel
 from langchain_localllm.base.chat_templated import RawAnswer, ends_in_thoughts, thought_tags, without_thoughts
 from langchain_localllm.base.content import PARTS, check_parts, hold_parts
 from langchain_localllm.base.http import HttpHandle
@@ -17,7 +20,7 @@ from langchain_localllm.base.reasoning import ALIASES as REASONING_ALIASES
 from langchain_localllm.base.reasoning import ReasoningBudgetOptions
 from langchain_localllm.base.request import enforced_schema
 from langchain_localllm.base.response_parser import AnswerReader, ReadHandle, reader
-from langchain_localllm.base.token_stream import TokenStream
+from langchain_localllm.base.token_stream import Replay, StreamEvent, TokenStream
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.errors import (
     CallTimeoutError,
@@ -45,10 +48,20 @@ from langchain_localllm.templates.thinking_switch import switch_variables, usual
 from langchain_localllm.transport.operations import Plan
 
 _THINKING: Final = frozenset({"reasoning", "reasoning_budget", "reasoning_budget_message"})
-_NOT_RAW: Final = _THINKING | {"chat_template_kwargs", "continue_final_message", "parallel_tool_calls", "reasoning_format"}
+_NOT_RAW: Final = _THINKING | {
+    "add_generation_prompt",
+    "chat_template_kwargs",
+    "continue_final_message",
+    "echo",
+    "parallel_tool_calls",
+    "reasoning_control",
+    "reasoning_format",
+}
 """Options that are not for an answer as the model writes it."""
 _FORMS: Final = frozenset({"grammar", "json_schema", "response_format", "reasoning_format"})
 """What gives an answer a form, or names one."""
+_REPLAYED: Final[ContextVar[list[StreamEvent] | None]] = ContextVar("_REPLAYED", default=None)
+"""The pieces of an answer that has come already, while its result is made."""
 _UNKNOWN: Final = ServerFacts(llama_cpp=False)
 
 
@@ -76,6 +89,15 @@ class ChatLlamafile(LlamafileOptions, ReasoningBudgetOptions, LocalChatModel):
     """Variables for the model's chat template, such as `{"enable_thinking": False}`."""
     reasoning_format: str | None = None
     """How llama.cpp's server hands out thoughts: `none` leaves them in the text, `deepseek` and `auto` take them out."""
+    reasoning_control: bool | None = None
+    """Let another request end the thoughts of this one, by llama.cpp's `/v1/chat/completions/control`."""
+    continue_final_message: bool | Literal["content", "reasoning_content"] | None = None  # type: ignore[assignment]  # wider here
+    """Whether to continue the last message, an AI message, instead of answering after it: its text, or (`reasoning_content`) its
+    thoughts. The result holds what comes new."""
+    add_generation_prompt: bool | None = None
+    """Whether the prompt ends with what begins an answer. Default: yes, and no where the last message is continued."""
+    echo: bool | None = None
+    """Begin the answer with the text of the message that is continued."""
     parallel_tool_calls: bool | None = None
     """Whether an answer may hold several tool calls. Default: the server's; llama.cpp's allows one unless this is `True`."""
 
@@ -109,8 +131,43 @@ class ChatLlamafile(LlamafileOptions, ReasoningBudgetOptions, LocalChatModel):
         forced = request.get("tool_choice") == "required"
         schema = enforced_schema(request, several=payload.get("parallel_tool_calls") is True) if forced else None
         answer = reader(request.get("tools", ()), request.get("tool_choice"), keeps_thoughts=self.keeps_thoughts)
-        decoder = ChatDecoder(ErrorReader(client.address.url))
+        if (events := _REPLAYED.get()) is not None:
+            return ReadHandle(Replay(events), answer)
+        decoder = ChatDecoder(ErrorReader(client.address.url), answer_count=self.n or 1)
         return ReadHandle(HttpHandle(client, self._opening(payload, schema, answer, decoder), decoder), answer)
+
+    @override
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return self._with_other_answers(super()._generate(messages, stop, run_manager, **kwargs), messages, stop, kwargs)
+
+    @override
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        result = await super()._agenerate(messages, stop, run_manager, **kwargs)
+        return self._with_other_answers(result, messages, stop, kwargs)
+
+    def _with_other_answers(
+        self, result: ChatResult, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]
+    ) -> ChatResult:
+        """Return a result with all answers, where several were asked for; those after the first are read from memory."""
+        for events in (result.generations[0].generation_info or {}).pop(OTHER_ANSWERS, ()):
+            token = _REPLAYED.set(events)
+            try:
+                result.generations += super()._generate(messages, stop, **kwargs).generations
+            finally:
+                _REPLAYED.reset(token)
+        return result
 
     def _payload(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> dict[str, Any]:
         return {**chat_payload(self.payload(_THINKING), messages, stop, request), **(self.extra_body or {})}
@@ -159,7 +216,11 @@ class ChatLlamafile(LlamafileOptions, ReasoningBudgetOptions, LocalChatModel):
 
     def _is_misparsed(self, payload: dict[str, Any], facts: ServerFacts) -> bool:
         """Whether the server would lose a part of an answer in the format of its model, or fail at it."""
-        if not _FORMS.isdisjoint(payload) or any(hold_parts(payload["messages"], part) for part in PARTS.keys() - {"text"}):
+        if (
+            (self.n or 1) > 1
+            or not _FORMS.isdisjoint(payload)
+            or any(hold_parts(payload["messages"], part) for part in PARTS.keys() - {"text"})
+        ):
             return False
         return facts.llama_cpp and is_misparsed_by_server(facts.template)
 
@@ -215,7 +276,7 @@ class ChatLlamafile(LlamafileOptions, ReasoningBudgetOptions, LocalChatModel):
         template, and LangChain warns that it ignores `tools`. So it is with images and with `custom_get_token_ids`.
         """
         if not self.custom_get_token_ids:
-            conversation = to_openai(messages, continue_final=bool(self.continue_final_message))
+            conversation = to_openai(messages, continue_final=self.continue_final_message or False)
             payload = self._payload(conversation, [], {"tools": openai_tools(tools)} if tools else {})
             if prompt := self.client.run(self._prompt_of(payload)):
                 return len(self.client.run(tokenize(self, prompt, special=True)))

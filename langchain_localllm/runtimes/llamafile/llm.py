@@ -40,8 +40,12 @@ class Llamafile(LlamafileOptions, LocalLLM):
     def open_answer(self, prompt: str, stop: list[str]) -> TokenStream:
         client = self.client
         read_error = ErrorReader(client.address.url)
+        count, fields = self.n or 1, self.response_fields
         payload = {**completion_payload(self.payload(), prompt, stop), **(self.extra_body or {})}
-        return HttpHandle(client, self._opening(payload, read_error), CompletionDecoder(read_error))
+        if count > 1 and fields is not None:
+            payload["response_fields"] = [*fields, "index"]  # which answer ends
+        decoder = CompletionDecoder(read_error, answer_count=count, keep_tokens=bool(self.return_tokens), fields=fields)
+        return HttpHandle(client, self._opening(payload, read_error), decoder)
 
     def _opening(self, payload: dict[str, Any], read_error: ErrorReader) -> Plan[Any]:
         """Send the request to llama.cpp's own path, or where there is none to OpenAI's; what the server is, is asked once."""

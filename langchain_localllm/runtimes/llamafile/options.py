@@ -101,8 +101,25 @@ class LlamafileOptions(ManyServers, SamplerOptions):
         "Start one, for example with `./model.llamafile --server`, or from Python with "
         "`langchain_localllm.LocalServer('model.gguf')`, and give its address as `base_url`."
     )
-    NOT_IN_KEY: ClassVar[frozenset[str]] = CONNECTION_OPTIONS | {"cache_prompt", "id_slot", "stop", "validate_model_on_init"}
+    NOT_IN_KEY: ClassVar[frozenset[str]] = CONNECTION_OPTIONS | {
+        "cache_prompt",
+        "id_slot",
+        "return_progress",
+        "sse_ping_interval",
+        "stop",
+        "validate_model_on_init",
+    }
+    ALIASES: ClassVar[Mapping[str, str]] = {**SamplerOptions.ALIASES, "max_completion_tokens": "max_tokens", "n_cmpl": "n"}
 
+    n: int | None = Field(default=None, ge=1)
+    """Answers to each prompt: `generate` returns all of them, `invoke` and `stream` the first. llama.cpp's server allows as many as
+    it has slots (`--parallel`), and counts their seeds up. Default: 1."""
+    t_max_predict_ms: int | None = Field(default=None, ge=-1)
+    """Milliseconds after the first token at which an answer ends that holds a line break. Default: 0, which is no limit."""
+    n_indent: int | None = Field(default=None, ge=0)
+    """Spaces with which each line of the answer begins at least; a line with fewer ends it. For code. Default: 0."""
+    backend_sampling: bool | None = None
+    """Choose tokens on the GPU, where the server was built for that. Default: the server's, off."""
     repeat_last_n: int | None = Field(default=None, ge=-1)
     """Tokens that the penalties look back at; -1 is the whole context, which newer servers refuse. Default: 64."""
     grammar: str | None = None
@@ -114,10 +131,29 @@ class LlamafileOptions(ManyServers, SamplerOptions):
     works too."""
     n_keep: int | None = Field(default=None, ge=-1)
     """Tokens of the prompt kept when a server shifts its context; such an answer raises here."""
+    n_discard: int | None = Field(default=None, ge=0)
+    """Tokens after these that such a shift drops; 0 is half of them. Default: 0."""
     n_probs: int | None = Field(default=None, ge=0)
     """Report the probabilities of this many top tokens. `logprobs=True` with `top_logprobs`, as in OpenAI's API, works too."""
+    post_sampling_probs: bool | None = None
+    """With `n_probs`, report probabilities as the samplers leave them (`prob`, `top_probs`), not log probabilities before them."""
+    return_tokens: bool | None = None
+    """Report the ids of the answer's tokens, as `tokens` in a result of the text class. The server's chats do not report them."""
+    timings_per_token: bool | None = None
+    """Have the server send timings with each token, by which the chat class counts `reasoning_tokens`. Those of the whole answer
+    are in each result without it."""
+    response_fields: list[str] | None = None
+    """Fields of the server's last event to return in a result of the text class, such as `["generation_settings/seed"]`. What is
+    left out is missing in the result: without `stop_type`, its `finish_reason` is `unknown`."""
+    return_progress: bool | None = None
+    """Report how much of the prompt the server has read, as LangChain's custom event `prompt_progress` with `total`, `cache` and
+    `processed` tokens and `time_ms`, to the `on_custom_event` of callback handlers and in `astream_events`."""
+    sse_ping_interval: int | None = Field(default=None, ge=-1)
+    """Seconds between signs of life while the server is silent; -1 is none. Default: the server's."""
     cache_prompt: bool | None = None
     """Keep the prompt in the server's cache and read only what is new; the server does so by default."""
+    n_cache_reuse: int | None = Field(default=None, ge=0)
+    """Tokens that a part of the cache has at least to be moved to another place of a prompt. Default: 0, which is off."""
     id_slot: int | None = Field(default=None, ge=-1)
     """The server's slot to use; -1 is any that is idle."""
     lora: list[dict[str, Any]] | None = None

@@ -25,8 +25,10 @@ def chat_payload(
         payload |= {"logprobs": True, "top_logprobs": probs}
     if bias := payload.pop("logit_bias", None):
         payload["logit_bias"] = _openai_logit_bias(bias)
-    if payload.pop("continue_final_message", None):
-        payload |= {"continue_final_message": True, "add_generation_prompt": False}
+    if not payload.get("continue_final_message", True):
+        del payload["continue_final_message"]
+    elif "continue_final_message" in payload:
+        payload.setdefault("add_generation_prompt", False)
     if "tools" in payload:
         payload["tools"] = [_engine_tool(tool) for tool in payload["tools"]]
     else:
