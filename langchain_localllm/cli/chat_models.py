@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from langchain_localllm.base.chat import LocalChatModel
     from langchain_localllm.base.llm import LocalLLM
 
-_PREFIXES: Final = ("ollama", "llamacpp", "gpt4all", "llamafile", "hf", "http", "https", "file")
+_PREFIXES: Final = ("ollama", "llamacpp", "gpt4all", "llamafile", "hf", "pip", "http", "https", "file")
 _NAME: Final = re.compile(
     r"[a-z]+(-[a-z]+)*[-.]?\d[\w.-]*(:[\w.-]+)?|[\w.-]+:[a-z0-9][\w.-]*|[\w.-]+(/[\w.-]+)+(:[\w.-]+)?"
     r"|(llama|mistral|mixtral|gemma|qwen|phi|deepseek|gpt-oss|codellama|tinyllama|smollm|granite|command-r)[\w.-]*",

@@ -10,7 +10,7 @@ from typing import Final
 COMMANDS: Final = {
     "doctor": "Tell what this machine has for local models, what is misconfigured, and how to fix it.",
     "models": "List the models on this machine, of all runtimes together; show or remove one.",
-    "pull": "Get a model: from the Hugging Face Hub, Ollama, GPT4All or an address.",
+    "pull": "Get a model: from the Hugging Face Hub, Ollama, GPT4All, a Python package or an address.",
     "fit": "Estimate whether a model fits this machine, with what context and speed.",
     "chat": "Talk with a model; it sees the whole conversation. An empty line, /bye or Ctrl-D ends it.",
     "run": "Answer one prompt, from the command line or a pipe.",

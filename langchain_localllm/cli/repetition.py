@@ -1,5 +1,6 @@
 """Notice an answer that repeats itself without end."""
 
+import re
 from typing import Final
 
 __all__ = ["RepetitionDetector"]
@@ -11,6 +12,10 @@ _INTERVAL: Final = 200
 _MIN_LENGTH: Final = 1_000
 """Characters that repetitions must fill. Rulers of dashes and lists of zeros in ordinary answers are shorter."""
 _MIN_REPEATS: Final = 5
+_MIN_SENTENCES: Final = 30
+_MAX_DISTINCT: Final = 1 / 8
+"""Share of different sentences at the end of a text, for one that goes round a few sentences in changing order."""
+_SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
 class RepetitionDetector:
@@ -27,14 +32,23 @@ class RepetitionDetector:
         self._new = 0
 
     def is_repeating(self, piece: str) -> bool:
-        """Add a piece, and return whether the text ends in the same words at least five times over, a thousand characters long."""
+        """Add a piece, and return whether the text repeats itself at its end.
+
+        It does so with the same words at least five times over, a thousand characters long, or with 30 sentences or more of which
+        at most one in eight is new.
+        """
         self._text += piece
         self._new += len(piece)
         if self._new < _INTERVAL:
             return False
         self._new = 0
         self._text = self._text[-_WINDOW:]
-        return _ends_in_repetition(self._text)
+        return _ends_in_repetition(self._text) or _ends_in_few_sentences(self._text)
+
+
+def _ends_in_few_sentences(text: str) -> bool:
+    sentences = _SENTENCE_END.split(text)
+    return len(sentences) >= _MIN_SENTENCES and len(set(sentences)) <= _MAX_DISTINCT * len(sentences)
 
 
 def _ends_in_repetition(text: str) -> bool:

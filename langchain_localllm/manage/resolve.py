@@ -63,6 +63,7 @@ def resolve(reference: str, purpose: Purpose = "any", *, file: bool = False) -> 
     | `hf:OWNER/REPO[:QUANTIZATION]` | the file in the Hugging Face cache |
     | `http://...#NAME` | one of several models of a server |
     | any other name | a file, without its folder and `.gguf`, or one of Ollama's; else one of a server at a usual address |
+    | `pip:PACKAGE[:FILE]` | the file that `localllm pull` took out of this Python package |
     | nothing | the tiny model for the purpose |
 
     Args:
@@ -221,7 +222,7 @@ def _on_runtime(source: Source) -> ListedModel:
     inner = Source.parse(source.name)
     if inner.kind == "https" and source.kind == "llamafile":
         return _at_address(inner)
-    if inner.kind not in {"file", "hf"}:
+    if inner.kind not in {"file", "hf", "pip"}:
         raise InvalidOptionError(f"{source} does not name a file, and {source.kind}: needs one. Give the path of a GGUF file.")
     found = _gpt4all_file(inner) if source.kind == "gpt4all" else None
     found = found or _FINDERS[inner.kind](inner)
@@ -260,6 +261,20 @@ def _on_hub(source: Source) -> ListedModel:
     raise ModelMissingError(f"{source} is not on this machine. To get it: localllm pull {source}")
 
 
+def _in_package(source: Source) -> ListedModel:
+    """A file that was pulled out of a Python package. Nothing is downloaded."""
+    from langchain_localllm.manage.folders import models_folder
+    from langchain_localllm.manage.package_index import package_folder
+
+    folder = package_folder(models_folder(), source.name)
+    paths = sorted(path for path in folder.glob("*.gguf") if source.choice in {"", path.name})
+    if len(paths) == 1:
+        return of_file(paths[0].absolute(), "localllm")
+    if paths:
+        raise ModelMissingError(f"'{source}' matches several models: {', '.join(map(str, paths))}. Give one in full.")
+    raise ModelMissingError(f"{source} is not on this machine. To get it: localllm pull {source}")
+
+
 _FINDERS: Final[dict[str, Callable[[Source], ListedModel]]] = {
     "file": _file_or_name,
     "gpt4all": _on_runtime,
@@ -268,6 +283,7 @@ _FINDERS: Final[dict[str, Callable[[Source], ListedModel]]] = {
     "llamacpp": _on_runtime,
     "llamafile": _on_runtime,
     "ollama": _of_ollama,
+    "pip": _in_package,
 }
 
 

