@@ -33,9 +33,10 @@ class Source:
     """A reference to a model.
 
     Attributes:
-        kind: `hf`, `ollama`, `gpt4all`, `llamacpp`, `llamafile`, `https` for any address, or `file` for a path or a plain name.
+        kind: `hf`, `ollama`, `gpt4all`, `pip`, `llamacpp`, `llamafile`, `https` for any address, or `file` for a path or a
+            plain name.
         name: The repository, the package, the model's name, the address or the path.
-        choice: Of a repository, the quantization or the file that is wanted, or an empty string.
+        choice: Of a repository, the quantization or the file that is wanted; of a package, the file; or an empty string.
     """
 
     kind: str
