@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from langchain_localllm.runtimes.llamacpp.chat import ChatLlamaCpp as ChatLlamaCpp
     from langchain_localllm.runtimes.llamacpp.embeddings import LlamaCppEmbeddings as LlamaCppEmbeddings
     from langchain_localllm.runtimes.llamacpp.llm import LlamaCpp as LlamaCpp
+    from langchain_localllm.runtimes.llamacpp.reranker import LlamaCppReranker as LlamaCppReranker
     from langchain_localllm.runtimes.llamafile.chat import ChatLlamafile as ChatLlamafile
     from langchain_localllm.runtimes.llamafile.embeddings import LlamafileEmbeddings as LlamafileEmbeddings
     from langchain_localllm.runtimes.llamafile.llm import Llamafile as Llamafile
+    from langchain_localllm.runtimes.llamafile.reranker import LlamafileReranker as LlamafileReranker
     from langchain_localllm.runtimes.llamafile.server import LocalServer as LocalServer
     from langchain_localllm.runtimes.ollama.chat import ChatOllama as ChatOllama
     from langchain_localllm.runtimes.ollama.embeddings import OllamaEmbeddings as OllamaEmbeddings
@@ -32,7 +34,7 @@ find_moved_modules()
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        **class_modules("text", "chat", "embeddings"),
+        **class_modules("text", "chat", "embeddings", "reranker"),
         "LocalServer": "langchain_localllm.runtimes.llamafile.server",
         "init_chat_model": "langchain_localllm.factory",
     },

@@ -4,8 +4,13 @@ from typing import Final
 
 RUNTIMES: Final = {
     "gpt4all": {"text": "GPT4All", "chat": "ChatGPT4All", "embeddings": "GPT4AllEmbeddings"},
-    "llamacpp": {"text": "LlamaCpp", "chat": "ChatLlamaCpp", "embeddings": "LlamaCppEmbeddings"},
-    "llamafile": {"text": "Llamafile", "chat": "ChatLlamafile", "embeddings": "LlamafileEmbeddings"},
+    "llamacpp": {"text": "LlamaCpp", "chat": "ChatLlamaCpp", "embeddings": "LlamaCppEmbeddings", "reranker": "LlamaCppReranker"},
+    "llamafile": {
+        "text": "Llamafile",
+        "chat": "ChatLlamafile",
+        "embeddings": "LlamafileEmbeddings",
+        "reranker": "LlamafileReranker",
+    },
     "ollama": {"text": "Ollama", "chat": "ChatOllama", "embeddings": "OllamaEmbeddings"},
 }
 """Runtime to its classes by kind. The package's lazy imports and the contract tests read this table."""
@@ -13,7 +18,7 @@ RUNTIMES: Final = {
 ALIASES: Final = {"OllamaLLM": "Ollama"}
 """Other package's name of a class to ours."""
 
-MODULES: Final = {"text": "llm", "chat": "chat", "embeddings": "embeddings"}
+MODULES: Final = {"text": "llm", "chat": "chat", "embeddings": "embeddings", "reranker": "reranker"}
 """Kind to the module in a runtime's folder that holds its class."""
 
 

@@ -33,6 +33,7 @@ PUBLIC_MODULES: Final = {
 METHODS: Final = (
     *("close", "aclose", "with_options", "bind_tools", "with_structured_output", "get_num_tokens_from_messages"),
     *("embed_documents", "aembed_documents", "embed_query", "aembed_query", "cache_namespace"),
+    *("rerank", "arerank", "compress_documents", "acompress_documents"),
     *("pull", "apull", "list", "alist", "show", "ashow", "ps", "aps", "unload", "aunload", "delete", "adelete"),
 )
 """Methods of model classes to show besides their options. What LangChain's base classes offer is in LangChain's reference."""

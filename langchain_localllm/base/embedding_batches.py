@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Generator, Iterator, MutableMapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Protocol, Self, TypeVar
 
 from langchain_localllm.base.progress import ProgressBar
 from langchain_localllm.errors import (
@@ -31,6 +31,13 @@ _BYTES_PER_TOKEN: Final = 3
 """UTF-8 bytes of a token, by a rough rule that does not count too few: English has four, Chinese three."""
 _AS_LONG: Final = 1e-6
 """How far from 1 a length may be: engines compute with 32 bits."""
+
+
+class Postprocessor(Protocol):
+    """Checks a vector, and makes it what the caller wants."""
+
+    def finish(self, vector: list[float]) -> list[float]:
+        """Return the vector as the caller wants it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +102,21 @@ class EmbeddingJob:
         batches: Where batches begin and end.
         bar: Shows how far it is.
         query: Whether the text is a query, which has no number.
+        beside: What the engine reads together with each text, as an error about its length names it.
     """
 
     def __init__(
         self,
         texts: list[str],
         embed: Callable[[list[str]], Plan[Vectors]],
-        shape: VectorPostprocessor,
+        shape: Postprocessor,
         batches: list[tuple[int, int]],
         bar: ProgressBar,
         *,
         query: bool = False,
+        beside: str = "",
     ) -> None:
-        self._texts, self._embed, self._shape, self._bar, self._query = texts, embed, shape, bar, query
+        self._texts, self._embed, self._shape, self._bar, self._query, self._beside = texts, embed, shape, bar, query, beside
         self._done: dict[int, list[float]] = {}
         self._count = len(batches)
         self._waiting = iter(batches)  # the workers share it
@@ -171,7 +180,8 @@ class EmbeddingJob:
         """The error, with the text that it is about."""
         name = "The query" if self._query else f"Text {number} of {len(self._texts)}"
         if isinstance(error, ContextLengthError):
-            error.args = (f"{name} {_too_long(error)} Split it, or set `truncate=True` to cut its end.",)
+            beside = f" with {self._beside}" if self._beside else ""
+            error.args = (f"{name}{beside} {_too_long(error)} Split it, or set `truncate=True` to cut its end.",)
         else:
             error.args = (f"{name}: {error}",)
         error.failed_text = number

@@ -1,33 +1,8 @@
 """Embedding classes whose engine is a server."""
 
-from typing import Any
-
-from pydantic import Field
-from typing_extensions import override
-
-from langchain_localllm.base.embedding_batches import Plan, T
 from langchain_localllm.base.embeddings import LocalEmbeddings
-from langchain_localllm.base.http import ServerOptions
+from langchain_localllm.base.text_batches_http import ServedBatches
 
 
-class ServedEmbeddings(ServerOptions, LocalEmbeddings):
-    """Embeddings over HTTP: some batches at a time, so that the server works while an answer is read."""
-
-    max_concurrency: int = Field(default=2, ge=1)
-    """Requests to a server at a time."""
-
-    @override
-    def _lanes(self) -> int:
-        return self.max_concurrency * (1 if isinstance(self.base_url, str) else len(self.base_url))
-
-    @override
-    def _source(self) -> Any:
-        return self.base_url, getattr(self, "model", None)
-
-    @override
-    def _run(self, plan: Plan[T]) -> T:
-        return self.client.run(plan)
-
-    @override
-    async def _arun(self, plan: Plan[T]) -> T:
-        return await self.client.arun(plan)
+class ServedEmbeddings(ServedBatches, LocalEmbeddings):
+    """Embeddings over HTTP."""

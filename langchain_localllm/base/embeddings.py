@@ -1,20 +1,18 @@
 """What every embedding class of ours shares: prefixes, batches in order, checked and normalised vectors, progress."""
 
-import asyncio
 import hashlib
 import re
 from abc import abstractmethod
-from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, ClassVar, Final
 
 from langchain_core.embeddings import Embeddings
-from pydantic import AfterValidator, Field, PrivateAttr
+from pydantic import AfterValidator, PrivateAttr
 from typing_extensions import override
 
-from langchain_localllm.base.embedding_batches import EmbeddingJob, Plan, T, VectorPostprocessor, Vectors, split
-from langchain_localllm.base.options import Options
+from langchain_localllm.base.embedding_batches import EmbeddingJob, Plan, VectorPostprocessor, Vectors, split
 from langchain_localllm.base.prefixes import prefixes_of
 from langchain_localllm.base.progress import ProgressBar
+from langchain_localllm.base.text_batches import TextBatches
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 
 OURS: Final = frozenset(
@@ -42,7 +40,7 @@ def _positive(number: int | None) -> int | None:
     return number
 
 
-class LocalEmbeddings(Options, Embeddings):
+class LocalEmbeddings(TextBatches, Embeddings):
     """Embeddings by a local engine: one vector a text, of length 1 unless `normalize=False`.
 
     A model that wants prefixes before queries and documents gets them by its name, unless others are given.
@@ -61,12 +59,6 @@ class LocalEmbeddings(Options, Embeddings):
     """Put before a document, in the same way."""
     dimensions: Annotated[int | None, AfterValidator(_positive)] = None
     """Numbers of a vector that are kept, for models whose vectors may be cut (Matryoshka). They are scaled again. Default: all."""
-    truncate: bool = False
-    """Cut a text that is longer than the model takes at its end. Otherwise such a text raises `ContextLengthError`."""
-    batch_size: int = Field(default=256, ge=1)
-    """Texts sent to the engine at a time, at most; long ones are fewer."""
-    show_progress: bool = False
-    """Show a bar on stderr, or in the notebook, while documents are embedded."""
 
     _lengths: dict[Any, int] = PrivateAttr(default_factory=dict)  # of the engine's vectors; copies share it
 
@@ -79,22 +71,6 @@ class LocalEmbeddings(Options, Embeddings):
     @abstractmethod
     def _names(self) -> Plan[list[str]]:
         """What the model is called, the best name first."""
-
-    @abstractmethod
-    def _run(self, plan: Plan[T]) -> T:
-        """Carry out a plan."""
-
-    @abstractmethod
-    async def _arun(self, plan: Plan[T]) -> T:
-        """Carry out a plan without blocking the event loop."""
-
-    @abstractmethod
-    def _source(self) -> Any:
-        """What is asked for vectors: the model, and where it is."""
-
-    def _lanes(self) -> int:
-        """Batches that the engine is asked for at a time."""
-        return 1
 
     # --- what LangChain calls ---
 
@@ -173,25 +149,6 @@ class LocalEmbeddings(Options, Embeddings):
         batches = list(split(texts, self.batch_size, self.BATCH_TOKENS))
         bar = ProgressBar("texts", len(texts) if self.show_progress and not query else 0)
         return EmbeddingJob(texts, self._vectors, shape, batches, bar, query=query)
-
-    def _run_all(self, workers: list[Plan[None]]) -> None:
-        if len(workers) == 1:
-            self._run(workers[0])
-            return
-        pool = ThreadPoolExecutor(len(workers), thread_name_prefix="embeddings")
-        try:
-            for future in [pool.submit(self._run, worker) for worker in workers]:
-                future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)  # who is interrupted does not wait for the others' answers
-
-    async def _arun_all(self, workers: list[Plan[None]]) -> None:
-        tasks = [asyncio.ensure_future(self._arun(worker)) for worker in workers]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
 
 
 def always_normalized(normalize: bool) -> bool:

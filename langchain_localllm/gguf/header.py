@@ -47,7 +47,7 @@ _LONGEST_LIST: Final = 4096
 """Lists of numbers up to this length are kept: those with a number for each layer."""
 SPLIT_FILE: Final = re.compile(r"(?P<name>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
 """The name of one file of a model in several parts, as llama.cpp's `gguf-split` writes it."""
-_RANK: Final = 4
+RANK: Final = 4
 """llama.cpp's number of the pooling that makes a score."""
 _TOKENS: Final = "tokenizer.ggml.tokens"
 _OTHER_KINDS: Final = {
@@ -136,7 +136,12 @@ class GGUFInfo:
     @property
     def ranks(self) -> bool:
         """Whether the model is a reranker, which scores pairs of texts and makes no vectors."""
-        return self.pooling_type == _RANK
+        return self.pooling_type == RANK
+
+    @property
+    def has_classifier(self) -> bool:
+        """Whether the model has a classification head, by which it can rank, even where the header does not say that it does."""
+        return any(name.startswith("cls.") for name in self.tensors)
 
     @property
     def embeds(self) -> bool:

@@ -43,6 +43,7 @@ def test_page_shows_options_of_a_chat_class_and_methods_of_its_runtime() -> None
     assert {"num_ctx", "keep_alive", "reasoning", "bind_tools", "pull", "apull"} <= set(members("ChatOllama"))
     assert {"n_ctx", "mmproj_path", "draft_model_path", "with_structured_output"} <= set(members("ChatLlamaCpp"))
     assert "pull" not in members("ChatLlamaCpp")
+    assert {"top_n", "normalize", "rerank", "acompress_documents"} <= set(members("LlamafileReranker"))
 
 
 def test_stability_page_lists_the_public_modules() -> None:

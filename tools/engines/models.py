@@ -172,6 +172,16 @@ def with_control_tokens(model: Path, target: Path, names: Sequence[str]) -> Path
     return written(writer, target)
 
 
+def reranker(model: Path, target: Path) -> Path:
+    """Write a copy of a BERT model with a classification head of random weights: a reranker whose scores mean nothing."""
+    writer = _as("bert", model, target, without=("pooling_type",))
+    writer.add_pooling_type(PoolingType.RANK)
+    width = writer.tensors[0]["token_embd_norm.weight"].shape[0]
+    writer.add_tensor("cls.output.weight", np.random.default_rng(1).normal(0, 1, (1, width)).astype(np.float32))
+    writer.add_tensor("cls.output.bias", np.zeros(1, np.float32))
+    return written(writer, target)
+
+
 def _as(architecture: str, model: Path, target: Path, without: tuple[str, ...] = ()) -> GGUFWriter:
     """A writer that has what a llama model has, as another architecture; without what has such a text in its name."""
     reader, writer = GGUFReader(model), GGUFWriter(target, architecture)

@@ -7,6 +7,7 @@ A page names models and servers that its reader has. Here the tiny models stand 
 | a model on Ollama | a real Ollama, by `OLLAMA_HOST`, that has a tiny model under each of `OLLAMA_MODELS` |
 | a file such as `models/llama-3.2-3b.gguf` | a link of that name to a tiny model, in the folder where the page runs |
 | a file such as `models/mmproj-gemma-3.gguf` | a projector of that name with random weights |
+| a file such as `models/bge-reranker-v2-m3-Q8_0.gguf` | a reranker of that name with random weights |
 | a file such as `photo.png` | a small picture of that name |
 | a file such as `mixtral.llamafile` | a script of that name that serves a tiny model |
 | `docs/handbook` | a link of that name |
@@ -31,7 +32,7 @@ from langchain_localllm import LocalServer
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.runtimes.llamafile import server as server_module
 from tools.engines import images, ollama
-from tools.engines.models import go_template
+from tools.engines.models import go_template, reranker
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
@@ -147,6 +148,8 @@ def _furnish(folder: Path, code: str) -> None:
             path.write_bytes(images.png(200, 30, 30))
         elif "mmproj" in name:
             images.projector(path)
+        elif "rerank" in name:
+            reranker(tiny_embedding_model(), path)
         else:
             path.symlink_to(tiny_embedding_model() if any(word in name.lower() for word in _EMBEDDING) else tiny_chat_model())
 

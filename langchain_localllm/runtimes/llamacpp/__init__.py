@@ -8,5 +8,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ChatLlamaCpp": "langchain_localllm.runtimes.llamacpp.chat",
         "LlamaCpp": "langchain_localllm.runtimes.llamacpp.llm",
         "LlamaCppEmbeddings": "langchain_localllm.runtimes.llamacpp.embeddings",
+        "LlamaCppReranker": "langchain_localllm.runtimes.llamacpp.reranker",
     },
 )

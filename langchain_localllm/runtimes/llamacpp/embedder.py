@@ -5,15 +5,17 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, ClassVar, Final
 
 from langchain_localllm.base.embedding_batches import Vectors, shortened
 from langchain_localllm.base.local_engine.thread import EngineThread, engine_closed_error
-from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ModelFileError, ServerError
+from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ServerError
 from langchain_localllm.runtimes.llamacpp.context import ABORTED, DONE, Context, Part
 from langchain_localllm.runtimes.llamacpp.ffi import lib
 from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
 from langchain_localllm.runtimes.llamacpp.model import Model, check_companions, open_model
+from langchain_localllm.runtimes.llamacpp.model_kind import require_embedding_model
 from langchain_localllm.runtimes.llamacpp.settings import Adapters, EngineSettings
 from langchain_localllm.runtimes.llamacpp.sizing import text_length
 
@@ -28,73 +30,31 @@ class Job:
     """Texts to embed.
 
     Attributes:
-        texts: The texts.
+        texts: The texts, or pairs of a query and a text.
         cut: Whether a text that is too long is cut at its end; otherwise it is an error.
         future: Where the vectors go. Cancelling it ends the work.
     """
 
-    texts: Sequence[str]
+    texts: Sequence[Any]
     cut: bool
     future: Future[Vectors]
 
 
-class Embedder:
-    """A loaded model that embeds texts from any thread or event loop.
-
-    Args:
-        settings: The file and how it is loaded. Without `n_ctx`, a text has at most the model's context and 8,192 tokens.
-
-    Attributes:
-        model: The weights and the vocabulary.
-        n_ctx: Tokens that a text can have.
-
-    Raises:
-        ModelFileError: The file is not a usable model.
-        InvalidOptionError: llama.cpp refuses the settings.
-        ServerError: This process is a fork of one that loaded a model.
-    """
-
-    def __init__(self, settings: EngineSettings) -> None:
-        refuse_fork()
-        check_companions(settings)
-        self.model: Model = open_model(settings.path, settings.model)
-        info = self.model.info
-        if info.ranks:
-            raise ModelFileError(
-                f"{settings.path} is a reranker: it scores pairs of texts and makes no vectors. Use an embedding model."
-            )
-        self.n_ctx = text_length(settings.n_ctx, self.model.trained_context)
-        context = {**settings.context, "pooling_type": info.pooling_type or _MEAN}
-        self._worker = _Worker(self.model, context, self.n_ctx, settings.lora)
-        self._end = weakref.finalize(self, self._worker.thread.end)
-
-    def submit(self, texts: Sequence[str], *, cut: bool = False) -> Future[Vectors]:
-        """Begin to embed texts, after those of earlier calls.
-
-        Raises:
-            ServerError: This process is a fork of the one that loaded the model, or the engine was freed.
-        """
-        refuse_fork()
-        future: Future[Vectors] = Future()
-        self._worker.thread.submit(Job(texts, cut, future))
-        return future
-
-    def free(self) -> None:
-        """End the thread and free the memory; what is not done fails."""
-        self._end()
-
-
-class _Worker:
+class Worker:
     """The thread. It knows nothing of the `Embedder`, so that a forgotten one can go."""
 
     def __init__(self, model: Model, settings: Mapping[str, Any], n_ctx: int, lora: Adapters) -> None:
         self._model, self._settings, self._n_ctx, self._lora = model, settings, n_ctx, lora
         self._nothing = model.tokenize("")
-        self._size = lib.llama_model_n_embd_out(model.pointer)
+        self._size = self._length(model)
         self._pack = min(int(settings.get("n_batch", 512)), n_ctx)  # tokens of a batch, but for a longer text
         self._context = self._make_context(self._pack)
         self.thread: EngineThread[Job] = EngineThread(f"llama.cpp embeddings {model.name}", self._run, self._interrupt)
         self.thread.start()
+
+    def _length(self, model: Model) -> int:
+        """Return how many numbers a vector has."""
+        return int(lib.llama_model_n_embd_out(model.pointer))
 
     def _interrupt(self) -> None:
         self._context.abort()
@@ -129,7 +89,7 @@ class _Worker:
             vectors += self._compute(pack)
         return vectors
 
-    def _tokens(self, text: str, *, cut: bool) -> list[int]:
+    def _tokens(self, text: Any, *, cut: bool) -> list[int]:
         tokens = self._model.tokenize(text, special=False)
         if not tokens:
             raise InvalidRequestError("the model's vocabulary has no token for it.")
@@ -137,8 +97,11 @@ class _Worker:
             return tokens
         if cut:
             return shortened(tokens, self._nothing, self._n_ctx)
+        raise self._too_long(tokens)
+
+    def _too_long(self, tokens: list[int]) -> ContextLengthError:
         words = f"The text has {len(tokens):,} tokens, and the model takes {self._n_ctx:,}."
-        raise ContextLengthError(words, prompt_tokens=len(tokens), context_tokens=self._n_ctx)
+        return ContextLengthError(words, prompt_tokens=len(tokens), context_tokens=self._n_ctx)
 
     def _packs(self, texts: list[list[int]]) -> Iterator[list[list[int]]]:
         """The texts, in order, as many at a time as a batch has room for."""
@@ -181,3 +144,56 @@ class _Worker:
     def _make_context(self, size: int) -> Context:
         lengths = {"n_ctx": size, "n_batch": size, "n_ubatch": size, "n_seq_max": min(size, _MOST_SEQUENCES)}
         return Context(self._model, {**self._settings, **lengths, "embeddings": True, "kv_unified": True}, self._lora)
+
+
+class Embedder:
+    """A loaded model that embeds texts from any thread or event loop.
+
+    Args:
+        settings: The file and how it is loaded. Without `n_ctx`, a text has at most the model's context and 8,192 tokens.
+
+    Attributes:
+        model: The weights and the vocabulary.
+        n_ctx: Tokens that a text can have.
+
+    Raises:
+        ModelFileError: The file is not a usable model.
+        InvalidOptionError: llama.cpp refuses the settings.
+        ServerError: This process is a fork of one that loaded a model.
+    """
+
+    _WORKER: ClassVar[type[Worker]] = Worker
+
+    def __init__(self, settings: EngineSettings) -> None:
+        refuse_fork()
+        check_companions(settings)
+        self.model: Model = open_model(settings.path, settings.model)
+        pooling = self._pooling_type(settings.path)
+        self.n_ctx = text_length(settings.n_ctx, self.model.trained_context)
+        context = {**settings.context, "pooling_type": pooling}
+        self._worker = self._WORKER(self.model, context, self.n_ctx, settings.lora)
+        self._end = weakref.finalize(self, self._worker.thread.end)
+
+    def _pooling_type(self, path: Path) -> int:
+        """Return llama.cpp's number of the pooling; raises `ModelFileError` where the model makes no vectors."""
+        require_embedding_model(path, self.model.info)
+        return self.model.info.pooling_type or _MEAN
+
+    def submit(self, texts: Sequence[Any], *, cut: bool = False) -> Future[Vectors]:
+        """Begin to compute vectors of texts, after those of earlier calls.
+
+        Args:
+            texts: The texts; for a reranker pairs of a query and a text.
+            cut: Whether a text that is too long is cut at its end; otherwise it is an error.
+
+        Raises:
+            ServerError: This process is a fork of the one that loaded the model, or the engine was freed.
+        """
+        refuse_fork()
+        future: Future[Vectors] = Future()
+        self._worker.thread.submit(Job(texts, cut, future))
+        return future
+
+    def free(self) -> None:
+        """End the thread and free the memory; what is not done fails."""
+        self._end()

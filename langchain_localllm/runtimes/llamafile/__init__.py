@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ChatLlamafile": "langchain_localllm.runtimes.llamafile.chat",
         "Llamafile": "langchain_localllm.runtimes.llamafile.llm",
         "LlamafileEmbeddings": "langchain_localllm.runtimes.llamafile.embeddings",
+        "LlamafileReranker": "langchain_localllm.runtimes.llamafile.reranker",
         "LocalServer": "langchain_localllm.runtimes.llamafile.server",
     },
 )

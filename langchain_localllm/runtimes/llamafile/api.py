@@ -34,6 +34,7 @@ __all__ = [
     "CompletionDecoder",
     "ErrorReader",
     "ask",
+    "detokenize",
     "model_at",
     "model_name",
     "model_names",
@@ -283,6 +284,15 @@ def token_ids(options: ServerOptions, text: str, *, special: bool = False) -> Pl
             "`get_num_tokens` to count them, or give the model's own tokenizer as `custom_get_token_ids`."
         )
     return ids
+
+
+def detokenize(options: ServerOptions, tokens: list[int]) -> Plan[str]:
+    """Return the text of tokens; raises `WrongServerError` where the server does not offer that."""
+    answer = yield from ask(options, "POST", "/detokenize", {"tokens": tokens})
+    text = _mapping(answer).get("content", _mapping(answer).get("prompt"))  # the second is vLLM's
+    if not isinstance(text, str):
+        raise WrongServerError(f"The server at {options.client.address.url} gives no text at /detokenize.")
+    return text
 
 
 # --- decoders ---

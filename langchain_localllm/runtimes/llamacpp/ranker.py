@@ -1,0 +1,75 @@
+"""The engine that scores pairs of a query and a text, for the backend `llama-cpp-python`."""
+
+from pathlib import Path
+from typing import ClassVar, Final
+
+from typing_extensions import override
+
+from langchain_localllm.base.literals import LiteralText
+from langchain_localllm.base.reranker import cut_tokens
+from langchain_localllm.gguf.header import RANK
+from langchain_localllm.runtimes.llamacpp.embedder import Embedder, Worker
+from langchain_localllm.runtimes.llamacpp.ffi import lib
+from langchain_localllm.runtimes.llamacpp.model import Model
+from langchain_localllm.runtimes.llamacpp.model_kind import require_reranker
+
+_TEMPLATE: Final = "tokenizer.chat_template.rerank"
+_QUERY, _DOCUMENT = "{query}", "{document}"
+
+
+class _RankWorker(Worker):
+    """The thread that scores pairs."""
+
+    @override
+    def _length(self, model: Model) -> int:
+        return int(lib.llama_model_n_cls_out(model.pointer))
+
+    @override
+    def _tokens(self, text: tuple[str, str], *, cut: bool) -> list[int]:
+        before, document, after = pair_tokens(self._model, *text)
+        tokens = [*before, *document, *after]
+        if len(tokens) <= self._n_ctx:
+            return tokens
+        too_long = self._too_long(tokens)
+        if not cut:
+            raise too_long
+        return [*before, *cut_tokens(document, too_long), *after]
+
+
+def pair_tokens(model: Model, query: str, document: str) -> tuple[list[int], list[int], list[int]]:
+    """Return the tokens before a document, of the document and after it, as llama.cpp's server arranges them.
+
+    Source: `format_prompt_rerank` in llama.cpp/tools/server/server-common.cpp.
+    """
+    if template := model.metadata.get(_TEMPLATE):
+        return _from_template(model, template, query, document)
+    vocabulary = model.vocabulary
+    sep = lib.llama_vocab_sep(vocabulary)
+    eos = sep if model.eos_token is None else model.eos_token
+    begin = [lib.llama_vocab_bos(vocabulary)] if lib.llama_vocab_get_add_bos(vocabulary) else []
+    end = [eos] if lib.llama_vocab_get_add_eos(vocabulary) else []
+    between = [*end, sep] if lib.llama_vocab_get_add_sep(vocabulary) else end
+    return [*begin, *_literal(model, query), *between], _literal(model, document), end
+
+
+def _literal(model: Model, text: str) -> list[int]:
+    return model.tokenize(text, begin=False, special=False)
+
+
+def _from_template(model: Model, template: str, query: str, document: str) -> tuple[list[int], list[int], list[int]]:
+    """Return the tokens as above, of a template such as Qwen3-Reranker's, which is text with two gaps."""
+    head, _, tail = template.partition(_DOCUMENT)
+    start, _, rest = head.partition(_QUERY)
+    before = model.tokenize_parts([start, LiteralText(query), rest])
+    return before, model.tokenize_inner(LiteralText(document)), model.tokenize(tail, begin=False)
+
+
+class Ranker(Embedder):
+    """A loaded reranker that scores pairs of a query and a text from any thread or event loop: vectors of its classes' scores."""
+
+    _WORKER: ClassVar[type[Worker]] = _RankWorker
+
+    @override
+    def _pooling_type(self, path: Path) -> int:
+        require_reranker(path, self.model.info)
+        return RANK
