@@ -18,6 +18,7 @@ from langchain_localllm.errors import (
     ServerError,
     WrongServerError,
 )
+from langchain_localllm.runtimes.llamafile.options import DEFAULT_URL
 from langchain_localllm.transport.operations import Send
 from tests.unit_tests.embedding_fakes import Answer, body_of, carry_out
 
@@ -31,6 +32,7 @@ class FakeReranker(LlamafileReranker):
 
     _asked: list[Send] = PrivateAttr(default_factory=list)
     _server: Any = PrivateAttr(default=None)
+    _default_server: dict[str, str] = PrivateAttr(default_factory=lambda: {DEFAULT_URL: DEFAULT_URL})
 
     @property
     def asked(self) -> list[Send]:
