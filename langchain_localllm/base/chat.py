@@ -20,7 +20,7 @@ from typing_extensions import override
 
 from langchain_localllm.base.blocks import BlockNumbers, without_numbers
 from langchain_localllm.base.call_input import read_input, split_config
-from langchain_localllm.base.call_or_answer import CallOrAnswer
+from langchain_localllm.base.call_or_answer import CallOrAnswer, Decision
 from langchain_localllm.base.content import with_readable_blocks
 from langchain_localllm.base.failover import attempts
 from langchain_localllm.base.messages import to_openai
@@ -110,14 +110,53 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
             return model.open_answer(conversation, model.stops(stop), request)
         request["tools"], request["tool_choice"] = chosen_tools(tools, request.get("tool_choice"))
         wanted = request.pop("response_format") if calls_allowed(request) and "response_format" in request else None
-        handle = model.open_answer(conversation, model.stops(stop), request)
-        handle = with_read_calls(handle, tools, only_one=request.get("parallel_tool_calls") is False)
         if wanted is None or request["tool_choice"] == "required":
-            return handle
-        answer = {**request, "tool_choice": "none", "response_format": wanted}
+            return model.open_step(conversation, stop, request, tools)
+        model.check_form_beside_tools()
         if not shown:
-            conversation = _instructed(conversation, instruction(response_schema(answer)))
-        return CallOrAnswer(handle, lambda: model.open_answer(conversation, model.stops(stop), answer))
+            conversation = _instructed(conversation, instruction(response_schema({"response_format": wanted})))
+        answer = {**request, "tool_choice": "none", "response_format": wanted}
+        return model.open_step(
+            conversation, stop, request, tools, lambda: model.open_answer(conversation, model.stops(stop), answer)
+        )
+
+    def open_step(
+        self,
+        conversation: list[dict[str, Any]],
+        stop: list[str] | None,
+        request: dict[str, Any],
+        tools: list[dict[str, Any]],
+        answer: Callable[[], TokenStream] | None = None,
+    ) -> TokenStream:
+        """Open a step of an agent: calls of the tools, or an answer.
+
+        Args:
+            conversation: The messages.
+            stop: Stop sequences of the call.
+            request: What the call asks for beside them.
+            tools: The tools, also those that are not offered because of `tool_choice`.
+            answer: Opens the answer of a given form that is wanted where no tool is called; `None` where text is.
+        """
+
+        def calls(choice: str | None) -> TokenStream:
+            handle = self.open_answer(conversation, self.stops(stop), {**request, "tool_choice": choice})
+            return with_read_calls(handle, tools, only_one=request.get("parallel_tool_calls") is False)
+
+        free = calls(request["tool_choice"])
+        if request["tool_choice"] in {"required", "none"} or (answer is None and not self._enforces_strict(request)):
+            return free
+        offered = request["tools"]
+        return CallOrAnswer(
+            free,
+            Decision(offered, lambda held: CallOrAnswer(calls("required"), Decision(offered, None, answer, held=held)), answer),
+        )
+
+    def _enforces_strict(self, request: Mapping[str, Any]) -> bool:
+        """Whether calls that the model makes by itself are held to their schemas also where the engine does not do so."""
+        return self.ATTEMPTS == 1 and any(tool["function"].get("strict") for tool in request["tools"])
+
+    def check_form_beside_tools(self) -> None:
+        """Raise where the engine cannot enforce an answer of a given form beside tools."""
 
     @override
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
@@ -372,8 +411,10 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         Args:
             tools: Functions, pydantic classes, LangChain tools or OpenAI-style dicts.
             tool_choice: `auto` (the default), `none`, `any` or `required` (or `True`) for at least one call, or a tool's name.
-            strict: Handed to LangChain's conversion of tools.
-            **kwargs: Options for the calls, such as `parallel_tool_calls=False` for at most one call in an answer.
+            strict: Handed to LangChain's conversion of tools. With `True`, a call that breaks its tool's schema is made once more,
+                and enforced, on engines that do not enforce calls that a model begins by itself, such as Ollama.
+            **kwargs: Options for the calls, such as `parallel_tool_calls=False` for at most one call in an answer, or
+                `response_format=Report` for an answer of that form where no tool is called.
 
         All of them may also be given to a call: `chat.invoke("...", tools=[add], tool_choice="any")`.
 

@@ -272,9 +272,10 @@ class TemplatedChatModel(LocalChatModel):
             InvalidRequestError: There are images or tools for a model that takes none, or an image is damaged.
         """
         choice = request.get("tool_choice")
-        tools = [] if choice == "none" else request.get("tools", [])
+        callable_tools = [] if choice == "none" else request.get("tools", [])
+        tools = request.get("tools", []) if "response_format" in request else callable_tools  # of one step, with one prompt
         template = self._template_for(tools)
-        if tools and "tools" not in template.source:
+        if callable_tools and "tools" not in template.source:
             raise InvalidRequestError(
                 "The chat template of this model takes no tools. Use a model that was made for them, or try chat_format='chatml'."
             )
@@ -289,7 +290,7 @@ class TemplatedChatModel(LocalChatModel):
         thoughts = splitter()
         if not all(marker in prompt for marker in images):
             raise ChatTemplateError("The chat template of this model leaves out an image. Put images into messages of the user.")
-        raw = RawAnswer.of(template.source, prompt if schema is None else "", splitter, tools)
+        raw = RawAnswer.of(template.source, prompt if schema is None else "", splitter, callable_tools)
         return Prepared(
             prompt=prompt,
             stops=[*stop, *template.stop],
@@ -300,7 +301,7 @@ class TemplatedChatModel(LocalChatModel):
             bridge=thoughts.bridge if constrained else "",
             schema=schema,
             form=form if choice == "required" else None,
-            frame=call_frame(template.source) if tools and not constrained else None,
+            frame=call_frame(template.source) if callable_tools and not constrained else None,
             several=request.get("parallel_tool_calls") is True,
             images=images,
             markers=raw.markers,
@@ -338,6 +339,11 @@ class TemplatedChatModel(LocalChatModel):
         """What the template reads beside messages and tools."""
         return {**switch_variables(source, self.reasoning, self.budget), **(self.chat_template_kwargs or {})}
 
+    @property
+    def enforces_forms(self) -> bool:
+        """Whether the engine holds an answer to a schema while it is decoded."""
+        return True
+
     @override
     def count_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None) -> int:
         request = {"tools": openai_tools(tools)} if tools else {}
@@ -353,6 +359,7 @@ class TemplatedChatModel(LocalChatModel):
         about = self.about()
         profile = ModelProfile(
             tool_calling=bool(about.tools),
+            structured_output=self.enforces_forms,
             image_inputs=self.takes_images,
             reasoning_output=may_think(str(self.chat_template or about.template)),
         )

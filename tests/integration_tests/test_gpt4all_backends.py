@@ -322,7 +322,7 @@ def test_chats_are_the_same(backend: Any) -> None:
         one, other = package.invoke(messages), llamacpp.invoke(messages)
         assert one.response_metadata.keys() == other.response_metadata.keys()
         assert one.response_metadata["model_provider"] == other.response_metadata["model_provider"] == "gpt4all"
-        assert package.profile == llamacpp.profile
+        assert {**(package.profile or {}), "structured_output": True} == llamacpp.profile  # the package enforces nothing
         plain = [("human", "Repeat: red lamp")]
         assert package.get_num_tokens_from_messages(package._convert_input(plain).to_messages()) == (
             llamacpp.get_num_tokens_from_messages(llamacpp._convert_input(plain).to_messages())

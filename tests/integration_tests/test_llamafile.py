@@ -229,10 +229,11 @@ def test_a_server_with_a_key_wants_it() -> None:
 
 
 def test_the_profile_comes_from_the_server(chat_server: LocalServer) -> None:
-    assert ChatLlamafile(base_url=chat_server.base_url).profile is None
+    assert ChatLlamafile(base_url=chat_server.base_url).profile == {"structured_output": True}
     profile = ChatLlamafile(base_url=chat_server.base_url, validate_model_on_init=True).profile
     assert profile == {
         "tool_calling": True,
+        "structured_output": True,
         "image_inputs": False,
         "max_input_tokens": 512,
         "reasoning_output": False,

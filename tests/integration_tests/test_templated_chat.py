@@ -117,8 +117,10 @@ def test_an_answer_of_a_given_form_has_no_thoughts(enforced: ChatLlamaCpp, monke
 
 
 def test_the_profile_comes_from_the_file(make: Any) -> None:
-    assert make().profile == {
+    chat = make()
+    assert chat.profile == {
         "tool_calling": True,
+        "structured_output": isinstance(chat, ChatLlamaCpp),
         "image_inputs": False,
         "max_input_tokens": 2048,
         "reasoning_output": False,

@@ -15,6 +15,7 @@ from langchain_localllm.base.reasoning import ALIASES as REASONING_ALIASES
 from langchain_localllm.base.reasoning import ReasoningBudgetOptions
 from langchain_localllm.base.response_parser import ReadHandle
 from langchain_localllm.base.token_stream import TokenStream
+from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.model_info.info import ModelInfo, model_info_from_file
 from langchain_localllm.runtimes.gpt4all.generation import answer
 from langchain_localllm.runtimes.gpt4all.options import GPT4AllOptions
@@ -79,6 +80,19 @@ class ChatGPT4All(GPT4AllOptions, ReasoningBudgetOptions, TemplatedChatModel):
         )
         handle = WorkerHandle(lambda box: engine.submit(partial(answer, asked, box)), self.timeout)
         return ReadHandle(handle, prepared.reader, prepared.begun + begun)
+
+    @property
+    @override
+    def enforces_forms(self) -> bool:
+        return self.on_llamacpp() is not None
+
+    @override
+    def check_form_beside_tools(self) -> None:
+        if not self.enforces_forms:
+            raise InvalidOptionError(
+                "The gpt4all package cannot hold an answer to a schema, so `response_format` does not work beside tools. Use "
+                "backend='llamacpp' or ChatLlamaCpp, which run the same file, or LangChain's ToolStrategy(...)."
+            )
 
     @override
     def llamacpp_options(self) -> dict[str, Any]:

@@ -108,13 +108,15 @@ class ChatLlamafile(LlamafileOptions, ReasoningBudgetOptions, LocalChatModel):
             self.client.run(server_facts(self, self._facts))
 
     @override
-    def _resolve_model_profile(self) -> ModelProfile | None:
-        """What the server can do, if it was asked and reported it."""
+    def _resolve_model_profile(self) -> ModelProfile:
+        """What every server can do, and this one, where it was asked and reported it."""
         facts = next(iter(self._facts.values()), None)
         if facts is None or not facts.llama_cpp:
-            return None
+            return ModelProfile(structured_output=True)
         thinks = thought_tags(facts.template) is not None
-        profile = ModelProfile(tool_calling=bool(facts.tools), image_inputs=bool(facts.sees), reasoning_output=thinks)
+        profile = ModelProfile(
+            tool_calling=bool(facts.tools), structured_output=True, image_inputs=bool(facts.sees), reasoning_output=thinks
+        )
         if facts.context:
             profile["max_input_tokens"] = facts.context
         return profile

@@ -62,7 +62,7 @@ class ChatOllama(OllamaModels, CountingOptions, LocalChatModel):
             payload["options"]["stop"] = stop
         payload["messages"] = _as_ollama(messages)
         tools, choice = request.get("tools", []), request.get("tool_choice")
-        if tools and choice != "none":
+        if tools and (choice != "none" or "response_format" in request):  # of one step, with one prompt
             payload["tools"] = [_tool_as_ollama(tool) for tool in tools]
         schema = enforced_schema(request, several=request.get("parallel_tool_calls") is True)
         if schema is not None:
@@ -81,12 +81,16 @@ class ChatOllama(OllamaModels, CountingOptions, LocalChatModel):
         return count_messages(self, payload)
 
     @override
-    def _resolve_model_profile(self) -> ModelProfile | None:
-        """What the model can do, where `validate_model_on_init` asked the server for it."""
+    def _resolve_model_profile(self) -> ModelProfile:
+        """What every model can do here, and of this one what `validate_model_on_init` asked the server for."""
+        profile = ModelProfile(structured_output=True)
+        if self.num_ctx:
+            profile["max_input_tokens"] = self.num_ctx
         if (facts := self.facts) is None or facts.capabilities is None:
-            return None
+            return profile
         return ModelProfile(
             max_input_tokens=self.context_tokens,
+            structured_output=True,
             tool_calling="tools" in facts.capabilities,
             image_inputs="vision" in facts.capabilities,
             reasoning_output="thinking" in facts.capabilities,

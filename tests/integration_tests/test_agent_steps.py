@@ -1,0 +1,141 @@
+"""Each step of an agent with tools and a `response_format` is valid calls or the object, whatever the model writes."""
+
+import functools
+import json
+import operator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from langchain_core.messages import AIMessage
+from langchain_core.utils.json import parse_partial_json
+from pydantic import BaseModel
+
+from langchain_localllm import ChatLlamaCpp, ChatLlamafile, ChatOllama, LocalServer
+from langchain_localllm.base.call_or_answer import fits
+from langchain_localllm.base.tools import openai_tools
+from langchain_localllm.models import tiny_chat_model
+from tools.engines import ollama
+from tools.engines.models import go_template
+from tools.engines.scripted_model import scripted_model
+
+Make = Callable[[str], Any]
+ENGINES = ["llama-cpp-python", "xllamacpp", "llamafile", "ollama"]
+
+
+class Report(BaseModel):
+    """A report."""
+
+    total: int
+    unit: Literal["km", "m"]
+
+
+class Weather(BaseModel):
+    """What the weather is."""
+
+    weather: Literal["sunny", "rainy"]
+
+
+def add(a: int, b: int, unit: Literal["km", "m"]) -> int:
+    """Add two lengths."""
+    return a + b if unit == "km" else -1
+
+
+def route(start: str, stops: list[str]) -> str:
+    """Plan a route."""
+    return f"{start}, {', '.join(stops)}"
+
+
+def get_weather(city: str) -> str:
+    """Get the weather in a city."""
+    return f"It is sunny in {city}."
+
+
+TOOLS = openai_tools([add, route])
+PARAMETERS = {tool["function"]["name"]: tool["function"]["parameters"] for tool in TOOLS}
+
+
+def call(name: str, **arguments: Any) -> str:
+    return f"<tool_call>\n{json.dumps({'name': name, 'arguments': arguments})}\n</tool_call>"
+
+
+TEXTS = {
+    "valid": call("add", a=1, b=2, unit="km"),
+    "type": call("add", a="one", b=2, unit="km"),
+    "enum": call("add", a=7, b=3, unit="miles"),
+    "missing": call("add", a=4),
+    "unknown": call("divide", x=1),
+    "after text": "I look at it first. " + call("route", start="Rome", stops=["Bari"]),
+    "unfinished": '<tool_call>\n{"name": "add", "arguments": {"a": 6, "b":',
+    "prose": "The sum is five kilometers, as everyone knows.",
+    "object": '{"total": 12, "unit": "km"}',
+    "object of another form": '{"sum": "twelve"}',
+    "fenced object": '```json\n{"total": 9, "unit": "m"}\n```',
+    "object after text": 'Here you are: {"total": 15, "unit": "km"}',
+}
+CALLS = ["valid", "type", "enum", "missing", "unknown", "after text", "unfinished"]
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def make(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Make]:
+    """What makes a chat whose model writes one of the texts."""
+    folder = tmp_path_factory.mktemp("steps")
+    with ChatLlamaCpp(model_path=tiny_chat_model()) as tiny:
+        template = tiny.template().source
+    options: dict[str, Any] = {"temperature": 0, "max_tokens": 120}
+    with ExitStack() as stack:
+        if request.param == "ollama":
+            url = stack.enter_context(ollama.serve(folder))
+            yield functools.cache(functools.partial(on_ollama, url, folder, options))
+            return
+        starts = dict(zip(TEXTS, scripted_model(folder / "steps.gguf", list(TEXTS.values()), template=template), strict=True))
+        if request.param == "llamafile":
+            server = stack.enter_context(LocalServer(folder / "steps.gguf", n_ctx=2048))
+            chat: Any = ChatLlamafile(base_url=server.base_url, **options)
+        else:
+            chat = stack.enter_context(ChatLlamaCpp(model_path=folder / "steps.gguf", n_ctx=2048, backend=request.param, **options))
+        yield lambda name: chat.model_copy(update={"logit_bias": {starts[name]: 20}})
+
+
+def on_ollama(url: str, folder: Path, options: dict[str, Any], name: str) -> ChatOllama:
+    """A model for each text, since Ollama takes no bias."""
+    scripted_model(folder / f"{name}.gguf", [TEXTS[name]])
+    model = name.replace(" ", "-")
+    ollama.create(url, model, folder / f"{name}.gguf", template=go_template(), parameters={"num_ctx": 2048, "num_thread": 1})
+    return ChatOllama(base_url=url, model=model, **options)
+
+
+def is_valid(step: AIMessage, name: str) -> bool:
+    """Whether a step is valid calls where the model begins a call, else the object."""
+    if name not in CALLS:
+        return not step.tool_calls and Report.model_validate_json(step.text) is not None
+    texts = {"after text": "I look at it first."}
+    return step.text.strip() == texts.get(name, "") and all(
+        fits(json.dumps(made["args"]), PARAMETERS[made["name"]]) for made in step.tool_calls
+    )
+
+
+@pytest.mark.parametrize("name", TEXTS)
+async def test_step_with_tools_and_a_form_is_valid(make: Make, name: str) -> None:
+    asked = make(name).bind_tools(TOOLS, response_format=Report)
+    whole, chunks = asked.invoke("Hi"), [chunk async for chunk in asked.astream("Hi")]
+    for step in (whole, functools.reduce(operator.add, chunks)):
+        assert not step.invalid_tool_calls
+        assert bool(step.tool_calls) == (name in CALLS)
+        assert is_valid(step, name), step
+        assert step.response_metadata["finish_reason"] == ("tool_calls" if name in CALLS else "stop")
+    texts = [chunk.tool_call_chunks[0]["args"] or "" for chunk in chunks if chunk.tool_call_chunks]
+    assert all(isinstance(parse_partial_json("".join(texts[: end + 1]) or "{}"), dict) for end in range(len(texts)))
+
+
+@pytest.mark.parametrize("name", ["type", "unknown", "prose"])
+def test_strict_tools_without_a_form_are_called_as_they_want(make: Make, name: str) -> None:
+    step = make(name).bind_tools([add, route], strict=True).invoke("Hi")
+    if name == "unknown" and not step.tool_calls:  # what names no tool is text
+        assert step.text == TEXTS[name]
+    elif name in CALLS:
+        assert is_valid(step, name), step
+    else:
+        assert step.text == TEXTS[name]
