@@ -145,11 +145,11 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         free = calls(request["tool_choice"])
         if request["tool_choice"] in {"required", "none"} or (answer is None and not self._enforces_strict(request)):
             return free
-        offered = request["tools"]
-        return CallOrAnswer(
-            free,
-            Decision(offered, lambda held: CallOrAnswer(calls("required"), Decision(offered, None, answer, held=held)), answer),
-        )
+
+        def enforced(held: list[StreamEvent]) -> TokenStream:
+            return CallOrAnswer(calls("required"), Decision(request["tools"], None, answer, held=held))
+
+        return CallOrAnswer(free, Decision(request["tools"], enforced, answer))
 
     def _enforces_strict(self, request: Mapping[str, Any]) -> bool:
         """Whether calls that the model makes by itself are held to their schemas also where the engine does not do so."""
