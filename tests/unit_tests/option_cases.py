@@ -193,6 +193,9 @@ OLLAMA: Final = {
     "context": Case([1, 2], {"context": [1, 2]}),
     "format": Case({"type": "object"}, {"format": {"type": "object"}}),
     "reasoning": Case("low", {"think": "low"}),
+    "truncate": Case(value=True, sent={"truncate": True}),
+    "shift": Case(value=True, sent={"shift": True}),
+    "extra_body": Case({"new_field": 1}, {"new_field": 1}),
     "logprobs": Case(value=True, sent={"logprobs": True}),
     "top_logprobs": Case(2, {"top_logprobs": 2, "logprobs": True}),
     "options": Case({"new_option": 1}, {"options": {"new_option": 1}}),
@@ -229,7 +232,7 @@ SUBJECTS: Final = {
         {
             "model": "llama2",
             "prompt": "Hi",
-            "options": {"num_ctx": 512},
+            "options": {},
             "shift": False,
             "truncate": False,
             "stream": True,
@@ -243,7 +246,7 @@ SUBJECTS: Final = {
         {
             "model": "llama2",
             "messages": [{"role": "user", "content": "Hi"}],
-            "options": {"num_ctx": 512},
+            "options": {},
             "shift": False,
             "truncate": False,
             "stream": True,

@@ -303,7 +303,7 @@ def test_options_of_a_call_are_those_of_ollama(name: str, options: Any, sent: di
     model.invoke("Hi", options=options)
     model.invoke("Hi")
     list(model.stream("Hi", options=options))
-    expected = {"num_ctx": 512, "top_k": 3}
+    expected = {"top_k": 3}
     assert [send.body["options"] for send in model.asked] == [{**expected, **sent}, expected, {**expected, **sent}]
 
 
@@ -312,7 +312,7 @@ def test_options_of_a_call_leave_those_of_the_object_that_they_do_not_name() -> 
     model.invoke("Hi", options={"newer": 3, "top_p": 0.5})
     model.invoke("Hi", options={})
     model.invoke("Hi")
-    expected = {"num_ctx": 512, "new_option": 1, "newer": 2, "top_k": 3}
+    expected = {"new_option": 1, "newer": 2, "top_k": 3}
     assert [send.body["options"] for send in model.asked] == [{**expected, "newer": 3, "top_p": 0.5}, expected, expected]
 
 

@@ -51,16 +51,18 @@ def _exposed() -> list[Problem]:
 
 
 def _context_line(name: str) -> str:
-    """The context that this package's classes ask for."""
+    """The context of a model, as this package's classes use it."""
     from langchain_localllm import Ollama
     from langchain_localllm.runtimes.ollama.api import model_facts
 
     options = Ollama(model=name, timeout=_SECONDS, max_retries=0)
     try:
-        context = options.client.run(model_facts(options)).context
+        facts = options.client.run(model_facts(options))
     except LocalLLMError as error:
         return f"context of {name}: {error}"
-    return f"context of {name}: {context:,}, unless num_ctx says otherwise"
+    limit = f", {facts.trained_context:,} at most" if facts.trained_context else ""
+    context = f"{facts.context:,}" if facts.is_fixed else f"the server's default{limit}"
+    return f"context of {name}: {context}, unless num_ctx says otherwise"
 
 
 def _loaded_line(model: "LoadedModel") -> str:
@@ -77,7 +79,10 @@ def loaded_problems(server: "Ollama", model: "LoadedModel", *, gpu: bool) -> lis
         own = 0
     wanted = min(own, DEFAULT_CONTEXT)
     if model.context and model.context < wanted:
-        what = f"{model.name} is loaded with {model.context:,} tokens of context, and was made for {own:,}: longer prompts are cut."
+        what = (
+            f"{model.name} is loaded with {model.context:,} tokens of context, and was made for {own:,}: "
+            "programs that do not ask for more have longer prompts cut."
+        )
         problems.append(Problem(what, f"ollama stop {model.name}; OLLAMA_CONTEXT_LENGTH={wanted} ollama serve"))
     if gpu and not model.size_vram:
         what = f"There is a GPU, and all layers of {model.name} are on the processor."

@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Final
 from typing_extensions import override
 
 from langchain_localllm.base.http import UNREADABLE, AnswerDecoder, warn_left_out
-from langchain_localllm.base.messages import STANDARD_ROLES
 from langchain_localllm.base.options import warn_once
 from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent, Timings
 from langchain_localllm.errors import (
@@ -27,10 +26,10 @@ from langchain_localllm.errors import (
     WrongServerError,
 )
 from langchain_localllm.gguf.capacity import DEFAULT_CONTEXT
-from langchain_localllm.runtimes.ollama.options import UNKNOWN_CONTEXT, ModelFacts, OllamaServer
+from langchain_localllm.runtimes.ollama.options import UNKNOWN_CONTEXT, ModelFacts, OllamaOptions, OllamaServer
 from langchain_localllm.transport.decoding import parse_json
 from langchain_localllm.transport.errors import reason_of, status_error
-from langchain_localllm.transport.operations import Plan, Send, fetch_json, open_reply
+from langchain_localllm.transport.operations import Plan, Send, fetch_json
 
 _LOG: Final = logging.getLogger(__name__)
 _MODELFILE_CONTEXT: Final = re.compile(r"^num_ctx\s+(\d+)", re.MULTILINE)
@@ -42,13 +41,7 @@ _UNAVAILABLE: Final = 503
 _TOO_LONG: Final = re.compile(r"context length|too long|exceeds the (available )?context")
 _REFUSED: Final = re.compile(r'option "\w+" must be|^invalid (format|JSON schema)|^template: ')
 """Words about a wrong request, which Ollama answers with the status of a failure of its own, or in the middle of a stream."""
-_ANY_ROLE: Final = re.compile(r"\{\{-?\s*\.Role\s*-?\}\}")
-"""Where a template writes a role, whatever it is."""
 _NANOSECONDS: Final = 1e9
-_THINKS_BEFORE_A_FORM: Final = (0, 12, 4)
-"""The version from which on a model thinks before an answer of a given form."""
-_NO_LEVELS: Final = ".think of type bool"
-"""In the error of a server that takes no level."""
 _NOT_METADATA: Final = frozenset({"context", "logprobs", "message", "response", "thinking"})
 """Fields of the last line that are part of the answer, or reported elsewhere."""
 
@@ -116,55 +109,6 @@ def fetch(
     return answer
 
 
-def open_stream(options: OllamaServer, path: str, payload: dict[str, Any]) -> Plan[Any]:
-    """Ask for an answer that is streamed, with a context that is as large as the model's."""
-    facts = yield from model_facts(options)
-    if _holds_images(payload) and facts.capabilities is not None and "vision" not in facts.capabilities:
-        raise InvalidRequestError(f"The model '{options.model}' does not see images; Ollama would write `[img-0]` in their place.")
-    _check_roles(payload, facts.template, options.model)
-    context = options.num_ctx or facts.context
-    body = {
-        **payload,
-        "options": {**payload.get("options", {}), **({"num_ctx": context} if context else {})},
-        "shift": False,  # an Ollama of today ends the answer at the context's end, and refuses a longer prompt;
-        "truncate": False,  # one that does not know these two cuts, which the decoder finds
-        "stream": True,
-    }
-    if body.get("think") and body.get("format") and (yield from _is_older_than(options, _THINKS_BEFORE_A_FORM)):
-        del body["think"]  # it would not think, and write the first brace twice
-    try:
-        return (yield from open_reply(Send("POST", path, body, options.timeout), options.patience, reader_for(options)))
-    except InvalidRequestError as error:
-        if not (isinstance(body.get("think"), str) and _NO_LEVELS in str(error)):
-            raise
-    body["think"] = True  # an Ollama before 0.11 knows no levels
-    return (yield from open_reply(Send("POST", path, body, options.timeout), options.patience, reader_for(options)))
-
-
-def _is_older_than(options: OllamaServer, version: tuple[int, ...]) -> Plan[bool]:
-    try:
-        answer = yield from fetch(options, "GET", "/api/version")
-        return tuple(int(part) for part in re.findall(r"\d+", str(answer["version"]))[:3]) < version
-    except (PermissionDeniedError, WrongServerError, *UNREADABLE):  # a gateway that lets only some paths through
-        return False
-
-
-def _holds_images(payload: dict[str, Any]) -> bool:
-    return bool(payload.get("images")) or any(message.get("images") for message in payload.get("messages", ()))
-
-
-def _check_roles(payload: dict[str, Any], template: str, model: str) -> None:
-    """Raise for a role that the model's template leaves out; Ollama would do so without an error."""
-    if not template or _ANY_ROLE.search(template):
-        return
-    for role in (message["role"] for message in payload.get("messages", ())):
-        if role not in STANDARD_ROLES and f'"{role}"' not in template:
-            raise InvalidRequestError(
-                f"A message has the role {role!r}, which the template of the model '{model}' leaves out. "
-                f"Use one of: {', '.join(sorted(STANDARD_ROLES))}."
-            )
-
-
 def model_facts(options: OllamaServer) -> Plan[ModelFacts]:
     """What must be known of the model before it is used; asked for once. A model on another machine is refused.
 
@@ -191,9 +135,17 @@ def model_facts(options: OllamaServer) -> Plan[ModelFacts]:
 def facts_of(shown: dict[str, Any]) -> ModelFacts:
     """What an answer of `/api/show` says."""
     lengths = [int(value) for name, value in (shown.get("model_info") or {}).items() if name.endswith(".context_length")]
-    chosen = _MODELFILE_CONTEXT.search(shown.get("parameters") or "")
-    context = int(chosen[1]) if chosen else min([DEFAULT_CONTEXT, *lengths])
-    return ModelFacts(context, _capabilities_of(shown), shown.get("template") or "", min(lengths, default=None))
+    trained, chosen = min(lengths, default=None), _MODELFILE_CONTEXT.search(shown.get("parameters") or "")
+    template = shown.get("template") or ""
+    own = template + (shown.get("system") or "") + json.dumps(shown.get("messages") or "", ensure_ascii=False)
+    return ModelFacts(
+        int(chosen[1]) if chosen else min([DEFAULT_CONTEXT, *lengths]),
+        _capabilities_of(shown),
+        template,
+        trained,
+        chosen is not None,
+        len(own.encode("utf-8", "replace")),
+    )
 
 
 def _capabilities_of(shown: dict[str, Any]) -> frozenset[str] | None:
@@ -212,7 +164,7 @@ class GenerateDecoder(AnswerDecoder):
         "A higher `temperature` or `repeat_penalty` helps against repetition."
     )
 
-    def __init__(self, options: OllamaServer, *, keeps_context: bool = False) -> None:
+    def __init__(self, options: OllamaOptions, *, keeps_context: bool = False) -> None:
         super().__init__()
         self._options = options
         self._keeps_context = keeps_context
@@ -251,18 +203,17 @@ class GenerateDecoder(AnswerDecoder):
         return StreamEvent(event.get("response") or "", None, _thought(event), None, event.get("logprobs"))
 
     def _check_context(self, event: dict[str, Any]) -> None:
-        context, facts = self._options.context_tokens, self._options.facts
+        options, facts = self._options, self._options.facts
+        context = options.context_tokens
         prompt, answer = event.get("prompt_eval_count") or 0, event.get("eval_count") or 0
-        if context == UNKNOWN_CONTEXT:
-            return
         is_trained = facts is not None and prompt == facts.trained_context
-        if is_trained or prompt >= context:
-            context = min(context, prompt)  # Ollama uses no more than the model's own context, whatever `num_ctx` is
+        if not options.truncate and (is_trained or (context and prompt >= context)):
+            context = min(context or prompt, prompt)  # Ollama uses no more than the model's own context, whatever `num_ctx` is
             advice = "Shorten it; the model takes no more." if is_trained else "Shorten it, or raise `num_ctx`."
             raise ContextLengthError(
                 f"The prompt fills the context of {context} tokens; Ollama cut what was too long. {advice}", context_tokens=context
             )
-        if prompt + answer > context:
+        if context and not options.shift and prompt + answer > context:
             warnings.warn(
                 f"The answer ran over the context of {context} tokens, and Ollama dropped the beginning meanwhile. "
                 "Set `max_tokens`, or raise `num_ctx`.",
@@ -273,7 +224,7 @@ class GenerateDecoder(AnswerDecoder):
 class ChatDecoder(GenerateDecoder):
     """Reads `/api/chat`."""
 
-    def __init__(self, options: OllamaServer) -> None:
+    def __init__(self, options: OllamaOptions) -> None:
         super().__init__(options)
         self._calls: list[Any] = []
 

@@ -16,9 +16,10 @@ from langchain_localllm.base.response_parser import ReadHandle, reader
 from langchain_localllm.base.token_stream import TokenStream
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.errors import InvalidRequestError
-from langchain_localllm.runtimes.ollama.api import ChatDecoder, open_stream
+from langchain_localllm.runtimes.ollama.api import ChatDecoder
 from langchain_localllm.runtimes.ollama.management import OllamaModels
 from langchain_localllm.runtimes.ollama.options import NOT_IN_A_COUNT, OllamaOptions
+from langchain_localllm.runtimes.ollama.request import open_stream
 from langchain_localllm.runtimes.ollama.token_count import CountingOptions, count_messages
 
 _NOT_SENT: Final = frozenset({"continue_final_message"})
@@ -89,7 +90,7 @@ class ChatOllama(OllamaModels, CountingOptions, LocalChatModel):
         if (facts := self.facts) is None or facts.capabilities is None:
             return profile
         return ModelProfile(
-            max_input_tokens=self.context_tokens,
+            max_input_tokens=self.context_tokens or facts.context,
             structured_output=True,
             tool_calling="tools" in facts.capabilities,
             image_inputs="vision" in facts.capabilities,
@@ -132,9 +133,10 @@ def _message(message: dict[str, Any]) -> dict[str, Any]:
     if images := [image_data(part) for part in parts if part["type"] == "image_url"]:
         converted["images"] = images
     if calls := message.get("tool_calls"):
-        converted["tool_calls"] = [{"function": call["function"]} for call in calls]
+        converted["tool_calls"] = [{"id": call.get("id"), "function": call["function"]} for call in calls]
     if (thought := message.get("reasoning_content")) is not None:
         converted["thinking"] = thought
-    if message["role"] == "tool" and "name" in message:
-        converted["tool_name"] = message["name"]
+    if message["role"] == "tool":
+        named = {"tool_name": message.get("name"), "tool_call_id": message.get("tool_call_id")}
+        converted |= {name: value for name, value in named.items() if value}
     return converted

@@ -1,7 +1,8 @@
 """Embeddings by Ollama."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Final
+from functools import partial
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import AfterValidator
 from typing_extensions import override
@@ -13,8 +14,9 @@ from langchain_localllm.base.http import UNREADABLE
 from langchain_localllm.base.options import warn_once
 from langchain_localllm.errors import ContextLengthError, WrongServerError
 from langchain_localllm.runtimes.ollama.api import fetch, model_facts
+from langchain_localllm.runtimes.ollama.context import with_context
 from langchain_localllm.runtimes.ollama.management import OllamaModels
-from langchain_localllm.runtimes.ollama.options import OllamaServer
+from langchain_localllm.runtimes.ollama.options import UNKNOWN_CONTEXT, OllamaServer
 
 _SENT: Final = frozenset({"dimensions", "truncate"})
 """Options of all embedding classes that Ollama knows too."""
@@ -59,28 +61,33 @@ class OllamaEmbeddings(OllamaModels, ServedEmbeddings):
         facts = yield from model_facts(self)
         if facts.capabilities is not None and "embedding" not in facts.capabilities:
             warn_once(f"The model '{self.model}' was not made for embeddings; its vectors tell little.")
-        context = self.num_ctx or facts.context
-        if context and any(len(text) > context - _ENDS for text in texts):
-            return (yield from self._one_by_one(texts, context))
-        return (yield from self._fetch(texts, context))[0]
+        size = max((len(text.encode("utf-8", "replace")) for text in texts), default=0)
+        load = fetch(self, "POST", "/api/embed", {**self._body(UNKNOWN_CONTEXT), "input": []})
+        return (yield from with_context(self, size, load, partial(self._fetch_all, texts), refuses=True))
 
-    def _one_by_one(self, texts: list[str], context: int) -> Plan[Vectors]:
+    def _fetch_all(self, texts: list[str], num_ctx: int) -> Plan[Vectors]:
+        context = self.context_tokens
+        if context and any(len(text) > context - _ENDS for text in texts):
+            return (yield from self._one_by_one(texts, num_ctx, context))
+        return (yield from self._fetch(texts, num_ctx))[0]
+
+    def _one_by_one(self, texts: list[str], num_ctx: int, context: int) -> Plan[Vectors]:
         """The vectors of texts that may just not fit: an Ollama that counts no ends of a text cuts it by them in silence."""
         vectors: Vectors = []
         for text in texts:
-            found, count = yield from self._fetch([text], context)
-            if not self.truncate and context - _ENDS < count <= context and (yield from self._fetch(["a"], context))[1] == 1:
+            found, count = yield from self._fetch([text], num_ctx)
+            if not self.truncate and context - _ENDS < count <= context and (yield from self._fetch(["a"], num_ctx))[1] == 1:
                 raise ContextLengthError("The text is too long by its ends.", context_tokens=context)
             vectors += found
         return vectors
 
-    def _fetch(self, texts: list[str], context: int) -> Plan[tuple[Vectors, int]]:
+    def _fetch(self, texts: list[str], num_ctx: int) -> Plan[tuple[Vectors, int]]:
         """The vectors, and how many tokens Ollama counted in all texts."""
-        body = self.payload(OURS - _SENT)
-        if context:
-            body["options"]["num_ctx"] = context
-        answer = yield from fetch(self, "POST", "/api/embed", {**body, "input": texts})
+        answer = yield from fetch(self, "POST", "/api/embed", {**self._body(num_ctx), "input": texts})
         try:
             return list(answer["embeddings"]), answer.get("prompt_eval_count") or 0
         except UNREADABLE:
             raise WrongServerError(f"The server at {self.client.address.url} gives no vectors at /api/embed.") from None
+
+    def _body(self, num_ctx: int) -> dict[str, Any]:
+        return self.request_body(self.payload(OURS - _SENT), num_ctx)

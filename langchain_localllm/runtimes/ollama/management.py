@@ -56,7 +56,7 @@ class OllamaModels(OllamaServer):
         with closing(self.client.stream(_open_pull(self, model, insecure=insecure), _PullDecoder(model or self.model))) as steps:
             for step in steps:
                 report(step)
-        self._facts.clear()
+        self.forget_model()
 
     async def apull(self, model: str | None = None, *, insecure: bool = False, progress: bool | Report = True) -> None:
         """As `pull`, without blocking the event loop."""
@@ -65,7 +65,7 @@ class OllamaModels(OllamaServer):
         async with aclosing(self.client.astream(opening, _PullDecoder(model or self.model))) as steps:
             async for step in steps:
                 report(step)
-        self._facts.clear()
+        self.forget_model()
 
     def list(self) -> Installed:
         """The models on Ollama's disk, the newest first."""

@@ -36,6 +36,7 @@ _TOP_LEVEL: Final = frozenset(
         "logprobs",
         "model",
         "raw",
+        "shift",
         "suffix",
         "system",
         "template",
@@ -46,11 +47,24 @@ _TOP_LEVEL: Final = frozenset(
 )
 """Fields of the request itself; all other options go into its `options`."""
 NOT_IN_A_COUNT: Final = frozenset(
-    {"context", "format", "images", "logprobs", "max_tokens", "raw", "reasoning", "suffix", "system", "template", "top_logprobs"}
+    {
+        "context",
+        "format",
+        "images",
+        "logprobs",
+        "max_tokens",
+        "raw",
+        "reasoning",
+        "suffix",
+        "system",
+        "template",
+        "top_logprobs",
+        "truncate",
+    }
 )
 """Options that have no part in the count of a text."""
 _CLIENT_KWARGS: Final = ("client_kwargs", "sync_client_kwargs", "async_client_kwargs")
-_OURS: Final = frozenset({"allow_remote", "auth", "base_url", "validate_model_on_init"})
+_OURS: Final = frozenset({"allow_remote", "auth", "base_url", "extra_body", "validate_model_on_init"})
 """Options that are for this side."""
 
 
@@ -75,6 +89,8 @@ def _read_host(text: str) -> str:
 
 
 UNKNOWN_CONTEXT: Final = 0
+LEAST_CONTEXT: Final = 512
+"""No server's default context has fewer tokens, so it holds a prompt of so many bytes, and a model made for so few has them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +98,41 @@ class ModelFacts:
     """What the server reported about a model.
 
     Attributes:
-        context: Tokens of context to use when the object names none; `UNKNOWN_CONTEXT` where the server did not say.
+        context: Tokens of context to plan a prompt with when the object names none; `UNKNOWN_CONTEXT` where the server did not say.
         capabilities: What the model can do, such as `completion` or `vision`; `None` from an Ollama that does not report it.
         template: The model's template, in Go's language; empty where it is not known.
         trained_context: Tokens of context that the model was made for; Ollama uses no more, whatever `num_ctx` is.
+        is_fixed: Whether the Modelfile sets the context, and not the server's default.
+        own_bytes: Bytes that the model's template, system message and first messages may add to a prompt.
     """
 
     context: int
     capabilities: frozenset[str] | None = None
     template: str = ""
     trained_context: int | None = None
+    is_fixed: bool = False
+    own_bytes: int = 0
+
+    @property
+    def fixed_context(self) -> int:
+        """Tokens of context that every call without `num_ctx` has; `UNKNOWN_CONTEXT` where that is the server's default."""
+        return self.context if self.is_fixed or self.context <= LEAST_CONTEXT else UNKNOWN_CONTEXT
+
+
+@dataclass(slots=True)
+class ContextState:
+    """What calls found out about the context that a server gives to a model.
+
+    Attributes:
+        served: Tokens of context where a call sends no `num_ctx`; `UNKNOWN_CONTEXT` from a server that does not report it, and
+            `None` until it was asked.
+        raised: The `num_ctx` that all calls send since a prompt did not fit; `UNKNOWN_CONTEXT` for none.
+        refuses_long: Whether the server can refuse a prompt that is too long, instead of cutting it; `None` until it was asked.
+    """
+
+    served: int | None = None
+    raised: int = UNKNOWN_CONTEXT
+    refuses_long: bool | None = None
 
 
 class OllamaServer(ServerOptions):
@@ -135,8 +176,8 @@ class OllamaServer(ServerOptions):
     """How long the model stays loaded: seconds, or a text such as `10m`; -1 is forever, 0 is not at all."""
 
     num_ctx: int | None = Field(default=None, ge=1)
-    """Context in tokens. Default: what the model's Modelfile says, else the model's own, at most 8,192. It should stay the same for
-    an object's life, since Ollama loads the model again when it changes."""
+    """Context in tokens. Default: the Modelfile's, else the server's; the first prompt that does not fit raises the latter, for
+    that and all later calls of the object. Keep it the same for an object's life: Ollama loads the model again when it changes."""
     num_batch: int | None = Field(default=None, ge=1)
     """Tokens of the prompt that are read at a time."""
     num_gpu: int | None = Field(default=None, ge=-1)
@@ -147,8 +188,12 @@ class OllamaServer(ServerOptions):
     """Threads to compute with."""
     use_mmap: bool | None = None
     """Map the file into memory instead of reading it."""
+    extra_body: dict[str, Any] | None = None
+    """Fields of the request that are not known here, for newer Ollamas; they win over fields of the same name. `options` in it is
+    added to the other options."""
 
     _facts: dict[tuple[str, str], ModelFacts] = PrivateAttr(default_factory=dict)  # by address and model; copies share it
+    _contexts: dict[tuple[str, str], ContextState] = PrivateAttr(default_factory=dict)  # as above
     _counting: set[str] = PrivateAttr(default_factory=set)  # addresses of servers whose counts were checked; as above
 
     @classmethod
@@ -208,9 +253,26 @@ class OllamaServer(ServerOptions):
         return self._facts.setdefault((self.base_url, self.model), facts)
 
     @property
+    def context_state(self) -> ContextState:
+        """What calls found out about the context of the model on this server."""
+        return self._contexts.setdefault((self.base_url, self.model), ContextState())
+
+    @property
     def context_tokens(self) -> int:
-        """The context to ask for; `UNKNOWN_CONTEXT` when it is not known yet."""
-        return self.num_ctx or (self.facts.context if self.facts else UNKNOWN_CONTEXT)
+        """The context that the next call has; `UNKNOWN_CONTEXT` when it is not known."""
+        state, facts = self.context_state, self.facts
+        return self.num_ctx or state.raised or (facts.fixed_context if facts else 0) or state.served or UNKNOWN_CONTEXT
+
+    def raise_context(self, num_ctx: int) -> int:
+        """Have all later calls send `num_ctx`, or the larger one that they send already; return what they send."""
+        state = self.context_state
+        state.raised = max(state.raised, num_ctx)
+        return state.raised
+
+    def forget_model(self) -> None:
+        """Ask about the model again before the next call, since it may be another one now."""
+        self._facts.clear()
+        self._contexts.clear()
 
     @property
     def counts_are_checked(self) -> bool:
@@ -247,6 +309,12 @@ class OllamaServer(ServerOptions):
             chosen["format"] = grammar_schema(chosen["format"])
         request = {name: chosen.pop(name) for name in list(chosen) if name in _TOP_LEVEL}
         return {**request, "options": chosen}
+
+    def request_body(self, payload: Mapping[str, Any], num_ctx: int) -> dict[str, Any]:
+        """A payload as it is sent: with `num_ctx`, unless that is `UNKNOWN_CONTEXT`, and with `extra_body`."""
+        extra = self.extra_body or {}
+        context = {"num_ctx": num_ctx} if num_ctx else {}
+        return {**payload, **extra, "options": {**payload.get("options", {}), **context, **extra.get("options", {})}}
 
 
 def _connection(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -309,6 +377,12 @@ class OllamaOptions(OllamaServer, ReasoningOptions, SamplingOptions):
 
     format: Annotated[Literal["", "json"] | dict[str, Any] | None, BeforeValidator(_answer_format)] = None
     """`json`, or a JSON schema or pydantic class whose form the answer has."""
+    truncate: bool = False
+    """Let Ollama cut a prompt that is longer than the context: the first messages of a chat, the middle of a text. By default
+    such a prompt raises a `ContextLengthError`."""
+    shift: bool = False
+    """Let Ollama drop the beginning of the prompt when an answer reaches the end of the context, instead of ending the answer there
+    with the finish reason `length` (Ollama 0.12.6 or newer). A model is loaded again when this changes (Ollama 0.30 or newer)."""
     logprobs: bool | None = None
     """Report each token's probability (newer Ollamas)."""
     top_logprobs: int | None = Field(default=None, ge=1, le=20)

@@ -9,8 +9,10 @@ from typing_extensions import override
 
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError
-from langchain_localllm.runtimes.ollama.api import ChatDecoder, GenerateDecoder, model_facts, open_stream
-from langchain_localllm.runtimes.ollama.options import NOT_IN_A_COUNT, UNKNOWN_CONTEXT, OllamaOptions, OllamaServer
+from langchain_localllm.runtimes.ollama.api import ChatDecoder, GenerateDecoder, model_facts
+from langchain_localllm.runtimes.ollama.context import needed_context, prompt_bytes
+from langchain_localllm.runtimes.ollama.options import NOT_IN_A_COUNT, UNKNOWN_CONTEXT, OllamaOptions
+from langchain_localllm.runtimes.ollama.request import load_model, open_stream
 
 _LEAST_CONTEXT: Final = 2048
 """The smallest context that an Ollama has by default."""
@@ -23,7 +25,7 @@ Message = dict[str, Any]
 T = TypeVar("T")
 
 
-def count_text(options: OllamaServer, payload: Mapping[str, Any], text: str) -> int:
+def count_text(options: OllamaOptions, payload: Mapping[str, Any], text: str) -> int:
     """Return how many tokens Ollama reads for a text, without a template.
 
     Args:
@@ -34,6 +36,7 @@ def count_text(options: OllamaServer, payload: Mapping[str, Any], text: str) -> 
     Raises:
         InvalidRequestError: The server does not count all tokens.
     """
+    options = _without_cuts(options)
     _check_counts(options, payload)
 
     def count(part: str) -> int:
@@ -42,7 +45,7 @@ def count_text(options: OllamaServer, payload: Mapping[str, Any], text: str) -> 
     return _in_parts(count, text, _halves_of_text)
 
 
-def count_messages(options: OllamaServer, payload: Mapping[str, Any]) -> int:
+def count_messages(options: OllamaOptions, payload: Mapping[str, Any]) -> int:
     """Return how many tokens the prompt has that the model's template makes of messages and tools.
 
     Args:
@@ -53,6 +56,7 @@ def count_messages(options: OllamaServer, payload: Mapping[str, Any]) -> int:
         InvalidRequestError: The server does not count all tokens.
         ContextLengthError: The tools alone, or an image, fill the context.
     """
+    options = _without_cuts(options)
     _check_counts(options, payload)
     without_tools = {name: value for name, value in payload.items() if name != "tools"}
 
@@ -67,6 +71,10 @@ def count_messages(options: OllamaServer, payload: Mapping[str, Any]) -> int:
         short = [{"role": "user", "content": "a"}]
         tools = _ask_for_chat(options, payload, short) - count(short)
     return tools + _in_parts(count, payload["messages"], _halves_of_chat)
+
+
+def _without_cuts(options: OllamaOptions) -> OllamaOptions:
+    return options.with_options({"truncate": False}) if options.truncate else options
 
 
 def _in_parts(count: Callable[[T], int], whole: T, halves: Callable[[T], tuple[T, T] | None]) -> int:
@@ -95,34 +103,43 @@ def _halves_of_chat(messages: list[Message]) -> tuple[list[Message], list[Messag
     return [first], [second]
 
 
-def _ask_for_text(options: OllamaServer, payload: Mapping[str, Any], text: str) -> int:
-    if options.context_tokens == UNKNOWN_CONTEXT:
+def _ask_for_text(options: OllamaOptions, payload: Mapping[str, Any], text: str) -> int:
+    body = {**payload, "prompt": text, "raw": True}
+    if _known_context(options, body) == UNKNOWN_CONTEXT:
         _check_length_is_countable(options, len(text.encode("utf-8", "replace")))
-    return _ask(options, "/api/generate", {**payload, "prompt": text, "raw": True}, GenerateDecoder(options))
+    return _ask(options, "/api/generate", body, GenerateDecoder(options))
 
 
-def _ask_for_chat(options: OllamaServer, payload: Mapping[str, Any], messages: list[Message]) -> int:
+def _ask_for_chat(options: OllamaOptions, payload: Mapping[str, Any], messages: list[Message]) -> int:
     """Ask for the count of a conversation; raise where an older Ollama dropped its first messages, which it does not report."""
 
     def ask(kept: Sequence[Message]) -> int:
         return _ask(options, "/api/chat", {**payload, "messages": kept}, ChatDecoder(options))
 
+    context = _known_context(options, {**payload, "messages": messages})
     count = ask(messages)
     size = len(json.dumps([messages, payload.get("tools")])) + len(options.facts.template if options.facts else "")
-    if options.context_tokens == UNKNOWN_CONTEXT:
+    if context == UNKNOWN_CONTEXT:
         _check_length_is_countable(options, size)
-    elif size > options.context_tokens or any(message.get("images") for message in messages):  # a token is at least a byte
+    elif size > context or any(message.get("images") for message in messages):  # a token is at least a byte
         earlier = [message for message in messages[:-1] if message["content"]]
         dropped = next((message for message in earlier if message["role"] != "system"), earlier[0] if earlier else None)
         if dropped is not None and ask([message for message in messages if message is not dropped]) == count:
             raise ContextLengthError(
-                f"The conversation is longer than the context of {options.context_tokens} tokens.",
-                context_tokens=options.context_tokens,
+                f"The conversation is longer than the context of {context} tokens.",
+                context_tokens=context,
             )
     return count
 
 
-def _check_length_is_countable(options: OllamaServer, size: int) -> None:
+def _known_context(options: OllamaOptions, body: Mapping[str, Any]) -> int:
+    """Return the context that a prompt is read with; the server is asked for it where the prompt may be longer."""
+    load = load_model(options, {"options": body.get("options", {}), "shift": options.shift})
+    options.client.run(needed_context(options, prompt_bytes(options, body), load))
+    return options.context_tokens
+
+
+def _check_length_is_countable(options: OllamaOptions, size: int) -> None:
     """Raise for what may be longer than a context that is not known, since a server may cut it and count the rest."""
     if size > _LEAST_CONTEXT:
         raise InvalidRequestError(
@@ -131,7 +148,7 @@ def _check_length_is_countable(options: OllamaServer, size: int) -> None:
         )
 
 
-def _check_counts(options: OllamaServer, payload: Mapping[str, Any]) -> None:
+def _check_counts(options: OllamaOptions, payload: Mapping[str, Any]) -> None:
     """Raise `InvalidRequestError` for a server that does not count tokens which it has in its cache; tried once for a server."""
     options.client.run(model_facts(options))
     if options.counts_are_checked:
@@ -144,11 +161,11 @@ def _check_counts(options: OllamaServer, payload: Mapping[str, Any]) -> None:
     options.remember_counts_are_right()
 
 
-def _ask(options: OllamaServer, path: str, payload: Mapping[str, Any], decoder: GenerateDecoder) -> int:
+def _ask(options: OllamaOptions, path: str, payload: Mapping[str, Any], decoder: GenerateDecoder) -> int:
     """Return the count of a prompt that a call for one token reports."""
     # Ollama 0.9.3 takes num_predict=0 for no limit
     body = {**payload, "options": {**payload.get("options", {}), "num_predict": 1}}
-    *_, last = HttpHandle(options.client, open_stream(options, path, body), decoder).events()
+    *_, last = HttpHandle(options.client, open_stream(options, path, body, grows=False), decoder).events()
     count = last.finish and last.finish.prompt_tokens
     if not count:
         raise InvalidRequestError(_CACHED.format(url=options.client.address.url))

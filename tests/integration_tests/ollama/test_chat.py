@@ -220,7 +220,11 @@ def test_calls_of_ollama_are_numbered_and_an_image_is_sent_apart() -> None:
         assert answer.text == "I look."
         assert answer.response_metadata["finish_reason"] == "tool_calls"
         assert server.requests[-1].body["messages"] == [
-            {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "add", "arguments": {"a": 1, "b": 2}}}]},
-            {"role": "tool", "content": "3", "tool_name": "add"},
+            {
+                "role": "assistant",
+                "content": "",
+                "tool_calls": [{"id": "1", "function": {"name": "add", "arguments": {"a": 1, "b": 2}}}],
+            },
+            {"role": "tool", "content": "3", "tool_name": "add", "tool_call_id": "1"},
             {"role": "user", "content": "See", "images": [DOT]},
         ]

@@ -35,8 +35,9 @@ OLLAMA_MOVED: Final[Moved] = {
     "keep_alive": ("10m", {"keep_alive": "10m"}),
     "truncate": (True, {"truncate": True}),
     "dimensions": (2, {"dimensions": 2}),
+    "extra_body": ({"new_field": 1}, {"new_field": 1}),
     "normalize": (True, {}),
-    **{name: (OLLAMA[name].value, {"options": {"num_ctx": 512, name: OLLAMA[name].value}}) for name in LOADING},
+    **{name: (OLLAMA[name].value, {"options": {name: OLLAMA[name].value}}) for name in LOADING},
     **{name: (OLLAMA[name].value, {}) for name in ("auth", "allow_remote")},
     "validate_model_on_init": (False, {}),  # no server is there
 }
@@ -45,7 +46,7 @@ CLASSES: Final[dict[str, tuple[Any, Moved, dict[str, Any]]]] = {
     "OllamaEmbeddings": (
         FakeOllama,
         OLLAMA_MOVED,
-        {"model": "llama2", "options": {"num_ctx": 512}, "truncate": False, "input": ["Hi"]},
+        {"model": "llama2", "options": {}, "truncate": False, "input": ["Hi"]},
     ),
 }
 

@@ -32,9 +32,7 @@ MODULES: Final = {
     "generate": "langchain_ollama.llms",
     "embed": "langchain_ollama.embeddings",
 }
-CONTEXT: Final = 512
-"""Our classes send the model's context as `num_ctx` where it is not set, as docs/migration.md says; this one is taken out again."""
-MODEL: Final = {"model_info": {"test.context_length": CONTEXT}, "capabilities": ["completion", "tools", "thinking", "embedding"]}
+MODEL: Final = {"model_info": {"test.context_length": 512}, "capabilities": ["completion", "tools", "thinking", "embedding"]}
 PARAMETERS: Final = {"num_ctx": 2048, "num_thread": 1, "repeat_penalty": 1, "seed": 1, "top_k": 1}
 THINKERS: Final = frozenset({"deepseek-r1:1.5b", "gpt-oss:20b"})
 """Models that think. None is small enough, so their lines are written here, as the real server writes them."""
@@ -64,7 +62,6 @@ class _Server(BaseHTTPRequestHandler):
 
     def _call(self, mocks: list[Any], kind: str) -> None:
         body = json.loads(self.body)
-        body["options"] = {name: value for name, value in body["options"].items() if (name, value) != ("num_ctx", CONTEXT)}
         known = inspect.signature(getattr(ollama.Client, kind)).parameters.keys() - {"self"}
         for mock in mocks:
             answers = getattr(mock(), kind)(**{name: body.get(name) for name in known})
