@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from langchain_localllm.cli.chat_models import ANSWER_TOKENS
 from langchain_localllm.extras import pip_install
@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
     from langchain_localllm.base.chat import LocalChatModel
     from langchain_localllm.base.llm import LocalLLM
+    from langchain_localllm.base.reranker import LocalReranker
     from langchain_localllm.manage.inventory import ListedModel
+
+_SERVER_ARGS: Final = {"reranker": ("--reranking",)}
+"""Kind to more arguments of a server that is started for it."""
 
 
 @contextmanager
@@ -72,6 +76,13 @@ def embedding_model(model: "ListedModel") -> "Iterator[Embeddings]":
 
 
 @contextmanager
+def reranker(model: "ListedModel") -> "Iterator[LocalReranker]":
+    """Open a reranker, as `resolve` returns it. Passages that are too long for it are cut."""
+    with _opened(model, "reranker", truncate=True) as opened:
+        yield opened
+
+
+@contextmanager
 def _opened(model: "ListedModel", kind: str, **options: Any) -> Iterator[Any]:
     """An object of the class for the model's runtime and this kind; servers for it run within the block."""
     import langchain_localllm
@@ -87,7 +98,9 @@ def _opened(model: "ListedModel", kind: str, **options: Any) -> Iterator[Any]:
             if model.model:
                 chosen["model"] = model.model
         elif runtime == "llamafile":
-            server = langchain_localllm.LocalServer(model.path, embedding=kind == "embeddings")
+            server = langchain_localllm.LocalServer(
+                model.path, embedding=kind == "embeddings", extra_args=_SERVER_ARGS.get(kind, ())
+            )
             chosen["base_url"] = stack.enter_context(server).base_url
         else:
             chosen["model"] = str(model.path)

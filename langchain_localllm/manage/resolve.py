@@ -16,7 +16,7 @@ from langchain_localllm.errors import (
     ModelFileError,
     ModelMissingError,
 )
-from langchain_localllm.gguf.header import SPLIT_FILE
+from langchain_localllm.gguf.header import SPLIT_FILE, check_gguf
 from langchain_localllm.manage import inventory
 from langchain_localllm.manage.folders import files_here, paths_here, similar
 from langchain_localllm.manage.inventory import (
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Purpose", "is_installed", "resolve"]
 
-Purpose = Literal["any", "chat", "text", "embeddings"]
+Purpose = Literal["any", "chat", "text", "embeddings", "reranker"]
 """What a model is needed for: `chat` needs a chat template, `text` is any model that makes text."""
 
 _DEFAULTS: Final = {"chat": tiny_chat_model, "text": tiny_chat_model, "embeddings": tiny_embedding_model}
@@ -296,6 +296,9 @@ def _check(model: ListedModel, purpose: Purpose) -> None:
         return
     if model.problem:
         raise (InvalidOptionError if model.path is None else ModelFileError)(model.problem)
+    if purpose == "reranker":
+        _check_ranks(model)
+        return
     if model.ranks:
         wanted = "an embedding model" if purpose == "embeddings" else "a chat model"
         raise InvalidOptionError(f"{model.short_name} is a reranker: it scores pairs of texts and makes no text. Pass {wanted}.")
@@ -311,6 +314,18 @@ def _check(model: ListedModel, purpose: Purpose) -> None:
             f'Complete text with `localllm run {model.reference} "..."`; for answers use the instruct version of the model, or, if '
             "you know its template, pass --chat-template."
         )
+
+
+def _check_ranks(model: ListedModel) -> None:
+    """Refuse a model that scores no pairs of texts. Whether a server's does, its first answer shows."""
+    if model.runtime in {"gpt4all", "ollama"}:
+        runtime = "Ollama" if model.runtime == "ollama" else "GPT4All"
+        raise InvalidOptionError(f"{runtime} cannot rerank. Pass the GGUF file of a reranker, or the address of a server.")
+    if model.path is None or model.ranks or model.runtime == "llamafile" or check_gguf(model.path).has_classifier:
+        return
+    raise InvalidOptionError(
+        f"{model.short_name} is not a reranker: it has no classification head. Pass a model such as bge-reranker-v2-m3."
+    )
 
 
 def _with_file(model: ListedModel) -> ListedModel:

@@ -82,7 +82,8 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
         k: How many passages the model is given.
         filter: Metadata that a passage must have; a list means any of its values.
         mmr: Whether passages that differ from each other are preferred.
-        reranker: Takes the question and passages and gives a score for each.
+        reranker: Orders the passages again: `LlamaCppReranker`, another document compressor of LangChain, or a function that takes
+            the question and passages and returns a score for each. Default: none, so the order stays that of the search.
         refusal_quantile: The share of off-topic questions that a question must do better than, to be answered; see
             `rag.index.threshold`. 0 refuses nothing. Default: by the size of the index, 0.89 for 100 passages and 0.74 for 10,000.
         min_similarity: A fixed measure instead: the similarity from which a passage matters that shares no word with the question;

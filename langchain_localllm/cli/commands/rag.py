@@ -15,6 +15,7 @@ from langchain_localllm.cli.chat_models import AnswerTokens, ChatTemplate, Model
 from langchain_localllm.cli.indexing import index_paths
 from langchain_localllm.cli.model_args import answering_model
 from langchain_localllm.cli.model_args import embedding_model as opened_embedding_model
+from langchain_localllm.cli.model_args import reranker as opened_reranker
 from langchain_localllm.cli.plot import Bar, write_bars
 from langchain_localllm.cli.rag_output import note_problems, show_answer
 from langchain_localllm.cli.stderr import Progress
@@ -32,6 +33,14 @@ _STORE = Path(".localllm")
 Store = Annotated[Path, typer.Option("--store", help="The folder of the index.")]
 EmbeddingModel = Annotated[
     str, typer.Option("--embedding-model", help="The same for the embeddings. Default: that of the index, else the tiny one.")
+]
+RerankerModel = Annotated[
+    str,
+    typer.Option(
+        "--reranker",
+        help="Order the passages by this reranker: a GGUF file, or a server's address. Default: none.",
+        show_default=False,
+    ),
 ]
 Passages = Annotated[int, typer.Option("--passages", "-k", min=1, help="How many passages the model is given.")]
 Remote = Annotated[bool, typer.Option("--allow-remote", help="Allow servers on other machines.")]
@@ -104,6 +113,7 @@ def ask(
     max_tokens: AnswerTokens = None,
     chat_template: ChatTemplate = "",
     mmr: Annotated[bool, typer.Option("--mmr", help="Prefer passages that differ from each other.")] = False,
+    reranker: RerankerModel = "",
     refusal_quantile: RefusalQuantile = None,
     allow_remote: Remote = False,
     show_passages: Annotated[bool, typer.Option("--show-passages", help="Print the passages with their sources.")] = False,
@@ -122,6 +132,7 @@ def ask(
         "chat_template": chat_template,
         "k": passages,
         "mmr": mmr,
+        "reranker": reranker,
         "refusal_quantile": refusal_quantile,
     }
     with _opened(
@@ -232,6 +243,7 @@ def evaluation(
     model: Model = "",
     embedding_model: EmbeddingModel = "",
     passages: Passages = PASSAGES,
+    reranker: RerankerModel = "",
     most: Annotated[int, typer.Option("--questions", min=1, help="How many questions are made, where no file is given.")] = 40,
     max_tokens: AnswerTokens = None,
     chat_template: ChatTemplate = "",
@@ -249,7 +261,7 @@ def evaluation(
     from langchain_localllm.rag.eval.evaluate import evaluate
 
     questions = read_questions(file) if file else None
-    options: dict[str, Any] = {"max_tokens": max_tokens, "chat_template": chat_template, "k": passages}
+    options: dict[str, Any] = {"max_tokens": max_tokens, "chat_template": chat_template, "k": passages, "reranker": reranker}
     with _opened(store, _chat_model(model, chat_template), embedding_model, allow_remote=allow_remote, **options) as rag:
         if questions is None:
             questions = make_questions(rag.store, rag.llm, most)
@@ -292,6 +304,7 @@ def _opened(
     rebuild: bool = False,
     max_tokens: int | None = None,
     chat_template: str = "",
+    reranker: str = "",
     **options: Any,
 ) -> "Iterator[LocalRAG]":
     """The index with its models; servers for them run within the block."""
@@ -305,8 +318,11 @@ def _opened(
     settings = held.readable_settings() if rebuild else held.catalog.settings() if held.exists else {}
     held.close()
     embedding = resolve(embedding_model or settings.get("embedding_source", ""), "embeddings")
+    ranking = resolve(reranker, "reranker") if reranker else None
     with ExitStack() as parts:
         embeddings = parts.enter_context(opened_embedding_model(embedding))
+        if ranking:
+            options["reranker"] = parts.enter_context(opened_reranker(ranking))
         llm = parts.enter_context(answering_model(model, max_tokens, chat_template, allow_remote=allow_remote)) if model else None
         rag = parts.enter_context(LocalRAG(llm, embeddings, store, allow_remote=allow_remote, **options))
         if embedding_model:

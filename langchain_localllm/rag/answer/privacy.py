@@ -7,6 +7,7 @@ from contextvars import Context, copy_context
 from typing import Any, Final, TypeVar
 
 from langchain_core.callbacks import BaseCallbackManager
+from langchain_core.documents import BaseDocumentCompressor
 from langchain_core.embeddings import Embeddings
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ensure_config
@@ -18,7 +19,7 @@ from langchain_localllm.transport.address import Address
 
 T = TypeVar("T")
 
-_PARTS: Final = (Runnable, Embeddings, VectorStore)
+_PARTS: Final = (Runnable, Embeddings, VectorStore, BaseDocumentCompressor)
 _DEEP: Final = 6
 _TRACING: Final = ("LANGCHAIN_TRACING_V2", "LANGSMITH_TRACING", "LANGSMITH_TRACING_V2")
 _SILENT: Final = {"HF_HUB_OFFLINE": "1", "ANONYMIZED_TELEMETRY": "False", "DO_NOT_TRACK": "1"}
@@ -32,7 +33,7 @@ def silence_process() -> None:
 
 
 def refuse_remote(**parts: Any) -> None:
-    """Raise when a model, embedding model or vector store, or what is inside it, works on another machine.
+    """Raise when a model, embedding model, reranker or vector store, or what is inside it, works on another machine.
 
     Args:
         **parts: The objects, by the name that an error gives them.

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final
 
 from langchain_core.callbacks import CallbackManagerForRetrieverRun
-from langchain_core.documents import Document
+from langchain_core.documents import BaseDocumentCompressor, Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict, Field
 from typing_extensions import override
@@ -15,8 +15,9 @@ from langchain_localllm.rag.index.store import Store
 from langchain_localllm.rag.index.threshold import find_evidence, is_answerable
 from langchain_localllm.rag.vectorstores.filters import Filter
 
-Reranker = Callable[[str, list[Document]], Sequence[float]]
-"""Takes a question and passages, and gives a score for each; the highest comes first."""
+Reranker = Callable[[str, list[Document]], Sequence[float]] | BaseDocumentCompressor
+"""A document compressor of LangChain, such as `LlamaCppReranker`; or a function that takes a question and passages, and returns a
+score for each, the highest of which comes first."""
 
 _WIDER: Final = 4
 """How many times the wanted passages each side offers, so that merging has a choice."""
@@ -53,7 +54,7 @@ class HybridRetriever(BaseRetriever):
     mmr: bool = False
     """Whether the vectors' side prefers passages that differ from each other (maximal marginal relevance)."""
     reranker: Reranker | None = None
-    """Scores the merged candidates again, such as a cross-encoder does."""
+    """Scores the merged candidates again, as a cross-encoder does. Default: none, so the order is that of the merging."""
     refusal_quantile: float | None = Field(default=None, ge=0, le=1)
     """The share of off-topic questions that a question must do better than, for anything to be found; 0 refuses nothing, and
     larger values refuse more. Default: `rag.index.threshold.default_quantile`, 0.89 for 100 passages and 0.74 for 10,000."""
@@ -102,8 +103,17 @@ def _scored(document: Document, score: float, similarity: float | None) -> Docum
 
 
 def _reranked(reranker: Reranker, query: str, found: list[Document]) -> list[Document]:
-    scored = [
-        Document(document.page_content, id=document.id, metadata={**document.metadata, "score": float(score)})
-        for document, score in zip(found, reranker(query, found), strict=True)
-    ]
+    if isinstance(reranker, BaseDocumentCompressor):
+        return [
+            _with_score(document, document.metadata.get("relevance_score"))
+            for document in reranker.compress_documents(found, query)
+        ]
+    scored = [_with_score(document, score) for document, score in zip(found, reranker(query, found), strict=True)]
     return sorted(scored, key=lambda document: -document.metadata["score"])
+
+
+def _with_score(document: Document, score: float | None) -> Document:
+    """Return the passage with another score; a compressor that reports none keeps the one of the merging."""
+    metadata = {name: value for name, value in document.metadata.items() if name != "relevance_score"}
+    new = {} if score is None else {"score": float(score)}
+    return Document(document.page_content, id=document.id, metadata={**metadata, **new})

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from langchain_localllm import LocalServer
+from langchain_localllm.models import tiny_embedding_model
 from langchain_localllm.rag import NO_ANSWER
 from tests.integration_tests.rag.conftest import HANDBOOK, write_files
+from tools.engines.models import reranker
 
 COMMAND = [sys.executable, "-m", "langchain_localllm.cli", "rag"]
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
@@ -62,6 +64,11 @@ def test_index_ask_status_and_again(folder: Path) -> None:
     answer, sources = done(folder, "ask", "Who is the warden?").split("\n\nSources:\n")
     assert "Odalys Fenn" in answer
     assert "notes/people.md, Who does what, line 3" in sources
+    model = reranker(tiny_embedding_model(), folder / "rank.gguf")
+    ranked = json.loads(done(folder, "ask", "Who is the warden?", "--json", "--reranker", str(model)))
+    scores = [passage["score"] for passage in ranked["passages"]]
+    assert scores == sorted(scores, reverse=True)
+    assert not {0.5, 1.0} & set(scores), "they are the reranker's, not those of the merging"
     (folder / "notes" / "boats.md").unlink()
     assert done(folder, "index").startswith("Files: 1 removed, 5 unchanged.")
     status = json.loads(done(folder, "status", "--json"))

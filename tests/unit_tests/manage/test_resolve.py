@@ -342,6 +342,9 @@ KINDS: list[tuple[str, Purpose, str]] = [
     ("ollama:embedder", "text", "is an embedding model"),
     ("tiny-chat", "embeddings", "is not an embedding model"),
     ("ollama:llama3.2", "embeddings", "is not an embedding model"),
+    (EMBEDDINGS, "reranker", "is not a reranker"),
+    ("tiny-chat", "reranker", "is not a reranker"),
+    ("ollama:llama3.2", "reranker", "Ollama cannot rerank"),
     ("base.gguf", "chat", "is a base model.*localllm run .*--chat-template"),
     ("ollama:big:120b-cloud", "chat", "runs on Ollama's servers"),
 ]
@@ -363,6 +366,7 @@ def test_resolve_reranker_raises(purpose: Purpose) -> None:
     Path("rank.gguf").write_bytes(header.write())
     with pytest.raises(InvalidOptionError, match="is a reranker"):
         resolve("rank.gguf", purpose)
+    assert resolve("rank.gguf", "reranker").ranks
 
 
 @pytest.mark.usefixtures("folder")

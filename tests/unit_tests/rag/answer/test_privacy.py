@@ -10,7 +10,7 @@ from langchain_core.language_models import FakeListChatModel
 from langchain_core.stores import InMemoryByteStore
 from langchain_core.tracers import ConsoleCallbackHandler, LangChainTracer
 
-from langchain_localllm import ChatLlamafile, ChatOllama, LlamafileEmbeddings, Ollama
+from langchain_localllm import ChatLlamafile, ChatOllama, LlamafileEmbeddings, LlamafileReranker, Ollama
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.rag import LocalRAG
 from langchain_localllm.rag.answer.privacy import untraced
@@ -50,6 +50,13 @@ def test_what_works_elsewhere_is_refused_unless_it_is_allowed(name: str) -> None
     with pytest.raises(InvalidOptionError, match=r"your documents would be sent there\..*allow_remote=True"):
         LocalRAG(llm, embeddings)
     LocalRAG(llm, embeddings, allow_remote=True)
+
+
+def test_a_reranker_elsewhere_is_refused_unless_it_is_allowed() -> None:
+    reranker = LlamafileReranker(base_url=ELSEWHERE)
+    with pytest.raises(InvalidOptionError, match="reranker: LlamafileReranker works at"):
+        LocalRAG(None, HERE, reranker=reranker)
+    LocalRAG(None, HERE, reranker=reranker, allow_remote=True)
 
 
 def test_an_ollama_model_elsewhere_is_refused_by_its_class() -> None:

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
-from langchain_core.documents import Document
+from langchain_core.documents import BaseDocumentCompressor, Document
 from langchain_core.embeddings import DeterministicFakeEmbedding
+from typing_extensions import override
 
 from langchain_localllm.rag import HybridRetriever, LocalRAG
 from langchain_localllm.rag.answer.retrieve import _merged
@@ -48,6 +50,30 @@ def test_a_reranker_has_the_last_word(retriever: HybridRetriever) -> None:
     retriever.k = 1
     [found] = retriever.invoke("When do the ferries leave, and what colour is the boat?")
     assert found.metadata["score"] == len("The ferry leaves at noon.")
+
+
+class ByLength(BaseDocumentCompressor):
+    """A compressor that puts the longest passage first, and reports a score if it has one to report."""
+
+    reports: bool = True
+
+    @override
+    def compress_documents(self, documents: Sequence[Document], query: str, callbacks: Any = None) -> Sequence[Document]:
+        best = sorted(documents, key=lambda document: -len(document.page_content))
+        score = {"relevance_score": 0.5} if self.reports else {}
+        return [document.model_copy(update={"metadata": document.metadata | score}) for document in best]
+
+
+@pytest.mark.parametrize("reports", [True, False])
+def test_a_document_compressor_orders_the_passages(retriever: HybridRetriever, reports: bool) -> None:
+    question = "When do the ferries leave, and what colour is the boat?"
+    before = retriever.invoke(question)
+    retriever.reranker = ByLength(reports=reports)
+    found = retriever.invoke(question)
+    assert found[0].page_content == "The ferry leaves at noon."
+    assert sorted(document.id or "" for document in found) == sorted(document.id or "" for document in before)
+    merged = {document.id: document.metadata["score"] for document in before}
+    assert [document.metadata["score"] for document in found] == [0.5 if reports else merged[document.id] for document in found]
 
 
 def test_an_empty_index_has_nothing() -> None:
