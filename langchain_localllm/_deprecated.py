@@ -132,6 +132,8 @@ NAMES: Final[dict[str, dict[str, str]]] = {
     },
     "prompts.prompt_pair": {"ReadyPrompt": "PromptPair"},
     "rag": {"Rejected": "InvalidCitation"},
+    "rag.answer.chain": {"is_tiny": "is_extractive"},
+    "rag.answer.context_budget": {"fit": "fit_passages"},
     "rag.answer.citations": {"Rejected": "InvalidCitation"},
     "rag.index.catalog": {"Catalogue": "Catalog"},
     "scale": {"Measured": "ActorThroughput", "Need": "CapacityPlan", "machines": "plan_capacity"},
@@ -141,7 +143,7 @@ NAMES: Final[dict[str, dict[str, str]]] = {
 
 
 def renamed(module: str, name: str) -> Any:
-    """The object that a public name of a module means now.
+    """Return the object that a public name of a module means now.
 
     Raises:
         AttributeError: The module has no such name, and had none.

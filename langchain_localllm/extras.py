@@ -11,7 +11,7 @@ _REQUIREMENT: Final = re.compile(r"(?P<name>[\w.-]+)(?:\[(?P<extras>[\w,.-]+)\])
 
 
 def pip_install(*extras: str) -> str:
-    """The command that installs this package with some extras.
+    """Return the command that installs this package with some extras.
 
     Example:
         >>> pip_install("cli", "rag")

@@ -30,7 +30,7 @@ def split_config(config: RunnableConfig | None, kwargs: dict[str, Any]) -> tuple
 
 
 def split_configs(config: Configs, kwargs: dict[str, Any], count: int) -> tuple[Configs, dict[str, Any]]:
-    """As `split_config`, for a batch of so many inputs."""
+    """Work like `split_config`, for a batch of so many inputs."""
     if _SETTINGS.isdisjoint(kwargs):
         return config, kwargs
     _, others = split_config(None, kwargs)
@@ -50,7 +50,7 @@ def read_input(convert: Callable[[LanguageModelInput], PromptValue], given: Lang
 
 
 def _reason(error: Exception) -> str:
-    """The reason for which LangChain cannot read an input, in one line."""
+    """Return the reason for which LangChain cannot read an input, in one line."""
     if isinstance(error, ValidationError):
         return "; ".join(f"`{'.'.join(map(str, fault['loc']))}`: {fault['msg']}" for fault in error.errors())
     if isinstance(error, JSONDecodeError):

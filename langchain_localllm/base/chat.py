@@ -192,7 +192,7 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         return ChatPromptValue(messages=messages)
 
     def _for_call(self, kwargs: dict[str, Any]) -> tuple[Self, dict[str, Any]]:
-        """A copy with the call's options, so that traces and cache keys treat them as the object's; and the rest."""
+        """Return a copy with the call's options, so that traces and cache keys treat them as the object's; and the rest."""
         rest = {name: value for name, value in kwargs.items() if name in _FOR_LANGCHAIN}
         if not _REQUEST_ONLY.isdisjoint(kwargs):
             rest |= canonical_request(kwargs)
@@ -435,7 +435,7 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         show_schema: bool = True,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
-        """This model, answering with objects of a given form.
+        """Return this model, answering with objects of a given form.
 
         What the engine's grammars can hold is enforced while the answer is decoded; the object is checked against all rules
         afterwards. With `stream`, dicts are returned as they grow, and instances of a class when they are complete.
@@ -499,7 +499,7 @@ def _unknown_method(method: str) -> str:
 
 
 def _instructed(messages: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
-    """The conversation with an instruction in its system message."""
+    """Return the conversation with an instruction in its system message."""
     first = messages[0]
     if first["role"] == "system" and isinstance(first["content"], str):
         return [{**first, "content": f"{first['content']}\n\n{text}"}, *messages[1:]]

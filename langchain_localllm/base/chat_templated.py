@@ -151,7 +151,7 @@ class RawAnswer:
 
 
 def ends_in_thoughts(prompt: str, markers: ThoughtMarkers, *, continues: bool) -> bool:
-    """Whether the answer to a prompt begins with thoughts whose opening marker is a part of the prompt.
+    """Return whether the answer to a prompt begins with thoughts whose opening marker is a part of the prompt.
 
     Args:
         prompt: The prompt.
@@ -209,10 +209,10 @@ class TemplatedChatModel(LocalChatModel):
 
     @abstractmethod
     def about_model(self) -> ModelInfo:
-        """What the model's file says."""
+        """Return what the model's file says."""
 
     def about(self) -> ModelInfo:
-        """The same, read once."""
+        """Return the same, read once."""
         key = repr(self._identifying_file())
         if key not in self._abouts:
             self._abouts[key] = self.about_model()
@@ -220,10 +220,10 @@ class TemplatedChatModel(LocalChatModel):
 
     @abstractmethod
     def _identifying_file(self) -> Any:
-        """The file that is read."""
+        """Return the file that is read."""
 
     def template(self) -> ChatTemplate:
-        """The template that is used.
+        """Return the template that is used.
 
         Raises:
             ModelFileError: The file has none, and none is named.
@@ -248,7 +248,7 @@ class TemplatedChatModel(LocalChatModel):
         )
 
     def _template_for(self, tools: list[dict[str, Any]]) -> ChatTemplate:
-        """The template for a conversation: where there are tools, the file's own for them."""
+        """Return the template for a conversation: where there are tools, the file's own for them."""
         template = self.template()
         if self.chat_template or self.chat_format or not tools:
             return template
@@ -261,11 +261,11 @@ class TemplatedChatModel(LocalChatModel):
         return frozenset() if role in {"user", "tool"} else _THINKING
 
     def reads_special_token(self, text: str) -> bool:  # noqa: ARG002 - for engines that can be asked
-        """Whether the tokenizer reads a token in a text that controls the model, such as `<|im_end|>`."""
+        """Return whether the tokenizer reads a token in a text that controls the model, such as `<|im_end|>`."""
         return False
 
     def prepare(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Prepared:
-        """The prompt and what belongs to it.
+        """Return the prompt and what belongs to it.
 
         Raises:
             ChatTemplateError: The template does not take the conversation.
@@ -336,7 +336,7 @@ class TemplatedChatModel(LocalChatModel):
         return prompt, partial(ThinkSplitter, markers, inside=inside)
 
     def template_variables(self, source: str) -> dict[str, Any]:
-        """What the template reads beside messages and tools."""
+        """Return what the template reads beside messages and tools."""
         return {**switch_variables(source, self.reasoning, self.budget), **(self.chat_template_kwargs or {})}
 
     @property
@@ -351,7 +351,7 @@ class TemplatedChatModel(LocalChatModel):
         return len(self.get_token_ids(prepared.text)) if self.custom_get_token_ids else self.count(prepared)
 
     def count(self, prepared: Prepared) -> int:
-        """Tokens of a prompt."""
+        """Return the tokens of a prompt."""
         return len(self.token_ids(prepared.text))
 
     @override
@@ -375,7 +375,7 @@ def thought_tags(template: str) -> tuple[str, str] | None:
 
 
 def may_think(template: str) -> bool:
-    """Whether a chat template's model is one that thinks."""
+    """Return whether a chat template's model is one that thinks."""
     return thought_tags(template) is not None
 
 

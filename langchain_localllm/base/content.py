@@ -119,7 +119,7 @@ def joined(parts: list[Part]) -> str | list[Part]:
 
 
 def is_data_url(url: str) -> bool:
-    """Whether a URL holds its data."""
+    """Return whether a URL holds its data."""
     return url[:5].lower() == "data:"
 
 
@@ -160,12 +160,12 @@ def check_parts(messages: Iterable[Mapping[str, Any]], accepted: Collection[str]
 
 
 def _listing(words: list[str]) -> str:
-    """Words as a sentence lists them."""
+    """Return words as a sentence lists them."""
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def hold_parts(messages: Iterable[Mapping[str, Any]], kind: str) -> bool:
-    """Whether a message holds a part of a type."""
+    """Return whether a message holds a part of a type."""
     return any(part["type"] == kind for message in messages for part in _listed(message))
 
 
@@ -175,7 +175,7 @@ def image_data(part: Part) -> str:
 
 
 def image_bytes(part: Part) -> bytes:
-    """Return the bytes of an image; raises `InvalidRequestError` where its base64 text is damaged."""
+    """Return the bytes of an image; raise `InvalidRequestError` where its base64 text is damaged."""
     try:
         return base64.b64decode("".join(image_data(part).split()), validate=True)
     except ValueError:
@@ -380,7 +380,7 @@ def _mime_of_format(form: Any, kind: str) -> str:
 
 
 def _guessed(data: str) -> str:
-    """The MIME type by the first bytes."""
+    """Return the MIME type by the first bytes."""
     try:
         start = base64.b64decode("".join(data[:64].split())[:32])
     except (binascii.Error, ValueError):

@@ -57,7 +57,7 @@ class VectorPostprocessor:
     key: Any
 
     def finish(self, vector: list[float]) -> list[float]:
-        """The vector as the caller wants it.
+        """Return the vector as the caller wants it.
 
         Raises:
             ServerError: It is empty, holds what is not a number, only zeros, or another count of numbers than before.
@@ -148,7 +148,7 @@ class EmbeddingJob:
             raise
 
     def vectors(self) -> Vectors:
-        """All vectors, in the order of the texts."""
+        """Return all vectors, in the order of the texts."""
         return [self._done[number] for number in range(len(self._texts))]
 
     def _part(self, start: int, end: int) -> Plan[None]:
@@ -177,7 +177,7 @@ class EmbeddingJob:
         self._bar.add(end - start)
 
     def _named(self, error: ModelCallError, number: int) -> ModelCallError:
-        """The error, with the text that it is about."""
+        """Return the error, with the text that it is about."""
         name = "The query" if self._query else f"Text {number} of {len(self._texts)}"
         if isinstance(error, ContextLengthError):
             beside = f" with {self._beside}" if self._beside else ""
@@ -200,7 +200,7 @@ def _too_long(error: ContextLengthError) -> str:
 
 
 def split(texts: list[str], most_texts: int, most_tokens: int) -> Iterator[tuple[int, int]]:
-    """Where batches begin and end, of so many texts and about so many tokens at most; a longer text is one by itself."""
+    """Yield where batches begin and end, each with at most so many texts and about so many tokens; a longer text is a batch."""
     start, tokens = 0, 0
     for number, text in enumerate(texts):
         length = len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN + 1
@@ -213,7 +213,7 @@ def split(texts: list[str], most_texts: int, most_tokens: int) -> Iterator[tuple
 
 
 def shortened(tokens: list[int], empty_text_tokens: list[int], most: int) -> list[int]:
-    """The tokens without the end of the text, but with those that the model wants after a text.
+    """Return the tokens without the end of the text, but with those that the model wants after a text.
 
     Args:
         tokens: The tokens of the text.

@@ -1,4 +1,4 @@
-"""What every embedding class of ours shares: prefixes, batches in order, checked and normalised vectors, progress."""
+"""Share between all embedding classes: prefixes, batches in order, checked and normalized vectors, progress."""
 
 import hashlib
 import re
@@ -66,17 +66,17 @@ class LocalEmbeddings(TextBatches, Embeddings):
 
     @abstractmethod
     def _vectors(self, texts: list[str]) -> Plan[Vectors]:
-        """The engine's vectors for a batch, one a text, in order."""
+        """Return the engine's vectors for a batch, one a text, in order."""
 
     @abstractmethod
     def _names(self) -> Plan[list[str]]:
-        """What the model is called, the best name first."""
+        """Return what the model is called, the best name first."""
 
     # --- what LangChain calls ---
 
     @override
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """One vector a text, in the order of the texts; none for no texts.
+        """Return one vector a text, in the order of the texts; none for no texts.
 
         Raises:
             InvalidRequestError: A text is empty or no text.
@@ -104,7 +104,7 @@ class LocalEmbeddings(TextBatches, Embeddings):
 
     @override
     def embed_query(self, text: str) -> list[float]:
-        """The vector of a query; raises as `embed_documents` does."""
+        """Return the vector of a query; raises as `embed_documents` does."""
         _check_text(text, "The query")
         prefix = self._run(self._prefixes())[0]
         with self._work([prefix + text], query=True) as work:
@@ -120,11 +120,11 @@ class LocalEmbeddings(TextBatches, Embeddings):
         return work.vectors()[0]
 
     def prefixes(self) -> tuple[str, str]:
-        """What is put before a query and before a document."""
+        """Return what is put before a query and before a document."""
         return self._run(self._prefixes())
 
     def cache_namespace(self) -> str:
-        """A name for a cache of vectors, such as `CacheBackedEmbeddings`: the model's, and a hash of all that changes a vector.
+        """Return a name for a cache of vectors (`CacheBackedEmbeddings`): the model's name and a hash of all that changes vectors.
 
         Prefixes, `dimensions`, `normalize` and `truncate` are in the hash. It fits into a file's name.
         """
@@ -152,7 +152,7 @@ class LocalEmbeddings(TextBatches, Embeddings):
 
 
 def always_normalized(normalize: bool) -> bool:
-    """A validator for runtimes whose engine scales its vectors."""
+    """Return a validator for runtimes whose engine scales its vectors."""
     if not normalize:
         raise InvalidOptionError(
             "the engine gives vectors of length 1 only. LlamaCppEmbeddings and LlamafileEmbeddings give raw ones."

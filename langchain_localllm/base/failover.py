@@ -23,7 +23,7 @@ class Attempt:
 
 
 def attempts(others: int, run: Any) -> Iterator[Attempt]:
-    """What a loop goes through around a `with` block that makes a whole answer.
+    """Yield what a loop goes through around a `with` block that makes a whole answer.
 
     Args:
         others: How many other servers could give the answer.

@@ -33,7 +33,7 @@ class _Unsupported(Exception):  # noqa: N818 - not an error of the caller
 
 
 def grammar_pattern(pattern: str, longest: int | None = None) -> str | None:
-    r"""The pattern in the subset that grammars have: classes, groups, alternatives and repetitions.
+    r"""Return the pattern in the subset that grammars have: classes, groups, alternatives and repetitions.
 
     Args:
         pattern: A pattern of JSON Schema.
@@ -65,7 +65,7 @@ class _Writer:
         self._at = 0
 
     def whole(self) -> str:
-        """The pattern, each of whose alternatives begins with `^` and may end with `$`."""
+        """Return the pattern, each of whose alternatives begins with `^` and may end with `$`."""
         alternatives: list[str] = []
         last = "|"
         while last == "|":
@@ -85,7 +85,7 @@ class _Writer:
         return "|".join(alternatives)
 
     def _group(self) -> tuple[str, int]:
-        """What is written for a group, up to its end, and how many characters it spans at most, not counting `*` and `+`."""
+        """Return what is written for a group, up to its end, and how many characters it spans at most, not counting `*` and `+`."""
         alternatives: list[str] = []
         largest, last = 0, "|"
         while last == "|":
@@ -97,7 +97,7 @@ class _Writer:
         return f"({'|'.join(alternatives)})", largest
 
     def _sequence(self) -> tuple[str, int, str]:
-        """What is written up to the next `|`, `)`, `$` or the end; how many characters it spans; and what ended it."""
+        """Return what is written up to the next `|`, `)`, `$` or the end; how many characters it spans; and what ended it."""
         parts: list[tuple[str, int]] = []
         last = ""
         while found := self._next():
@@ -141,7 +141,7 @@ class _Writer:
         return found[0] if found else ""
 
     def _rest(self, size: int) -> str:
-        """What may follow a pattern that is open at its end."""
+        """Return what may follow a pattern that is open at its end."""
         if self._longest is None or self._longest - size > _LARGEST:
             return f"{_ANY}*"
         return f"{_ANY}{{0,{self._longest - size}}}" if self._longest > size else ""
@@ -202,7 +202,7 @@ def _set(text: str, *, negated: bool) -> str:
 
 
 def _plain_parts(low: int, high: int) -> Iterator[tuple[int, int]]:
-    """The range without what a JSON string cannot hold as it is."""
+    """Yield the range without what a JSON string cannot hold as it is."""
     low = max(low, 0x20)
     for gap in (0x22, 0x5C, 0x7F):
         if low <= gap <= high:
@@ -221,7 +221,7 @@ _NAMED: Final = {"t": 9, "n": 10, "v": 11, "f": 12, "r": 13, "0": 0}
 
 
 def _code(char: str) -> int:
-    """The code point of a character of a pattern, which may be escaped."""
+    """Return the code point of a character of a pattern, which may be escaped."""
     if len(char) == 1:
         return ord(char)
     if char[1] in "ux" and (digits := char[2:]):

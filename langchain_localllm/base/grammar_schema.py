@@ -44,7 +44,7 @@ _LARGEST: Final = 10**15
 
 
 def grammar_schema(schema: Any, *, escapes: bool = False) -> dict[str, Any]:
-    """The schema as llama.cpp can make a grammar of it. A value that the result allows may still break a rule of the schema.
+    """Return the schema as llama.cpp can make a grammar of it. A value that the result allows may still break a rule of the schema.
 
     Args:
         schema: A JSON schema that `check_schema` accepts.
@@ -59,7 +59,7 @@ def grammar_schema(schema: Any, *, escapes: bool = False) -> dict[str, Any]:
 
 
 def tool_parameters(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A tool's parameters as a server takes them, which shows them to the model and makes a grammar of them.
+    """Return a tool's parameters as a server takes them, which shows them to the model and makes a grammar of them.
 
     They stay as they are where a grammar can hold them: models were trained on such schemas.
     """
@@ -68,7 +68,7 @@ def tool_parameters(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _bare(schema: Any) -> Any:
-    """The schema without what the conversion adds, to see whether it changed anything else."""
+    """Return the schema without what the conversion adds, to see whether it changed anything else."""
     if isinstance(schema, list):
         return [_bare(item) for item in schema]
     if not isinstance(schema, Mapping):
@@ -87,19 +87,19 @@ class GrammarSchemas:
         self._roots: list[Any] = []
 
     def add(self, schema: Any) -> dict[str, Any]:
-        """The converted schema, without the definitions that it refers to."""
+        """Return the converted schema, without the definitions that it refers to."""
         root = modern_schema(schema)
         self._roots.append(root)  # references are distinguished by the schema's identity
         return _Document(self, root).convert(root)
 
     def whole(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """A schema made of converted ones, with their definitions."""
+        """Return a schema made of converted ones, with their definitions."""
         while "$ref" in schema:  # converters do not follow one at the top
             schema = self._definitions[_name_in(schema["$ref"])]
         return {**schema, "$defs": self._definitions} if self._definitions else schema
 
     def definition(self, document: "_Document", reference: str) -> str | None:
-        """The name of a definition; `None` where the reference has no target."""
+        """Return the name of a definition; `None` where the reference has no target."""
         key = (id(document.root), reference)
         if key in self._names:
             return self._names[key]
@@ -117,7 +117,7 @@ class GrammarSchemas:
         return name
 
     def writes(self, value: Any) -> bool:
-        """Whether the converter writes this name or constant right."""
+        """Return whether the converter writes this name or constant right."""
         return self._escapes or "\\" not in json.dumps(value, ensure_ascii=False)
 
 
@@ -126,7 +126,7 @@ def _name_in(reference: str) -> str:
 
 
 def _free_name(reference: str, taken: Iterable[str]) -> str:
-    """A name that a grammar's rules can have, and that no property is likely to have: some converters mix them up."""
+    """Return a name that a grammar's rules can have, and that no property is likely to have: some converters mix them up."""
     plain = re.sub(r"[^a-zA-Z0-9-]+", "-", reference.rpartition("/")[2]).strip("-") or "root"
     number = 0
     while (name := f"def{number or ''}-{plain}") in taken:
@@ -159,7 +159,7 @@ class _Document:
         return self._union(schema, choices) if choices else self._plain(schema)
 
     def _combined(self, schema: Mapping[str, Any]) -> dict[str, Any]:
-        """A schema with a reference or `allOf`."""
+        """Return a schema with a reference or `allOf`."""
         rules = {key: value for key, value in schema.items() if key not in {"$ref", "allOf", *_NOTES}}
         parts = [*([{"$ref": schema["$ref"]}] if "$ref" in schema else []), *schema.get("allOf", ())]
         if len(parts) != 1 or _is_constrained(rules):
@@ -171,7 +171,7 @@ class _Document:
         return {"$ref": f"#/$defs/{name}"} if name else _anything()
 
     def _plain(self, schema: Mapping[str, Any]) -> dict[str, Any]:
-        """A schema without references and combinations."""
+        """Return a schema without references and combinations."""
         kinds = schema.get("type", _implied_type(schema))
         for name, values in (("const", [schema.get("const")]), ("enum", schema.get("enum"))):
             if name in schema and values:
@@ -181,7 +181,7 @@ class _Document:
         return self._typed(schema, kinds)
 
     def _expanded(self, schema: Any, rules: Mapping[str, Any]) -> dict[str, Any]:
-        """A schema with its references followed, and further rules that hold for the same value.
+        """Return a schema with its references followed, and further rules that hold for the same value.
 
         Inside itself, a recursive schema is referred to without the further rules: it would be expanded without end.
         """
@@ -196,7 +196,7 @@ class _Document:
         return shape
 
     def _flat(self, schema: Any, followed: set[str]) -> Mapping[str, Any]:
-        """One schema for a reference, the parts of `allOf` and what is beside them; adds the references to `followed`."""
+        """Return one schema for a reference, the parts of `allOf` and what is beside them; adds the references to `followed`."""
         if not isinstance(schema, Mapping):
             return {}
         parts = list(schema.get("allOf", ()))
@@ -261,13 +261,13 @@ class _Document:
         }
 
     def _possible_names(self, schema: Mapping[str, Any]) -> list[str]:
-        """The names of properties that an object may have, where `propertyNames` lists them, as for a dict with an enum's keys."""
+        """Return the property names that an object may have, where `propertyNames` lists them, as for a dict with enum keys."""
         rule = self._flat(schema.get("propertyNames"), set())
         names = rule.get("enum", [rule["const"]] if "const" in rule else [])
         return [name for name in names if isinstance(name, str)]
 
     def _additional(self, schema: Mapping[str, Any]) -> bool | dict[str, Any]:
-        """What other keys may hold. An engine adds none where the schema does not name them."""
+        """Return what other keys may hold. An engine adds none where the schema does not name them."""
         rules = [*schema.get("patternProperties", {}).values()]
         if len(rules) == 1:
             return self.convert(rules[0])
@@ -316,7 +316,7 @@ def _merged(schema: Mapping[str, Any], parts: Iterable[Mapping[str, Any]]) -> di
 
 
 def one_of(choices: list[dict[str, Any]]) -> dict[str, Any]:
-    """A schema that allows what one of these allows."""
+    """Return a schema that allows what one of these allows."""
     if not choices:
         return _anything()
     return choices[0] if len(choices) == 1 else {"anyOf": choices}
@@ -330,7 +330,7 @@ def _type_of(value: Any) -> str:
 
 
 def _has_type(value: Any, kinds: Any) -> bool:
-    """Whether a value has the type of a schema, or one of its types."""
+    """Return whether a value has the type of a schema, or one of its types."""
     kinds = kinds if isinstance(kinds, list) else [kinds]
     kind = _type_of(value)
     return kinds == [None] or kind in kinds or (kind == "integer" and "number" in kinds)
@@ -341,7 +341,7 @@ def _set(**rules: Any) -> dict[str, Any]:
 
 
 def _counts(schema: Mapping[str, Any], least: str, most: str, largest: int) -> tuple[int | None, int | None]:
-    """The two limits as far as they can be enforced."""
+    """Return the two limits as far as they can be enforced."""
     low, high = schema.get(least), schema.get(most)
     if low is not None and high is not None and low > high:
         return None, None
@@ -387,7 +387,7 @@ def _negative(value: Any) -> Any:
 
 
 def _whole(value: Any, step: int) -> int | None:
-    """The smallest integer from a limit on; `step` is 1 where the limit itself is excluded."""
+    """Return the smallest integer from a limit on; `step` is 1 where the limit itself is excluded."""
     if not _is_limit(value):
         return None
     up = -int(-value // 1)

@@ -87,7 +87,7 @@ class ServerOptions(Options):
         return set(_each(self.base_url))
 
     def sent_headers(self) -> dict[str, str]:
-        """The headers that every request carries; they may hold secrets."""
+        """Return the headers that every request carries; they may hold secrets."""
         headers = dict(self.headers or {})
         if self.api_key is not None and self.api_key.get_secret_value().strip():  # an empty key is how other clients say "none"
             headers["Authorization"] = f"Bearer {self.api_key.get_secret_value()}"
@@ -108,7 +108,7 @@ class ServerOptions(Options):
         return client
 
     def on_server(self, ask: Ask[T], *, streamed: bool = False) -> Plan[T]:
-        """What to do to ask the server; of several the least busy one, and another where that one fails.
+        """Return what to do to ask the server; of several the least busy one, and another where that one fails.
 
         Args:
             ask: Makes the plan for a server's client.
@@ -163,7 +163,7 @@ def _each(urls: str | Sequence[str]) -> Sequence[str]:
 
 
 def _without_credentials(urls: str | Sequence[str], headers: dict[str, str] | None) -> tuple[str | tuple[str, ...], dict[str, str]]:
-    """The address or addresses as they are shown, and the headers with what was hidden in a single one."""
+    """Return the address or addresses as they are shown, and the headers with what was hidden in a single one."""
     if isinstance(urls, str):
         address = Address.parse(urls, headers)
         return address.url, dict(address.headers)
@@ -192,11 +192,11 @@ class AnswerDecoder(ABC):
         self._thoughts_read: list[str] = []
 
     def feed(self, data: bytes) -> list[StreamEvent]:
-        """The events that are complete with these bytes."""
+        """Return the events that are complete with these bytes."""
         return [event for line in self._lines.feed(data) if line.strip() and (event := self._read(line))]
 
     def end(self) -> list[StreamEvent]:
-        """What is left when the bytes have ended; raises `StreamBrokenError` when the answer is not whole."""
+        """Return what is left when the bytes have ended; raise `StreamBrokenError` when the answer is not whole."""
         rest = self._lines.end().strip()
         try:
             last = self._read(rest) if rest else None
@@ -250,7 +250,7 @@ class AnswerDecoder(ABC):
 
     @abstractmethod
     def _piece(self, line: bytes) -> StreamEvent | None:
-        """The event for a line, if it holds one; raises the error that it reports."""
+        """Return the event for a line, if it holds one; raises the error that it reports."""
 
 
 def warn_left_out(kind: str, url: str) -> None:

@@ -28,7 +28,7 @@ _DEEPEST: Final = 50
 
 
 def is_json_schema(value: Any) -> bool:
-    """Whether this is a JSON schema, judged by its keywords, and not another dict such as an OpenAI function."""
+    """Return whether this is a JSON schema, judged by its keywords, and not another dict such as an OpenAI function."""
     if not isinstance(value, Mapping) or "parameters" in value:
         return False
     kinds = value.get("type")
@@ -37,7 +37,7 @@ def is_json_schema(value: Any) -> bool:
 
 
 def modern_schema(schema: Any) -> Any:
-    """The same schema in the words of draft 2020-12.
+    """Return the same schema in the words of draft 2020-12.
 
     Understands boolean `exclusiveMinimum` and `exclusiveMaximum` (draft 4), `nullable` (OpenAPI 3.0), a list in `items` and
     `dependencies` (before 2019-09).
@@ -65,7 +65,7 @@ def modern_schema(schema: Any) -> Any:
 
 
 def _member(key: str, value: Any, convert: Callable[[Any], Any]) -> Any:
-    """What is under a keyword, with the schemas in it converted."""
+    """Return what is under a keyword, with the schemas in it converted."""
     if key in _DATA:
         return value
     if key in _BY_NAME and isinstance(value, Mapping):
@@ -106,7 +106,7 @@ def check_schema(schema: Any) -> None:
 
 
 def best_fault(schema: Any, *, any_type: bool = False) -> tuple[str, str] | None:
-    """The place and the words of what is wrong with a schema; `None` for one that is written right.
+    """Return the place and the words of what is wrong with a schema; `None` for one that is written right.
 
     Args:
         schema: A schema in the words of draft 2020-12.
@@ -128,7 +128,7 @@ def _is_about_type(error: Any) -> bool:
 
 
 def without_null(schema: Any) -> Any:
-    """The same without keywords that are null, which some libraries write for what is left out."""
+    """Return the same without keywords that are null, which some libraries write for what is left out."""
     if isinstance(schema, list):
         return [without_null(item) for item in schema]
     if not isinstance(schema, Mapping):
@@ -138,7 +138,7 @@ def without_null(schema: Any) -> Any:
 
 
 def is_recursive(schema: Mapping[str, Any]) -> bool:
-    """Whether a schema refers to a part that refers to itself."""
+    """Return whether a schema refers to a part that refers to itself."""
     return any(_leads_back(part["$ref"], schema) for part in _subschemas(schema) if isinstance(part.get("$ref"), str))
 
 
@@ -210,7 +210,7 @@ def _check_reference(reference: str, schema: Any) -> None:
 
 
 def resolve_reference(reference: str, schema: Any) -> Any:
-    """The part of a schema that a `$ref` such as `#/$defs/node` or `#anchor` points to; raises `LookupError` if there is none."""
+    """Return what a `$ref` such as `#/$defs/node` or `#anchor` points to; raise `LookupError` if the schema has no such part."""
     from urllib.parse import unquote
 
     reference = _within(reference, schema)
@@ -227,14 +227,14 @@ def resolve_reference(reference: str, schema: Any) -> Any:
 
 
 def _within(reference: str, schema: Any) -> str:
-    """The reference without the schema's own address, its `$id`."""
+    """Return the reference without the schema's own address, its `$id`."""
     own = schema.get("$id") if isinstance(schema, Mapping) else None
     base, mark, part = reference.partition("#")
     return f"#{part}" if mark and own and base == own.removesuffix("#") else reference
 
 
 def _anchored(name: str, schema: Any) -> Any:
-    """The part of a schema with this `$anchor`."""
+    """Return the part of a schema with this `$anchor`."""
     for part in _subschemas(schema):
         if name in (part.get("$anchor"), part.get("$dynamicAnchor")):
             return part
@@ -242,7 +242,7 @@ def _anchored(name: str, schema: Any) -> Any:
 
 
 def broken_rules(value: Any, schema: Any) -> list[str]:
-    """The rules of a schema that a value breaks, each as a sentence with its place; empty for a value that fits.
+    """Return the rules of a schema that a value breaks, each as a sentence with its place; empty for a value that fits.
 
     Example:
         >>> broken_rules({"age": 200}, {"properties": {"age": {"maximum": 120}}})
@@ -283,7 +283,7 @@ def _shortened(text: str) -> str:
 
 @functools.cache
 def _validator_class() -> Any:
-    """A validator that reads patterns as JSON Schema does; jsonschema itself uses Python's `re`, which lacks some of them."""
+    """Return a validator that reads patterns as JSON Schema does; jsonschema itself uses Python's `re`, which lacks some."""
     from jsonschema import Draft202012Validator, validators
 
     rules = {
@@ -354,7 +354,7 @@ def _compiled(pattern: str) -> "regex.Pattern[str] | None":
 
 
 def _as_regex(pattern: str) -> str:
-    r"""The pattern of JSON Schema (ECMA 262) for `regex`: `$` is the very end, `\u{1F600}` is a character."""
+    r"""Return the pattern of JSON Schema (ECMA 262) for `regex`: `$` is the very end, `\u{1F600}` is a character."""
     import re
 
     def written(found: "re.Match[str]") -> str:

@@ -46,7 +46,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
         """Begin an answer to the prompt with this object's options."""
 
     def begin(self, prompt: str, stop: list[str] | None) -> TokenStream:
-        """As `open_answer`, for a prompt that may be empty and stop sequences that are still to be merged."""
+        """Work like `open_answer`, for a prompt that may be empty and stop sequences that are still to be merged."""
         if not prompt:
             raise InvalidRequestError("The prompt is empty, and there is nothing to go on from. Give it some text.")
         return self.open_answer(prompt, self.stops(stop))
@@ -84,7 +84,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
     def _read(
         self, prompt: str, stop: list[str] | None, run: CallbackManagerForLLMRun | None, kwargs: dict[str, Any]
     ) -> Generator[StreamEvent]:
-        """The events of an answer, told to those who listen to the run."""
+        """Yield the events of an answer, and report each to the callbacks of the run."""
         model = self.with_options(kwargs)
         listener = run if run and run.handlers else None
         with closing(model.begin(prompt, stop).events()) as events:
@@ -192,7 +192,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
         return await BaseLLM.agenerate(model, prompts, callbacks=callbacks, **settings)
 
     def _for_call(self, stop: list[str] | None, kwargs: dict[str, Any]) -> tuple["LocalLLM", dict[str, Any]]:
-        """A copy with the call's options, since LangChain's cache key holds only the object's; and the rest, for LangChain."""
+        """Return a copy with the call's options, since LangChain's cache key holds only the object's, and the other arguments."""
         _ = self._serialized  # the object's, as LangChain's callbacks get it; copies take it along, else each makes it again
         settings = {name: value for name, value in kwargs.items() if name in _RUN_SETTINGS}
         options = {name: value for name, value in kwargs.items() if name not in _RUN_SETTINGS | STREAM_SWITCHES}

@@ -144,7 +144,7 @@ def _system(message: BaseMessage, _: _Calls) -> Iterator[Entry]:
 
 
 def _human(message: BaseMessage, calls: _Calls) -> Iterator[Entry]:
-    """A message of the user; Anthropic's form of tool results in it become messages of their own."""
+    """Yield a message of the user; Anthropic's form of tool results in it become messages of their own."""
     blocks = _blocks(message)
     results = [block for block in blocks if _is(block, "tool_result")]
     for block in results:
@@ -174,7 +174,7 @@ def _custom(message: BaseMessage, calls: _Calls) -> Iterator[Entry]:
 
 
 def _named_result(message: BaseMessage, calls: _Calls) -> Entry:
-    """The result of a function that was called by name, as OpenAI's API had it before tools."""
+    """Return the result of a function that was called by name, as OpenAI's API had it before tools."""
     return _result(message.additional_kwargs.get("tool_call_id"), message.content, message.name, calls)
 
 
@@ -206,7 +206,7 @@ def _ai(message: BaseMessage, calls: _Calls) -> Iterator[Entry]:
 
 
 def _spoken(extras: Mapping[str, Any]) -> Iterator[str]:
-    """What OpenAI's models said in another way than as text: a refusal, and the transcript of audio."""
+    """Yield what OpenAI's models said in another way than as text: a refusal, and the transcript of audio."""
     audio = extras.get("audio")
     for said in (extras.get("refusal"), audio.get("transcript") if isinstance(audio, dict) else None):
         if isinstance(said, str) and said:
@@ -214,7 +214,7 @@ def _spoken(extras: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _calls_of(message: AIMessage, blocks: list[Any], calls: _Calls) -> Iterator[dict[str, Any]]:
-    """The calls of an AI message. Those in its fields are usually among its content blocks too, and are made once."""
+    """Yield the calls of an AI message. Those in its fields are usually among its content blocks too, and are made once."""
     given = [_call_fields(call) for call in (*message.tool_calls, *message.invalid_tool_calls)]
     known = {call_id for call_id, _, _ in given}
     given += [call for call in map(_call_fields, blocks) if call[0] not in known]
@@ -258,7 +258,7 @@ _CONVERTERS: Final[Mapping[type[BaseMessage], Callable[[BaseMessage, _Calls], It
 
 
 def _with_ordered_results(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """The same with the results that follow an AI message in the order of its calls: many templates write no ids."""
+    """Yield the same with the results that follow an AI message in the order of its calls: many templates write no ids."""
     order: dict[str, int] = {}
     results: list[Entry] = []
     for entry in entries:

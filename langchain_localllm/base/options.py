@@ -128,12 +128,12 @@ class Options(BaseModel):
         return named
 
     def chosen(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
-        """The options that are set, without LangChain's own fields and those to ignore."""
+        """Return the options that are set, without LangChain's own fields and those to ignore."""
         values = ((name, getattr(self, name)) for name in type(self).model_fields if name not in self.NOT_PER_CALL | ignored)
         return {name: value for name, value in values if value is not None}
 
     def with_options(self, options: Mapping[str, Any]) -> Self:
-        """This object with other values for some options, for one call; the fields are validated, connections are shared.
+        """Return this object with other values for some options, for one call; the fields are validated, connections are shared.
 
         Raises:
             InvalidOptionError: An option is unknown, or its value does not fit.
@@ -153,7 +153,7 @@ class Options(BaseModel):
 
 
 def _refusal(error: ValidationError) -> InvalidOptionError:
-    """The same in our words. It does not tell the values, which may be keys and passwords."""
+    """Return the same in our words. It does not tell the values, which may be keys and passwords."""
     reasons = []
     for problem in error.errors(include_url=False, include_input=False):
         reason = str(problem.get("ctx", {}).get("error", problem["msg"]))
@@ -193,7 +193,7 @@ class SamplingOptions(Options):
     """Choose among the most probable tokens whose probabilities add up to this."""
 
     def stops(self, stop: list[str] | None) -> list[str]:
-        """The object's stop sequences and the call's, each once."""
+        """Return the object's stop sequences and the call's, each once."""
         if isinstance(stop, str):
             raise InvalidOptionError(f"`stop` is a list of texts: stop=[{stop!r}].")
         if stop is not None and not (isinstance(stop, Collection) and all(isinstance(text, str) for text in stop)):
@@ -252,14 +252,14 @@ class SamplingOptions(Options):
         return 0
 
     def with_model_name(self) -> Self:
-        """This object with its model named, for the cache key, where only the engine knows the name."""
+        """Return this object with its model named, for the cache key, where only the engine knows the name."""
         return self
 
     async def aidentified(self) -> Self:
-        """As `with_model_name`, without blocking the event loop."""
+        """Work like `with_model_name`, without blocking the event loop."""
         return self
 
 
 def caching(cache: BaseCache | bool | None) -> bool:
-    """Whether answers come from a cache: the object's own, or LangChain's global one."""
+    """Return whether answers come from a cache: the object's own, or LangChain's global one."""
     return cache is not False and (cache is not None or get_llm_cache() is not None)

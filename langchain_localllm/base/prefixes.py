@@ -73,7 +73,7 @@ TABLE: Final = (
 
 
 def prefixes_of(names: str | Iterable[str]) -> tuple[str, str]:
-    """What comes before a query and before a document; empty where the model wants nothing, or is not known.
+    """Return what comes before a query and before a document; empty where the model wants nothing, or is not known.
 
     Args:
         names: What the model is called: a name, a file's path, or several; the first that the table knows counts.

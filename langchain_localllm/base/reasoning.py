@@ -73,7 +73,7 @@ class ReasoningBudgetOptions(ReasoningOptions):
 
 
 def no_budget(engine: str) -> dict[str, str]:
-    """The advice for an engine without a budget, under each of its names."""
+    """Return the advice for an engine without a budget, under each of its names."""
     advice = f"{engine} cannot end a model's thoughts. ChatLlamaCpp and ChatLlamafile can, with the same file."
     return dict.fromkeys(
         ("reasoning_budget", "reasoning_budget_message", *(name for name, field in ALIASES.items() if field == "reasoning_budget")),

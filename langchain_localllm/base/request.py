@@ -13,7 +13,7 @@ ANY_OBJECT: Final[dict[str, Any]] = {"type": "object"}
 
 
 def canonical_request(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a call that are about tools and the form of the answer, each in one form; what is left open is left out.
+    """Return a call's arguments for tools and structured output in canonical form, without those that are not set.
 
     Args:
         given: Any of `tools`, `tool_choice`, `strict`, `parallel_tool_calls`, `response_format` and `show_schema`.
@@ -33,12 +33,12 @@ def canonical_request(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def calls_allowed(request: Mapping[str, Any]) -> bool:
-    """Whether the answer to a canonical request may call a tool."""
+    """Return whether the answer to a canonical request may call a tool."""
     return bool(request.get("tools")) and request.get("tool_choice") != "none"
 
 
 def response_schema(request: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON schema of a request's `response_format`."""
+    """Return the JSON schema of a request's `response_format`."""
     wanted = request["response_format"]
     return dict(wanted["json_schema"]["schema"]) if wanted["type"] == "json_schema" else ANY_OBJECT
 
@@ -46,7 +46,7 @@ def response_schema(request: Mapping[str, Any]) -> dict[str, Any]:
 def enforced_schema(
     request: Mapping[str, Any], arguments: str = "arguments", *, several: bool = False, escapes: bool = False
 ) -> dict[str, Any] | None:
-    """The schema to constrain the answer with, as engines accept it: of a required call, or of the form that was asked for.
+    """Return the schema to constrain the answer with, as engines accept it: of a required call, or of the form that was asked for.
 
     Args:
         request: `tools`, `tool_choice` and `response_format`, in canonical form, where the call has them.
@@ -60,6 +60,6 @@ def enforced_schema(
 
 
 def instruction(schema: Mapping[str, Any]) -> str:
-    """What shows the model the schema; engines constrain the answer without telling it why."""
+    """Return what shows the model the schema; engines constrain the answer without telling it why."""
     kind = "a JSON object" if schema.get("type", "object") == "object" else "JSON"
     return f"Answer with {kind} that fits this schema:\n{json.dumps(schema, ensure_ascii=False)}"

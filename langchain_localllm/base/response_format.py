@@ -23,7 +23,7 @@ class ResponseFormat(dict[str, Any]):
 
 
 def canonical_format(wanted: Any) -> ResponseFormat | None:
-    """A `response_format` as OpenAI writes it; `None` for an answer in any form.
+    """Return a `response_format` as OpenAI writes it; `None` for an answer in any form.
 
     Args:
         wanted: What OpenAI, llama-cpp-python, llama.cpp's server, Ollama or LangChain document: `{"type": "text"}`, `json_object`
@@ -91,7 +91,7 @@ def _short(value: Any) -> str:
 
 
 def engine_format(wanted: dict[str, Any]) -> dict[str, Any]:
-    """A canonical format with a schema that llama.cpp can make a grammar of."""
+    """Return a canonical format with a schema that llama.cpp can make a grammar of."""
     if wanted["type"] != "json_schema":
         return wanted
     inner = wanted["json_schema"]

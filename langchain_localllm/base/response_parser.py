@@ -48,7 +48,7 @@ class AnswerReader:
         thoughts.feed(begun)
 
     def read(self, event: StreamEvent) -> Iterable[StreamEvent]:
-        """What can be passed on with this event."""
+        """Return what can be passed on with this event."""
         if event.progress is not None:
             return (event,)
         if self._thoughts and self._thoughts.done:
@@ -117,7 +117,7 @@ class AnswerReader:
                 yield StreamEvent(part)
 
     def _named(self, call: dict[str, Any]) -> dict[str, Any]:
-        """The part of a call with an id, if it is the first of that call."""
+        """Return the part of a call with an id, if it is the first of that call."""
         index = call["index"]
         if index not in self._args:
             self._args[index] = []
@@ -148,7 +148,7 @@ def _is_object(text: str) -> bool:
 
 
 def _unreadable_end(text: str) -> str:
-    """What makes JSON that is not complete unreadable for a parser that repairs: a bracket that nothing opened."""
+    """Return what makes JSON that is not complete unreadable for a parser that repairs: a bracket that nothing opened."""
     open_brackets: list[str] = []
     in_string = escaped = False
     for char in text:
@@ -172,7 +172,7 @@ def without_unreadable_end(args: str) -> str:
 
 
 def reader(tools: Sequence[dict[str, Any]], choice: str | None, *, keeps_thoughts: bool = True) -> AnswerReader:
-    """What reads the answers of a server, which reads calls and thoughts itself as far as it can.
+    """Return what reads the answers of a server, which reads calls and thoughts itself as far as it can.
 
     A forced call comes as JSON; calls that the server could not read, or did not try to, come as text.
     """

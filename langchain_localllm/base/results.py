@@ -108,7 +108,7 @@ def text_chunk(event: StreamEvent) -> GenerationChunk | None:
 
 
 def joined(events: Iterable[StreamEvent]) -> LLMResult:
-    """The result of one prompt, with as many generations as answers were asked for."""
+    """Return the result of one prompt, with as many generations as answers were asked for."""
     first, others = _generation(events)
     generations = [first, *(_generation(events)[0] for events in others)]
     return LLMResult(generations=[generations], llm_output=_output([first.generation_info or {}]))
@@ -140,7 +140,7 @@ def _info(finish: CompletionInfo | None, logprobs: list[dict[str, Any]] | None, 
 
 
 def combined(results: Iterable[LLMResult], runs: Sequence[BaseRunManager]) -> LLMResult:
-    """The results of several prompts as one, with their token counts added up."""
+    """Return the results of several prompts as one, with their token counts added up."""
     generations = [generation for result in results for generation in result.generations]
     output = _output([row[0].generation_info or {} for row in generations])
     return LLMResult(generations=generations, llm_output=output, run=[RunInfo(run_id=run.run_id) for run in runs] or None)

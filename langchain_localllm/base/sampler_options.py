@@ -103,7 +103,7 @@ class SamplerOptions(SamplingOptions):
     """Go on when the model wants to end."""
 
     def sampler_order(self) -> list[SamplerName] | None:
-        """The samplers to use, or `None` for llama.cpp's own. llama.cpp uses adaptive-p only where it is listed.
+        """Return the samplers to use, or `None` for llama.cpp's own. llama.cpp uses adaptive-p only where it is listed.
 
         Raises:
             InvalidOptionError: `adaptive_target` is set, but the list does not have adaptive-p.

@@ -26,7 +26,7 @@ class StopFilter:
         self.met = False
 
     def feed(self, text: str) -> str:
-        """What can be shown once this text has come."""
+        """Return what can be shown once this text has come."""
         if not self._stops:
             return text
         text = self._held + text
@@ -39,7 +39,7 @@ class StopFilter:
         return text[: len(text) - kept]
 
     def end(self) -> str:
-        """What was held back, when no more text comes."""
+        """Return what was held back, when no more text comes."""
         held, self._held = self._held, ""
         return held
 

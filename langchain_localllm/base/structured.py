@@ -60,7 +60,7 @@ class OutputSchema:
         return {"title": self.name, "type": "object", "properties": {_WRAPPED: inner}, "required": [_WRAPPED], **definitions}
 
     def read(self, text: str, *, cut: bool) -> Any:
-        """The object in an answer; it may be in a code fence, and have text around it.
+        """Return the object in an answer; it may be in a code fence, and have text around it.
 
         Args:
             text: The answer's text.
@@ -84,7 +84,7 @@ class OutputSchema:
         raise StructuredOutputError(f"The answer is not valid JSON: {_beginning(text)}", llm_output=text)
 
     def check(self, value: Any, text: str) -> Any:
-        """What the caller wants for a JSON value found in a text; raises `StructuredOutputError` where it does not fit."""
+        """Return what the caller wants for a JSON value found in a text; raise `StructuredOutputError` where it does not fit."""
         if self.make is None:
             if self.is_object and self.schema is None and not isinstance(value, dict):
                 raise StructuredOutputError(f"The answer is not a JSON object: {_beginning(text)}", llm_output=text)
@@ -97,11 +97,11 @@ class OutputSchema:
             raise StructuredOutputError(f"The answer does not match {self.name}: {_reasons(error)}.", llm_output=text) from error
 
     def parse_text(self, message: AIMessage) -> Any:
-        """The object in the text of an answer."""
+        """Return the object in the text of an answer."""
         return self.read(message.text, cut=_was_cut(message))
 
     def parse_tool_call(self, message: AIMessage) -> Any:
-        """The object in the arguments of a tool call."""
+        """Return the object in the arguments of a tool call."""
         for call in message.tool_calls:
             if call["name"] == self.name:
                 return self._of_arguments(call["args"])
@@ -127,7 +127,7 @@ class OutputSchema:
 
 
 def _values_in(text: str) -> Iterator[Any]:
-    """The JSON values in a text: the text itself, or what code fences hold, or the objects and lists in it, in their order."""
+    """Yield the JSON values in a text, in order: the text itself, the contents of code fences, or the objects and lists in it."""
     for candidate in (text, *_FENCE.findall(text)):
         try:
             yield _decoder.decode(candidate.strip())
@@ -146,7 +146,7 @@ def _values_in(text: str) -> Iterator[Any]:
 
 
 def form_of(schema: Mapping[str, Any] | type | None, *, strict: bool | None = None) -> OutputSchema:
-    """The form that a pydantic class, another type, a JSON schema or an OpenAI function describes.
+    """Return the form that a pydantic class, another type, a JSON schema or an OpenAI function describes.
 
     Values of a `TypedDict` are dicts that are checked by its JSON schema; pydantic makes those of all other types.
 
@@ -215,7 +215,7 @@ class StructuredOutput(Runnable[AIMessage, Any]):
         self.name = "StructuredOutput"
 
     def read(self, message: AIMessage) -> Any:
-        """What the caller gets for a whole answer."""
+        """Return what the caller gets for a whole answer."""
         if not self.include_raw:
             return self.parse(message)
         try:
@@ -224,7 +224,7 @@ class StructuredOutput(Runnable[AIMessage, Any]):
             return {"raw": message, "parsed": None, "parsing_error": error}
 
     def parse(self, message: AIMessage) -> Any:
-        """The object in a whole answer."""
+        """Return the object in a whole answer."""
         return self.form.parse_tool_call(message) if self.calls else self.form.parse_text(message)
 
     @override
@@ -276,7 +276,7 @@ class _Growing:
         self._last: Any = None
 
     def add(self, chunk: AIMessage) -> Iterator[Any]:
-        """What the chunk makes visible."""
+        """Yield what the chunk makes visible."""
         self._chunks.append(chunk)
         if self._output.include_raw:
             yield RawPart(raw=chunk)
@@ -288,7 +288,7 @@ class _Growing:
                 yield RawPart(parsed=value) if self._output.include_raw else value
 
     def end(self) -> Iterator[Any]:
-        """The object, unless it was shown already; raises what is wrong with it."""
+        """Yield the object, unless it was shown already; raises what is wrong with it."""
         message = _whole(self._chunks)
         if self._output.include_raw:
             kept = self._output.read(message)
@@ -305,7 +305,7 @@ def _whole(chunks: list[AIMessage]) -> AIMessage:
 
 
 def _partial(text: str, opening: str) -> Any:
-    """The object or list that has begun in a text, with what is missing at its end left out."""
+    """Return the object or list that has begun in a text, with what is missing at its end left out."""
     at = text.find(opening)
     if at < 0:
         return None

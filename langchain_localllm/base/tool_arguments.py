@@ -15,7 +15,7 @@ _DEEPEST: Final = 32
 
 
 def parse_text_arguments(value: Any, schema: Any) -> Any:
-    """The arguments with lists and objects in place of the texts that hold them, where the schema asks for a list or an object.
+    """Return the arguments with JSON texts parsed where the schema asks for a list or an object.
 
     Texts are parsed as JSON, and as Python's notation, which small models write too. A text stays where the schema allows a string,
     or where it holds something else.
@@ -54,7 +54,7 @@ def _parsed(value: Any, schema: Any, root: Any, depth: int) -> Any:
 
 
 def _choices(schema: Any, root: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
-    """The schemas of which one has to fit, without references and combinations."""
+    """Yield the schemas of which one has to fit, without references and combinations."""
     if not isinstance(schema, Mapping) or depth > _DEEPEST:
         return
     if isinstance(reference := schema.get("$ref"), str):
@@ -70,7 +70,7 @@ def _choices(schema: Any, root: Any, depth: int = 0) -> Iterator[Mapping[str, An
 
 
 def _kinds(schema: Mapping[str, Any]) -> set[str]:
-    """The types that a schema allows; of one that does not say, those that its keywords are about, or all."""
+    """Return the types that a schema allows; of one that does not say, those that its keywords are about, or all."""
     kinds = schema.get("type")
     if kinds is None:
         if "properties" in schema:
@@ -80,7 +80,7 @@ def _kinds(schema: Mapping[str, Any]) -> set[str]:
 
 
 def _read(text: str) -> Any:
-    """What a text holds as JSON or in Python's notation; the text itself where it is neither."""
+    """Return what a text holds as JSON or in Python's notation; the text itself where it is neither."""
     try:
         return json.loads(text, strict=False)
     except ValueError:
@@ -92,7 +92,7 @@ def _read(text: str) -> Any:
 
 
 def _wants_containers(schema: Any) -> bool:
-    """Whether a list or an object is somewhere in the parameters."""
+    """Return whether a list or an object is somewhere in the parameters."""
     if not isinstance(schema, Mapping):
         return False
     return any(
@@ -125,7 +125,7 @@ class CallReader:
     _held: dict[int, _Call] = field(default_factory=dict)
 
     def read(self, event: StreamEvent) -> Iterator[StreamEvent]:
-        """The events that can be handed out now."""
+        """Yield the events that can be handed out now."""
         if event.tool_calls:
             event = replace(event, tool_calls=list(self._calls(event.tool_calls)) or None)
         if event.finish and self._held:
@@ -190,7 +190,7 @@ class CallHandle:
 
 
 def with_read_calls(handle: TokenStream, tools: Sequence[dict[str, Any]], *, only_one: bool) -> TokenStream:
-    """The handle with its calls read, where there is something to read.
+    """Return the handle with its calls read, where there is something to read.
 
     Args:
         handle: The answer.

@@ -92,7 +92,7 @@ def _converted(tool: Any, *, strict: bool | None) -> dict[str, Any]:
 
 
 def _readable(tool: Any) -> Any:
-    """A tool as LangChain converts it without losses.
+    """Return a tool as LangChain converts it without losses.
 
     LangChain replaces a part of a schema that refers to itself by anything, and shows the model a function's `RunnableConfig`.
     """
@@ -111,7 +111,7 @@ def _readable(tool: Any) -> Any:
 
 
 def _arguments_of(function: Callable[..., Any]) -> type:
-    """The pydantic class of a function's arguments, without those that LangChain puts in."""
+    """Return the pydantic class of a function's arguments, without those that LangChain puts in."""
     parameters = inspect.signature(function).parameters.values()
     injected = [parameter.name for parameter in parameters if "RunnableConfig" in str(parameter.annotation)]
     return create_schema_from_function(
@@ -125,7 +125,7 @@ def _arguments_of(function: Callable[..., Any]) -> type:
 
 
 def _function(given: Any, *, strict: bool | None) -> dict[str, Any]:
-    """A function of OpenAI's Chat Completions or Responses API, without what is null: llama.cpp refuses it."""
+    """Return a function of OpenAI's Chat Completions or Responses API, without what is null: llama.cpp refuses it."""
     if not isinstance(given, Mapping) or "name" not in given:
         raise ValueError(f"`function` must be a dict with a `name`, not {given!r}.")
     function = {key: without_null(value) for key, value in given.items() if value is not None and key != "type"}
@@ -133,7 +133,7 @@ def _function(given: Any, *, strict: bool | None) -> dict[str, Any]:
 
 
 def provider_function(given: Any) -> Any:
-    """The same where LangChain reads it; what the Model Context Protocol names `inputSchema` under the name that LangChain knows.
+    """Return the tool with the keys that LangChain reads: the Model Context Protocol's `inputSchema` is renamed.
 
     Raises:
         ValueError: A schema is under a key that LangChain would leave out in silence.
@@ -153,7 +153,7 @@ def provider_function(given: Any) -> Any:
 
 
 def _runs_at_provider(tool: Any) -> bool:
-    """Whether a dict names a provider's own tool, such as Anthropic's web search, which LangChain converts to a function."""
+    """Return whether a dict names a provider's own tool, such as Anthropic's web search, which LangChain converts to a function."""
     if not isinstance(tool, Mapping) or tool.get("type", "object") == "object" or not isinstance(tool["type"], str):
         return False
     return {"parameters", "input_schema", "inputSchema"}.isdisjoint(tool)
@@ -164,7 +164,7 @@ def _like(name: str) -> str:
 
 
 def choice_of(tools: Sequence[dict[str, Any]], choice: str | bool | Mapping[str, Any] | None) -> str | None:
-    """The choice in one form: `auto`, `none`, `required`, the name of one of the tools, or `None` where it is left open.
+    """Return the choice in one form: `auto`, `none`, `required`, the name of one of the tools, or `None` where it is left open.
 
     Args:
         tools: The tools on offer, in OpenAI's form.
@@ -186,7 +186,7 @@ def choice_of(tools: Sequence[dict[str, Any]], choice: str | bool | Mapping[str,
 
 
 def chosen_tools(tools: list[dict[str, Any]], choice: str | None) -> tuple[list[dict[str, Any]], str | None]:
-    """The tools to offer, and `auto`, `none`, `required` or nothing, for a choice that `choice_of` returns.
+    """Return the tools to offer, and `auto`, `none`, `required` or nothing, for a choice that `choice_of` returns.
 
     Engines force some call, not a certain one; so a tool that is chosen by name is offered alone.
     """
@@ -201,7 +201,7 @@ def call_schema(
     several: bool = False,
     escapes: bool = False,
 ) -> dict[str, Any]:
-    """The JSON schema of a call of one of the tools, for engines that force a call by constraining the answer.
+    """Return the JSON schema of a call of one of the tools, for engines that force a call by constraining the answer.
 
     Args:
         tools: The tools, in OpenAI's form.

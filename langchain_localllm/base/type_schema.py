@@ -30,12 +30,12 @@ _PLAIN: Final = (str, int, float, bool, list, dict, type(None))
 
 
 def is_typed_dict(value: Any) -> bool:
-    """Whether this is a `TypedDict` class of `typing` or `typing_extensions`, or a generic one with its arguments."""
+    """Return whether this is a `TypedDict` class of `typing` or `typing_extensions`, or a generic one with its arguments."""
     return is_typeddict(get_origin(value) or value)
 
 
 def is_type(value: Any) -> bool:
-    """Whether this is a type that can be written in an annotation, such as a class, `list[int]` or `int | None`."""
+    """Return whether this is a type that can be written in an annotation, such as a class, `list[int]` or `int | None`."""
     return isinstance(value, type | typing_extensions.TypeAliasType) or get_origin(value) is not None
 
 
@@ -202,7 +202,7 @@ class _Key:
 
 
 def _langchain_rules(name: str, metadata: tuple[Any, ...]) -> dict[str, Any]:
-    """What `Annotated[str, default or ..., description]` and `Annotated[str, description]` say."""
+    """Return what `Annotated[str, default or ..., description]` and `Annotated[str, description]` say."""
     default, description = metadata[:2] if len(metadata) > 1 else (..., metadata[0])
     if not (isinstance(description, str) or description is ...):
         raise ValueError(f"The key {name!r} is described by {description!r}. A description is a text.")
@@ -210,7 +210,7 @@ def _langchain_rules(name: str, metadata: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def _documented(text: str | None) -> tuple[str | None, dict[str, str]]:
-    """The description in a docstring, and those of keys, which Google's style lists under `Args:`."""
+    """Return the description in a docstring, and those of keys, which Google's style lists under `Args:`."""
     about, *listed = _KEYS.split(f"\n{text or ''}", maxsplit=1)
     lines = listed[0].partition("\n\n")[0] if listed else ""
     entries = [_KEY.match(" ".join(entry.split())) for entry in re.split(r"\n(?=\s*\w+(?:\s*\([^)]*\))?:)", lines)]

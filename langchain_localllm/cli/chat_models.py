@@ -136,10 +136,10 @@ def _print_pieces(pieces: Generator[tuple[str, str, dict[str, Any]]], *, silent:
 
 
 def messages_of(prompt: str, system: str = "") -> list[tuple[str, str]]:
-    """A conversation that begins."""
+    """Return a conversation that begins."""
     return [*([("system", system)] if system else []), ("human", prompt)]
 
 
 def sanitize_stdin(text: str) -> str:
-    """The text without bytes that are none, which a terminal may hand over."""
+    """Return the text without bytes that are none, which a terminal may hand over."""
     return text.encode(errors="replace").decode()

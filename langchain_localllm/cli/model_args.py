@@ -1,4 +1,4 @@
-"""Open a model for a command, and close it afterwards."""
+"""Open a model for a command, and close it at the end."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -84,7 +84,7 @@ def reranker(model: "ListedModel") -> "Iterator[LocalReranker]":
 
 @contextmanager
 def _opened(model: "ListedModel", kind: str, **options: Any) -> Iterator[Any]:
-    """An object of the class for the model's runtime and this kind; servers for it run within the block."""
+    """Open a model with the class for its runtime and this kind. A server that it needs runs within the block."""
     import langchain_localllm
     from langchain_localllm.registry import RUNTIMES
 
@@ -108,7 +108,7 @@ def _opened(model: "ListedModel", kind: str, **options: Any) -> Iterator[Any]:
 
 
 def _installed_runtime() -> str:
-    """The best installed runtime for a GGUF file.
+    """Return the best installed runtime for a GGUF file.
 
     Raises:
         MissingDependencyError: There is none.
@@ -142,7 +142,7 @@ def _template_options(model: "ListedModel", template: str) -> dict[str, Any]:
 
 
 def context_of(llm: "LocalChatModel") -> int | None:
-    """The tokens of context that a model has here; `None` where its server does not report it.
+    """Return the tokens of context that a model has here; `None` where its server does not report it.
 
     A server on a busy machine may take its time: one that does not answer in time is asked again, since a wrong guess would cut
     the answer or leave no room for passages.

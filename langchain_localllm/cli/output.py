@@ -21,7 +21,7 @@ _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 
 
 def console() -> "Console":
-    """What prints on stdout, as wide as the terminal."""
+    """Return what prints on stdout, as wide as the terminal."""
     from rich.console import Console
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _PIPE_WIDTH
@@ -59,7 +59,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right:
 
 
 def size(count: float) -> str:
-    """Bytes as a person reads them.
+    """Return the bytes as a person reads them.
 
     Example:
         >>> size(1_254_000_000)

@@ -74,7 +74,7 @@ def show_answer(rag: "LocalRAG", question: str, *, as_json: bool, in_full: bool)
 
 
 def _gathered(stream: Iterator[dict[str, Any]], found: dict[str, Any]) -> Iterator[str]:
-    """The pieces of the answer; everything else goes into `found`."""
+    """Yield the pieces of the answer; everything else goes into `found`."""
     repetition = RepetitionDetector()
     for part in stream:
         piece = part.get("answer", "")
@@ -105,7 +105,7 @@ def _known(about: dict[str, Any]) -> dict[str, Any]:
 
 
 def _place(rag: "LocalRAG", metadata: dict[str, Any]) -> str:
-    """Where a passage stands: file, and page or heading, and line."""
+    """Return where a passage is: file, page or heading, and line."""
     path = rag.store.root / metadata["source"]
     place = [path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else str(path)]
     for name, words in (("page", "page {}"), ("heading", "{}"), ("cell", "cell {}"), ("line", "line {}")):

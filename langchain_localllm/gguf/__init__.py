@@ -1,1 +1,1 @@
-"""What model files say, and what this machine can run: knowledge about GGUF files and hardware, below all other packages."""
+"""Read GGUF files and the hardware: headers, memory estimates, machine. Imports nothing from the packages above."""

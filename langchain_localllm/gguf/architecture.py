@@ -1,4 +1,4 @@
-"""What each layer of a model keeps for the tokens that it has read, by the rules of llama.cpp.
+"""Describe what each layer of a model stores in the KV cache per token, by the rules of llama.cpp.
 
 Source: `llama-hparams.cpp`, `llama_model::create_memory` and `src/models/` in llama.cpp; keys are named in GGUF's specification.
 """
@@ -26,12 +26,12 @@ _EVERY: Final = {
     "plamo3": 8,
     "smallthinker": -4,
 }
-"""Architectures with a sliding window, and how many layers there are to one that sees all; below zero, that one comes first."""
+"""Architectures with sliding-window layers: every how many layers one has full attention; negative if that one comes first."""
 _WINDOWS: Final = {"exaone-moe": 128, "exaone4": 4096, "gemma2": 4096, "llama4": 8192, "smallthinker": 4096}
-"""Windows of those whose file may not say."""
+"""Sliding windows, in tokens, of architectures whose files may not have the key."""
 RECURRENT: Final = frozenset({"arwkv7", "mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7"})
 _BOTH: Final = frozenset({"falcon-h1"})
-"""Architectures whose layers have attention and a state."""
+"""Hybrid architectures, whose layers have both attention and a recurrent state."""
 _NO_CACHE: Final = frozenset(
     [
         "bert",
@@ -45,19 +45,19 @@ _NO_CACHE: Final = frozenset(
         "nomic-bert-moe",
     ]
 )
-"""Architectures that read a text at once, keep nothing and have no logits."""
+"""Encoder architectures, which have no KV cache and no logits."""
 _GEMMA3N_CACHES: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What a layer keeps.
+    """Describe what a layer stores.
 
     Attributes:
         key: Numbers for each token's key in the cache.
         value: Numbers for each token's value.
-        windowed: Whether it sees the last tokens only.
-        state: Numbers that it keeps for a whole sequence, in place of keys and values.
+        windowed: Whether the layer has a sliding window.
+        state: Numbers of its recurrent state per sequence, in place of keys and values.
     """
 
     key: int = 0
@@ -67,14 +67,14 @@ class Layer:
 
 
 class Architecture:
-    """The measures of a model, from the header of its file.
+    """Hold the dimensions of a model, from the header of its file.
 
     Attributes:
-        name: Such as `llama`.
-        width: Length of a token's vector.
-        window: Tokens that windowed layers see; 0 without such layers.
+        name: Its name, such as `llama`.
+        width: The embedding length.
+        window: Tokens of the sliding window; 0 without sliding-window layers.
         latent: Whether keys and values are one compressed vector (multi-head latent attention).
-        layers: What each layer keeps.
+        layers: What each layer stores.
     """
 
     def __init__(self, info: GGUFInfo) -> None:
@@ -88,7 +88,7 @@ class Architecture:
         self.layers = [] if self.name in _NO_CACHE else [self._layer(number) for number in range(self.count)]
 
     def number(self, key: str, default: int = 0, layer: int = 0) -> int:
-        """A value of the header, for a layer where it differs between them."""
+        """Return a number of the header; for keys with a value per layer, that of the given layer."""
         name = f"{self.name}.{key}"
         each = self._info.lists.get(name)
         value: Any = self._info.metadata.get(name, default) if each is None else each[min(layer, len(each) - 1)]
@@ -101,21 +101,21 @@ class Architecture:
 
     @property
     def trained_context(self) -> int:
-        """The most tokens that it was made for; 0 if the file does not say."""
+        """The context that the model was trained with, in tokens; 0 if the file does not say."""
         return self._info.context_length or 0
 
     @property
     def heads(self) -> int:
-        """Heads of attention, of the layer that has most."""
+        """The number of attention heads, of the layer with the most."""
         return max((self.number("attention.head_count", layer=layer) for layer in range(self.count)), default=0)
 
     @property
     def hidden(self) -> int:
-        """Width of the feed-forward part, of the layer where it is widest."""
+        """The feed-forward length, of the widest layer."""
         return max((self.number("feed_forward_length", layer=layer) for layer in range(self.count)), default=0)
 
     def head_size(self, kind: str) -> int:
-        """Length of a head's `key` or `value`."""
+        """Return the length of one head's `key` or `value`."""
         return self.number(f"attention.{kind}_length", self.width // max(self.heads, 1))
 
     def _windowed_layers(self) -> list[bool]:
@@ -133,12 +133,12 @@ class Architecture:
 
     def _layer(self, number: int) -> Layer:
         if number >= self.count - self.number("nextn_predict_layers"):
-            return Layer()  # it guesses a further token, which is not used
+            return Layer()  # a multi-token prediction layer, which is not used
         state = self._state(number)
         if state and self.name not in _BOTH:
             return Layer(state=state)
         if number >= self._caching_layers():
-            return Layer()  # it looks into the cache of an earlier one
+            return Layer()  # it shares the cache of an earlier layer
         groups = self.number("attention.head_count_kv", self.number("attention.head_count", layer=number), number)
         windowed = self.windowed[min(number, len(self.windowed) - 1)]
         key, value = (self._cached(kind, windowed=windowed) * groups for kind in ("key", "value"))
@@ -169,7 +169,7 @@ class Architecture:
         return not only_forward and self.number("attention.head_count_kv", layer=layer) == 0
 
     def _state_size(self) -> int:
-        """Numbers of the convolution's and of the recurrence's state together."""
+        """Return the size of the convolution state and the recurrent state together."""
         if head := self.number("wkv.head_size"):
             return (self.number("token_shift_count", 2) + head) * self.width
         if taps := self.number("shortconv.l_cache"):

@@ -1,4 +1,4 @@
-"""What limits a model here: the context that fits, the layers on a GPU, and the speed that memory allows."""
+"""Compute the limits of a model on this machine: the context that fits, the layers on a GPU, and the speed."""
 
 from typing import Final
 
@@ -9,14 +9,14 @@ from langchain_localllm.gguf.memory import Memory, Settings, estimate, layer_cac
 __all__ = ["DEFAULT_CONTEXT", "SHARE", "largest_context", "layers_on_gpu", "tokens_per_second"]
 
 SHARE: Final = 0.9
-"""The part of the free memory that a model may take; the rest is for the process and whatever else grows."""
+"""The share of the free memory that a model may use; the rest is for the process itself."""
 DEFAULT_CONTEXT: Final = 8192
-"""Tokens of context of the classes and commands of this package, unless another length is asked for or the model has less."""
+"""The default context, in tokens, where neither the user nor the model sets a smaller one."""
 _STEP: Final = 256
 
 
 def largest_context(info: GGUFInfo, settings: Settings, free: float, *, weights: int | None = None) -> int:
-    """The longest context that fits into so many bytes: all that the model was made for, or a multiple of 256; 0 if none does."""
+    """Return the longest context that fits into `free` bytes: the trained context, or a multiple of 256; 0 if none fits."""
     trained = Architecture(info).trained_context or DEFAULT_CONTEXT
     low, high = 0, -(-trained // _STEP)
     while low < high:
@@ -29,7 +29,7 @@ def largest_context(info: GGUFInfo, settings: Settings, free: float, *, weights:
 
 
 def layers_on_gpu(info: GGUFInfo, context: int, settings: Settings, free: float) -> int:
-    """How many layers fit into the GPU's free bytes, the output counted as one more, as `n_gpu_layers` counts."""
+    """Return how many layers fit into `free` bytes on the GPU. The output counts as one more, as in `n_gpu_layers`."""
     architecture = Architecture(info)
     memory = estimate(info, context, settings)
     room = SHARE * free - memory.buffers
@@ -51,14 +51,14 @@ def _output_size(info: GGUFInfo) -> int:
 
 
 def tokens_per_second(info: GGUFInfo, memory: Memory, bandwidth: float) -> float:
-    """The most tokens per second: each reads all weights that it uses and the whole cache once. 0 if the speed is not known."""
+    """Return an upper bound of tokens per second: bandwidth divided by the bytes read per token; 0 if the bandwidth is unknown."""
     own = weight_size(info)
     read = _read_per_token(info) * memory.weights / max(own, 1) + memory.cache
     return bandwidth / read if read and bandwidth else 0.0
 
 
 def _read_per_token(info: GGUFInfo) -> float:
-    """Bytes of weights that a token needs: of the experts only some, and of the vocabulary one row, unless it is the output too."""
+    """Return the bytes of weights read per token: the experts in use, and one row of the embeddings if they are not the output."""
     architecture = Architecture(info)
     experts = architecture.number("expert_count")
     share = architecture.number("expert_used_count") / experts if experts else 1.0

@@ -1,6 +1,6 @@
-"""Checks of the files that are loaded beside a language model: LoRA adapters, and projectors for images and audio.
+"""Check files that are loaded together with a model: LoRA adapters, and projectors for images and audio.
 
-llama.cpp reads their headers with `GGML_ASSERT`, which ends the process where a value is missing or has another type.
+llama.cpp reads their headers with `GGML_ASSERT`, which aborts the process if a value is missing or has the wrong type.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ _NUMBERS: Final = {
     "projector.scale_factor": (0, 1024),
     "spatial_merge_size": (1, 1024),
 }
-"""Keys after `clip.vision.`: the least and the most that usable projectors have."""
+"""Keys after `clip.vision.`, with the smallest and the largest value of usable projectors."""
 _PROJECTOR_TYPES: Final = {
     **dict.fromkeys(_TEXTS, _STRING),
     **dict.fromkeys(("clip.has_vision_encoder", "clip.has_audio_encoder", "clip.use_gelu", "clip.use_silu"), _BOOL),
@@ -55,7 +55,7 @@ _INTEGERS: Final = frozenset(range(24, 29))
 
 
 def check_adapter(path: str | Path) -> None:
-    """Check that a file is a whole LoRA adapter as GGUF.
+    """Check that a file is a complete LoRA adapter in GGUF format.
 
     Raises:
         ModelFileError: It is missing, a folder, empty, of another format, damaged, or holds something else.
@@ -63,13 +63,13 @@ def check_adapter(path: str | Path) -> None:
     path, info = _read(path, _ADAPTER_TYPES)
     if info.metadata.get("general.type") != "adapter" or info.metadata.get("adapter.type") != "lora":
         raise ModelFileError(
-            f"{path} is {file_kind(info)}, not a LoRA adapter: give a GGUF file that convert_lora_to_gguf.py of llama.cpp made."
+            f"{path} is {file_kind(info)}, not a LoRA adapter: pass a GGUF file made with convert_lora_to_gguf.py of llama.cpp."
         )
     _require(path, [*_wrong_tensors(info), *_wrong_ranks(info)])
 
 
 def check_projector(path: str | Path) -> None:
-    """Check that a file is a whole GGUF with what turns images or audio into tokens for a language model.
+    """Check that a file is a complete projector for images or audio in GGUF format.
 
     Raises:
         ModelFileError: It is missing, a folder, empty, of another format, damaged, or holds something else.
@@ -78,14 +78,14 @@ def check_projector(path: str | Path) -> None:
     sees = info.metadata.get("clip.has_vision_encoder")
     if not (sees or info.metadata.get("clip.has_audio_encoder")):
         raise ModelFileError(
-            f"{path} is {file_kind(info)}, not a projector for images or audio: give the file with `mmproj` in its name that "
+            f"{path} is {file_kind(info)}, not a projector for images or audio: pass the file with `mmproj` in its name that "
             "belongs to the model."
         )
     _require(path, [*(_wrong_numbers(info) if sees else ()), *_wrong_tensors(info)])
 
 
 def _read(path: str | Path, types: dict[str, int]) -> tuple[Path, GGUFInfo]:
-    """Return a file's path and header; raises where values do not have these types."""
+    """Return a file's path and header; raise if a value does not have its type in `types`."""
     path = Path(path).expanduser()
     info = read_file_header(path)
     _require(path, _wrong_types(info, types))
@@ -137,7 +137,7 @@ def _wrong_tensors(info: GGUFInfo) -> Iterator[str]:
 
 
 def _wrong_ranks(info: GGUFInfo) -> Iterator[str]:
-    """Faults in a pair for the token embeddings, which llama.cpp does not check."""
+    """Yield faults in the LoRA pair of the token embeddings, which llama.cpp does not check."""
     name = "token_embd.weight"
     pair = [tensor.shape for half in ("a", "b") if (tensor := info.tensors.get(f"{name}.lora_{half}"))]
     if len({shape[0] for shape in pair}) > 1:

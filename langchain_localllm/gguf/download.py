@@ -1,4 +1,4 @@
-"""Getting model files: whole and checked, or not at all. What was stopped resumes where it stopped."""
+"""Download model files: complete and verified, or not at all. An interrupted download resumes."""
 
 import hashlib
 import logging
@@ -21,10 +21,10 @@ __all__ = ["check_hash", "check_room", "download_file", "download_from_web", "fi
 _LOGGER: Final = logging.getLogger(__name__)
 _CHUNK: Final = 2**20
 _RECEIVED: Final = 2**16
-"""Bytes to check at a time, and to receive: fewer, since what is not written yet is lost when the connection breaks."""
+"""Bytes that are hashed at a time, and received at a time: few, since unwritten bytes are lost when the connection breaks."""
 _SECONDS: Final = 30
 _SPARE: Final = 200_000_000
-"""Bytes that stay free on the disk."""
+"""Bytes to leave free on the disk."""
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _LONGEST_NAME: Final = 200
 _PARTIAL: Final = 206
@@ -40,10 +40,10 @@ def download_from_web(url: str, sha256: str, folder: Path, progress: Progress | 
     """Get a model file from an https address.
 
     Args:
-        url: The address; plain http is taken on this machine only.
-        sha256: What its content must hash to, in hexadecimal.
-        folder: Where to put it.
-        progress: Is given the bytes that are there, and of how many.
+        url: The address; plain http is accepted for this machine only.
+        sha256: The SHA-256 of its content, in hexadecimal.
+        folder: The folder to put it in.
+        progress: Called with the bytes received so far and the total.
 
     Returns:
         The file's path.
@@ -51,13 +51,13 @@ def download_from_web(url: str, sha256: str, folder: Path, progress: Progress | 
     Raises:
         InvalidOptionError: The address, the file name in it or the hash cannot be used.
         ModelMissingError: There is no such file.
-        ModelFileError: There is no room for it, its content has another hash, or it is not a usable model.
-        ConnectionFailedError: The server cannot be reached, or broke off; what is there is kept, and the next call resumes.
+        ModelFileError: The disk is full, the content has another hash, or it is not a usable model.
+        ConnectionFailedError: The server cannot be reached, or the connection broke; the next call resumes.
     """
     if not _SHA256.fullmatch(sha256.lower()):
-        raise InvalidOptionError("--sha256 takes the 64 hexadecimal digits that the model's page shows.")
+        raise InvalidOptionError("--sha256 must be the 64 hexadecimal digits that the model's page shows.")
     if urlsplit(url).scheme != "https" and not Address.parse(url).is_loopback:
-        raise InvalidOptionError(f"{url} is not encrypted on its way: give an https address.")
+        raise InvalidOptionError(f"{url} is not an https address, so the download would not be encrypted: pass an https address.")
     path = folder / file_name(url)
     if path.exists():
         check_hash(path, ("sha256", sha256.lower()), progress or _no_progress, keep=True)
@@ -67,16 +67,16 @@ def download_from_web(url: str, sha256: str, folder: Path, progress: Progress | 
 
 
 def download_file(url: str, path: Path, digest: Digest | None, progress: Progress | None = None) -> None:
-    """Get a model file that is not there yet.
+    """Download a model file that does not exist yet.
 
     Args:
         url: The address.
-        path: Where to put it; its folder is made.
-        digest: What its content must hash to, where that is known.
-        progress: Is given the bytes that are there, and of how many.
+        path: The path of the new file; its folder is created.
+        digest: The expected hash of its content, if known.
+        progress: Called with the bytes received so far and the total.
 
     Raises:
-        InvalidOptionError: The folder cannot be made.
+        InvalidOptionError: The folder cannot be created.
         ModelMissingError: There is no such file.
         ModelFileError: As `download_from_web`.
         ConnectionFailedError: As `download_from_web`.
@@ -97,10 +97,10 @@ def _no_progress(_done: int, _total: int) -> None:
 
 
 def file_name(url: str) -> str:
-    """The name under which a file from an address is kept: its last part, if that is one name and no way to elsewhere.
+    """Return the file name for an address: its last part, if that is a plain file name.
 
     Raises:
-        InvalidOptionError: It is none, or no name of a model file.
+        InvalidOptionError: The last part is not the name of a model file.
 
     Example:
         >>> file_name("https://example.com/models/tiny%20chat.gguf?download=true")
@@ -114,13 +114,13 @@ def file_name(url: str) -> str:
 
 
 def check_room(folder: Path, wanted: int) -> None:
-    """Raises `ModelFileError` where a disk has no room for so many bytes."""
+    """Raise `ModelFileError` if the disk has no room for `wanted` bytes."""
     there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     free = shutil.disk_usage(there).free
     if wanted + _SPARE > free:
         raise ModelFileError(
             f"There is no room in {folder}: the model takes {wanted / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free. "
-            "Remove something (localllm models rm), or name another disk."
+            "Remove a model (localllm models rm), or choose a folder on another disk."
         )
 
 
@@ -128,17 +128,17 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InvalidOptionError(f"The folder {folder} cannot be made: {error.strerror}.") from None
+        raise InvalidOptionError(f"The folder {folder} cannot be created: {error.strerror}.") from None
 
 
 def _fetch(url: str, part: Path, report: Progress) -> None:
-    """Get what is missing of a file."""
+    """Download the missing part of a file."""
     begun = part.stat().st_size if part.exists() else 0
     _LOGGER.info("Downloading %s from %s, from byte %d on", part, urlsplit(url).hostname, begun)
     headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={begun}-"} if begun else {})}
     try:
         with requests.get(url, headers=headers, stream=True, timeout=_SECONDS) as reply:
-            if reply.status_code == _BEYOND:  # all of it is there, or more than that, which its hash will tell
+            if reply.status_code == _BEYOND:  # it is complete, or too long, which the hash check finds
                 return
             _check_status(url, reply)
             begun = begun if reply.status_code == _PARTIAL else 0
@@ -164,19 +164,19 @@ def _fetch(url: str, part: Path, report: Progress) -> None:
 
 def _check_status(url: str, reply: requests.Response) -> None:
     if reply.status_code in _MISSING:
-        raise ModelMissingError(f"There is no file at {url}, or not for everybody (HTTP {reply.status_code}).")
+        raise ModelMissingError(f"There is no file at {url}, or it needs permission (HTTP {reply.status_code}).")
     if not reply.ok:
         raise _broken(url)
 
 
 def _broken(url: str) -> StreamBrokenError:
     return StreamBrokenError(
-        f"The download from {urlsplit(url).hostname} broke off. Run the same again: it resumes where it stopped."
+        f"The download from {urlsplit(url).hostname} was interrupted. Run the same command again to resume it."
     )
 
 
 def check_hash(path: Path, digest: Digest, report: Progress, *, keep: bool = False) -> None:
-    """Raises where a file's content has another hash, and removes the file unless it is to be kept."""
+    """Raise if a file's content has another hash, and remove the file unless `keep` is set."""
     algorithm, expected = digest
     found, size, done = hashlib.new(algorithm, usedforsecurity=False), path.stat().st_size, 0
     with path.open("rb") as file:
@@ -187,11 +187,10 @@ def check_hash(path: Path, digest: Digest, report: Progress, *, keep: bool = Fal
     if found.hexdigest() == expected:
         return
     if keep:
-        raise ModelFileError(f"{path} is there already, with another content than --sha256 says. Move it away, or check the hash.")
+        raise ModelFileError(f"{path} exists already, and its content does not match --sha256. Move it away, or check the hash.")
     _remove(path)
     raise ModelFileError(
-        f"What came is not the file that was announced (its {_DIGEST_NAMES[algorithm]} differs), so it was removed: {path.name}. "
-        "Try again."
+        f"The downloaded file {path.name} has another {_DIGEST_NAMES[algorithm]} than expected, so it was removed. Try again."
     )
 
 
@@ -203,7 +202,7 @@ def _remove(path: Path) -> None:
 
 
 def _check_model(part: Path, path: Path) -> None:
-    """Raises where a file is not a model, and removes it."""
+    """Raise if a file is not a model, and remove it."""
     try:
         if path.suffix == ".gguf" or not is_llamafile(part):
             check_gguf(part)

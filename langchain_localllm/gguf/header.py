@@ -1,6 +1,6 @@
-"""A quick look at a model file before an engine gets it: is it a whole GGUF, and what does its header say?
+"""Read and check the header of a GGUF file before an engine loads it.
 
-Only the header is read, so this takes milliseconds for a file of any size. The format is described at
+Only the header is read, which takes milliseconds for a file of any size. The format is described at
 https://github.com/ggml-org/ggml/blob/master/docs/gguf.md; files before version 2 (2023) are refused, as the engines do.
 """
 
@@ -29,7 +29,7 @@ __all__ = [
 
 _NEWEST_VERSION: Final = 3
 
-_APE_MAGIC: Final = (b"MZqFpD", b"jartsr", b"APEDBG")  # how programs of Cosmopolitan Libc begin, llamafiles among them
+_APE_MAGIC: Final = (b"MZqFpD", b"jartsr", b"APEDBG")  # the first bytes of Cosmopolitan Libc programs, such as llamafiles
 
 # The formats before GGUF, as the first four bytes of the file (a little-endian number, so the names read backwards).
 _BEFORE_GGUF: Final = {b"lmgg": "ggml", b"fmgg": "ggmf", b"tjgg": "ggjt", b"algg": "ggla"}
@@ -39,12 +39,12 @@ _SCALARS: Final = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?
 _STRING: Final = 8
 _LIST: Final = 9
 _MOST_ITEMS: Final = 1 << 26
-"""Items of a list, tensors or values of a header; a larger count is damage, and reading so many would take minutes."""
+"""The most items of a list, tensors or values in a header; a larger count means damage, and would take minutes to read."""
 _MOST_DIMENSIONS: Final = 4
 _DEEPEST_LIST: Final = 8
-"""Levels of lists in a list."""
+"""The deepest nesting of lists."""
 _LONGEST_LIST: Final = 4096
-"""Lists of numbers up to this length are kept: those with a number for each layer."""
+"""Keep lists of numbers up to this length: those with one number per layer."""
 SPLIT_FILE: Final = re.compile(r"(?P<name>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
 """The name of one file of a model in several parts, as llama.cpp's `gguf-split` writes it."""
 RANK: Final = 4
@@ -53,15 +53,15 @@ _TOKENS: Final = "tokenizer.ggml.tokens"
 _OTHER_KINDS: Final = {
     "adapter": (
         "a LoRA adapter",
-        "give the model file that it was trained on as the model, and this one as `lora_path` of LlamaCpp or ChatLlamaCpp",
+        "pass the base model as the model, and this file as `lora_path` of LlamaCpp or ChatLlamaCpp",
     ),
-    "control vector": ("a control vector", "give the model file that it was made for; no class here applies control vectors"),
-    "imatrix": ("an importance matrix", "give the model file; only llama-quantize reads this one, as `--imatrix`"),
-    "mmproj": ("a vision projector", "give the model file as the model, and this one as `mmproj_path` of ChatLlamaCpp"),
+    "control vector": ("a control vector", "pass the model file; control vectors are not supported"),
+    "imatrix": ("an importance matrix", "pass the model file; only llama-quantize reads this file, as `--imatrix`"),
+    "mmproj": ("a vision projector", "pass the model file as the model, and this file as `mmproj_path` of ChatLlamaCpp"),
 }
-"""What a GGUF file can be besides a model: what it is, and what to do with it."""
+"""Kinds of GGUF files that are not models: their name, and how to use them."""
 
-# Values in a block -> number of the tensor type in the file -> bytes of a block. A type that is not here counts as empty.
+# Values per block -> tensor type -> bytes per block. Types that are not listed count as empty.
 _BLOCK_SIZES: Final = {
     1: {0: 4, 1: 2, 24: 1, 25: 2, 26: 4, 27: 8, 28: 8, 30: 2},  # F32, F16, I8 to I64, F64, BF16
     32: {2: 18, 3: 20, 6: 22, 7: 24, 8: 34, 9: 40, 20: 18, 39: 17},  # Q4_0 to Q8_1, IQ4_NL, MXFP4
@@ -75,13 +75,13 @@ BLOCKS: Final = {kind: (values, size) for values, kinds in _BLOCK_SIZES.items() 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A matrix or vector of weights.
+    """Describe one tensor of the file.
 
     Attributes:
-        shape: Its measures, the one that lies next to each other in the file first.
+        shape: Its dimensions in GGUF's order: the contiguous one first.
         size: Bytes in the file.
-        kind: The tensor type's number in the file.
-        offset: Where it begins, in bytes after the header.
+        kind: The tensor type, as ggml numbers them.
+        offset: Where its data begins, in bytes after the header.
     """
 
     shape: tuple[int, ...]
@@ -92,16 +92,16 @@ class Tensor:
 
 @dataclass(frozen=True)
 class GGUFInfo:
-    """What the header of a GGUF file says.
+    """Hold the header of a GGUF file.
 
     Attributes:
-        metadata: Every single value by its key. Lists (such as the vocabulary) are left out.
-        list_lengths: The number of items of every list by its key.
-        special_tokens: The texts of the tokens that begin and end a text, under `bos` and `eos`, where the file names them.
-        lists: The lists of numbers that are no longer than a number for each layer can make them.
-        tensors: The weights by name; of a model in several parts, those of this part.
-        list_positions: Where in the file each list is.
-        value_types: The number of each value's type in the file.
+        metadata: Single values by key. Lists (such as the vocabulary) are left out.
+        list_lengths: The length of each list by key.
+        special_tokens: The texts of the BOS and EOS tokens, under `bos` and `eos`, if the file has them.
+        lists: Short lists of numbers, such as one number per layer, by key.
+        tensors: The tensors by name; of a split model, those of this part.
+        list_positions: The offset of each list in the file, by key.
+        value_types: The GGUF type of each value, by key.
     """
 
     metadata: dict[str, Any]
@@ -114,7 +114,7 @@ class GGUFInfo:
 
     @property
     def part_count(self) -> int:
-        """The number of files that the model consists of."""
+        """The number of files of the model."""
         count = self.metadata.get("split.count", 1)
         return count if isinstance(count, int) else 1
 
@@ -125,12 +125,12 @@ class GGUFInfo:
 
     @property
     def context_length(self) -> int | None:
-        """The most tokens that the model was made for, or `None` if the file does not say."""
+        """The context that the model was trained with, in tokens; `None` if the file does not say."""
         return self._of_architecture("context_length")
 
     @property
     def pooling_type(self) -> int | None:
-        """How an embedding model makes one vector from many (1 mean, 2 CLS, 3 last, 4 a score); `None` if it does not say."""
+        """The pooling type of an embedding model (1 mean, 2 CLS, 3 last, 4 rank); `None` if the file does not say."""
         return self._of_architecture("pooling_type") or None
 
     @property
@@ -145,7 +145,7 @@ class GGUFInfo:
 
     @property
     def embeds(self) -> bool:
-        """Whether the model was made for embeddings: the file names a pooling, or its tokens see those after them too."""
+        """Whether this is an embedding model: the file has a pooling type, or attention is not causal."""
         return self.pooling_type is not None or self.metadata.get(f"{self.architecture}.attention.causal") is False
 
     def _of_architecture(self, name: str) -> int | None:
@@ -154,7 +154,7 @@ class GGUFInfo:
 
 
 def check_gguf(path: str | Path) -> GGUFInfo:
-    """Checks that a file is a whole GGUF language model, and returns what its header says.
+    """Check that a file is a complete GGUF language model, and return its header.
 
     Args:
         path: The file; of a model in several parts, the first one.
@@ -176,7 +176,7 @@ def check_gguf(path: str | Path) -> GGUFInfo:
     if kind:
         raise ModelFileError(f"{path} is {kind}, not a language model: {advice}.")
     if not info.list_lengths.get(_TOKENS):
-        raise ModelFileError(f"{path} has no vocabulary, so no engine can read text with it: use a complete model file.")
+        raise ModelFileError(f"{path} has no vocabulary, so no engine can tokenize text with it: use a complete model file.")
     return info
 
 
@@ -186,7 +186,7 @@ def file_kind(info: GGUFInfo) -> str:
 
 
 def _other_kind(info: GGUFInfo) -> tuple[str, str]:
-    """Return what a file is that is not a language model, and what to do with it; two empty texts for a model."""
+    """Return what kind of file this is and how to use it; two empty strings for a language model."""
     architecture, kind = info.metadata.get("general.architecture"), info.metadata.get("general.type")
     if architecture == "clip" or kind == "mmproj":
         return _OTHER_KINDS["mmproj"]
@@ -208,10 +208,10 @@ def read_file_header(path: Path) -> GGUFInfo:
 
 
 def check_all_parts(path: str | Path) -> GGUFInfo:
-    """As `check_gguf`, with the weights of all parts of a model in several files.
+    """Work like `check_gguf`, with the tensors of all parts of a split model.
 
     Raises:
-        ModelFileError: As there; also where another part is damaged.
+        ModelFileError: As `check_gguf`, or another part is damaged.
     """
     path = Path(path).expanduser()
     info = check_gguf(path)
@@ -224,7 +224,7 @@ def check_all_parts(path: str | Path) -> GGUFInfo:
 
 
 def with_parts(first: GGUFInfo, others: Iterable[GGUFInfo]) -> GGUFInfo:
-    """The first part's header with the weights of the others."""
+    """Return the first part's header, with the tensors of the other parts added."""
     tensors = {**first.tensors}
     for other in others:
         tensors.update(other.tensors)
@@ -232,7 +232,7 @@ def with_parts(first: GGUFInfo, others: Iterable[GGUFInfo]) -> GGUFInfo:
 
 
 def part_names(name: str, count: int) -> list[str]:
-    """The names of all parts of a model, from that of one; just this one for a name without a number.
+    """Return the file names of all parts of a split model, given one of them; any other name is returned alone.
 
     Example:
         >>> part_names("x-00001-of-00002.gguf", 2)
@@ -245,7 +245,7 @@ def part_names(name: str, count: int) -> list[str]:
 
 
 def is_llamafile(path: Path) -> bool:
-    """Whether a file is a llamafile, by its name or by its first bytes.
+    """Return whether a file is a llamafile, by its name or by its first bytes.
 
     Raises:
         ModelFileError: It is missing, a folder, not readable or empty.
@@ -255,7 +255,7 @@ def is_llamafile(path: Path) -> bool:
 
 
 def look_into_llamafile(path: Path) -> GGUFInfo | None:
-    """What the header of the model inside a llamafile says, or `None` where no model is inside.
+    """Return the header of the model inside a llamafile, or `None` if the llamafile has no model.
 
     Raises:
         ModelFileError: The llamafile is cut off or damaged.
@@ -266,26 +266,26 @@ def look_into_llamafile(path: Path) -> GGUFInfo | None:
             with zipfile.ZipFile(file) as archive:
                 entries = [entry for entry in archive.infolist() if entry.filename.endswith(".gguf")]
         except zipfile.BadZipFile:
-            if begins_as_program:  # the table of contents stands at the end
+            if begins_as_program:  # the ZIP directory is at the end
                 raise ModelFileError(f"{path} is cut off or damaged: download it again.") from None
             return None
         if not entries or entries[0].compress_type != zipfile.ZIP_STORED:
             return None
-        file.seek(entries[0].header_offset + 26)  # where the local header tells the lengths of its last two fields
+        file.seek(entries[0].header_offset + 26)  # the lengths of the name and the extra field
         name_length, extra_length = struct.unpack("<HH", file.read(4))
         file.seek(name_length + extra_length, 1)
         return _read_header(path, file)
 
 
 def open_model_file(path: Path) -> BinaryIO:
-    """Opens a model file for reading.
+    """Open a model file for reading.
 
     Raises:
         ModelFileError: It is missing, a folder, not readable or empty.
     """
     if path.is_dir():
         found = sorted(path.glob("*.gguf"))
-        hint = f"give one of its files, for example {found[0]}" if found else "give the path of a model file"
+        hint = f"pass one of its files, for example {found[0]}" if found else "pass the path of a model file"
         raise ModelFileError(f"{path} is a folder: {hint}.")
     try:
         file = path.open("rb")
@@ -315,24 +315,24 @@ def _read_header(path: Path, file: BinaryIO) -> GGUFInfo:
         try:
             return _parse(_Reader(data, start), len(data))
         except _UNREADABLE as error:
-            reason = str(error) if isinstance(error, _DamagedError) and error.args else f"{len(data):,} bytes are there"
+            reason = str(error) if isinstance(error, _DamagedError) and error.args else f"it has {len(data):,} bytes"
     raise ModelFileError(f"{path} is cut off or damaged ({reason}): download it again.")
 
 
 class _DamagedError(Exception):
-    """The header announces more than the file can hold, or more than any model has."""
+    """The header has counts or sizes that the file cannot hold."""
 
 
 _UNREADABLE: Final = (struct.error, UnicodeDecodeError, KeyError, OverflowError, _DamagedError)
 
 
 def read_lists(path: Path, info: GGUFInfo, keys: Iterable[str]) -> dict[str, Sequence[Any]]:
-    """Lists of any length from a file's header, by key; strings are bytes.
+    """Read lists of any length from a file's header, and return them by key; strings are bytes.
 
     Args:
         path: The file.
         info: Its header.
-        keys: The lists to read; those that the file does not have are left out.
+        keys: The keys of the lists; those that the file does not have are left out.
     """
     with open_model_file(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         reader = _Reader(data, 0)
@@ -347,13 +347,13 @@ def tokens_with_nul(path: Path, info: GGUFInfo) -> list[int]:
         path: The model file.
         info: Its header.
     """
-    nul = "\u0100".encode() if info.metadata.get("tokenizer.ggml.model") == "gpt2" else b"\0"  # as GPT-2 writes the byte
+    nul = "\u0100".encode() if info.metadata.get("tokenizer.ggml.model") == "gpt2" else b"\0"  # the byte in GPT-2's alphabet
     tokens = read_lists(path, info, [_TOKENS]).get(_TOKENS, ())
     return [number for number, token in enumerate(tokens) if nul in token or token == b"<0x00>"]
 
 
 def read_header(data: bytes, size: int) -> GGUFInfo | None:
-    """What the header says, from the first bytes of a file; `None` when these are too few.
+    """Parse the header from the first bytes of a file; return `None` if more bytes are needed.
 
     Args:
         data: The beginning of the file.
@@ -401,7 +401,7 @@ def _parse(reader: "_Reader", size: int) -> GGUFInfo:
 
 
 def _read_tensors(reader: "_Reader", count: int, alignment: int, file_size: int) -> dict[str, Tensor]:
-    """The weights; raises where the data of one would end after the file."""
+    """Return the tensors; raise if the data of one would end after the file."""
     end = 0
     tensors = {}
     for _ in range(count):
@@ -418,7 +418,7 @@ def _read_tensors(reader: "_Reader", count: int, alignment: int, file_size: int)
         tensors[name] = Tensor(shape, size, kind, offset)
         end = max(end, offset + size)
     if not count:
-        return {}  # a vocabulary alone
+        return {}  # a vocabulary without weights
     header = reader.position - reader.start
     header += -header % max(alignment, 1)
     if reader.start + header + end > file_size:
@@ -427,7 +427,7 @@ def _read_tensors(reader: "_Reader", count: int, alignment: int, file_size: int)
 
 
 class _Reader:
-    """Reads the header's values one after another; what lies beyond the end raises `struct.error`."""
+    """Read the header's values one after another; reading past the end raises `struct.error`."""
 
     def __init__(self, data: mmap.mmap | bytes, start: int) -> None:
         self.data = data
@@ -435,27 +435,27 @@ class _Reader:
         self.position = start + 8  # after the magic and the version
 
     def take(self, codes: str) -> tuple[Any, ...]:
-        """The next numbers, little-endian, by their struct codes."""
+        """Read numbers, little-endian, by their struct codes."""
         values = struct.unpack_from(f"<{codes}", self.data, self.position)
         self.position += struct.calcsize(f"<{codes}")
         return values
 
     def count(self) -> int:
-        """The next number, which counts items."""
+        """Read a count of items."""
         (count,) = self.take("Q")
         if count > _MOST_ITEMS:
             raise _DamagedError
         return int(count)
 
     def string(self) -> str:
-        """The next string."""
+        """Read a string."""
         (length,) = self.take("Q")
         start = self.position
         self._move(length)
         return self.data[start : self.position].decode()
 
     def skip_list(self, depth: int = 0) -> int:
-        """Goes past the next list and returns its number of items."""
+        """Skip the next list and return its number of items."""
         (kind,) = self.take("I")
         count = self.count()
         if kind == _STRING:
@@ -470,12 +470,12 @@ class _Reader:
         return int(count)
 
     def numbers(self, place: int) -> tuple[Any, ...]:
-        """The items of a list of numbers that begins at a place; none of a list of something else."""
+        """Return the numbers of the list at a position; an empty tuple for a list of another type."""
         kind, count = struct.unpack_from("<IQ", self.data, place)
         return struct.unpack_from(f"<{count}{_SCALARS[kind]}", self.data, place + 12) if kind in _SCALARS else ()
 
     def all_strings(self, place: int) -> list[bytes]:
-        """The items of a list of strings that begins at a place; none of a list of something else."""
+        """Return the strings of the list at a position; an empty list for a list of another type."""
         kind, count = struct.unpack_from("<IQ", self.data, place)
         unpack, data, position, found = struct.Struct("<Q").unpack_from, self.data, place + 12, []
         for _ in range(count if kind == _STRING else 0):
@@ -485,7 +485,7 @@ class _Reader:
         return found
 
     def item_of_strings(self, place: int, number: int) -> str:
-        """An item of a list of strings that begins at a place; the reader stays where it is."""
+        """Return one string of the list at a position, without moving the reader."""
         back, self.position = self.position, place
         self.take("IQ")
         self._skip_strings(number)
@@ -494,7 +494,7 @@ class _Reader:
         return text
 
     def _skip_strings(self, count: int) -> None:
-        """Written for speed: a vocabulary and its merges can be half a million strings."""
+        """Skip strings. This is a tight loop: a vocabulary with its merges can have half a million."""
         unpack, data, position = struct.Struct("<Q").unpack_from, self.data, self.position
         for _ in range(count):
             position += 8 + unpack(data, position)[0]
@@ -508,13 +508,13 @@ class _Reader:
 
 
 def _check_parts(path: Path, info: GGUFInfo) -> None:
-    """Raises where a model of several files is not complete."""
+    """Raise if a part of a split model is missing."""
     count = info.part_count
     if count <= 1 or not SPLIT_FILE.fullmatch(path.name):
         return
     names = part_names(path.name, count)
     if path.name != names[0]:
-        raise ModelFileError(f"{path} is one of {count} parts of a model: give the first one, {names[0]}.")
+        raise ModelFileError(f"{path} is one of {count} parts of a model: pass the first one, {names[0]}.")
     for name in names:
         if not path.with_name(name).exists():
-            raise ModelFileError(f"{path} is the first of {count} parts, but {name} is not beside it: fetch that too.")
+            raise ModelFileError(f"{path} is the first of {count} parts, but {name} is not in the same folder: download that too.")

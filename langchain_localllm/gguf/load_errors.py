@@ -1,4 +1,4 @@
-"""Why llama.cpp could not load a model file, read from its log: one sentence that says what to do."""
+"""Explain from llama.cpp's log why it could not load a model file, and what to do."""
 
 import re
 from pathlib import Path
@@ -30,14 +30,14 @@ _KNOWN: Final[list[tuple[str, str]]] = [
 
 
 def load_error(path: Path, log: str) -> ModelFileError | None:
-    """The error that a log reports, or `None` if it reports none about the file."""
+    """Return the error that a log reports, or `None` if it reports none about the file."""
     for pattern, sentence in _KNOWN:
         if match := re.search(pattern, log):
             return ModelFileError(sentence.format(path, *match.groups()))
     return None
 
 
-# Warnings that say nothing about a model's answers: about memory, or what the engine corrects by itself.
+# Warnings that do not affect answers: about memory, or about values that the engine corrects.
 _HARMLESS: Final = re.compile(
     r"control-looking token|type will be overridden|special_eo[gst]|special_eom|n_ctx|buffer|mmap|mlock|offload|repack|^\W*$"
 )
@@ -45,6 +45,6 @@ _FUNCTION: Final = re.compile(r"^(?:~?\w+: +)+")
 
 
 def load_warnings(log: str) -> str:
-    """What llama.cpp warned of while it loaded a file, as one text without names of functions; empty where nothing matters."""
+    """Return llama.cpp's warnings from loading a file, without function names; empty if none affects the answers."""
     lines = [_FUNCTION.sub("", line).strip(" *") for line in log.splitlines()]
     return ". ".join(dict.fromkeys(line.rstrip(".!") for line in lines if not _HARMLESS.search(line)))

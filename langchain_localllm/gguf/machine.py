@@ -1,4 +1,4 @@
-"""This machine: its memory, its processors, and how fast it reads memory."""
+"""Query the memory, the processors and the GPUs of this machine, and measure its memory bandwidth."""
 
 import functools
 import shutil
@@ -16,7 +16,7 @@ from langchain_localllm.gguf.threads import physical_cores
 __all__ = ["Gpu", "Machine", "free_memory", "memory_bandwidth", "this_machine"]
 
 _MEASURED: Final = 64 * 2**20
-"""Bytes that each thread copies, more than fits into its cache."""
+"""Bytes that each thread copies in the measurement: more than a CPU cache holds."""
 _MEASURING: Final = 0.4
 """Seconds."""
 _NVIDIA: Final = ("nvidia-smi", "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits")
@@ -24,12 +24,12 @@ _NVIDIA: Final = ("nvidia-smi", "--query-gpu=name,memory.total,memory.free", "--
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """A graphics card.
+    """Describe a GPU.
 
     Attributes:
         name: Its name.
         total: Bytes of its memory.
-        free: Bytes of it that are free.
+        free: Free bytes of its memory.
     """
 
     name: str
@@ -39,13 +39,13 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What a model can use.
+    """Describe the resources that a model can use.
 
     Attributes:
         total: Bytes of memory.
-        free: Bytes that this process can take.
+        free: Bytes that this process can use.
         cores: Physical cores that it can use.
-        gpus: NVIDIA's cards, as `nvidia-smi` reports them.
+        gpus: NVIDIA GPUs, as `nvidia-smi` reports them.
     """
 
     total: int
@@ -55,25 +55,25 @@ class Machine:
 
     @property
     def gpu_free(self) -> int:
-        """Bytes that are free on all cards together."""
+        """Free bytes on all GPUs together."""
         return sum(gpu.free for gpu in self.gpus)
 
 
 def this_machine() -> Machine:
-    """What this machine has now."""
+    """Return the current resources of this machine."""
     total, _ = _system_memory()
     return Machine(min(total, _group_number("memory.max") or total), free_memory(), physical_cores(), _nvidia())
 
 
 def free_memory() -> int:
-    """Bytes that this process can take, by the system's count and its control group's limit."""
+    """Return the bytes that this process can use: the free memory, or less if its control group has a limit."""
     _, free = _system_memory()
     limit, taken = _group_number("memory.max"), _group_number("memory.current")
     return free if limit is None or taken is None else min(free, limit - taken)
 
 
 def _system_memory() -> tuple[int, int]:
-    """All bytes, and those that are free."""
+    """Return the total and the free bytes of memory."""
     try:
         import psutil
     except ImportError:
@@ -93,16 +93,16 @@ def _nvidia() -> tuple[Gpu, ...]:
     if shutil.which(_NVIDIA[0]) is None:
         return ()
     try:
-        told = subprocess.run(_NVIDIA, capture_output=True, check=True, encoding="utf-8", timeout=5).stdout  # noqa: S603 - a fixed command
-        rows = [line.split(", ") for line in told.splitlines()]
+        output = subprocess.run(_NVIDIA, capture_output=True, check=True, encoding="utf-8", timeout=5).stdout  # noqa: S603 - a fixed command
+        rows = [line.split(", ") for line in output.splitlines()]
         return tuple(Gpu(name, int(total) * 2**20, int(free) * 2**20) for name, total, free in rows)
-    except (OSError, ValueError, subprocess.SubprocessError):  # a driver that does not answer
+    except (OSError, ValueError, subprocess.SubprocessError):  # no driver, or one that hangs
         return ()
 
 
 @functools.cache
 def memory_bandwidth() -> float:
-    """Bytes a second that all cores together read and write, measured for half a second; kept for this process.
+    """Measure the memory bandwidth of all cores together, in bytes per second; takes half a second, once per process.
 
     Raises:
         MissingDependencyError: numpy is not installed.
@@ -110,7 +110,7 @@ def memory_bandwidth() -> float:
     try:
         import numpy as np
     except ImportError:
-        raise MissingDependencyError(f"Memory is measured with numpy: {pip_install('gguf')}") from None
+        raise MissingDependencyError(f"Measuring the memory bandwidth needs numpy: {pip_install('gguf')}") from None
     counts = [0] * physical_cores()
     blocks = [(np.ones(_MEASURED, np.uint8), np.ones(_MEASURED, np.uint8)) for _ in counts]
     end = time.perf_counter() + _MEASURING

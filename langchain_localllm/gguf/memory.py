@@ -1,4 +1,4 @@
-"""How much memory llama.cpp takes for a model and a context: weights, cache and buffers."""
+"""Estimate how much memory llama.cpp needs for a model and a context: weights, KV cache and buffers."""
 
 import re
 from dataclasses import dataclass
@@ -24,30 +24,30 @@ CACHE_BYTES: Final = {
     "q4_0": 18 / 32,
     "iq4_nl": 18 / 32,
 }
-"""Bytes of a number in the cache, by the cache's type."""
+"""Bytes per number in the KV cache, by cache type."""
 _FLOAT: Final = 4
 _PLACE: Final = 8
-"""Bytes that say where a number of the values goes, where they are stored transposed."""
+"""Bytes of an index per value, if values are stored transposed (without flash attention)."""
 _STEP: Final = 256
-"""llama.cpp rounds contexts up to multiples of it."""
+"""llama.cpp rounds context lengths up to multiples of this."""
 _LAYER: Final = re.compile(r"blk\.(\d+)\.")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the memory depends on beside the model and the context; the names are llama.cpp's.
+    """Hold the settings that change the memory; the names are llama.cpp's.
 
     Attributes:
-        type_k: Type of the cache's keys, such as `f16` or `q8_0`.
-        type_v: Type of its values.
-        flash_attn: Whether attention is computed without holding all its weights at a time.
+        type_k: Cache type of the keys, such as `f16` or `q8_0`.
+        type_v: Cache type of the values.
+        flash_attn: Whether flash attention is used.
         n_ubatch: Tokens that are computed together.
-        sequences: Requests and kept prompts that the cache tells apart.
-        outputs: Tokens of a batch whose logits are wanted at most; 0 is all.
+        sequences: The number of sequences in the cache (`n_seq_max`).
+        outputs: The most tokens of a batch with logits; 0 means all.
         swa_full: Keep all tokens for layers with a sliding window.
 
     Raises:
-        InvalidOptionError: The cache has no such type.
+        InvalidOptionError: `type_k` or `type_v` is not a cache type.
     """
 
     type_k: str = "f16"
@@ -61,12 +61,12 @@ class Settings:
     def __post_init__(self) -> None:
         for name in (self.type_k, self.type_v):
             if name not in CACHE_BYTES:
-                raise InvalidOptionError(f"The cache has no type {name!r}. There are {', '.join(CACHE_BYTES)}.")
+                raise InvalidOptionError(f"{name!r} is not a cache type. Use one of {', '.join(CACHE_BYTES)}.")
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes that a model takes with a context.
+    """Hold the memory of a model with a context, in bytes.
 
     Attributes:
         context: Tokens of context.
@@ -82,18 +82,18 @@ class Memory:
 
     @property
     def total(self) -> int:
-        """All of it together."""
+        """The sum of weights, cache and buffers."""
         return self.weights + self.cache + self.buffers
 
 
 def estimate(info: GGUFInfo, context: int, settings: Settings | None = None, *, weights: int | None = None) -> Memory:
-    """The memory that llama.cpp takes; the process itself and its libraries, about 100 MB, come on top.
+    """Estimate the memory that llama.cpp needs, without about 100 MB for the process and its libraries.
 
     Args:
         info: The model's header.
         context: Tokens of context for all sequences together.
         settings: Types, batches and sequences; default: llama.cpp's server for one request at a time.
-        weights: Bytes of the weights, where these are not those of the header: of a model in several parts, or of another
+        weights: Bytes of the weights, if they differ from the header's: of all parts of a split model, or of another
             quantization.
 
     Example:
@@ -111,19 +111,19 @@ def estimate(info: GGUFInfo, context: int, settings: Settings | None = None, *, 
 
 
 def weight_size(info: GGUFInfo) -> int:
-    """Bytes of the weights."""
+    """Return the bytes of the weights."""
     return sum(tensor.size for tensor in info.tensors.values())
 
 
 def parameters(info: GGUFInfo) -> int:
-    """How many weights there are."""
+    """Return the number of parameters."""
     return sum(prod(tensor.shape) for tensor in info.tensors.values())
 
 
 def layer_cache(architecture: Architecture, layer: Layer, cells: int, settings: Settings) -> int:
-    """Bytes that a layer keeps for the cache's tokens and sequences."""
+    """Return the bytes that a layer needs in the cache."""
     value = layer.value
-    if value and not settings.flash_attn:  # stored transposed, all layers alike
+    if value and not settings.flash_attn:  # transposed, with the same size in all layers
         value = max(each.value for each in architecture.layers)
     per_token = layer.key * CACHE_BYTES[settings.type_k] + value * CACHE_BYTES[settings.type_v]
     kept = _kept(architecture, cells, settings, windowed=layer.windowed)
@@ -131,7 +131,7 @@ def layer_cache(architecture: Architecture, layer: Layer, cells: int, settings: 
 
 
 def _kept(architecture: Architecture, cells: int, settings: Settings, *, windowed: bool) -> int:
-    """How many of the cache's tokens a layer keeps."""
+    """Return how many tokens a layer keeps in the cache."""
     if not windowed or settings.swa_full:
         return cells
     seen = architecture.window * settings.sequences + settings.n_ubatch
@@ -139,7 +139,7 @@ def _kept(architecture: Architecture, cells: int, settings: Settings, *, windowe
 
 
 def layer_weights(info: GGUFInfo) -> dict[int, int]:
-    """Bytes of the weights of each layer; those of none are under -1."""
+    """Return the bytes of weights by layer; weights outside the layers are under -1."""
     sizes: dict[int, int] = {}
     for name, tensor in info.tensors.items():
         match = _LAYER.match(name)
@@ -149,9 +149,9 @@ def layer_weights(info: GGUFInfo) -> dict[int, int]:
 
 
 def _buffers(architecture: Architecture, cells: int, settings: Settings) -> int:
-    """The largest of the steps of computing a batch, as llama.cpp reserves them, and the logits that it hands out.
+    """Return the bytes of the compute buffer, which holds the largest step of a batch, and of the logits.
 
-    How many vectors are alive at a step was found by trying: tests compare the sums with what llama.cpp takes.
+    The number of vectors per step was found by experiment: tests compare the sums with llama.cpp's own numbers.
     """
     tokens = min(cells, settings.n_ubatch)
     outputs = min(tokens, settings.outputs or tokens)
@@ -182,7 +182,7 @@ def _attention(architecture: Architecture, cells: int, tokens: int, settings: Se
 
 
 def _masks(architecture: Architecture, cells: int, tokens: int, settings: Settings) -> int:
-    """What tells which token sees which, and where values go, once for each kind of layer."""
+    """Return the bytes of attention masks and value indices, once for each kind of layer."""
     each = 2 if settings.flash_attn else _FLOAT
     if not architecture.layers:
         return tokens * tokens * each

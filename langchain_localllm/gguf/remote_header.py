@@ -1,4 +1,4 @@
-"""The header of a model file elsewhere, read by range requests: a few megabytes instead of the whole file."""
+"""Read the header of a remote model file by range requests: a few megabytes instead of the whole file."""
 
 import re
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ __all__ = ["no_network", "remote_header"]
 
 _FIRST: Final = 2**20
 _LARGEST: Final = 128 * 2**20
-"""Bytes to ask for at first, each time four times as many, and at most."""
+"""Bytes of the first request, and of the largest one; each request asks for four times as many."""
 _SECONDS: Final = 15
 _PARTIAL: Final = 206
 _LENGTH: Final = re.compile(r"bytes \d+-\d+/(\d+)")
 
 
 def remote_header(url: str, headers: Mapping[str, str] | None = None) -> GGUFInfo:
-    """The header of a model file at an http address.
+    """Return the header of a model file at an http address.
 
     Raises:
         ModelMissingError: There is no such file.
@@ -48,15 +48,15 @@ def _part(session: requests.Session, url: str, headers: Mapping[str, str], first
             if reply.ok:
                 raise ModelFileError(f"The server of {url} does not send parts of files: download it first (localllm pull).")
             if reply.status_code in {401, 403}:
-                raise ModelMissingError(f"{url} is not open to everybody (HTTP {reply.status_code}): log in, or ask its owner.")
+                raise ModelMissingError(f"{url} needs permission (HTTP {reply.status_code}): log in, or ask its owner.")
             raise ModelMissingError(f"There is no file at {url} (HTTP {reply.status_code}).")
     except requests.RequestException as error:
         raise no_network(url, error) from None
 
 
 def no_network(url: str, error: BaseException) -> ConnectionFailedError:
-    """That a server cannot be reached, and what works without it."""
+    """Return the error for a server that cannot be reached, with what works offline."""
     host = url.split("/")[2] if "://" in url else url
     return ConnectionFailedError(
-        f"{host} cannot be reached ({type(error).__name__}). What is on this machine works without it: see `localllm models`."
+        f"{host} cannot be reached ({type(error).__name__}). Models on this machine still work: see `localllm models`."
     )

@@ -1,4 +1,4 @@
-"""How many threads to compute with where no number is given, and how they wait for each other."""
+"""Choose the default number of threads, and how OpenMP threads wait for each other."""
 
 import contextlib
 import functools
@@ -17,22 +17,22 @@ _OPENMP: Final = "/libgomp.so.1"
 
 
 def default_threads(model_file: Path, *, sleeping: bool = False) -> int:
-    """Return one for a small model file, for which more are slower; else one per physical core of this process.
+    """Return 1 for a small model file, for which more threads are slower; else the number of physical cores.
 
     Args:
         model_file: The model file.
-        sleeping: Whether threads sleep while they wait for each other. Then files below 25 MB are small, else those below 100 MB.
+        sleeping: Whether threads sleep while they wait. Then files below 25 MB count as small, else files below 100 MB.
     """
     return 1 if model_file.stat().st_size < (_TINY_FILE if sleeping else _SMALL_FILE) else physical_cores()
 
 
 @contextlib.contextmanager
 def sleeping_openmp() -> Iterator[bool]:
-    """Let the threads of an OpenMP library that is loaded in this block sleep after a short spin; yields whether they will.
+    """Let the threads of an OpenMP library that is loaded in this block sleep after a short spin; yield whether they will.
 
-    Without a limit they spin, and are many times slower than one thread where other processes use the cores. Asleep at once, they
-    are woken late on a machine with nothing else to do: a spin of about ten microseconds costs little on either. The library reads
-    `GOMP_SPINCOUNT` when it is loaded, once for a process. What the user has set stays.
+    Threads that always spin are many times slower than one thread on a busy machine; threads that sleep at once wake up late on an
+    idle one. A spin of about ten microseconds costs little on both. The library reads `GOMP_SPINCOUNT` once per process, when it
+    is loaded. A value that the user has set is kept.
     """
     if sys.platform != "linux" or {_WAIT_POLICY, _SPIN_COUNT} & os.environ.keys() or _openmp_is_loaded():
         yield os.environ.get(_WAIT_POLICY, "").lower() == "passive"
@@ -41,7 +41,7 @@ def sleeping_openmp() -> Iterator[bool]:
     try:
         yield True
     finally:
-        del os.environ[_SPIN_COUNT]  # other libraries have copies of their own
+        del os.environ[_SPIN_COUNT]  # other OpenMP libraries must not read it
 
 
 def _openmp_is_loaded() -> bool:
@@ -53,13 +53,13 @@ def _openmp_is_loaded() -> bool:
 
 @functools.cache
 def physical_cores() -> int:
-    """Cores that this process can use; those that share one count as one."""
+    """Return the number of physical cores that this process can use."""
     usable = os.sched_getaffinity(0) if sys.platform == "linux" else range(os.cpu_count() or 1)
     return len({_siblings(cpu) for cpu in usable})
 
 
 def _siblings(cpu: int) -> str:
-    """Which logical CPUs share a physical core with this one; only itself if the system does not say."""
+    """Return which logical CPUs share a physical core with this one; only itself if the system does not say."""
     try:
         return Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text()
     except OSError:

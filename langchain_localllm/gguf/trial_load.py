@@ -1,4 +1,4 @@
-"""Loading files in a process of their own first, since the engine may end the process that loads or first uses them."""
+"""Try unusual files in a child process first, since an engine may abort the process that loads them."""
 
 import contextlib
 import hashlib
@@ -19,16 +19,16 @@ from langchain_localllm.gguf.unusual_values import unusual_values
 __all__ = ["EVERY_BYTE", "require_loadable", "require_usable"]
 
 EVERY_BYTE: Final = "".join(map(chr, range(1, 0x800))) + "中文 日本語 🙂 12345 it's"
-"""A text with every byte that UTF-8 has, so that every way to split a text is tried."""
+"""A text with every byte that UTF-8 can have, to try every branch of a tokenizer."""
 _VERSION: Final = 2
-"""Part of what is remembered; raise it when the checks change."""
+"""Part of the records' names; raise it when the checks change."""
 _SECONDS: Final = 60
 _BYTES_PER_SECOND: Final = 20e6
-"""Time that a trial may take, and how much more for a large file on a slow disk."""
+"""Seconds that a trial may take, and how many more per byte of a large file on a slow disk."""
 _FAILED: Final = 1
-"""The exit status of Python for an exception. The caller meets the same one, and no worse."""
+"""Python's exit status for an exception. The caller will get the same exception, so this is not a crash."""
 _LAST_WORDS: Final = re.compile(r"^\S+\.c(?:pp)?:\d+: (.+)|^terminate called.*|^ *what\(\):.*", re.MULTILINE)
-"""What llama.cpp's `GGML_ASSERT` and `GGML_ABORT`, and an exception of C++, print before they end a process."""
+"""What `GGML_ASSERT`, `GGML_ABORT` and uncaught C++ exceptions print before they abort a process."""
 _SHOWN: Final = 3
 _ADVICE: Final = (
     "Download the file again or use another one of this model; if the file is as its publisher made it, a newer version of the "
@@ -38,21 +38,21 @@ _LONGEST: Final = 200
 
 
 def require_loadable(path: Path, info: GGUFInfo, engine: str, module: str, **options: Any) -> None:
-    """Make sure that an engine does not end this process when it loads a file.
+    """Make sure that an engine does not abort this process when it loads a file.
 
-    An ordinary file is only checked. An unusual one is loaded in another Python process, which takes about a second longer than
-    loading it. Either is done once for a file: that it went well is remembered in `~/.cache/localllm/loadable`, by a hash of its
-    path, time, size, the engine and the options.
+    An ordinary file is only checked. An unusual one is loaded in a child process first, which takes about a second more than
+    loading it. A success is recorded in `~/.cache/localllm/loadable`, under a hash of path, time, size, engine and options, so
+    each file is tried once.
 
     Args:
         path: The model file.
-        info: Its header, with what the options override.
+        info: Its header, with the values that options override.
         engine: Name and version of the engine.
         module: The module whose `load_once(path, **options)` loads the file and computes a few tokens.
         options: Arguments of `load_once`, as JSON has them.
 
     Raises:
-        ModelFileError: The process ended with a signal, or did not end. The message names what is unusual in the file.
+        ModelFileError: The child process crashed or hung. The message names what is unusual in the file.
     """
     record = _record([path], engine, options)
     if record and record.exists():
@@ -63,11 +63,11 @@ def require_loadable(path: Path, info: GGUFInfo, engine: str, module: str, **opt
 
 
 def require_usable(companion: Path, model: Path, engine: str, module: str, **options: Any) -> None:
-    """Make sure that an engine does not end this process when it first uses a file beside a model.
+    """Make sure that an engine does not abort this process when it first uses a companion file of a model.
 
-    Headers of such files do not say what the engine needs of them: a projector without one of its tensors loads, and ends the
-    process at the first image. So each is loaded and used once in another Python process, for each model. That it went well is
-    remembered as in `require_loadable`.
+    The headers of these files do not show everything that the engine needs: a projector with a missing tensor loads, and aborts
+    the process at the first image. So each file is loaded and used once in a child process, for each model. A success is
+    recorded as in `require_loadable`.
 
     Args:
         companion: A LoRA adapter, a projector, or a draft model.
@@ -77,7 +77,7 @@ def require_usable(companion: Path, model: Path, engine: str, module: str, **opt
         options: Arguments of `load_once`, as JSON has them.
 
     Raises:
-        ModelFileError: The process ended with a signal, or did not end.
+        ModelFileError: The child process crashed or hung.
     """
     record = _record([companion, model], engine, options)
     if record and record.exists():
@@ -89,14 +89,14 @@ def require_usable(companion: Path, model: Path, engine: str, module: str, **opt
 
 def _remember(record: Path | None) -> None:
     if record:
-        with contextlib.suppress(OSError):  # a read-only home: it is checked again next time
+        with contextlib.suppress(OSError):  # a read-only home directory: the file is tried again next time
             record.parent.mkdir(parents=True, exist_ok=True)
             record.touch()
 
 
 def _record(paths: Sequence[Path], engine: str, options: dict[str, Any]) -> Path | None:
-    """The file that exists when these files were found to be loadable."""
-    with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: there is no home folder
+    """Return the path of the record that these files were loaded without a crash; `None` without a home directory."""
+    with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: no home directory
         files = [(str(path.resolve()), path.stat().st_mtime_ns, path.stat().st_size) for path in paths]
         key = json.dumps([_VERSION, files, engine, options], sort_keys=True)
         cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
@@ -105,7 +105,7 @@ def _record(paths: Sequence[Path], engine: str, options: dict[str, Any]) -> Path
 
 
 def _trial_fault(path: Path, engine: str, module: str, options: dict[str, Any]) -> str | None:
-    """What went wrong when another process loaded a file; `None` where it ended by itself."""
+    """Load a file in a child process, and return how that crashed or hung; `None` if it ended normally."""
     code = f"import json, sys\nfrom {module} import load_once\nload_once(sys.argv[1], **json.loads(sys.argv[2]))"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "GGML_NO_BACKTRACE": "1"}
     seconds = _SECONDS + path.stat().st_size / _BYTES_PER_SECOND
@@ -120,15 +120,15 @@ def _trial_fault(path: Path, engine: str, module: str, options: dict[str, Any]) 
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"{engine} does not finish loading it within {seconds:.0f} seconds"
-    except OSError:  # no Python to start, as in a program that embeds it
-        return f"{engine} may end the process at it"
+        return f"{engine} did not finish loading it within {seconds:.0f} seconds"
+    except OSError:  # there is no Python executable, as in programs that embed Python
+        return f"{engine} may crash when it loads it"
     if done.returncode in {0, _FAILED}:
         return None
     name = signal.Signals(-done.returncode).name if done.returncode < 0 else f"exit status {done.returncode}"
     found = [match[1] or match[0] for match in _LAST_WORDS.finditer(done.stderr.decode("utf-8", "replace"))]
     words = f", {found[-1].strip()[-_LONGEST:]}" if found else ""
-    return f"{engine} ends the process when it uses it ({name}{words})"
+    return f"{engine} crashes when it uses it ({name}{words})"
 
 
 def _refusal(path: Path, unusual: list[str], fault: str) -> ModelFileError:

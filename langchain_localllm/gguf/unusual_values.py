@@ -1,7 +1,7 @@
-"""What in a model file's header no ordinary file has. Engines may end the process at it instead of reporting an error.
+"""Find values in a model file's header that ordinary files do not have, and at which engines may abort the process.
 
-llama.cpp checks much of a header with `GGML_ASSERT`, which calls `abort()`, and trusts the rest. A value listed here need not be
-wrong: `trial_load` then lets an engine load the file in a process of its own first.
+llama.cpp checks much of a header with `GGML_ASSERT`, which calls `abort()`, and trusts the rest. An unusual value is not always
+wrong, so `trial_load` lets an engine load the file in a child process first.
 """
 
 import math
@@ -30,22 +30,22 @@ _RANGES: Final = {
     "rope.scaling.factor": (1e-3, 1e6),
     "vocab_size": (1, 1 << 24),
 }
-"""Values by key, without the architecture's name: the least and the most that ordinary models have."""
+"""Keys without the architecture's prefix, with the smallest and the largest value of ordinary models."""
 _NEEDED: Final = ("block_count", "context_length", "embedding_length")
 _STRINGS: Final = ("general.architecture", "tokenizer.ggml.model", "tokenizer.ggml.pre", "tokenizer.chat_template")
 _TOKENS, _TYPES, _SCORES = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type", "tokenizer.ggml.scores"
 _MERGES: Final = "tokenizer.ggml.merges"
 _TOKENIZERS: Final = frozenset({"bert", "gpt2", "llama"})
-"""Kinds of tokenizers whose vocabularies are checked here."""
+"""Tokenizer models whose vocabularies are checked."""
 _FLOATS: Final = frozenset({0, 1, 30})
-"""Types of tensors with one dimension: F32, F16, BF16."""
+"""Tensor types that one-dimensional tensors may have: F32, F16, BF16."""
 _INTEGERS: Final = frozenset(range(24, 29))
 _LARGEST_TYPE: Final = 6
-"""Of a token: normal, unknown, control, user-defined, unused, byte; 0 is undefined."""
+"""Token types: normal, unknown, control, user-defined, unused, byte; 0 is undefined."""
 
 
 def unusual_values(path: Path, info: GGUFInfo) -> list[str]:
-    """What is unusual in a model file, each as a sentence part with the key and the value; empty for an ordinary file.
+    """List what is unusual in a model file, each as a phrase with the key and the value; empty for an ordinary file.
 
     Args:
         path: The file; of a model in several parts, the first one.
@@ -88,7 +88,7 @@ def _limits(key: str) -> tuple[float, float]:
 
 
 def _heads(info: GGUFInfo) -> Iterator[str]:
-    """Numbers that have to go into one another."""
+    """Yield numbers of heads and experts that do not divide each other as they must."""
     prefix = f"{info.architecture}."
 
     def each(key: str) -> list[int]:

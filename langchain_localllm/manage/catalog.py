@@ -1,4 +1,4 @@
-"""A short list of models that are known to work here, by purpose. Names, sizes and licenses as of November 2026."""
+"""List a few models that are known to work, by purpose. Names, sizes and licenses as of November 2026."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,7 +11,7 @@ __all__ = ["KNOWN", "KnownModel"]
 
 @dataclass(frozen=True, slots=True)
 class KnownModel:
-    """A model for a purpose.
+    """Describe a recommended model.
 
     Attributes:
         purpose: `chat`, `code`, `embeddings`, `small` for a real model that any machine runs, or `tiny`.
@@ -58,4 +58,4 @@ KNOWN: Final = (
     KnownModel("tiny", "", "tiny-chat, in this package", tiny_chat_model().stat().st_size, "MIT"),
     KnownModel("tiny", "", "tiny-embed, in this package", tiny_embedding_model().stat().st_size, "MIT"),
 )
-"""The chosen quantizations are small ones that most people take."""
+"""The quantizations are the common small ones."""

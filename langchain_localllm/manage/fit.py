@@ -1,4 +1,4 @@
-"""Will a model run here? Memory for each length of context, layers on the GPU, and the most tokens per second."""
+"""Estimate whether a model fits this machine: memory by context length, layers on the GPU, tokens per second."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ from langchain_localllm.manage.model_ref import Source, quantization_in
 __all__ = ["BITS", "FILE_TYPES", "Fit", "FitRow", "describe", "fit"]
 
 BITS: Final = {"Q2_K": 3.16, "Q3_K_M": 4.0, "Q4_K_M": 4.89, "Q5_K_M": 5.70, "Q6_K": 6.56, "Q8_0": 8.5, "F16": 16.0}
-"""Bits of a weight on average, by quantization, as llama.cpp's `tools/quantize/README.md` tells for Llama 3.1 8B."""
+"""Average bits per weight by quantization, from llama.cpp's `tools/quantize/README.md` for Llama 3.1 8B."""
 
 
 @dataclass(frozen=True, slots=True)
 class FitRow:
-    """A model with one length of context.
+    """Hold the estimate for one context length.
 
     Attributes:
-        memory: What it takes.
-        fits: Whether that is free here.
-        gpu_layers: Layers that fit on the GPU, the output among them; 0 without one.
-        tokens_per_second: The most tokens per second that memory lets through when the context is full; computing may allow fewer.
+        memory: The memory that the model needs.
+        fits: Whether that much memory is free.
+        gpu_layers: Layers that fit on the GPU, including the output; 0 without a GPU.
+        tokens_per_second: An upper bound from the memory bandwidth, with a full context; computing may be slower.
     """
 
     memory: Memory
@@ -41,22 +41,22 @@ class FitRow:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How a model fits this machine.
+    """Hold the estimate of how a model fits this machine.
 
     Attributes:
-        name: The model, as it was named.
-        architecture: Such as `llama`.
-        quantization: Such as `Q4_K_M`; empty if unknown.
+        name: The model, as given.
+        architecture: Its architecture, such as `llama`.
+        quantization: Its quantization, such as `Q4_K_M`; empty if unknown.
         weights: Bytes of the weights.
         parameters: Number of weights.
         layers: Number of layers.
-        trained_context: The most tokens that it was made for; 0 if the file does not say.
-        largest_context: The longest context that fits here, at most that; 0 if none does.
-        rows: A row for each length of context, the shortest first.
-        by_quantization: For each usual quantization, what the same lengths of context would take, estimated from the number of
-            weights.
+        trained_context: The context that it was trained with, in tokens; 0 if the file does not say.
+        largest_context: The longest context that fits, at most `trained_context`; 0 if none fits.
+        rows: A row for each context length, the shortest first.
+        by_quantization: For each common quantization, the memory for the same context lengths, estimated from the number of
+            parameters.
         machine: This machine.
-        bandwidth: Bytes a second that it reads from memory; 0 if that was not measured.
+        bandwidth: The memory bandwidth in bytes per second; 0 if it was not measured.
     """
 
     name: str
@@ -89,23 +89,23 @@ def fit(
     machine: Machine | None = None,
     measure: bool = True,
 ) -> Fit:
-    """Tell whether a model runs here, and with which context. Nothing is loaded and nothing is downloaded but the header.
+    """Estimate whether a model fits this machine, and with what context. Only the header is read or downloaded.
 
     Args:
         model: A GGUF file, `hf:owner/repo[:quantization]` (default: Q4_K_M, else the smallest), or an https address.
-        n_ctx: Tokens of context; one, several, or by default powers of two up to the model's own.
-        type_k: Type of the cache's keys, such as `q8_0`.
-        type_v: Type of its values; those with fewer than 16 bits need flash attention.
-        flash_attn: Whether attention is computed without holding all its weights, as llama.cpp's server does where it can.
+        n_ctx: One or several context lengths in tokens. Default: powers of two up to the trained context.
+        type_k: Cache type of the keys, such as `q8_0`.
+        type_v: Cache type of the values; types with fewer than 16 bits need flash attention.
+        flash_attn: Whether flash attention is used, as llama.cpp's server does where it can.
         n_ubatch: Tokens that are computed together.
-        n_parallel: Requests that are answered together; `n_ctx` is for all of them.
+        n_parallel: Requests that are answered in parallel; they share `n_ctx`.
         swa_full: Keep all tokens for layers with a sliding window.
-        machine: What to fit into; default: what is free here.
-        measure: Whether to measure how fast memory is, which takes half a second.
+        machine: The machine to fit. Default: this one, with the memory that is free now.
+        measure: Whether to measure the memory bandwidth, which takes half a second.
 
     Raises:
         ModelFileError: The file is not a usable model.
-        ModelMissingError: There is no such model at the hub.
+        ModelMissingError: The hub has no such model.
         ConnectionFailedError: The hub or the server cannot be reached.
         InvalidOptionError: An option is out of range.
 
@@ -117,7 +117,7 @@ def fit(
     """
     settings = Settings(type_k, type_v, flash_attn, n_ubatch, n_parallel, 0, swa_full)
     if not flash_attn and type_v not in {"f32", "f16", "bf16"}:
-        raise InvalidOptionError(f"A cache with values of type {type_v} needs flash attention.")
+        raise InvalidOptionError(f"type_v={type_v} needs flash attention: set flash_attn=True.")
     name, info = _look_up(str(model))
     machine = machine or this_machine()
     bandwidth = memory_bandwidth() if measure else 0.0
@@ -141,7 +141,7 @@ def fit(
 
 
 def _look_up(model: str) -> tuple[str, GGUFInfo]:
-    """The model's name and its header."""
+    """Return the model's name and its header."""
     source = Source.parse(model)
     if source.kind == "hf":
         chosen = usual(hub_files(source))
@@ -152,12 +152,12 @@ def _look_up(model: str) -> tuple[str, GGUFInfo]:
         others = part_names(name, first.part_count)[1:]
         return source.name, with_parts(first, (remote_header(f"{folder}/{other}") for other in others))
     if source.kind != "file":
-        raise InvalidOptionError(f"{model}: give a file, hf:OWNER/REPO or an https address.")
+        raise InvalidOptionError(f"{model} has no file to estimate: pass a GGUF file, hf:OWNER/REPO or an https address.")
     return model, check_all_parts(source.path)
 
 
 def usual(models: list[HubModel]) -> HubModel:
-    """The model that most people take: Q4_K_M where there is one, else the smallest."""
+    """Return the common choice: Q4_K_M if there is one, else the smallest."""
     return next((model for model in models if model.quantization == "Q4_K_M"), models[0])
 
 
@@ -176,7 +176,7 @@ FILE_TYPES: Final = {0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5
     30: "IQ4_XS",
     32: "BF16",
 }
-"""llama.cpp's number of the quantization in the header, for the usual ones."""
+"""llama.cpp's `general.file_type` of the common quantizations."""
 
 
 def _contexts(asked: int | Sequence[int] | None, trained: int) -> list[int]:
@@ -203,7 +203,7 @@ def _others(info: GGUFInfo, contexts: list[int], settings: Settings) -> dict[str
 
 
 def describe(found: Fit) -> dict[str, Any]:
-    """A fit as plain values, for JSON."""
+    """Return a fit as plain values for JSON."""
     return {
         "model": found.name,
         "architecture": found.architecture,

@@ -1,4 +1,4 @@
-"""Where model files are on this machine."""
+"""Find model files on this machine."""
 
 import os
 import sys
@@ -14,11 +14,11 @@ from langchain_localllm.models import tiny_chat_model
 __all__ = ["files_here", "folders", "models_folder", "paths_here", "similar"]
 
 _DEEPEST: Final = 6
-"""Folders within folders to look into."""
+"""Levels of subfolders that are searched."""
 
 
 def models_folder() -> Path:
-    """Where `localllm pull` puts files: `LOCALLLM_MODELS`, else a folder of this user's data."""
+    """Return the folder for `localllm pull`: `LOCALLLM_MODELS`, else one in the user's data folder."""
     if named := os.environ.get("LOCALLLM_MODELS"):
         return Path(named).expanduser()
     if sys.platform == "darwin":
@@ -27,7 +27,7 @@ def models_folder() -> Path:
 
 
 def folders() -> dict[str, Path]:
-    """The folders where programs keep model files, by the program's name."""
+    """Return the folders where programs keep model files, by the program's name."""
     home, cache = Path.home(), Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     hub = os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or cache / "huggingface") / "hub"
     return {
@@ -41,7 +41,7 @@ def folders() -> dict[str, Path]:
 
 
 def files_here() -> Iterator[tuple[str, Path]]:
-    """The GGUF files in these folders and in the current one, each once, with its place; of several parts, the first."""
+    """Yield the GGUF files in these folders and in the current one, each once, with its place; of several parts, the first."""
     found: dict[Path, tuple[str, Path]] = {}
     for place, path in paths_here():
         real = path.resolve()
@@ -51,7 +51,7 @@ def files_here() -> Iterator[tuple[str, Path]]:
 
 
 def paths_here() -> Iterator[tuple[str, Path]]:
-    """As `files_here`, with every name of a file that has several, such as a link."""
+    """Work like `files_here`, with every name of a file that has several, such as a link."""
     for place, folder in {**folders(), "this folder": Path()}.items():
         for path in _gguf_files(folder, 0 if place == "this folder" else _DEEPEST):
             yield place, path
@@ -60,7 +60,7 @@ def paths_here() -> Iterator[tuple[str, Path]]:
 def _gguf_files(folder: Path, depth: int) -> Iterator[Path]:
     try:
         entries = sorted(folder.iterdir())
-    except OSError:  # it is not there, or closed to us
+    except OSError:  # it does not exist, or cannot be read
         return
     for entry in entries:
         if entry.suffix == ".gguf" and entry.is_file() and not _is_later_part(entry.name):
@@ -75,7 +75,7 @@ def _is_later_part(name: str) -> bool:
 
 
 def similar(name: str, names: list[str]) -> str:
-    """A sentence that names what was perhaps meant, or nothing.
+    """Return a "Did you mean" sentence with similar names, or an empty string.
 
     Example:
         >>> similar("tiny_chat", ["models/tiny-chat.gguf", "llama.gguf"])
@@ -89,5 +89,5 @@ def similar(name: str, names: list[str]) -> str:
 
 
 def _plain(name: str) -> str:
-    """Its letters and digits, small and without accents."""
+    """Return the letters and digits of a name, in lower case and without accents."""
     return "".join(letter for letter in unicodedata.normalize("NFKD", name.lower()) if letter.isalnum())

@@ -1,4 +1,4 @@
-"""Models on the Hugging Face Hub, or what `HF_ENDPOINT` names: their files, and which one suits this machine."""
+"""Find and download models on the Hugging Face Hub, or the server that `HF_ENDPOINT` names."""
 
 import os
 from collections.abc import Callable
@@ -25,18 +25,18 @@ __all__ = ["HubFile", "HubModel", "download_from_hub", "hub_files"]
 
 _NOT_A_MODEL: Final = ("mmproj", "imatrix")
 _HTTP: Final = ("httpx", "requests", "urllib3", "huggingface_hub")
-"""Modules of the errors of a connection: the hub's client changed its HTTP library, and wraps some of its errors."""
+"""Modules whose errors mean a failed connection: huggingface_hub changed its HTTP library, and wraps some errors."""
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class HubFile:
-    """A file in a repository.
+    """Describe a file in a repository.
 
     Attributes:
-        path: Its path there.
+        path: Its path in the repository.
         size: Bytes.
-        sha256: What its content must hash to; empty if the hub does not say.
+        sha256: The SHA-256 of its content; empty if the hub does not say.
     """
 
     path: str
@@ -46,7 +46,7 @@ class HubFile:
 
 @dataclass(frozen=True, slots=True)
 class HubModel:
-    """A model in a repository: one file, or the parts of one.
+    """Describe a model in a repository: one file, or the parts of a split one.
 
     Attributes:
         repository: Owner and name.
@@ -60,7 +60,7 @@ class HubModel:
 
     @property
     def quantization(self) -> str:
-        """Such as `Q4_K_M`; empty if the name does not say."""
+        """The quantization, such as `Q4_K_M`; empty if the name does not contain it."""
         return quantization_in(SPLIT_FILE.sub(r"\g<name>", self.files[0].path))
 
     @property
@@ -74,7 +74,7 @@ class HubModel:
         return PurePosixPath(self.files[0].path).name
 
     def header(self) -> GGUFInfo:
-        """What the headers of its parts say, without downloading them."""
+        """Read the headers of its parts without downloading the files."""
         from huggingface_hub import hf_hub_url
         from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # documented, but not marked as exported
 
@@ -84,18 +84,18 @@ class HubModel:
 
 
 def endpoint() -> str:
-    """The hub's address."""
+    """Return the hub's address."""
     from huggingface_hub import constants
 
     return constants.ENDPOINT
 
 
 def hub_files(source: Source) -> list[HubModel]:
-    """The models of a repository, the smallest first; where a choice is named, only those that it means.
+    """Return the models of a repository, the smallest first; with a choice in the reference, only those that match.
 
     Raises:
-        ModelMissingError: There is no such repository, or nothing in it is meant; the message names what is there.
-        PermissionDeniedError: Its owner wants people to ask first.
+        ModelMissingError: There is no such repository, or no file matches; the message lists its files.
+        PermissionDeniedError: The repository is gated: its terms must be accepted first.
         ConnectionFailedError: The hub cannot be reached.
         MissingDependencyError: huggingface_hub is not installed.
     """
@@ -116,7 +116,7 @@ def hub_files(source: Source) -> list[HubModel]:
 
 
 def ask(what: str, question: Callable[[Any], Result]) -> Result:
-    """Ask the hub, and tell its faults as errors of this package."""
+    """Ask the hub, and raise its errors as errors of this package."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     try:
         import huggingface_hub
@@ -133,22 +133,22 @@ def ask(what: str, question: Callable[[Any], Result]) -> Result:
 
 
 def _fault(what: str, error: Exception, errors: Any) -> LocalLLMError | None:
-    """An error of the hub's client as one of this package's; `None` for one of ours, and for mistakes of ours."""
-    if isinstance(error, errors.LocalEntryNotFoundError):  # neither the hub nor the cache has it
+    """Convert an error of huggingface_hub; return `None` for errors of this package and for programming errors."""
+    if isinstance(error, errors.LocalEntryNotFoundError):  # offline, and the file is not in the cache
         return no_network(endpoint(), error.__cause__ or error)
     status = getattr(getattr(error, "response", None), "status_code", "no answer")
     kinds: list[tuple[type[Exception], type[LocalLLMError], str]] = [
         (
             errors.GatedRepoError,
             PermissionDeniedError,
-            f"hf:{what} wants its terms taken: do so on its page, then run `hf auth login`.",
+            f"hf:{what} is gated: accept its terms on its page, then run `hf auth login`.",
         ),
         (
             errors.RepositoryNotFoundError,
             ModelMissingError,
             f"The hub has no repository {what}, or it is private. Check the spelling.",
         ),
-        (errors.HFValidationError, ModelMissingError, f"The hub has no repository {what}: that is not a name of one."),
+        (errors.HFValidationError, ModelMissingError, f"The hub has no repository {what}: that is not a repository name."),
         (errors.EntryNotFoundError, ModelMissingError, f"hf:{what}: {str(error).partition(chr(10))[0]}"),
         (errors.HfHubHTTPError, ModelFileError, f"The hub could not give {what} (HTTP {status}). Try again later."),
     ]
@@ -169,7 +169,7 @@ def _file(sibling: Any) -> HubFile:
 
 
 def _is_model(path: str) -> bool:
-    """Whether a file is one, and its path stays where it is put."""
+    """Return whether a path is a model file, without `..` in it."""
     name = PurePosixPath(path)
     safe = not name.is_absolute() and ".." not in name.parts and "\\" not in path and ":" not in path and "\0" not in path
     return safe and name.suffix == ".gguf" and not any(word in name.name.lower() for word in _NOT_A_MODEL)
@@ -188,15 +188,15 @@ def _is_meant(model: HubModel, choice: str) -> bool:
 
 
 def download_from_hub(model: HubModel, progress: Progress | None = None) -> Path:
-    """Get a model's files from the hub into its own cache, and return the first one.
+    """Download a model's files into the Hugging Face cache, and return the path of the first one.
 
     Args:
         model: The model.
-        progress: Is given the bytes that are checked, and of how many.
+        progress: Called with the bytes verified so far and the total.
 
     Raises:
-        ModelFileError: There is no room for it, its content is not what the hub announced, or it is not a usable model.
-        ConnectionFailedError: The hub cannot be reached, or broke off.
+        ModelFileError: The disk is full, the content has another hash, or it is not a usable model.
+        ConnectionFailedError: The hub cannot be reached, or the connection broke.
     """
     missing = [file for file in model.files if not _in_cache(model, file)]
     if missing:

@@ -1,4 +1,4 @@
-"""The models on this machine, of all runtimes together."""
+"""List the models on this machine, of all runtimes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -26,20 +26,20 @@ _EMBED: Final = ("bert", "gemma-embedding", "embedding", "t5encoder")
 
 @dataclass(frozen=True, slots=True)
 class ListedModel:
-    """A model on this machine.
+    """Describe a model on this machine.
 
     Attributes:
-        name: What other commands take: a path, `ollama:` and a name, or a server's address.
-        place: The program that keeps it, or where it runs.
+        name: The reference for other commands: a path, `ollama:NAME`, or a server's address.
+        place: The program that stores it, or the server that runs it.
         size: Bytes; 0 if unknown.
-        quantization: Such as `Q4_K_M`; empty if unknown, as below.
-        family: Its architecture.
-        context: Tokens that it was made for, or that its server gives it.
-        tools: Whether it was made to call tools.
-        embeddings: Whether it makes vectors instead of text.
+        quantization: Its quantization, such as `Q4_K_M`; empty if unknown.
+        family: Its architecture; empty if unknown.
+        context: The trained context, or the one that its server uses, in tokens.
+        tools: Whether it was trained to call tools.
+        embeddings: Whether it is an embedding model.
         problem: Why it cannot be used.
         chat: Whether it has a chat template; a base model has none, and completes text.
-        runtime: The runtime that has it, or that a reference names; empty for a file that several can run.
+        runtime: The runtime that has it, or that the reference names; empty for a file that several runtimes can run.
         ranks: Whether it is a reranker, which scores pairs of texts.
         model: Its name on its server, where the server has several.
         on_this_machine: Whether it runs on this machine.
@@ -64,12 +64,12 @@ class ListedModel:
 
     @property
     def path(self) -> Path | None:
-        """Its file, or `None` for a model of Ollama's or of a server."""
+        """Its file, or `None` for a model in Ollama or on a server."""
         return None if self.name.startswith("ollama:") or "://" in self.name else Path(self.name)
 
     @property
     def reference(self) -> str:
-        """What means this model in every command, from any folder."""
+        """The reference that works in every command and from any folder."""
         if self.path is None:
             return self.name
         prefix = f"{self.runtime}:" if self.runtime else ""
@@ -87,7 +87,7 @@ class ListedModel:
 
 
 def installed(on_fault: Callable[[str], object] | None = None) -> list[ListedModel]:
-    """The models in files, in Ollama and on servers that run; what cannot be asked is reported to `on_fault`."""
+    """List the models in files, in Ollama and on running servers; `on_fault` is called with each error."""
     found = [of_file(path, place) for place, path in files_here()]
     for source in (_of_ollama, _of_servers):
         try:
@@ -99,7 +99,7 @@ def installed(on_fault: Callable[[str], object] | None = None) -> list[ListedMod
 
 
 def of_file(path: Path, place: str) -> ListedModel:
-    """The model in a file; a file that cannot be used is listed with its problem."""
+    """Describe the model in a file; an unusable file is listed with its `problem`."""
     runtime = ""
     try:
         size = path.stat().st_size
@@ -111,7 +111,7 @@ def of_file(path: Path, place: str) -> ListedModel:
         return ListedModel(str(path), place, problem=str(error))
     except OSError as error:
         return ListedModel(str(path), place, problem=f"The model file {path} cannot be read: {error.strerror or error}.")
-    if info is None:  # a llamafile whose model is given when it runs, or is compressed
+    if info is None:  # a llamafile without a model, or with a compressed one
         return ListedModel(str(path), place, size, runtime=runtime)
     return _of_header(path, place, size, info, runtime)
 
@@ -141,7 +141,7 @@ def _of_ollama() -> list[ListedModel]:
 
 
 def ollama_server() -> "Ollama | None":
-    """Ollama, where it answers at its address.
+    """Return a client for Ollama, or `None` if it does not answer.
 
     Raises:
         InvalidOptionError: `OLLAMA_HOST` is not an address.
@@ -157,7 +157,7 @@ def ollama_server() -> "Ollama | None":
 
 
 def runs_elsewhere(server: "Ollama", name: str) -> bool:
-    """Whether a model's name says that Ollama runs it on servers of its own."""
+    """Return whether a model's name marks it as one that Ollama runs in its cloud."""
     try:
         server.refuse_remote(name)
     except InvalidOptionError:
@@ -166,7 +166,7 @@ def runs_elsewhere(server: "Ollama", name: str) -> bool:
 
 
 def of_ollama_row(server: "Ollama", row: "InstalledModel") -> ListedModel:
-    """The model in a row of Ollama's list."""
+    """Return the model in a row of Ollama's list."""
     from langchain_localllm.runtimes.ollama.options import default_url
 
     here = Address.parse(default_url()).is_loopback
@@ -178,7 +178,7 @@ def of_ollama_row(server: "Ollama", row: "InstalledModel") -> ListedModel:
         return replace(model, problem=problem, on_this_machine=False)
     try:
         card = server.show(row.name)
-    except LocalLLMError:  # a gateway that hides it
+    except LocalLLMError:  # a gateway without this endpoint
         return model
     kinds = card.capabilities
     embeds = "embedding" in kinds and "completion" not in kinds if kinds else None
@@ -190,7 +190,7 @@ def _of_servers() -> list[ListedModel]:
 
 
 def servers_beside_ollama() -> list[RunningServer]:
-    """The servers at the usual addresses, without the Ollama whose models are listed by its own API."""
+    """Return the servers at the usual addresses, without the Ollama whose models are listed by its own API."""
     from langchain_localllm.runtimes.ollama.options import default_url
 
     try:
@@ -202,14 +202,14 @@ def servers_beside_ollama() -> list[RunningServer]:
 
 
 def of_running_server(server: RunningServer) -> list[ListedModel]:
-    """The models of a server: what its one model is, or the names of several; a problem where it cannot be asked."""
+    """Return the models of a server: what its one model is, or the names of several; a problem where it cannot be asked."""
     if len(server.models) > 1 and not server.problem:
         return [_on_server(server, name) for name in server.models]
     return [of_server(server.url, server.program, server)]
 
 
 def of_server(url: str, program: str, server: RunningServer | None = None) -> ListedModel:
-    """The model that a server runs; a server that cannot be asked is listed with its problem.
+    """Return the model that a server runs; a server that cannot be asked is listed with its problem.
 
     Args:
         url: Its address, with `#` and a name for one of several models.

@@ -1,4 +1,4 @@
-"""A reference to a model, as people write it: `hf:owner/repo:Q4_K_M`, `ollama:llama3.2`, an address, a path or a name."""
+"""Parse references to models: `hf:owner/repo:Q4_K_M`, `ollama:llama3.2`, an address, a path or a name."""
 
 import os
 import re
@@ -30,7 +30,7 @@ _OLLAMA_PAGE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A reference to a model.
+    """Hold a parsed reference to a model.
 
     Attributes:
         kind: `hf`, `ollama`, `gpt4all`, `pip`, `llamacpp`, `llamafile`, `https` for any address, or `file` for a path or a
@@ -45,7 +45,7 @@ class Source:
 
     @classmethod
     def parse(cls, text: str) -> "Source":
-        """Read a reference. Prefixes may be written in capital letters.
+        """Parse a reference. Prefixes are case-insensitive.
 
         Raises:
             InvalidOptionError: It is empty, or nothing follows the prefix.
@@ -79,7 +79,7 @@ class Source:
         owner, _, rest = repository.partition("/")
         short, _, file = rest.partition("/")
         if not _REPOSITORY.fullmatch(f"{owner}/{short}") or ".." in repository:
-            raise InvalidOptionError(f"hf:{name} names no repository. Write hf:OWNER/REPO, or hf:OWNER/REPO:Q4_K_M.")
+            raise InvalidOptionError(f"hf:{name} is not a repository name. Write hf:OWNER/REPO, or hf:OWNER/REPO:Q4_K_M.")
         return cls("hf", f"{owner}/{short}", choice or file)
 
     def __str__(self) -> str:
@@ -93,7 +93,7 @@ class Source:
 
 
 def respelled(text: str) -> str:
-    """Return the reference that other programs' spelling of a model stands for, such as a page's address, or an empty string.
+    """Convert another program's spelling of a model, such as a page's address, to a reference; return "" for any other text.
 
     Example:
         >>> respelled("https://huggingface.co/owner/repo/tree/main"), respelled("hf.co/owner/repo:Q4_K_M")
@@ -110,7 +110,7 @@ def respelled(text: str) -> str:
 
 
 def quantization_in(name: str) -> str:
-    """The quantization that a file's name tells, such as `Q4_K_M`, or an empty string.
+    """Return the quantization in a file's name, such as `Q4_K_M`, or an empty string.
 
     Example:
         >>> quantization_in("qwen2.5-0.5b-instruct-q4_k_m.gguf")

@@ -75,7 +75,7 @@ def location(url: str) -> tuple[str, bool]:
 
 
 def answers(url: str) -> bool:
-    """Whether something listens at an address, within half a second."""
+    """Return whether a server accepts connections at an address, within half a second."""
     parts = urlsplit(url)
     with (
         contextlib.suppress(OSError),
@@ -98,7 +98,7 @@ def _described(found: FoundServer, expected: str) -> RunningServer:
 
 
 def _listener(port: int) -> str:
-    """The name of the program that listens at a port of this machine; empty if that cannot be learned."""
+    """Return the name of the program that listens at a port of this machine; empty if that cannot be learned."""
     try:
         import psutil
     except ImportError:

@@ -1,4 +1,4 @@
-"""Which quantization of a model suits this machine."""
+"""Choose the quantization of a model that suits this machine."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -12,19 +12,19 @@ from langchain_localllm.manage.hub import HubModel
 __all__ = ["Choice", "choose"]
 
 _PLEASANT: Final = 10.0
-"""Tokens per second that a person reads along with."""
+"""A comfortable reading speed, in tokens per second."""
 _BITS: Final = 9.0
-"""More bits of a weight make no better answers."""
+"""More bits per weight do not improve the answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What was chosen.
+    """Hold a choice and its reason.
 
     Attributes:
         model: The model.
         reason: Why, as a sentence.
-        fits: Whether it fits here.
+        fits: Whether it fits this machine.
     """
 
     model: HubModel
@@ -33,13 +33,13 @@ class Choice:
 
 
 def choose(models: list[HubModel], info: GGUFInfo, machine: Machine, bandwidth: float) -> Choice:
-    """The largest that fits and leaves a pleasant speed; else the fastest of usual quality that fits; else the smallest.
+    """Choose the largest that fits and is fast enough; else the fastest of usual quality that fits; else the smallest.
 
     Args:
         models: The quantizations of a model, the smallest first.
         info: The header of one of them.
-        machine: What there is.
-        bandwidth: Bytes a second that memory moves; 0 where that is not known.
+        machine: The machine.
+        bandwidth: The memory bandwidth in bytes per second; 0 if unknown.
     """
     weights = parameters(info) or 1
     context = min(info.context_length or DEFAULT_CONTEXT, DEFAULT_CONTEXT)
@@ -50,7 +50,7 @@ def choose(models: list[HubModel], info: GGUFInfo, machine: Machine, bandwidth: 
     if not fitting:
         smallest = models[0]
         fits = need[smallest].total <= room
-        return Choice(smallest, _why(smallest, need[smallest], "the smallest there is", machine), fits)
+        return Choice(smallest, _why(smallest, need[smallest], "the smallest one", machine), fits)
     quick = [model for model in fitting if _speed(info, need[model], bandwidth) >= _PLEASANT]
     if quick:
         return Choice(quick[-1], _why(quick[-1], need[quick[-1]], "the largest that fits and is not slow", machine), fits=True)

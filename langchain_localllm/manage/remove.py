@@ -14,17 +14,17 @@ _MODEL_FILES: Final = frozenset({".gguf", ".llamafile"})
 
 
 def remove(model: ListedModel) -> None:
-    """Remove a model: all its files, what they point to in the hub's cache, or what Ollama keeps of it.
+    """Remove a model: all its files, their content in the Hugging Face cache, or the model in Ollama.
 
     Args:
         model: The model, as `resolve` returns it.
 
     Raises:
-        InvalidOptionError: It is not a model's file, it is only a part of a model, or it is a server.
+        InvalidOptionError: It is not a model file, it is only one part of a split model, or it is a server.
         ModelFileError: A file cannot be removed.
     """
     if model.path and model.path.resolve().parent == tiny_chat_model().resolve().parent:
-        raise InvalidOptionError(f"{model.name} belongs to this package, which needs it.")
+        raise InvalidOptionError(f"{model.name} is part of this package and cannot be removed.")
     if model.name.startswith("ollama:") and (server := ollama_server()):
         server.delete(model.name.removeprefix("ollama:"))
     elif model.path is not None:
@@ -65,7 +65,7 @@ def _remove(path: Path) -> None:
 def _hub_content(path: Path) -> Path | None:
     """Return the file that holds the content of a link in the hub's cache, or `None` for any other file or link.
 
-    Nothing else is followed: a link of the user's own can lead to a file that another program needs, such as a blob of Ollama.
+    Other links are not followed: a link that the user made can lead to a file of another program, such as a blob of Ollama.
     """
     content = path.resolve()
     snapshots = content.parent.parent / "snapshots"

@@ -102,7 +102,7 @@ def is_installed(name: str) -> bool:
 
 
 def _file_or_name(source: Source) -> ListedModel:
-    """A path, or a name of a file or of one of Ollama's models."""
+    """Return the model for a path, a file name or the name of one of Ollama's models."""
     path = source.path
     if os.path.lexists(path):
         return of_file(path.absolute(), str(path.absolute().parent))
@@ -116,7 +116,7 @@ def _file_or_name(source: Source) -> ListedModel:
 
 
 def _by_name(name: str) -> list[Callable[[], ListedModel]]:
-    """What a plain name matches. Only the header of a file that is used is read."""
+    """Return loaders for all models that a plain name matches. A header is read only when its loader is called."""
     files: dict[Path, partial[ListedModel]] = {}  # one for each file: links of one name to it are the same model
     for place, path in paths_here():
         if name in _file_names(path):
@@ -125,7 +125,7 @@ def _by_name(name: str) -> list[Callable[[], ListedModel]]:
     try:
         server = ollama_server()
         row = _matching_row(server.list(), name) if server else None
-    except LocalLLMError:  # what answers there is not an Ollama that can be used
+    except LocalLLMError:  # not an Ollama server, or one that refuses
         return [*found]
     return [*found, partial(of_ollama_row, server, row)] if server and row else [*found]
 
@@ -143,14 +143,14 @@ def _of_server(server: RunningServer, name: str) -> ListedModel:
 
 
 def _file_names(path: Path) -> Iterator[str]:
-    """Every name of a file beside its path."""
+    """Yield the names that a file can be given by, besides its path."""
     for file in (path.name, SPLIT_FILE.sub(r"\g<name>.gguf", path.name)):
         yield file
         yield file.removesuffix(".gguf")
 
 
 def _missing(name: str) -> str:
-    """That a name matches no model, and what to do."""
+    """Return the message for a name that matches no model, with suggestions."""
     text = f"There is no model {name} on this machine."
     if _HOST_AND_PORT.fullmatch(name):
         return f"{text} If it is a server, write http://{name}"
@@ -204,7 +204,7 @@ def _matching_row(rows: "list[InstalledModel]", name: str) -> "InstalledModel | 
 
 
 def ollama_name(name: str) -> str:
-    """A name as Ollama compares it: with its tag, and without regard to capital letters."""
+    """Return a name as Ollama compares it: with its tag, and without regard to capital letters."""
     name = _REGISTRY.sub("", name.removeprefix("//")).casefold()
     return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
@@ -218,7 +218,7 @@ def _at_address(source: Source) -> ListedModel:
 
 
 def _on_runtime(source: Source) -> ListedModel:
-    """A file on the runtime that the reference names."""
+    """Return the file for a reference that names a runtime."""
     inner = Source.parse(source.name)
     if inner.kind == "https" and source.kind == "llamafile":
         return _at_address(inner)
@@ -231,12 +231,12 @@ def _on_runtime(source: Source) -> ListedModel:
         path = _ollama_file(found.name)
         found = replace(of_file(path, "Ollama"), name=str(path))
     if found.runtime == "llamafile" != source.kind:
-        raise InvalidOptionError(f"{path} is a llamafile, which runs by itself: leave {source.kind}: out.")
+        raise InvalidOptionError(f"{path} is a llamafile, which runs without another engine: leave out {source.kind}:")
     return replace(found, runtime=source.kind)
 
 
 def _gpt4all_file(source: Source) -> ListedModel | None:
-    """The file of this name in GPT4All's folder, which comes first for GPT4All."""
+    """Return the file of this name in GPT4All's folder, which comes first for GPT4All."""
     from langchain_localllm.runtimes.gpt4all.model_files import model_file
 
     path = model_file(source.name)
@@ -244,7 +244,7 @@ def _gpt4all_file(source: Source) -> ListedModel | None:
 
 
 def _on_hub(source: Source) -> ListedModel:
-    """A file in the hub's cache. Nothing is downloaded."""
+    """Return a file in the hub's cache. Nothing is downloaded."""
     from langchain_localllm.manage.folders import folders
     from langchain_localllm.manage.model_ref import quantization_in
 
@@ -340,7 +340,7 @@ def _with_file(model: ListedModel) -> ListedModel:
 
 
 def _ollama_file(name: str) -> Path:
-    """The GGUF file that Ollama keeps for a model, where it is on this disk and can be read."""
+    """Return the GGUF file that Ollama keeps for a model, where it is on this disk and can be read."""
     match = _MODELFILE_FROM.search(_ollama().show(name.removeprefix("ollama:")).modelfile)
     path = Path(match[1]) if match else None
     if path is None or not os.access(path, os.R_OK):

@@ -1,1 +1,1 @@
-"""What is known about a model without running it."""
+"""Get information about a model without running it."""

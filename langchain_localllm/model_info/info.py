@@ -1,4 +1,4 @@
-"""What can be known of a model without running it: from the header of its file, or by asking its server once."""
+"""Read what a model is from the header of its file, or by asking its server once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,30 +10,30 @@ from langchain_localllm.gguf.header import GGUFInfo, check_gguf
 _BEGIN_BY_ITSELF: Final = frozenset(
     "falcon-h1 falcon3 jina-v5-nano lfm2 llama-bpe llama-v3 llama3 midm-2.0 pixtral tekken".split()  # noqa: SIM905 - a list of words
 )
-"""Tokenizers with which llama.cpp begins a prompt with the beginning token, if the file does not say (`llama-vocab.cpp`)."""
+"""Tokenizers for which llama.cpp adds the BOS token by default (`llama-vocab.cpp`)."""
 
 TOOL_TEMPLATE: Final = "tool_use"
-"""The name of a file's template for conversations with tools, as transformers and llama.cpp have it."""
+"""The name of a file's template for conversations with tools, as in transformers and llama.cpp."""
 _TEMPLATE: Final = "tokenizer.chat_template"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What is known of a model.
+    """Describe a model.
 
     Attributes:
-        source: Who told, as a reader would say it: "the server's /props".
-        name: The model's name, if known; several names stand side by side.
-        architecture: Such as `llama` or `qwen2`; empty if unknown, as below.
+        source: Where the information comes from, such as "the server's /props".
+        name: The model's name, if known; several names are joined by spaces.
+        architecture: Its architecture, such as `llama` or `qwen2`. Unknown texts are empty, here and below.
         template: The chat template.
         templates: Other templates of the file by name, such as `tool_use`.
         template_language: Its language: `jinja`, or `go` in Ollama.
-        bos_token: The text of the token that begins a prompt.
-        eos_token: The text of the token that ends an answer.
-        adds_bos: Whether the engine puts the beginning token before a prompt by itself.
-        context: Tokens of context, or `None`.
-        tools: Whether the model was made to call tools, or `None`.
-        problem: Why nothing could be learnt; such an answer is not kept.
+        bos_token: The text of the BOS token.
+        eos_token: The text of the EOS token.
+        adds_bos: Whether the engine adds the BOS token to a prompt.
+        context: Tokens of context, or `None` if unknown.
+        tools: Whether the model was trained to call tools, or `None` if unknown.
+        problem: Why the model could not be described; empty on success. Failures are not cached for long.
     """
 
     source: str
@@ -51,11 +51,11 @@ class ModelInfo:
 
 
 def model_info_from_file(path: str | Path, context: int | None = None) -> ModelInfo:
-    """What the header of a GGUF file says.
+    """Describe a model by the header of its GGUF file.
 
     Args:
         path: The file.
-        context: Tokens of context that the engine uses, where that is chosen; else the model's own are told.
+        context: Tokens of context that the engine uses. Default: the trained context.
 
     Raises:
         ModelFileError: It is not a whole GGUF file.
@@ -92,5 +92,5 @@ def _adds_bos(info: GGUFInfo) -> bool:
 
 
 def takes_tools(template: str) -> bool | None:
-    """Whether a chat template tells the model of tools; `None` without a template."""
+    """Return whether a chat template shows tools to the model; `None` without a template."""
     return ("tools" in template or ".Tools" in template) if template else None

@@ -1,4 +1,4 @@
-"""The first look at a model: its file's header or one request to its server, kept for as long as the object lives."""
+"""Describe a model by its file's header or one request to its server; cached as long as the object lives."""
 
 import asyncio
 import contextlib
@@ -25,40 +25,40 @@ _FOREIGN: Final = {
     "llamafile": "llamafile",
     "ollama": "ollama",
 }
-"""A part of the `_llm_type` of other packages' classes to the runtime."""
+"""Parts of `_llm_type` of other packages' classes, and the runtime that they mean."""
 _FILES: Final = ("model_path", "model")
-"""Where classes keep the path of their file."""
+"""Attributes that hold the path of the model file."""
 _NAMES: Final = ("model", "model_name", "model_id", "repo_id", "model_path")
-"""Where classes keep their model's name."""
+"""Attributes that hold the model's name."""
 _CHANGES: Final = ("base_url", "model", "model_path", "num_ctx", "n_ctx", "template")
-"""Options whose change calls for another look."""
+"""Options that invalidate the cached description when they change."""
 _GPT4ALL_FOLDER: Final = Path("~/.cache/gpt4all")
 
 RUNTIME_NAMES: Final = frozenset(_FOREIGN.values()) | frozenset(RUNTIMES)
 
 _LOOKS: Final = 6
-"""How often a server that does not answer in time is asked, 10 seconds each time."""
+"""Attempts for a server that does not answer in time, 10 seconds each."""
 _FAILURE_SECONDS: Final = 1.0
-"""How long a failed look counts, so that one choice among prompts tries once."""
+"""Seconds that a failure is cached, so that choosing a prompt asks the server once."""
 
 _seen: dict[int, tuple["weakref.ref[Any]", tuple[Any, ...], ModelInfo, float]] = {}
-"""By the object's id: the object, its settings then, what was learnt, and when a failure is forgotten."""
+"""By object id: the object, its settings, the description, and when a failure expires."""
 
 
 def describe_model(llm: Any) -> ModelInfo:
-    """What can be known of a model, also of one inside `.bind()` and the like.
+    """Describe a model, also one inside `.bind()` and other wrappers.
 
-    It raises nothing: that a server is not there, or a file no model, is reported as `problem`.
+    Never raises: an unreachable server or an unusable file is reported in `problem`.
     """
     model = unwrap(llm)
     return _known(model) or _keep(model, _learn(model))
 
 
 def describe_model_or_raise(llm: Any) -> ModelInfo:
-    """As `describe_model`, but raise where the file or the server cannot be asked.
+    """Work like `describe_model`, but raise errors.
 
     Raises:
-        LocalLLMError: It cannot.
+        LocalLLMError: The file is unusable, or the server cannot be reached.
     """
     model = unwrap(llm)
     known = _known(model)
@@ -66,10 +66,10 @@ def describe_model_or_raise(llm: Any) -> ModelInfo:
 
 
 def look_again(llm: Any) -> ModelInfo:
-    """As `describe_model_or_raise`, but ask a server that does not answer in time again: a busy machine may take a while.
+    """Work like `describe_model_or_raise`, and retry a server that does not answer in time, as on a busy machine.
 
     Raises:
-        LocalLLMError: The file or the server cannot be asked, or does not answer within a minute.
+        LocalLLMError: The file is unusable, the server cannot be reached, or it does not answer within a minute.
     """
     for _ in range(_LOOKS - 1):
         try:
@@ -80,13 +80,13 @@ def look_again(llm: Any) -> ModelInfo:
 
 
 async def adescribe_model(llm: Any) -> ModelInfo:
-    """As `describe_model`, without blocking the event loop."""
+    """Work like `describe_model`, without blocking the event loop."""
     model = unwrap(llm)
     return _known(model) or _keep(model, await _alearn(model))
 
 
 def runtime_of(model: object) -> str:
-    """The runtime's name, such as `ollama`, also of other packages' classes for it; empty for other models."""
+    """Return the runtime of a model, such as `ollama`, also for other packages' classes; empty if unknown."""
     kind: Any = type(model)
     return _runtime_of_class(kind) or _runtime_of_type(str(getattr(model, "_llm_type", "")))
 
@@ -102,7 +102,7 @@ def _runtime_of_type(name: str) -> str:
     return next((runtime for part, runtime in _FOREIGN.items() if part in name), "")
 
 
-# --- what was seen ---
+# --- cache ---
 
 
 def _known(model: Any) -> ModelInfo | None:
@@ -114,7 +114,7 @@ def _known(model: Any) -> ModelInfo | None:
 
 def _keep(model: Any, about: ModelInfo) -> ModelInfo:
     key, until = id(model), time.monotonic() + _FAILURE_SECONDS if about.problem else 0.0
-    with contextlib.suppress(TypeError):  # not every object can be referred to weakly
+    with contextlib.suppress(TypeError):  # not every object supports weak references
         _seen[key] = (weakref.ref(model, lambda _: _seen.pop(key, None)), _settings(model), about, until)
     return about
 
@@ -124,10 +124,10 @@ def _settings(model: Any) -> tuple[Any, ...]:
 
 
 def _fields(model: object) -> dict[str, Any]:
-    return getattr(model, "__dict__", {})  # pydantic's getattr is slow where there is no such field
+    return getattr(model, "__dict__", {})  # pydantic's getattr is slow for missing fields
 
 
-# --- what is not known yet ---
+# --- lookup ---
 
 
 def _learn(model: Any) -> ModelInfo:
@@ -152,7 +152,7 @@ async def _alearn(model: Any) -> ModelInfo:
 
 
 def _server_plan(model: object) -> Plan[ModelInfo] | None:
-    """How to ask the server, where this package knows how: a runtime says so in its `model_info.py`."""
+    """Return the plan for asking the server, from the runtime's `model_info.py`; `None` for unknown servers."""
     kind: Any = type(model)
     runtime = _runtime_of_class(kind)
     if not runtime or "base_url" not in _fields(model):

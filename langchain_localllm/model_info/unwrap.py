@@ -1,4 +1,4 @@
-"""The model inside `.bind()`, `.with_retry()`, `.with_fallbacks()` and other wrappers."""
+"""Unwrap models from `.bind()`, `.with_retry()`, `.with_fallbacks()` and other wrappers."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from langchain_core.language_models import BaseLanguageModel
 
 
 def unwrap(llm: Any) -> Any:
-    """The innermost model; of fallbacks, the one that is tried first.
+    """Return the innermost model; for fallbacks, the primary one.
 
     Example:
         >>> from langchain_core.language_models import FakeListLLM
@@ -18,10 +18,10 @@ def unwrap(llm: Any) -> Any:
 
 
 def unwrap_with_options(llm: Any) -> tuple[Any, dict[str, Any]]:
-    """The innermost model, and the options that are bound to it, those of the outer wrappers first in rank."""
+    """Return the innermost model and its bound options; options of outer wrappers win."""
     options: dict[str, Any] = {}
     while not isinstance(llm, BaseLanguageModel):
-        held = vars(llm) if hasattr(llm, "__dict__") else {}  # pydantic's getattr is slow where there is no such field
+        held = vars(llm) if hasattr(llm, "__dict__") else {}  # pydantic's getattr is slow for missing fields
         inner = held.get("bound") or held.get("runnable") or held.get("default")
         if inner is None:
             break

@@ -1,6 +1,6 @@
-"""The two tiny models that ship with the package, for demos, tests of your own chains, and work offline; and what a model takes.
+"""The two tiny models that ship with the package: for demos, offline work and tests of your own chains.
 
-`fit` estimates whether a model runs on this machine. It is loaded when it is first used.
+`fit` estimates whether a model runs on this machine. It is imported when it is first used.
 """
 
 import importlib
@@ -17,7 +17,7 @@ _HERE = Path(__file__).parent
 
 
 def tiny_chat_model() -> Path:
-    """Path of the shipped chat model, a GGUF file of a few megabytes (llama architecture, ChatML, 2,048 tokens of context).
+    """Return the path of the shipped chat model, a GGUF file of a few megabytes (llama, ChatML, 2,048 tokens of context).
 
     It answers questions from passages, calls tools and fills JSON, all in a simple way: see `tiny-chat.md` beside it for what it
     can and cannot do. It runs on every engine that reads GGUF.
@@ -31,7 +31,7 @@ def tiny_chat_model() -> Path:
 
 
 def tiny_chat_modelfile() -> Path:
-    """Path of the Modelfile with which Ollama takes the chat model: `ollama create tiny-chat -f <path>`.
+    """Return the path of the Modelfile that adds the chat model to Ollama: `ollama create tiny-chat -f <path>`.
 
     Example:
         >>> from langchain_localllm.models import tiny_chat_modelfile
@@ -42,9 +42,9 @@ def tiny_chat_modelfile() -> Path:
 
 
 def tiny_embedding_model() -> Path:
-    """Path of the shipped embedding model, a GGUF file of a few megabytes (bert architecture, mean pooling, 512 tokens of context).
+    """Return the path of the shipped embedding model, a GGUF file of a few megabytes (bert, mean pooling, 512 tokens of context).
 
-    It puts a question near the passage that answers it: see `tiny-embed.md` beside it.
+    A question gets a vector close to that of the passage that answers it: see `tiny-embed.md` beside it.
 
     Example:
         >>> from langchain_localllm.models import tiny_embedding_model

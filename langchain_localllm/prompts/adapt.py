@@ -54,13 +54,13 @@ def for_model(prompt: str | Prompt, llm: Any) -> Prompt:
 
 
 async def afor_model(prompt: str | Prompt, llm: Any) -> Prompt:
-    """As `for_model`, without blocking the event loop."""
+    """Work like `for_model`, without blocking the event loop."""
     await adescribe_model(llm)
     return for_model(prompt, llm)
 
 
 def fit(text: Prompt, chat: Prompt, llm: Any) -> Prompt:
-    """The prompt for a model, from a form for text LLMs without a template and a form with messages; they may be the same.
+    """Return the prompt for a model, from a form for text LLMs without a template and a form with messages; they may be the same.
 
     A model's template is put around the form with messages.
     """
@@ -103,7 +103,7 @@ class ModelPrompt(StringPromptTemplate):
 
     @override
     def format(self, **kwargs: Any) -> str:
-        """The text that the engine gets.
+        """Return the text that the engine gets.
 
         Raises:
             InvalidOptionError: A variable is missing.
@@ -121,7 +121,7 @@ class ModelPrompt(StringPromptTemplate):
 
 
 def wrap_in_template(inner: Prompt, about: ModelInfo | None) -> ModelPrompt:
-    """A prompt in the template or the format of the model that this is known of; without that, as plain text."""
+    """Return a prompt in the template or the format of the model that this is known of; without that, as plain text."""
     return ModelPrompt(
         inner=inner,
         about=about,
@@ -132,7 +132,7 @@ def wrap_in_template(inner: Prompt, about: ModelInfo | None) -> ModelPrompt:
 
 
 def _without_bos(prompt: Prompt, bos: str) -> Prompt:
-    """A prompt that was written for a family, less the token that the engine puts before it."""
+    """Return a prompt that was written for a family, less the token that the engine puts before it."""
     if bos and isinstance(prompt, PromptTemplate) and prompt.template.startswith(bos):
         return prompt.model_copy(update={"template": prompt.template.removeprefix(bos)})
     return prompt
@@ -200,12 +200,12 @@ def _own_template(about: ModelInfo) -> bool:
 
 
 def knows_format(about: ModelInfo) -> bool:
-    """Whether a model's own template or the format of its family can be written."""
+    """Return whether a model's own template or the format of its family can be written."""
     return _own_template(about) or family_of(about).name is not None
 
 
 def applies_template(model: Any, options: dict[str, Any]) -> bool:
-    """Whether the engine puts a text prompt into a template by itself."""
+    """Return whether the engine puts a text prompt into a template by itself."""
     return runtime_of(model) == "ollama" and not options.get("raw", vars(model).get("raw"))
 
 
@@ -213,7 +213,7 @@ def applies_template(model: Any, options: dict[str, Any]) -> bool:
 
 
 def text_of(prompt: Prompt) -> str:
-    """The fixed text of a prompt, its variables as they stand there."""
+    """Return the fixed text of a prompt, its variables as they stand there."""
     if isinstance(prompt, PromptTemplate):
         return prompt.template
     if isinstance(prompt, ChatPromptTemplate):

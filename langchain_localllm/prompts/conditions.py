@@ -43,7 +43,7 @@ class Condition:
         self._holds = holds
 
     def __call__(self, llm: Any) -> bool:
-        """Whether it holds for a model."""
+        """Return whether it holds for a model."""
         return self._holds(unwrap(llm))
 
     def __and__(self, other: Callable[[Any], bool]) -> "Condition":
@@ -70,7 +70,7 @@ class Condition:
 
 
 def name_of(condition: Callable[[Any], bool]) -> str:
-    """How an error names a condition."""
+    """Return how an error names a condition."""
     return condition.name if isinstance(condition, Condition) else getattr(condition, "__qualname__", repr(condition))
 
 
@@ -85,7 +85,7 @@ supports_tools: Final = Condition("supports_tools", lambda llm: _takes_tools(llm
 
 
 def is_runtime(name: str) -> Condition:
-    """Whether the model runs on `ollama`, `llamacpp`, `gpt4all` or `llamafile`, also with other packages' classes for it.
+    """Return whether the model runs on `ollama`, `llamacpp`, `gpt4all` or `llamafile`, also with other packages' classes for it.
 
     Raises:
         InvalidOptionError: There is no such runtime.
@@ -95,7 +95,7 @@ def is_runtime(name: str) -> Condition:
 
 
 def is_family(name: str) -> Condition:
-    """Whether the model is of a family, such as `llama2`; `mistral` and `deepseek` stand for all their branches.
+    """Return whether the model is of a family, such as `llama2`; `mistral` and `deepseek` stand for all their branches.
 
     Raises:
         InvalidOptionError: There is no such family.
@@ -106,7 +106,7 @@ def is_family(name: str) -> Condition:
 
 
 def context_at_least(tokens: int) -> Condition:
-    """Whether the model's context is known to hold so many tokens."""
+    """Return whether the model's context is known to hold so many tokens."""
     return Condition(f"context_at_least({tokens})", lambda llm: (describe_model(llm).context or 0) >= tokens, looks=True)
 
 

@@ -94,7 +94,7 @@ class ModelFamily:
         return FAMILIES[self.name] if self.name else None
 
     def belongs_to(self, name: str) -> bool:
-        """Whether this is the family, or a branch of it: `mistral-v3` belongs to `mistral`."""
+        """Return whether this is the family, or a branch of it: `mistral-v3` belongs to `mistral`."""
         return self.name is not None and (self.name == name or self.name.startswith(f"{name}-"))
 
 
@@ -117,13 +117,13 @@ def model_family(llm: Any) -> ModelFamily:
 
 
 async def amodel_family(llm: Any) -> ModelFamily:
-    """As `model_family`, without blocking the event loop."""
+    """Work like `model_family`, without blocking the event loop."""
     return family_of(await adescribe_model(llm))
 
 
 @functools.lru_cache(maxsize=256)
 def family_of(about: ModelInfo) -> ModelFamily:
-    """The family that follows from what is known of a model."""
+    """Return the family that follows from what is known of a model."""
     if family := family_in(about.template):
         return ModelFamily(family, f"The chat template from {about.source} holds its markers.")
     if _tells_roles(about.template):
@@ -141,7 +141,7 @@ def family_of(about: ModelInfo) -> ModelFamily:
 
 
 def family_in(text: str) -> str | None:
-    """The family whose markers a template or a prompt holds, or `None`."""
+    """Return the family whose markers a template or a prompt holds, or `None`."""
     for family, holds, lacks in _MARKERS:
         if all(marker in text for marker in holds) and not any(marker in text for marker in lacks):
             return family
@@ -149,5 +149,5 @@ def family_in(text: str) -> str | None:
 
 
 def _tells_roles(template: str) -> bool:
-    """Whether a template is more than the prompt alone, as Ollama has it for models without one."""
+    """Return whether a template is more than the prompt alone, as Ollama has it for models without one."""
     return template.replace(" ", "") not in {"", "{{.Prompt}}"}

@@ -38,7 +38,7 @@ class Format:
     strips: bool = False
 
     def render(self, messages: Iterable[Mapping[str, Any]]) -> str:
-        """The text for a conversation, up to where the answer begins.
+        """Return the text for a conversation, up to where the answer begins.
 
         Args:
             messages: Dicts with `role` and `content`. A role that the family does not know is written as a question.
@@ -72,7 +72,7 @@ class Format:
 
 
 def _apart(messages: Iterable[Mapping[str, Any]]) -> tuple[str, list[tuple[str, str]]]:
-    """The instructions as one text, and the other messages."""
+    """Return the instructions as one text, and the other messages."""
     system: list[str] = []
     turns: list[tuple[str, str]] = []
     for message in messages:

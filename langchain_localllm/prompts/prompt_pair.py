@@ -38,7 +38,7 @@ class PromptPair:
     chat: ChatPromptTemplate
 
     def get_prompt(self, llm: Any) -> Prompt:
-        """The form that fits a model, also of one inside `.bind()`, `.with_retry()` or `.with_fallbacks()`."""
+        """Return the form that fits a model, also of one inside `.bind()`, `.with_retry()` or `.with_fallbacks()`."""
         model, options = unwrap_with_options(llm)
         if not isinstance(model, BaseLLM):
             return self.chat
@@ -47,7 +47,7 @@ class PromptPair:
         return _for_text_llm(self, describe_model(model))
 
     async def aget_prompt(self, llm: Any) -> Prompt:
-        """As `get_prompt`, without blocking the event loop."""
+        """Work like `get_prompt`, without blocking the event loop."""
         await adescribe_model(llm)
         return self.get_prompt(llm)
 

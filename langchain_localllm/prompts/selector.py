@@ -40,7 +40,7 @@ class ConditionalPromptSelector:
     conditionals: Sequence[tuple[Callable[[Any], bool], Prompt]] = ()
 
     def get_prompt(self, llm: Any) -> Prompt:
-        """The prompt for a model.
+        """Return the prompt for a model.
 
         Raises:
             InvalidOptionError: No condition holds and there is no default, or a condition failed; the message names it.
@@ -57,7 +57,7 @@ class ConditionalPromptSelector:
         return self.default_prompt
 
     async def aget_prompt(self, llm: Any) -> Prompt:
-        """As `get_prompt`; what conditions of this package must ask a server is asked without blocking the event loop."""
+        """Work like `get_prompt`; what conditions of this package must ask a server is asked without blocking the event loop."""
         if any(getattr(condition, "looks", False) for condition, _ in self.conditionals):
             await adescribe_model(llm)
         return self.get_prompt(llm)

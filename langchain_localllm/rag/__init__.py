@@ -1,6 +1,6 @@
-"""Questions about your own documents: load, split, index, retrieve, answer with citations.
+"""Answer questions about your own documents: load, split, index, retrieve, answer with citations.
 
-`LocalRAG` is all of it in one object:
+`LocalRAG` does all of it in one object:
 
 ```python
 from langchain_localllm import ChatLlamafile, LlamafileEmbeddings

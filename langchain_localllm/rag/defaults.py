@@ -1,7 +1,7 @@
-"""Sizes that suit small models; a larger model does well with more and longer passages."""
+"""Default sizes for small models; larger models do better with more and longer passages."""
 
 CHUNK_SIZE = 300
-"""Longest passage, in UTF-8 bytes: one to four sentences of English, which the tiny models can always take."""
+"""Longest passage, in UTF-8 bytes: one to four sentences of English, which fits even the smallest embedding models."""
 
 PASSAGES = 3
-"""How many passages are put before the model."""
+"""How many passages the prompt has."""

@@ -1,4 +1,4 @@
-"""Questions about your own documents, in one object."""
+"""Answer questions about your own documents with one object."""
 
 import asyncio
 import time
@@ -25,7 +25,7 @@ from typing_extensions import override
 from langchain_localllm.errors import InvalidOptionError, LocalLLMError
 from langchain_localllm.model_info.introspect import look_again
 from langchain_localllm.prompts.library import CONDENSE_QUESTION
-from langchain_localllm.rag.answer.chain import answer_chain, is_tiny
+from langchain_localllm.rag.answer.chain import answer_chain, is_extractive
 from langchain_localllm.rag.answer.citations import Citation, InvalidCitation
 from langchain_localllm.rag.answer.privacy import ain_private, in_private, refuse_remote, untraced
 from langchain_localllm.rag.answer.retrieve import HybridRetriever, Reranker
@@ -41,18 +41,18 @@ History = Sequence[MessageLikeRepresentation]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What `LocalRAG.ask` returns.
+    """Hold the result of `LocalRAG.ask`.
 
     Attributes:
-        question: What was asked.
+        question: The question.
         answer: The text.
-        citations: Where its statements come from.
+        citations: The sources of its statements.
         passages: The passages that the model was given, best first.
-        left_out: Passages that were found and did not fit into the model's context.
-        rejected: Citations that the passages do not hold.
-        timings: Seconds until the passages were there (`retrieval`), until the first piece of the answer (`first_token`), and in
-            all (`total`).
-        tokens: `prompt` and `completion`, as the engine counts them; empty where the model was not called.
+        left_out: Retrieved passages that did not fit into the model's context.
+        rejected: Citations that the passages do not support.
+        timings: Seconds until the passages were retrieved (`retrieval`), until the first token (`first_token`), and in total
+            (`total`).
+        tokens: `prompt` and `completion`, as the engine counts them; empty if the model was not called.
     """
 
     question: str
@@ -66,31 +66,31 @@ class Answer:
 
 
 class LocalRAG(Runnable[Asked, dict[str, Any]]):
-    """Answers from your own documents, with citations, by a model of this machine.
+    """Answer questions about your own documents with a local model, with citations.
 
-    It is a Runnable: a question, or a dict with `question` and `chat_history`, goes in, and the dict of `answer_chain` comes out,
-    with `timings` and `tokens`. `ask` returns the same as an `Answer`.
+    It is a Runnable: the input is a question, or a dict with `question` and `chat_history`; the output is the dict of
+    `answer_chain`, plus `timings` and `tokens`. `ask` returns the same as an `Answer`.
 
     Args:
-        llm: A text or chat model of LangChain. `None` for an index without questions.
-        embeddings: An embedding model of LangChain.
-        folder: The folder of the index, such as `.localllm`. Default: in memory, for trials.
+        llm: A LangChain text or chat model; `None` to index only.
+        embeddings: A LangChain embedding model.
+        folder: The folder of the index, such as `.localllm`. Default: in memory.
         vectors: A LangChain `VectorStore`, or `"chroma"`, `"sqlite"`, or `"qdrant:http://localhost:6333/notes"` for a collection on
-            a Qdrant server. Default: that of the index; for a new one Chroma where it is installed, else a small one on SQLite.
+            a Qdrant server. Default: that of the index; for a new one Chroma if it is installed, else SQLite.
         chunk_size: Longest passage in UTF-8 bytes. Default: that of the index, 300 for a new one.
         chunk_overlap: Bytes that neighboring passages may share. Default: that of the index, 0 for a new one.
-        k: How many passages the model is given.
+        k: How many passages the prompt has.
         filter: Metadata that a passage must have; a list means any of its values.
         mmr: Whether passages that differ from each other are preferred.
         reranker: Orders the passages again: `LlamaCppReranker`, another document compressor of LangChain, or a function that takes
             the question and passages and returns a score for each. Default: none, so the order stays that of the search.
         refusal_quantile: The share of off-topic questions that a question must do better than, to be answered; see
             `rag.index.threshold`. 0 refuses nothing. Default: by the size of the index, 0.89 for 100 passages and 0.74 for 10,000.
-        min_similarity: A fixed measure instead: the similarity from which a passage matters that shares no word with the question;
-            -1 lets all pass.
+        min_similarity: A fixed threshold instead: the similarity above which a passage counts that shares no word with the
+            question; -1 accepts all.
         prompt: A template over `passages` and `question`. Default: one that fits the model.
         allow_remote: Whether the models and the vector store may be on another machine.
-        trace: Whether runs may be traced by LangSmith, where that is switched on.
+        trace: Whether LangSmith may trace runs, if it is enabled.
 
     Raises:
         InvalidOptionError: A model or the vector store is on another machine, and `allow_remote` is not set.
@@ -141,7 +141,7 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
             refusal_quantile=refusal_quantile,
             min_similarity=min_similarity,
         )
-        """Finds passages; it fits wherever LangChain wants a retriever."""
+        """The retriever, which works wherever LangChain expects one."""
         self.llm: Final = llm
         """The model, or `None`."""
         self._prompt = prompt
@@ -151,14 +151,14 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
     def index(
         self, paths: str | Path | Sequence[str | Path] = (), *, rebuild: bool = False, on_progress: OnProgress | None = None
     ) -> Report:
-        """Bring the index up to date with files and folders; see `rag.index.update`. Without any, with those of earlier times."""
+        """Update the index with files and folders; see `rag.index.update`. Default: the paths indexed before."""
         return update(self.store, [paths] if isinstance(paths, str | Path) else paths, rebuild=rebuild, on_progress=on_progress)
 
     def remove(self, paths: str | Path | Sequence[str | Path]) -> int:
-        """Take files and folders out of the index, whether they exist or not; see `rag.index.update.remove`.
+        """Remove files and folders from the index, whether they exist or not; see `rag.index.update.remove`.
 
         Returns:
-            How many files were taken out.
+            How many files were removed.
         """
         return remove(self.store, [paths] if isinstance(paths, str | Path) else paths)
 
@@ -166,17 +166,17 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
         """Answer a question.
 
         Args:
-            question: The question; a follow-up is made to stand alone first.
+            question: The question. A follow-up question is rewritten as a standalone one first.
             chat_history: The conversation before it, as messages.
 
         Raises:
-            StoreError: There is no index, or it does not fit the embedding model.
+            StoreError: There is no index, or it was made with another embedding model.
             ContextLengthError: No passage fits into the model's context.
         """
         return _as_answer(self.invoke({"question": question, "chat_history": chat_history}))
 
     async def aask(self, question: str, chat_history: History = ()) -> Answer:
-        """As `ask`."""
+        """Work like `ask`."""
         return _as_answer(await self.ainvoke({"question": question, "chat_history": chat_history}))
 
     def close(self) -> None:
@@ -193,16 +193,16 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
     def chain(self) -> Runnable[dict[str, Any], dict[str, Any]]:
         """The chain that answers, from `question` and `chat_history`."""
         if self.llm is None:
-            raise InvalidOptionError("To ask questions, give LocalRAG a model as `llm`.")
+            raise InvalidOptionError("LocalRAG has no model: pass one as `llm` to ask questions.")
         if self._chain is not None:
             return self._chain
         known = _is_known(self.llm)
-        if is_tiny(self.llm):
+        if is_extractive(self.llm):
             follow_up = RunnablePassthrough.assign(search=RunnableLambda(_with_question_before))
         else:
             follow_up = RunnablePassthrough.assign(standalone_question=_condensing(self.llm))
         chain = follow_up | answer_chain(self.retriever, self.llm, self._prompt)
-        if known:  # else the next question asks again which prompts fit
+        if known:  # else the next question tries again to choose the prompts
             self._chain = chain
         return chain
 
@@ -225,7 +225,7 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
         meter = _Meter()
         values, config = _values(input), self._config(config, meter)
         parts = self.chain.stream(values, config) if self._trace else in_private(lambda: self.chain.stream(values, config))
-        with closing(cast("Generator[dict[str, Any]]", parts)):  # who stops listening stops the model
+        with closing(cast("Generator[dict[str, Any]]", parts)):  # closing the stream stops the model
             for part in parts:
                 meter.see(part)
                 yield part
@@ -235,7 +235,7 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
     async def astream(self, input: Asked, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[dict[str, Any]]:
         meter = _Meter()
         values, config = _values(input), self._config(config, meter)
-        chain = await asyncio.to_thread(lambda: self.chain)  # the first time, the model's server is asked what it is
+        chain = await asyncio.to_thread(lambda: self.chain)  # the first call asks the server for its model
         parts = chain.astream(values, config) if self._trace else ain_private(lambda: chain.astream(values, config))
         async with aclosing(cast("AsyncGenerator[dict[str, Any]]", parts)):
             async for part in parts:
@@ -248,7 +248,7 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
 
 
 class _Meter(BaseCallbackHandler):
-    """Times an answer, and notes what the engine counted for it."""
+    """Time an answer, and record its token counts."""
 
     run_inline = True
 
@@ -278,7 +278,7 @@ class _Meter(BaseCallbackHandler):
 
 
 def _is_known(llm: Runnable[Any, Any]) -> bool:
-    """Return whether it is known what the model is, on which its prompts depend; a busy server is waited for."""
+    """Return whether the model can be described, on which its prompts depend. A busy server is asked again."""
     try:
         look_again(llm)
     except (LocalLLMError, OSError):
@@ -290,18 +290,18 @@ def _values(asked: Asked) -> dict[str, Any]:
     values = {"question": asked} if isinstance(asked, str) else dict(asked)
     question = values.get("question")
     if not isinstance(question, str) or not question.strip():
-        raise InvalidOptionError('The question is empty. Ask something: a text, or {"question": ..., "chat_history": [...]}.')
+        raise InvalidOptionError('The question is empty. Pass a text, or {"question": ..., "chat_history": [...]}.')
     return {"question": question, "chat_history": convert_to_messages(values.get("chat_history") or [])}
 
 
 def _with_question_before(asked: dict[str, Any]) -> str:
-    """What to search for with a model that does not rewrite questions: this question and the one before."""
+    """Return the search text for a model that does not rewrite questions: this question and the one before."""
     before = [message.text for message in asked["chat_history"] if message.type == "human"][-1:]
     return " ".join([*before, asked["question"]])
 
 
 def _condensing(llm: Runnable[Any, Any]) -> Runnable[dict[str, Any], str]:
-    """Make a follow-up question stand alone, by the model; a first question is left as it is."""
+    """Rewrite a follow-up question as a standalone one with the model; a first question is unchanged."""
     rewrite = CONDENSE_QUESTION.get_prompt(llm) | llm | StrOutputParser()
 
     def choose(asked: dict[str, Any]) -> Any:

@@ -41,7 +41,7 @@ class ActorThroughput:
     memory_per_actor: float
 
     def seconds_per_document(self, prompt_tokens: float, answer_tokens: float) -> float:
-        """How long an actor takes for a document."""
+        """Return how long an actor takes for a document."""
         return prompt_tokens / self.prompt_tokens_per_second + answer_tokens / self.answer_tokens_per_second
 
 
@@ -79,7 +79,7 @@ def plan_capacity(
     dimension: int = 0,
     bytes_per_number: float = _FLOAT,
 ) -> CapacityPlan:
-    """How many machines work through so many documents in so many hours.
+    """Return how many machines work through so many documents in so many hours.
 
     Args:
         documents: Documents, or passages of them; one prompt each.

@@ -100,7 +100,7 @@ class RayMap:
         _ray()
 
     def map(self, dataset: Any) -> Any:
-        """The dataset with columns for what came out and for the error; like all of Ray Data's steps it is done when it is read."""
+        """Return the dataset with columns for the output and the error. Like all steps of Ray Data, it is lazy."""
         connect()
         self._check(dataset)
         return self._mapped(dataset, Worker, (self._job,))
@@ -215,7 +215,7 @@ def _ray() -> Any:
 
 
 def _without(table: Any, done: Any, key: str) -> Any:
-    """The rows that are not done."""
+    """Return the rows that are not done."""
     import pyarrow.compute as pc
 
     keys = table.column(key)

@@ -49,7 +49,7 @@ class Results:
             self._write(path, json.dumps(now).encode())
 
     def done(self) -> Any:
-        """The keys of the rows that are done, as a pyarrow array."""
+        """Return the keys of the rows that are done, as a pyarrow array."""
         import pyarrow as pa
 
         files, _ = self._place()

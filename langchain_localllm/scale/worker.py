@@ -83,7 +83,7 @@ class Worker:
         self._engine = job.build()
 
     def __call__(self, table: Any) -> Any:
-        """The table (pyarrow) with columns for what came out and for the error."""
+        """Return the table (pyarrow) with columns for what came out and for the error."""
         import pyarrow as pa
 
         if isinstance(self._job.input, str):
@@ -103,7 +103,7 @@ class Worker:
 
 
 def answers(engine: Any, inputs: Sequence[Any]) -> list[Any]:
-    """What the engine makes of each input: its answer, or its exception."""
+    """Return what the engine makes of each input: its answer, or its exception."""
     if isinstance(engine, Runnable):
         return engine.batch(list(inputs), {"max_concurrency": _AT_ONCE}, return_exceptions=True)
     try:
@@ -115,7 +115,7 @@ def answers(engine: Any, inputs: Sequence[Any]) -> list[Any]:
 
 
 def plain(value: Any) -> Any:
-    """A value as a column can hold it: text and vectors as they are, a message's text, all else as JSON."""
+    """Return a value as a column can hold it: text and vectors as they are, a message's text, all else as JSON."""
     if isinstance(value, BaseMessage):
         return value.text
     if isinstance(value, BaseModel):

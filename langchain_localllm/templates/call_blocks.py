@@ -72,7 +72,7 @@ def _object(text: str) -> dict[str, Any] | None:
 
 
 def _typed(text: str, schema: Any) -> Any:
-    """A value that a model wrote as plain text: text where the schema wants text, else what it is as JSON."""
+    """Return a value that a model wrote as plain text: text where the schema wants text, else what it is as JSON."""
     if accepts_text(schema):
         return text
     try:
@@ -82,7 +82,7 @@ def _typed(text: str, schema: Any) -> Any:
 
 
 def accepts_text(schema: Any) -> bool:
-    """Whether a schema wants text, or accepts it beside other types."""
+    """Return whether a schema wants text, or accepts it beside other types."""
     if not isinstance(schema, Mapping):
         return False
     kinds = schema.get("type")

@@ -43,12 +43,12 @@ def _marked(opening: str, call: str, **texts: str) -> CallFrame:
 
 
 def _each(opening: str, call: str, closing: str, argument: str = "") -> CallFrame:
-    """Calls of which each has its own markers."""
+    """Read calls that each have their own markers."""
     return _marked(opening, call + closing, between=f" {opening}", argument=argument)
 
 
 def _listed(opening: str, closing: str, call: str = "") -> CallFrame:
-    """Calls in one list of JSON between markers."""
+    """Read calls in one list of JSON between markers."""
     return _marked(opening, call or _JSON, begin=" [ ", between=" , ", end=f" ]{closing}")
 
 

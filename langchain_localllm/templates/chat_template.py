@@ -61,7 +61,7 @@ class ChatTemplate:
         add_generation_prompt: bool = True,
         **variables: Any,
     ) -> str:
-        """The prompt for a conversation.
+        """Return the prompt for a conversation.
 
         Args:
             messages: The conversation: dicts with `role`, `content` and, where there are any, `tool_calls` and `reasoning_content`,
@@ -97,7 +97,7 @@ class ChatTemplate:
             return sandbox.render(_compiled(self.source), {**given, "tools": []})  # it goes through them, whether there are any
 
     def _tools_by_other_names(self, tools: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
-        """The tools as SmolLM3's and FireFunction's templates read them."""
+        """Return the tools as SmolLM3's and FireFunction's templates read them."""
         others: dict[str, Callable[[], Any]] = {
             "xml_tools": lambda: tools or None,
             "functions": lambda: json.dumps(tools or [], ensure_ascii=False, indent=4),

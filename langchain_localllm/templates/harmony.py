@@ -23,7 +23,7 @@ _XML_CALL: Final = "<atem:"
 
 
 def is_harmony(template: str) -> bool:
-    """Whether a chat template's model writes Harmony."""
+    """Return whether a chat template's model writes Harmony."""
     return _CHANNEL in template or _XML_CALL in template
 
 

@@ -86,7 +86,7 @@ def without_system(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]
 
 
 def _attempts(template: ChatTemplate, messages: Messages) -> Iterator[Messages]:
-    """The conversation as it is, and in the forms that templates of other kinds need; each once, calls as text last."""
+    """Yield the conversation unchanged, then in the forms that other kinds of templates need; calls as text come last."""
     tried: list[Messages] = []
     systems = any(message["role"] == "system" for message in messages)
     calls = any(message.get("tool_calls") or message["role"] == "tool" for message in messages)
@@ -123,14 +123,14 @@ def _with_text(call: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_merged_thoughts(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same with text before a call as a part of the thoughts: gpt-oss's template refuses both."""
+    """Return the conversation with text before a call moved into the thoughts: gpt-oss's template refuses both."""
     if not (message.get("tool_calls") and message.get("content") and message.get("reasoning_content")):
         return message
     return {**message, "content": "", "reasoning_content": f"{message['reasoning_content']}\n\n{message['content']}"}
 
 
 def _without_empty_text(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same with nothing in the place of an empty text beside a call: DeepSeek R1's template writes no call otherwise."""
+    """Return the conversation with `None` for empty text next to a call: DeepSeek R1's template drops the call otherwise."""
     return {**message, "content": None} if message.get("tool_calls") and message.get("content") == "" else message
 
 
@@ -142,7 +142,7 @@ _CHANGES: Final[Sequence[Callable[[Mapping[str, Any]], Mapping[str, Any]]]] = (
 
 
 def _with_one_call_each(messages: Messages) -> Messages:
-    """The conversation with each call in a message of its own, before its result: Llama 3's template takes only one at a time."""
+    """Return the conversation with one call per message, each before its result: Llama 3's template accepts one at a time."""
     rest = list(messages)
     split: list[Mapping[str, Any]] = []
     while rest:
@@ -159,12 +159,12 @@ def _with_one_call_each(messages: Messages) -> Messages:
 
 
 def _results(messages: Messages) -> Iterator[Mapping[str, Any]]:
-    """The results with which messages begin."""
+    """Return the results with which messages begin."""
     return takewhile(lambda message: message["role"] == "tool", messages)
 
 
 def _with_merged_users(messages: Messages) -> Messages:
-    """The conversation with the texts of users that follow each other in one message: Gemma's template refuses them otherwise."""
+    """Return the conversation with consecutive user messages merged: Gemma's template refuses two in a row."""
     merged: list[Mapping[str, Any]] = []
     for message in messages:
         if merged and message["role"] == merged[-1]["role"] == "user":
@@ -175,7 +175,7 @@ def _with_merged_users(messages: Messages) -> Messages:
 
 
 def _with_calls_as_text(message: Mapping[str, Any], form: ToolFormat) -> Mapping[str, Any]:
-    """The same with calls in the text of the answer, as the model writes them, and results as messages of the user.
+    """Return the conversation with calls written into the text, as the model writes them, and results as user messages.
 
     So templates that know no calls in a history hold them, as in llama.cpp's server.
     """
@@ -188,7 +188,7 @@ def _with_calls_as_text(message: Mapping[str, Any], form: ToolFormat) -> Mapping
 
 
 def _holds_python(messages: Messages, text: str) -> bool:
-    """Whether the arguments of a call were written as Python writes an object: the template needs text."""
+    """Return whether the arguments of a call were written as Python writes an object: the template needs text."""
     return any(
         given and not isinstance(given, str) and repr(given) in text
         for given in (call["arguments"] for call in _calls_of(messages))

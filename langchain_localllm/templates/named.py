@@ -171,5 +171,5 @@ def given_template(given: str | Path) -> str:
 
 
 def is_template(text: str) -> bool:
-    """Whether a text is a Jinja template, and not a name or a path."""
+    """Return whether a text is a Jinja template, and not a name or a path."""
     return "{{" in text or "{%" in text

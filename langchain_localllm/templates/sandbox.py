@@ -112,7 +112,7 @@ class _Environment(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        """Lists may be changed by one item at a time, as Kimi K2's template does; those that are passed in are copies."""
+        """Let a template change a list by one item at a time, as Kimi K2's does; lists that are passed in are copied."""
         return super().is_safe_attribute(obj, attr, value) or (type(obj) is list and attr in _LIST_METHODS)
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
@@ -268,7 +268,7 @@ def _tojson(
 
 
 def _items(value: Any) -> list[Any]:
-    """What a filter such as `map` gives, as a list."""
+    """Return what a filter such as `map` gives, as a list."""
     if isinstance(value, Iterator):
         return list(value)
     raise TypeError(f"{type(value).__name__} is not JSON serializable")

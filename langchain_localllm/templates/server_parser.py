@@ -23,7 +23,7 @@ _MISPARSED: Final[Mapping[str, str]] = {
 
 
 def is_misparsed_by_server(template: str) -> bool:
-    """Whether llama.cpp's server loses a part of what the model of a chat template writes, or fails at it.
+    """Return whether llama.cpp's server loses a part of what the model of a chat template writes, or fails at it.
 
     Example:
         >>> is_misparsed_by_server("{{ '<|inner_prefix|>' + message.thoughts + '<|inner_suffix|>' }}")

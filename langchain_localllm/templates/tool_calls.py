@@ -75,7 +75,7 @@ class ToolFormat:
         return f"{self.before}{json.dumps({'name': name, self.arguments: arguments}, ensure_ascii=False)}{self.after}"
 
     def blocks_after(self, opening: str) -> tuple[CallBlock, ...]:
-        """How calls after a marker are written, if not as JSON."""
+        """Return how calls after a marker are written, if not as JSON."""
         return self.blocks if opening == self.opening else tuple(block for other, block in self.others if other == opening)
 
     @property
@@ -137,7 +137,7 @@ FORMATS: Final = {
 
 
 def tool_format(template: str) -> ToolFormat:
-    """The way in which a chat template's model writes calls; plain JSON if the template does not say."""
+    """Return the way in which a chat template's model writes calls; plain JSON if the template does not say."""
     return next((form for marker, form in FORMATS.items() if marker in template), JSON)
 
 
@@ -218,12 +218,12 @@ class ToolCallParser:
         self._text = ""
 
     def feed(self, text: str) -> list[str | WrittenCall]:
-        """The texts and calls that can be told now, in their order."""
+        """Return the texts and calls that are complete now, in order."""
         self._text += text
         return self._parts(last=False)
 
     def end(self, *, cut: bool = False) -> list[str | WrittenCall]:
-        """What was held back, when no more text comes. A call that is not complete is not valid.
+        """Return what was held back, when no more text comes. A call that is not complete is not valid.
 
         Args:
             cut: Whether the answer ended at a limit, so that a call without its end is not complete.
@@ -263,7 +263,7 @@ class ToolCallParser:
         return []
 
     def _tell_fenced(self, *, last: bool) -> list[str | WrittenCall] | None:
-        """The calls in a code fence with which the answer begins; the fence's text where there are none."""
+        """Return the calls in a code fence with which the answer begins; the fence's text where there are none."""
         start = self._text.index("`") + 3
         start = self._text.index("\n", start)
         if (end := self._text.find("```", start)) < 0 and not last:
@@ -276,7 +276,7 @@ class ToolCallParser:
         return list(calls)
 
     def _tell_block(self, *, last: bool) -> list[str | WrittenCall] | None:
-        """The calls between an opening marker and its closing one; their text where there are none."""
+        """Return the calls between an opening marker and its closing one; their text where there are none."""
         if (block := self._block) is None:
             self._state = _State.TEXT
             return []
@@ -315,7 +315,7 @@ class ToolCallParser:
         self._marked, self._read = True, False
 
     def _begins_call(self, opening: str, start: int, *, last: bool) -> bool | None:
-        """Whether a call begins after a marker, which ends at `start`; `None` where more text is needed to tell."""
+        """Return whether a call begins after a marker, which ends at `start`; `None` if more text is needed."""
         rest = self._text[start:].lstrip()
         if opening.startswith(rest):
             return False if last else None
@@ -331,7 +331,7 @@ class ToolCallParser:
         return True if self._block else self._header_begins(rest, last=last)
 
     def _header_begins(self, rest: str, *, last: bool) -> bool | None:
-        """Whether a name comes before the arguments, as newer Mistral models write it; `None` where more text is needed to tell."""
+        """Return whether a name comes before the arguments, as in newer Mistral models; `None` if more text is needed."""
         if not last and any(block.may_begin.fullmatch(rest) for block in self._blocks):
             return None
         header, brace, _ = rest.partition("{")
@@ -366,13 +366,13 @@ class ToolCallParser:
         return [lead]
 
     def _end_calls(self, rest: str, closing: str) -> list[str | WrittenCall]:
-        """What is left after calls: white space and the beginning of the closing marker are nothing, all else is text."""
+        """Return what is left after calls: white space and the beginning of the closing marker are nothing, all else is text."""
         text, lead = self._take(len(self._text)), self._lead
         self._lead = ""
         return [lead] if text.isspace() or (rest and closing.startswith(rest)) else [lead + text]
 
     def _tell_value(self, start: int, *, last: bool) -> list[str | WrittenCall] | None:
-        """The calls of one JSON value that begins at `start`; its text where it holds none."""
+        """Return the calls of one JSON value that begins at `start`; its text where it holds none."""
         self._scanner = self._scanner or JsonScanner(start, self._form.closing)
         end = self._scanner.end(self._text)
         if end is None and not last:
@@ -403,7 +403,7 @@ def _cut_call(call: WrittenCall) -> WrittenCall:
 
 
 def _calls_in(body: str, start: int, names: Collection[str] = ()) -> list[WrittenCall]:
-    """The calls of a JSON value that begins at `start` of a text."""
+    """Return the calls of a JSON value that begins at `start` of a text."""
     try:
         value = json.loads(body[start:])
     except (ValueError, RecursionError):
@@ -415,7 +415,7 @@ def _calls_in(body: str, start: int, names: Collection[str] = ()) -> list[Writte
 
 
 def _named_by_key(value: Any, names: Collection[str]) -> list[WrittenCall]:
-    """The calls in an object whose keys are names of tools, as Apertus writes them."""
+    """Return the calls in an object whose keys are names of tools, as Apertus writes them."""
     if not (isinstance(value, dict) and value and all(key in names and isinstance(args, dict) for key, args in value.items())):
         return []
     return [WrittenCall(name, json.dumps(args, ensure_ascii=False)) for name, args in value.items()]

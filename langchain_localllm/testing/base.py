@@ -43,16 +43,16 @@ class LLMTests:
         return "max_tokens"
 
     def limit(self, tokens: int) -> dict[str, Any]:
-        """The option that limits an answer to so many tokens."""
+        """Return the option that limits an answer to so many tokens."""
         return {self.max_tokens_option: tokens}
 
     def make(self, **kwargs: Any) -> Any:
-        """An object of the class: greedy, and with at most 24 tokens of answer, unless specified otherwise."""
+        """Return an object of the class: greedy, and with at most 24 tokens of answer, unless specified otherwise."""
         return self.llm_class(**{**self.llm_params, **self.greedy_params, **self.limit(24), **kwargs})
 
     @pytest.fixture
     def llm(self) -> Any:
-        """The object that most tests call."""
+        """Return the object that most tests call."""
         return self.make()
 
     # --- what it can do ---
@@ -134,7 +134,7 @@ class IntegrationTests(LLMTests):
         return self.limit(400)
 
     def engine_is_busy(self) -> bool | None:
-        """Whether the engine works on an answer; `None`, where it can't be asked, measures when it takes the next call."""
+        """Return whether the engine works on an answer; `None`, where it can't be asked, measures when it takes the next call."""
         return None
 
 

@@ -212,7 +212,7 @@ class _Enough(BaseCallbackHandler):
 
 
 def _in_turn(first: Any, second: Any) -> Any:
-    """Pairs of what two streams yield, empty where one has ended."""
+    """Return the pairs of what two streams yield, empty where one has ended."""
     done = object()
     while True:
         pair = next(first, done), next(second, done)

@@ -14,25 +14,25 @@ class ResultTests(IntegrationTests):
     """Each result that handlers get at the end carries what the engine told. The four `..._of` methods say where it stands."""
 
     def finish_reason_of(self, info: Mapping[str, Any]) -> str | None:
-        """The reason in a `generation_info`: `stop` or `length`."""
+        """Return the reason in a `generation_info`: `stop` or `length`."""
         return info.get("finish_reason")
 
     def usage_of(self, info: Mapping[str, Any]) -> tuple[int, int] | None:
-        """The tokens of the prompt and of the answer in a `generation_info`."""
+        """Return the tokens of the prompt and of the answer in a `generation_info`."""
         usage = info.get("usage")
         return usage and (usage["prompt_tokens"], usage["completion_tokens"])
 
     def model_name_of(self, info: Mapping[str, Any]) -> str | None:
-        """The model's name in a `generation_info`."""
+        """Return the model's name in a `generation_info`."""
         return info.get("model_name")
 
     def seconds_of(self, info: Mapping[str, Any]) -> float | None:
-        """How long the engine generated, in a `generation_info`."""
+        """Return how long the engine generated, in a `generation_info`."""
         timings: Mapping[str, float] = info.get("timings", {})
         return timings.get("generation")
 
     def _infos(self, path: str, **kwargs: Any) -> list[Mapping[str, Any]]:
-        """What the results of a call carry; there is one for each run."""
+        """Return what the results of a call carry; there is one for each run."""
         notes = Recorder()
         PATHS[path](self.make(**self.limit(6)), self.prompt, {"callbacks": [notes]}, **kwargs)
         assert notes.results

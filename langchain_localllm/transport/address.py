@@ -78,7 +78,7 @@ def _check_header(name: str, value: str) -> None:
 
 
 def basic_auth(user: str, password: str) -> str:
-    """The `Authorization` header for a user and a password (RFC 7617)."""
+    """Return the `Authorization` header for a user and a password (RFC 7617)."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 

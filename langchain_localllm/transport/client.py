@@ -47,10 +47,10 @@ class Decoder(Protocol[Item]):
     """Turns an answer's bytes into items. It does no I/O, so sync and async code share it."""
 
     def feed(self, data: bytes) -> list[Item]:
-        """The items that are complete with these bytes."""
+        """Return the items that are complete with these bytes."""
 
     def end(self) -> list[Item]:
-        """The items left when the bytes have ended; raises `StreamBrokenError` when the answer is not whole."""
+        """Return the items left when the bytes have ended; raise `StreamBrokenError` when the answer is not whole."""
 
 
 class HttpClient:
@@ -112,7 +112,7 @@ class HttpClient:
             plan.close()  # one that was interrupted releases what it holds
 
     def stream(self, opening: Plan[Any], decoder: Decoder[Item]) -> Generator[Item]:
-        """The items of an answer while they arrive. Closing the iterator closes the connection, which ends the server's work."""
+        """Yield the items of an answer as they arrive. Closing the iterator closes the connection and ends the server's work."""
         reply = self.run(opening)
         client = reply.client
         try:
@@ -127,7 +127,7 @@ class HttpClient:
             reply.close()  # an answer read to its end has given its connection back by now
 
     async def astream(self, opening: Plan[Any], decoder: Decoder[Item]) -> AsyncGenerator[Item]:
-        """As `stream`, without blocking the event loop."""
+        """Work like `stream`, without blocking the event loop."""
         reply = await self.arun(opening)
         client = reply.client
         try:
@@ -315,12 +315,12 @@ def _connect_seconds(send: Send) -> float:
 
 
 def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Keeps our headers: without an `auth`, `requests` would put a password from .netrc in the place of the key."""
+    """Keep our headers: without an `auth`, `requests` would put a password from .netrc in the place of the key."""
     return request
 
 
 def _json(body: dict[str, Any] | None) -> bytes | None:
-    """The body as both libraries send it."""
+    """Return the body as both libraries send it."""
     try:
         return None if body is None else json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
@@ -361,7 +361,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
 
 
 def _noting(kind: Any, sockets: "weakref.WeakSet[socket.socket]") -> Any:
-    """The class of urllib3's pools, with connections that note their socket."""
+    """Return the class of urllib3's pools, with connections that note their socket."""
 
     class Connection(kind.ConnectionCls):  # type: ignore[misc]  # which one, urllib3 knows
         def connect(self) -> None:
@@ -373,7 +373,7 @@ def _noting(kind: Any, sockets: "weakref.WeakSet[socket.socket]") -> Any:
 
 
 def _socket_for(owner: "weakref.ref[HttpClient]") -> Callable[[Any], socket.socket]:
-    """How aiohttp opens a socket, and the client notes it."""
+    """Return how aiohttp opens a socket, and the client notes it."""
 
     def opened(info: Any) -> socket.socket:
         sock = socket.socket(*info[:3])
@@ -426,7 +426,7 @@ class OpenReply:
 
 
 def _is_compressed(address: Address, headers: Mapping[str, str]) -> bool:
-    """Whether the body is compressed, as gateways do though it was not asked for; raises where it cannot be read."""
+    """Return whether the body is compressed, as gateways do though it was not asked for; raises where it cannot be read."""
     encoding = headers.get("Content-Encoding", "").lower()
     if encoding in _PLAIN:
         return False

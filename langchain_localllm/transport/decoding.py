@@ -20,13 +20,13 @@ class LineBuffer:
         self._rest = b""
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The lines that are complete now, without their line ends."""
+        """Return the lines that are complete now, without their line ends."""
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()
         return lines
 
     def end(self) -> bytes:
-        """What came after the last line end."""
+        """Return what came after the last line end."""
         rest, self._rest = self._rest, b""
         return rest
 
@@ -40,7 +40,7 @@ class HalfCharacters:
         self.waiting: dict[Any, str] = {}
 
     def feed(self, text: str, of: Any = None) -> str:
-        """The text with whole characters; the first half of one at its end is kept until the next text.
+        """Return the text with whole characters; the first half of one at its end is kept until the next text.
 
         Args:
             text: What came next.
@@ -55,17 +55,17 @@ class HalfCharacters:
         return whole_characters(text)
 
     def end(self, of: Any = None) -> str:
-        """What is left when the text has ended."""
+        """Return what is left when the text has ended."""
         return whole_characters(self.waiting.pop(of, ""))
 
 
 def whole_characters(text: str) -> str:
-    """The text with the halves of characters joined, and U+FFFD for one that is alone, since it could not be encoded."""
+    """Return the text with the halves of characters joined, and U+FFFD for one that is alone, since it could not be encoded."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace") if _HALF.search(text) else text
 
 
 def json_or_text(body: bytes) -> Any:
-    """A body as parsed JSON, or as text where it is none."""
+    """Return a body as parsed JSON, or as text where it is none."""
     text = body.decode(json.detect_encoding(body), "replace")
     try:
         return json.loads(text)
@@ -74,7 +74,7 @@ def json_or_text(body: bytes) -> Any:
 
 
 def parse_json(line: bytes) -> Any:
-    """One event's JSON.
+    """Return one event's JSON.
 
     Raises:
         StreamBrokenError: It is not JSON, or not UTF-8.

@@ -51,7 +51,7 @@ _WORDS: Final = ("message", "content", "detail", "error", "msg", "errors", "titl
 
 
 def connection_error(fault: Exception, *, url: str, hint: str, answering: bool) -> ModelCallError:
-    """The error for a fault of the connection.
+    """Return the error for a fault of the connection.
 
     Args:
         fault: What `requests`, `urllib3`, `aiohttp` or the socket raised.
@@ -67,7 +67,7 @@ def connection_error(fault: Exception, *, url: str, hint: str, answering: bool) 
 
 
 def _wrong_server(fault: Exception, url: str) -> ModelCallError | None:
-    """The error for something that answers but is not the server that was expected; `None` where nothing answers."""
+    """Return the error for something that answers but is not the server that was expected; `None` where nothing answers."""
     if isinstance(fault, _PROXY):
         return ConnectionFailedError(
             f"The proxy that the environment names (HTTP_PROXY, HTTPS_PROXY or ALL_PROXY) does not lead to {url}. "
@@ -88,13 +88,13 @@ def _was_timeout(fault: Exception) -> bool:
 
 
 def _was_no_http(fault: Exception) -> bool:
-    """The two libraries tell it in ways of their own; a connection that was closed is an `HTTPException` as well."""
+    """Return whether the answer was not HTTP. A closed connection, which is an `HTTPException` too, does not count."""
     kinds = (http.client.HTTPException, aiohttp.ClientResponseError)
     return any(isinstance(each, kinds) and not isinstance(each, ConnectionError) for each in _causes(fault))
 
 
 def _insecure(fault: Exception, url: str) -> WrongServerError:
-    """The error for a connection that TLS refused."""
+    """Return the error for a connection that TLS refused."""
     reason = next((each.verify_message for each in _causes(fault) if hasattr(each, "verify_message")), None)
     if reason is None:
         return WrongServerError(f"No secure connection to {url} could be made. Does the server speak http, not https?")
@@ -122,7 +122,7 @@ def unreadable_encoding(encoding: str, url: str) -> WrongServerError:
 
 
 def status_error(status: int, reason: str, *, url: str) -> ModelCallError:
-    """The error for an HTTP status, with the server's own words when it gave any.
+    """Return the error for an HTTP status, with the server's own words when it gave any.
 
     Args:
         status: The HTTP status, other than a success.

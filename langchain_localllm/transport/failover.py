@@ -102,7 +102,7 @@ class Server:
         self._break = _SHORTEST_BREAK
 
     def is_idle(self) -> bool:
-        """Whether there is nothing to watch any more."""
+        """Return whether there is nothing to watch any more."""
         with self._lock:
             if self.busy or self.ejected:
                 return False
@@ -135,7 +135,7 @@ class Server:
         return silent + 1
 
     def _health(self) -> int | None:
-        """The status with which the server answers; any will do, since not all have such a path."""
+        """Return the status with which the server answers; any will do, since not all have such a path."""
         probe = HttpClient(self.client.address, "")
         try:
             return probe.run(_status())
@@ -152,7 +152,7 @@ def _status() -> Plan[int]:
 
 
 def _watch(server: Server, owner: "weakref.ref[BackendPool]") -> None:
-    """Runs in a thread of its own while the server is busy or left out."""
+    """Run in a thread of its own while the server is busy or left out."""
     silent = 0
     while owner() is not None and not server.is_idle():
         time.sleep(_LOOK_EVERY)
@@ -174,7 +174,7 @@ class BackendPool:
         return len(self._servers)
 
     def take(self, tried: set[Server]) -> Server:
-        """The server to ask next: not tried yet, well, least busy, longest not asked; to be released."""
+        """Return the server to ask next: not tried yet, well, least busy, longest not asked; to be released."""
         with self._lock:
             server = min(self._servers, key=lambda server: (server in tried, server.ejected, server.busy, server.turn))
             self._turns += 1
@@ -200,7 +200,7 @@ class BackendPool:
         server.model, server.verified = model, True
 
     def all_failed_error(self, error: ModelCallError) -> ModelCallError:
-        """The error when the last server has failed too."""
+        """Return the error when the last server has failed too."""
         if not isinstance(error, (CallTimeoutError, ConnectionFailedError)):
             return error
         urls = ", ".join(server.client.address.url for server in self._servers)

@@ -40,7 +40,7 @@ def proxy_url(address: Address) -> str | None:
 
 
 def _in_network(host: str, no_proxy: str) -> bool:
-    """Whether `NO_PROXY` lists a network that holds the host; requests knows IPv4 networks only (psf/requests#3640)."""
+    """Return whether `NO_PROXY` lists a network that holds the host; requests knows IPv4 networks only (psf/requests#3640)."""
     try:
         ip = ipaddress.ip_address(host)
     except ValueError:

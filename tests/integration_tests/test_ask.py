@@ -242,7 +242,7 @@ def test_a_context_too_small_for_any_passage(notes: Path) -> None:
 
 def test_a_server_elsewhere_is_refused_unless_allowed(notes: Path) -> None:
     asked = localllm("ask", notes, QUESTION, "--model", "http://192.0.2.1:8080")
-    check_fault(asked, 2, "llm: ChatLlamafile works at http://192.0.2.1:8080", "allow_remote")
+    check_fault(asked, 2, "llm: ChatLlamafile is at http://192.0.2.1:8080", "allow_remote")
 
 
 # --- interrupted ---

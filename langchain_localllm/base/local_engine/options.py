@@ -28,7 +28,7 @@ class _Loaded:
         self._lock = threading.RLock()  # an engine may be loaded by the load of another class
 
     def get(self, key: Hashable, load: Callable[[], Any]) -> Any:
-        """The engine for a key, loaded when there is none yet."""
+        """Return the engine for a key, loaded when there is none yet."""
         with self._lock:  # one load at a time: two together would need the memory of both before either is in use
             if (engine := self._engines.get(key)) is None:
                 engine = self._engines[key] = load()
@@ -87,7 +87,7 @@ class InProcessOptions(Options, ABC):
         return engine
 
     def loading_key(self) -> Hashable:
-        """What decides whether two objects can share an engine."""
+        """Return what decides whether two objects can share an engine."""
         return tuple((name, repr(getattr(self, name))) for name in sorted(self.LOADING))
 
     def close(self) -> None:
@@ -95,7 +95,7 @@ class InProcessOptions(Options, ABC):
         self._engines.clear()
 
     async def aclose(self) -> None:
-        """As `close`."""
+        """Work like `close`."""
         self.close()
 
     def __enter__(self) -> Self:

@@ -73,5 +73,5 @@ class EngineThread(Generic[T]):
 
 
 def engine_closed_error() -> ServerError:
-    """The error of those whose model was freed before their answer was there."""
+    """Return the error of those whose model was freed before their answer was there."""
     return ServerError("The model was freed before its work was done. Make a new object to load it again.")

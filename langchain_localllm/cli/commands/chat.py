@@ -77,7 +77,7 @@ def chat(
 
 
 def _listen() -> str:
-    """What a person says next; nothing at the end."""
+    """Return what a person says next; nothing at the end."""
     if sys.stdin.isatty():
         print("> ", end="", file=sys.stderr, flush=True)
     said = _read_line().strip()

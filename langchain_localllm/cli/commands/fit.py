@@ -55,7 +55,7 @@ def fit(
 
 
 def _place(model: str) -> str:
-    """The model's address or file, where it is the name of one that is here."""
+    """Return the model's address or file, where it is the name of one that is here."""
     from langchain_localllm.manage.model_ref import Source
     from langchain_localllm.manage.resolve import resolve
 

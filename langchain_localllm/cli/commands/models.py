@@ -116,7 +116,7 @@ def _words(value: object) -> str:
 
 
 def _more(model: "ListedModel") -> dict[str, Any]:
-    """What is printed beyond the list."""
+    """Return what is printed beyond the list."""
     if model.name.startswith("ollama:"):
         from langchain_localllm import Ollama
 

@@ -307,7 +307,7 @@ def _opened(
     reranker: str = "",
     **options: Any,
 ) -> "Iterator[LocalRAG]":
-    """The index with its models; servers for them run within the block."""
+    """Open the index with its models. Servers that they need run within the block."""
     from langchain_localllm.manage.resolve import resolve
     from langchain_localllm.rag import LocalRAG
     from langchain_localllm.rag import Store as Index

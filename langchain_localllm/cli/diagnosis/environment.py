@@ -11,7 +11,7 @@ _OFF: Final = frozenset({"", "0", "false", "no", "off"})
 
 
 def environment_problems() -> list[Problem]:
-    """What is wrong with these settings."""
+    """Return what is wrong with these settings."""
     problems = []
     tracing = [name for name in _TRACING if os.environ.get(name, "").lower() not in _OFF]
     if tracing:

@@ -21,7 +21,7 @@ _EVERYBODY: Final = ("0.0.0.0", "[::]")  # noqa: S104 - what is looked for
 
 
 def look_at(*, gpu: bool) -> tuple[dict[str, Any], list[Problem]]:
-    """What Ollama reports, and what is wrong there."""
+    """Return what Ollama reports, and what is wrong there."""
     problems = _exposed()
     server = ollama_server()
     if server is None:
@@ -51,7 +51,7 @@ def _exposed() -> list[Problem]:
 
 
 def _context_line(name: str) -> str:
-    """The context of a model, as this package's classes use it."""
+    """Return the context of a model, as this package's classes use it."""
     from langchain_localllm import Ollama
     from langchain_localllm.runtimes.ollama.api import model_facts
 
@@ -71,7 +71,7 @@ def _loaded_line(model: "LoadedModel") -> str:
 
 
 def loaded_problems(server: "Ollama", model: "LoadedModel", *, gpu: bool) -> list[Problem]:
-    """What is wrong with a model in memory: its context is cut short, or a GPU is not used."""
+    """Return what is wrong with a model in memory: its context is cut short, or a GPU is not used."""
     problems = []
     try:
         own = server.show(model.name).context or 0

@@ -18,7 +18,7 @@ _CONTEXTS: Final = {"llama-cpp-python": _CONTEXT, "gpt4all": _OWN, "xllamacpp": 
 
 
 def packages() -> list[dict[str, Any]]:
-    """Those of this package's runtimes that need no server."""
+    """Return those of this package's runtimes that need no server."""
     found = []
     for name, (package, extra) in _PACKAGES.items():
         version = _version(package)
@@ -30,7 +30,7 @@ def packages() -> list[dict[str, Any]]:
 
 
 def package_problems(*, gpu: bool, any_runtime: bool) -> list[Problem]:
-    """What is wrong with them."""
+    """Return what is wrong with them."""
     problems = []
     if not any_runtime:
         problems.append(Problem("There is no runtime for models here.", pip_install("server")))

@@ -18,7 +18,7 @@ class Problem:
 
 
 def runtime(name: str, version: str = "", address: str = "", missing: str = "", details: list[str] | None = None) -> dict[str, Any]:
-    """A runtime, as the report has them."""
+    """Return a runtime, as the report has them."""
     return {
         "name": name,
         "installed": bool(version) and not address,

@@ -11,7 +11,7 @@ _NAMED: int = 5
 
 
 def running_servers() -> list[dict[str, Any]]:
-    """Those that answer at the usual addresses."""
+    """Return those that answer at the usual addresses."""
     return [_server(found) for found in servers_beside_ollama()]
 
 

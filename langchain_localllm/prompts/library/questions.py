@@ -25,7 +25,7 @@ COPIED_ANSWER: Final = ready(
     "{passages}\n\nQuestion: {question}",
     "Answer:",
 )
-"""The same for models that can copy and not much more, such as the tiny one of this package, which was trained on these words."""
+"""The same for models that only copy sentences, such as tiny-chat, which was trained on exactly these words."""
 
 QUESTION_MAP: Final = ready(
     "Copy the sentences of the passage that help to answer the question, word for word. If there are none, say: Nothing.",

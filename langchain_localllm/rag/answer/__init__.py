@@ -1,1 +1,1 @@
-"""From a question to an answer: retrieve, prompt, cite."""
+"""Answer a question: retrieve, prompt, cite."""

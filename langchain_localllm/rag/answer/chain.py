@@ -1,4 +1,4 @@
-"""The chain from a question to an answer: retrieve, put the passages in a prompt, call the model, check what it cites."""
+"""Build the chain from a question to an answer: retrieve, format the prompt, call the model, check the citations."""
 
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
@@ -13,13 +13,18 @@ from langchain_localllm.model_info.introspect import describe_model
 from langchain_localllm.prompts.conditions import Condition
 from langchain_localllm.prompts.library import CITED_ANSWER, COPIED_ANSWER
 from langchain_localllm.rag.answer.citations import CitationReader, format_passages
-from langchain_localllm.rag.answer.context_budget import fit
+from langchain_localllm.rag.answer.context_budget import fit_passages
 
 NO_ANSWER: Final = "The passages do not tell."
-"""What the model is asked to say when the passages hold no answer."""
+"""What the model is asked to say if the passages do not answer the question."""
 
-is_tiny: Final = Condition("is_tiny", lambda llm: "tiny-chat" in describe_model(llm).name, looks=True)
-"""Whether it is the tiny chat model of this package, which copies sentences and does not rewrite questions."""
+_EXTRACTIVE_MODELS: Final = ("tiny-chat",)
+"""Parts of the names of models that were trained to copy sentences only."""
+
+is_extractive: Final = Condition(
+    "is_extractive", lambda llm: any(name in describe_model(llm).name for name in _EXTRACTIVE_MODELS), looks=True
+)
+"""Whether a model answers by copying a sentence, and cannot rewrite or write questions."""
 
 
 def answer_chain(
@@ -29,22 +34,22 @@ def answer_chain(
 
     Args:
         retriever: Takes the question and returns passages, best first: `index.as_retriever(search_kwargs={"k": 3})`.
-        llm: A text or chat model of LangChain, also with `.bind()` or `.with_retry()` around it.
+        llm: A LangChain text or chat model, also wrapped by `.bind()` or `.with_retry()`.
         prompt: A template over `passages` (one text, its sentences numbered) and `question`. Default: `answer_prompt(llm)`.
 
     Returns:
-        A Runnable from `{"question": ...}` (and `standalone_question`, where the question is part of a conversation, and `search`,
-        where another text is to be retrieved by) to a dict of
+        A Runnable from `{"question": ...}` (and `standalone_question`, if the question is part of a conversation, and `search`,
+        if another text is used for retrieval) to a dict of
 
         - `question`, and `standalone_question`, which the model was asked;
         - `context`: the passages that the model was given, as Documents;
-        - `left_out`: those that did not fit into its context;
+        - `left_out`: the passages that did not fit into its context;
         - `answer`: the text, without numbers that have no passage;
-        - `citations`: a `Citation` for each number in it that the passages hold;
-        - `rejected`: a `InvalidCitation` for each that they do not.
+        - `citations`: a `Citation` for each number in it that the passages support;
+        - `rejected`: an `InvalidCitation` for each number that they do not support.
 
-        Its `stream` and `astream` give these in this order, the answer piece by piece and each citation as soon as it is checked.
-        Without any passage the model is not called and the answer is `NO_ANSWER`.
+        `stream` and `astream` yield these in this order: the answer in chunks, and each citation as soon as it is checked.
+        If no passage is found, the model is not called and the answer is `NO_ANSWER`.
 
     Example:
         >>> from langchain_core.language_models import FakeListChatModel
@@ -58,7 +63,7 @@ def answer_chain(
 
     def budget(found: dict[str, Any]) -> dict[str, Any]:
         alone = found.get("standalone_question") or found["question"]
-        kept, left_out = fit(found["found"], alone, llm, chosen)
+        kept, left_out = fit_passages(found["found"], alone, llm, chosen)
         return {"question": found["question"], "standalone_question": alone, "context": kept, "left_out": left_out}
 
     answer = RunnableLambda(_prompt_values) | chosen | llm | StrOutputParser()
@@ -68,8 +73,8 @@ def answer_chain(
 
 
 def answer_prompt(llm: Runnable[Any, Any]) -> BasePromptTemplate[Any]:
-    """The prompt over `passages` and `question` that fits a model: messages for a chat model, else a text in its own format."""
-    return (COPIED_ANSWER if is_tiny(llm) else CITED_ANSWER).get_prompt(llm)
+    """Return the prompt over `passages` and `question` for a model: messages for a chat model, else a text in its format."""
+    return (COPIED_ANSWER if is_extractive(llm) else CITED_ANSWER).get_prompt(llm)
 
 
 def _search(asked: dict[str, Any]) -> str:
@@ -81,7 +86,7 @@ def _prompt_values(found: dict[str, Any]) -> dict[str, str]:
 
 
 class _Citing:
-    """Puts the citations between the parts of an answer."""
+    """Insert the citations between the parts of an answer."""
 
     def __init__(self) -> None:
         self._reader = CitationReader([])

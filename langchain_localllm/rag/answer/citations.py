@@ -1,4 +1,4 @@
-"""Numbers for the sentences of passages, so that an answer can say where it comes from."""
+"""Number the sentences of passages, and check the numbers that an answer cites."""
 
 import re
 from collections.abc import Iterable
@@ -17,16 +17,16 @@ _SENTENCE_END = re.compile(
 _BULLET = re.compile(r"^\s*(?:[-*+•]|\d+[.)])\s+")
 _MARKERS: Final = re.compile(r"(\s*)\[(\d{1,9}(?:\s*[,;]\s*\d{1,9})*)\]")
 _UNFINISHED: Final = re.compile(r"\s*\[[\d\s,;]*$|\s+$")
-"""What may go on as a marker, with the space before it, which goes with a marker that is taken out."""
+"""The possible beginning of a marker, with the space before it, which is removed together with an invalid marker."""
 _LONGEST_MARKER: Final = 64
 _NUMBER: Final = re.compile(r"\d+")
 _WORD: Final = re.compile(r"\w")
 
 
 def number_sentences(passages: Iterable[Document]) -> list[list[str]]:
-    r"""The sentences of each passage; they are numbered from 1, on through all passages.
+    r"""Return the sentences of each passage. Their numbers start at 1 and continue through all passages.
 
-    A line of a list is a sentence, without its bullet.
+    A list item is a sentence, without its bullet.
 
     Example:
         >>> number_sentences([Document("Dr. Ames is in. Knock twice."), Document("- soup\n- bread")])
@@ -36,7 +36,7 @@ def number_sentences(passages: Iterable[Document]) -> list[list[str]]:
 
 
 def format_passages(passages: Iterable[Document]) -> str:
-    """The passages for the prompt, each sentence on a line of its own with its number.
+    """Format passages for the prompt: one sentence per line, with its number.
 
     Example:
         >>> print(format_passages([Document("The boat is blue. It leaks."), Document("The key is old.")]))
@@ -54,7 +54,7 @@ def format_passages(passages: Iterable[Document]) -> str:
 
 
 def cited_passages(answer: str, passages: Iterable[Document]) -> list[tuple[int, Document]]:
-    """The numbers in an answer, each with the passage that holds its sentence; a number without a passage is left out.
+    """Return the numbers in an answer, each with the passage of its sentence; numbers without a passage are omitted.
 
     Example:
         >>> passages = [Document("The boat is blue. It leaks."), Document("The key is old.")]
@@ -74,18 +74,18 @@ def _sentences(text: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Where a statement of an answer comes from.
+    """Name the source of a statement in an answer.
 
     Attributes:
         marker: The number in the answer.
         quote: The sentence with this number.
         source: The file.
         passage: The passage that holds the sentence.
-        page: Its page, from 1, or `None`; the same below.
+        page: Its page, from 1; `None` if unknown, as for the fields below.
         heading: The headings above it.
         line: The line of the file in which the passage begins.
-        score: How well the passage fits the question; 1 is the best in every respect.
-        similarity: The cosine of the passage's and the question's vectors.
+        score: The retriever's score of the passage; 1 is best.
+        similarity: The cosine similarity of the passage and the question.
     """
 
     marker: int
@@ -101,17 +101,17 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class InvalidCitation:
-    """A citation that the passages do not hold, and why."""
+    """Describe a citation that the passages do not support, and why."""
 
     marker: int
     reason: str
 
 
 class CitationReader:
-    """Reads the citations in an answer while it comes, and takes out those that the passages do not hold.
+    """Read the citations in an answer while it streams, and remove those that the passages do not support.
 
-    A number after a statement is checked at once. Of a statement after its number the first words are already told when it can be
-    checked, so such a number stays in the text when it is rejected.
+    A number after a statement is checked at once. A number before its statement has been streamed before it can be checked, so it
+    stays in the text even if it is rejected.
 
     Example:
         >>> reader = CitationReader([Document("The boat is blue. It leaks.", metadata={"source": "a.txt"})])
@@ -128,13 +128,13 @@ class CitationReader:
         passages = list(passages)
         numbered = zip(passages, number_sentences(passages), strict=True)
         self._cited = [(passage, sentence) for passage, sentences in numbered for sentence in sentences]
-        self._held = ""  # what may be the beginning of a marker
+        self._held = ""  # the possible beginning of a marker
         self._said = ""  # the sentence so far
-        self._open: list[int] = []  # numbers whose statement is still to come
-        self._told: set[int] = set()
+        self._open: list[int] = []  # numbers before a statement that has not ended
+        self._cited_numbers: set[int] = set()
 
     def feed(self, piece: str) -> list[dict[str, Any]]:
-        """What is certain with this piece of the answer: `{"answer": text}`, `{"citations": [...]}`, `{"rejected": [...]}`."""
+        """Add text, and return the parts that are final: `{"answer": text}`, `{"citations": [...]}`, `{"rejected": [...]}`."""
         text = self._held + piece
         start = _UNFINISHED.search(text)
         cut = start.start() if start and len(text) - start.start() < _LONGEST_MARKER else len(text)
@@ -142,7 +142,7 @@ class CitationReader:
         return self._read(text[:cut])
 
     def end(self) -> list[dict[str, Any]]:
-        """What is left when the answer has ended."""
+        """Return the remaining parts when the answer has ended."""
         text, self._held = self._held, ""
         return [*self._read(text), *self._close()]
 
@@ -192,9 +192,9 @@ class CitationReader:
         passage, quote = self._cited[number - 1]
         words = content_words(statement)
         if words and not words & content_words(f"{passage.metadata.get('heading', '')} {passage.page_content}"):
-            return [{"rejected": [InvalidCitation(number, f"The passage of sentence {number} holds no word of the statement.")]}]
-        if number in self._told:
+            return [{"rejected": [InvalidCitation(number, f"The passage of sentence {number} shares no word with the statement.")]}]
+        if number in self._cited_numbers:
             return []
-        self._told.add(number)
+        self._cited_numbers.add(number)
         about = {name: passage.metadata.get(name) for name in ("page", "heading", "line", "score", "similarity")}
         return [{"citations": [Citation(number, quote, str(passage.metadata.get("source", "")), passage.page_content, **about)]}]

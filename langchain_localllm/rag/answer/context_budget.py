@@ -1,4 +1,4 @@
-"""Passages that fit into the model's context, with room for its answer."""
+"""Choose the passages that fit into the model's context, with room for its answer."""
 
 from typing import Any, Final
 
@@ -21,31 +21,31 @@ from langchain_localllm.model_info.unwrap import unwrap_with_options
 from langchain_localllm.rag.answer.citations import format_passages
 
 _ANSWER: Final = 256
-"""Tokens that are kept for an answer if `max_tokens` does not say, but never more than a quarter of the context."""
+"""Tokens reserved for the answer if `max_tokens` is not set; at most a quarter of the context."""
 _TEMPLATE: Final = 64
-"""Tokens that are kept for what the model's chat template adds."""
+"""Tokens reserved for what the chat template adds."""
 _BYTES_A_TOKEN: Final = 3
-"""If tokens cannot be counted: English has four bytes a token, and three leave some room."""
+"""Bytes per token for estimates: English has about four, and three are on the safe side."""
 
 _FAILED: Final = (CallTimeoutError, ConnectionFailedError, RateLimitError, ServerError)
-"""Faults that pass: the same request may succeed later."""
+"""Temporary errors: the same request may succeed later."""
 
 Prompt = BasePromptTemplate[Any]
 
 
-def fit(passages: list[Document], question: str, llm: Any, prompt: Prompt) -> tuple[list[Document], list[Document]]:
-    """Choose the passages that the model can take, best first.
+def fit_passages(passages: list[Document], question: str, llm: Any, prompt: Prompt) -> tuple[list[Document], list[Document]]:
+    """Choose the passages that fit into the model's context, best first.
 
-    A server that is busy is waited for, and where it still does not report its context, a warning says so.
+    A busy server is asked again; if it still does not report its context, a warning says so.
 
     Args:
-        passages: What was found, best first.
+        passages: The retrieved passages, best first.
         question: The question.
-        llm: The model. Its context is that of its file or server; where that is not known, all passages are taken.
+        llm: The model. Its context is that of its file or server; if it is unknown, all passages are kept.
         prompt: The template over `passages` and `question`.
 
     Returns:
-        The passages to give to the model, and those that are left out.
+        The passages to give to the model, and those that do not fit.
 
     Raises:
         ContextLengthError: Not even one of them fits.
@@ -58,7 +58,7 @@ def fit(passages: list[Document], question: str, llm: Any, prompt: Prompt) -> tu
     def text(chosen: list[Document]) -> str:
         return prompt.invoke({"passages": format_passages(chosen), "question": question}).to_string()
 
-    if len(text(passages).encode()) <= room:  # a token is at least a byte, so nothing need be counted
+    if len(text(passages).encode()) <= room:  # a token has at least one byte, so the passages fit
         return passages, []
     kept: list[Document] = []
     left_out: list[Document] = []
@@ -67,15 +67,15 @@ def fit(passages: list[Document], question: str, llm: Any, prompt: Prompt) -> tu
         (kept if fits else left_out).append(passage)
     if not kept:
         raise ContextLengthError(
-            f"No passage fits into the model's context of {context} tokens beside the question and the answer. Take a model with "
-            "more context, or rebuild the index with a smaller chunk_size.",
+            f"No passage fits into the model's context of {context} tokens together with the question and the answer. Use a model "
+            "with more context, or rebuild the index with a smaller chunk_size.",
             context_tokens=context,
         )
     return kept, left_out
 
 
 def count(llm: Any, text: str) -> int:
-    """Tokens of a text by the model's own tokenizer; where it has none to offer, an estimate that is rather too high."""
+    """Count the tokens of a text with the model's own tokenizer, or estimate them, rather too high, if it has none."""
     model, _ = unwrap_with_options(llm)
     if _counts_quickly(model):
         try:
@@ -89,17 +89,17 @@ def count(llm: Any, text: str) -> int:
 
 
 def _counts_quickly(model: Any) -> bool:
-    """Whether a model counts by a tokenizer; LangChain's own would download GPT-2's, and Ollama counts by reading the text."""
+    """Return whether a model counts by its tokenizer; LangChain's default downloads GPT-2's, and Ollama evaluates the text."""
     if getattr(model, "COUNTS_BY_READING", False):
         return getattr(model, "custom_get_token_ids", None) is not None
     return type(model).get_token_ids is not BaseLanguageModel.get_token_ids
 
 
 def _context(llm: Any) -> int | None:
-    """Return the tokens of a model's context, or `None` where they are not known."""
+    """Return the model's context in tokens, or `None` if unknown."""
     try:
         return look_again(llm).context
-    except WrongServerError:  # it has nothing that reports the context
+    except WrongServerError:  # it has no endpoint that reports the context
         return None
     except (LocalLLMError, OSError) as error:
         advise(f"The model's context is not known, so all passages are given to it. ({error})")

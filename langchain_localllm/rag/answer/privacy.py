@@ -1,4 +1,4 @@
-"""Nothing leaves the machine: models and stores elsewhere are refused, and no run is traced."""
+"""Keep documents on this machine: refuse remote models and stores, and do not trace runs."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ _SILENT: Final = {"HF_HUB_OFFLINE": "1", "ANONYMIZED_TELEMETRY": "False", "DO_NO
 
 
 def silence_process() -> None:
-    """Turn tracing, telemetry and downloads off for this whole process; for commands."""
+    """Turn off tracing, telemetry and downloads for this process; the commands call this."""
     for name in _TRACING:
         os.environ.pop(name, None)
     os.environ.update(_SILENT)
@@ -36,23 +36,23 @@ def refuse_remote(**parts: Any) -> None:
     """Raise when a model, embedding model, reranker or vector store, or what is inside it, works on another machine.
 
     Args:
-        **parts: The objects, by the name that an error gives them.
+        **parts: The objects, by their name in the error.
 
     Raises:
-        InvalidOptionError: One has an address that is not on this machine, is Ollama's for a model elsewhere, or wants a key of
-            a service and has no address here.
+        InvalidOptionError: An object has a remote address, is a cloud model of Ollama, or needs the key of a service and has
+            no local address.
     """
     for name, part in parts.items():
         for inner in _inside(part, _DEEP):
             if why := _remote(inner):
                 raise InvalidOptionError(
-                    f"{name}: {type(inner).__name__} {why}, and your documents would be sent there. Take one on this machine, or "
+                    f"{name}: {type(inner).__name__} {why}, and your documents would be sent there. Use one on this machine, or "
                     "set allow_remote=True."
                 )
 
 
 def _inside(part: Any, deep: int) -> Iterator[Any]:
-    """The object, and the models and stores that it holds: in a binding, a retry, fallbacks, a cache, a sequence."""
+    """Yield the object, and the models and stores inside its wrappers: bindings, retries, fallbacks, caches, sequences."""
     yield part
     for value in vars(part).values() if deep and hasattr(part, "__dict__") else ():
         for each in value if isinstance(value, list | tuple) else [value]:
@@ -61,24 +61,24 @@ def _inside(part: Any, deep: int) -> Iterator[Any]:
 
 
 def _remote(part: Any) -> str | None:
-    """Why an object works on another machine, or `None` where it does not."""
+    """Return why an object counts as remote, or `None` if it is local."""
     fields = {**(getattr(part, "__dict__", None) or {}), **(getattr(part, "kwargs", None) or {})}
     if fields.get("allow_remote"):
-        return "may hand its work to a model on another machine (allow_remote)"
+        return "may forward requests to a model on another machine (allow_remote)"
     if isinstance(part, str):  # the kind of a vector store, with its address
         fields = {"address": part.partition(":")[2]}
     values = [each for value in fields.values() for each in (value if isinstance(value, list | tuple) else [value])]
     addresses = [value for value in values if isinstance(value, str) and value.startswith(("http://", "https://"))]
     for address in addresses:
         if not Address.parse(address).is_loopback:
-            return f"works at {Address.parse(address).url}"
-    if not addresses and getattr(part, "lc_secrets", None):  # what wants a key and names no server has one of its maker's
-        return "works at its maker's service"
+            return f"is at {Address.parse(address).url}"
+    if not addresses and getattr(part, "lc_secrets", None):  # an object with a key and without an address uses its vendor's service
+        return "uses its vendor's service"
     return None
 
 
 def untraced(config: RunnableConfig | None) -> RunnableConfig:
-    """The configuration without tracers that send runs away."""
+    """Return the configuration without tracers that send runs to a service."""
     config = ensure_config(config)
     callbacks = config.get("callbacks")
     if isinstance(callbacks, BaseCallbackManager):
@@ -91,7 +91,7 @@ def untraced(config: RunnableConfig | None) -> RunnableConfig:
 
 
 def in_private(begin: Callable[[], Iterator[T]]) -> Iterator[T]:
-    """Iterate over what `begin` returns, with tracing off in there and nowhere else."""
+    """Iterate over what `begin` returns, with tracing turned off for that iteration only."""
     context = _private_context()
     iterator = context.run(begin)
     try:
@@ -103,7 +103,7 @@ def in_private(begin: Callable[[], Iterator[T]]) -> Iterator[T]:
 
 
 async def ain_private(begin: Callable[[], AsyncIterator[T]]) -> AsyncIterator[T]:
-    """As `in_private`, for async iterators."""
+    """Work like `in_private`, for async iterators."""
     context = _private_context()
     iterator = context.run(begin)
 
@@ -128,5 +128,5 @@ def _private_context() -> Context:
     from langsmith.run_helpers import tracing_context
 
     context = copy_context()
-    context.run(tracing_context(enabled=False).__enter__)  # it is never left: the context ends with the run
+    context.run(tracing_context(enabled=False).__enter__)  # it is not exited: the context ends with the run
     return context

@@ -1,1 +1,1 @@
-"""How good the answers are, measured on questions with known answers."""
+"""Measure the quality of answers on questions with known answers."""

@@ -1,4 +1,4 @@
-"""Sets of questions with known answers: read from a file, or made from the documents."""
+"""Read questions with known answers from a file, or generate them from the documents."""
 
 import json
 import random
@@ -14,35 +14,35 @@ from langchain_core.runnables import Runnable
 
 from langchain_localllm.errors import DocumentError
 from langchain_localllm.prompts.library import QUESTION_WRITING
-from langchain_localllm.rag.answer.chain import is_tiny
+from langchain_localllm.rag.answer.chain import is_extractive
 from langchain_localllm.rag.answer.citations import number_sentences
 from langchain_localllm.rag.index.store import Store
 from langchain_localllm.rag.index.text_search import content_words
 
 _MOST: Final = 40
-"""Questions of a set that is made, half as many of which the documents do not answer at most."""
+"""The most questions that are generated; up to half as many unanswerable ones are added."""
 _LEAST_WORDS: Final = 5
-"""Words of a sentence that a gap is put into."""
+"""The fewest words of a sentence for a cloze question."""
 _GAP: Final = re.compile(r"\b(\d[\d.:,]*\d|\d|(?<!^)[A-Z][a-z]+(?: [A-Z][a-z]+)*)\b")
-"""What is asked for: a number, or a name that does not begin the sentence."""
+"""What is left out of a cloze sentence: a number, or a name that does not begin the sentence."""
 _OBJECT: Final = re.compile(r"\{.*\}", re.DOTALL)
 _UNANSWERED: Final = (
     *("Who is the dentist?", "Who is the astronaut?", "How far away is Jupiter?", "What is the capital of Mongolia?"),
     *("Who wrote Hamlet?", "How fast does a cheetah run?", "What is the boiling point of helium?", "Who invented the zipper?"),
     *("When did the Roman Empire fall?", "How many strings has a violin?", "What do pandas eat?", "Who painted the Mona Lisa?"),
 )
-"""Questions that most documents do not answer; those that share a word with the index are not asked."""
+"""Questions that most documents do not answer; those that share a word with the index are skipped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question with what is known of its answer.
+    """Hold a question and its expected answer.
 
     Attributes:
         question: The question.
-        answers: Right answers, any of which will do; none where the documents do not tell.
-        source: The file that tells, as its path ends.
-        quote: Words of the passage that tells; without them, it is a passage that holds an answer.
+        answers: Accepted answers; empty if the documents do not answer the question.
+        source: The end of the path of the file with the answer.
+        quote: Words of the passage with the answer. Default: any passage that contains an answer.
     """
 
     question: str
@@ -88,36 +88,36 @@ def write_questions(path: Path, questions: Iterable[Question]) -> None:
 
 
 def make_questions(store: Store, llm: Runnable[Any, Any] | None = None, most: int = _MOST, seed: int = 1) -> list[Question]:
-    """Make questions from the documents of an index, and some that they do not answer.
+    """Generate questions from the documents of an index, and add some that they do not answer.
 
-    A model writes them, a question a passage; the tiny one cannot, and without a model a gap is put into a sentence: its number or
-    name is asked for.
+    A model writes one question per passage. Without a model, or with an extractive one, cloze questions are generated: a number or
+    a name is left out of a sentence.
 
     Args:
         store: The index.
-        llm: The model that writes.
-        most: How many at most.
-        seed: For the choice of passages.
+        llm: The model that writes the questions.
+        most: How many questions to generate at most.
+        seed: The seed for choosing passages.
 
     Raises:
-        DocumentError: Nothing can be asked about these documents.
+        DocumentError: No question can be generated from these documents.
     """
     passages = [passage for batch in store.catalog.batches() for passage in batch]
     random.Random(seed).shuffle(passages)  # noqa: S311 - a choice of passages, not a secret
-    write = _gaps if llm is None or is_tiny(llm) else _writer(llm)
+    write = _gaps if llm is None or is_extractive(llm) else _writer(llm)
     made: list[Question] = []
     for passage in passages:
         if len(made) >= most:
             break
         made += write(passage)
     if not made:
-        raise DocumentError("No questions can be made from these documents. Write some: a file of JSON lines.")
+        raise DocumentError("No questions can be generated from these documents. Write some into a file of JSON lines.")
     unanswered = [question for question in _UNANSWERED if not store.catalog.search(question, 1)]
     return [*made[:most], *(Question(question) for question in unanswered[: most // 2])]
 
 
 def _gaps(passage: Document) -> Iterator[Question]:
-    """A question for the first sentence of a passage that has a number or a name."""
+    """Yield a cloze question for the first sentence of a passage that has a number or a name."""
     for sentence in number_sentences([passage])[0]:
         match = _GAP.search(sentence)
         if match and len(content_words(sentence)) >= _LEAST_WORDS:
@@ -132,9 +132,9 @@ def _writer(llm: Runnable[Any, Any]) -> Any:
     def write(passage: Document) -> Iterator[Question]:
         match = _OBJECT.search(chain.invoke({"text": passage.page_content}))
         try:
-            told = json.loads(match[0]) if match else {}
-            yield Question(str(told["question"]), (str(told["answer"]),), passage.metadata["source"], passage.page_content)
+            written = json.loads(match[0]) if match else {}
+            yield Question(str(written["question"]), (str(written["answer"]),), passage.metadata["source"], passage.page_content)
         except (KeyError, TypeError, ValueError):
-            return  # a model that does not always write JSON writes fewer questions
+            return  # the model did not write valid JSON: skip this passage
 
     return write

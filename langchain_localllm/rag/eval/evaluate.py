@@ -56,7 +56,7 @@ class Evaluation:
     total: float
 
     def shares(self) -> dict[str, float]:
-        """What can be drawn as bars: the names that people read, and shares."""
+        """Return what can be drawn as bars: the names that people read, and shares."""
         names = {
             "recall@1": self.recall_1,
             f"recall@{self.k}": self.recall_k,
@@ -71,7 +71,7 @@ class Evaluation:
         return {name: share for name, share in names.items() if share is not None}
 
     def as_dict(self) -> dict[str, float | int | None]:
-        """All figures, rounded."""
+        """Return all figures, rounded."""
         return {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(self).items()}
 
 
@@ -113,7 +113,7 @@ def evaluate(rag: LocalRAG, questions: Sequence[Question], on_progress: Callable
 
 
 def _place(question: Question, passages: Sequence[Document]) -> int:
-    """The place of the first right passage, from 1; 0 where there is none."""
+    """Return the place of the first right passage, from 1; 0 where there is none."""
     return next((place for place, passage in enumerate(passages, 1) if _holds(question, passage)), 0)
 
 
@@ -132,7 +132,7 @@ def _refuses(answer: Answer) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    """The words that count, as SQuAD compares answers."""
+    """Return the words that count, as SQuAD compares answers."""
     return _NOT_WORD.sub(" ", _MARKER.sub(" ", text).lower()).split()
 
 

@@ -1,1 +1,1 @@
-"""The index: its catalog, its text search, its updates."""
+"""Store and update an index: catalog, text search, threshold, updates."""

@@ -1,4 +1,4 @@
-"""Candidates for a question: the passages with the nearest vectors, and those with the best words."""
+"""Find candidates for a question: the passages with the nearest vectors."""
 
 from langchain_localllm.rag.index.store import Store
 from langchain_localllm.rag.vectorstores.filters import Filter

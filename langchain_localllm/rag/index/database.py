@@ -1,4 +1,4 @@
-"""A SQLite file for several threads and processes, whose faults say what to do."""
+"""Share a SQLite file between threads and processes, with errors that say what to do."""
 
 import contextlib
 import sqlite3
@@ -10,17 +10,17 @@ from typing import Any, Final
 from langchain_localllm.errors import StoreError
 
 AT_ONCE: Final = 500
-"""Values in one statement; old versions of SQLite allow 999."""
+"""The most values in one statement; old versions of SQLite allow 999."""
 
 
 class Database:
-    """One connection, which all threads share.
+    """Hold one connection for all threads.
 
     Args:
-        path: The file; `None` for one in memory.
-        schema: Makes the tables of a new file; statements end with `;`.
+        path: The file; `None` for a database in memory.
+        schema: The statements that create the tables, each ending with `;`.
         version: The version of the schema.
-        writable: Whether to open it for changes, and make it where there is none.
+        writable: Whether to open it for changes, and create it if it does not exist.
 
     Raises:
         StoreError: There is no such file, it is not a database, or it is of a newer version.
@@ -41,7 +41,7 @@ class Database:
         found = self.all("PRAGMA user_version")[0][0]
         if found > version:
             raise StoreError(
-                f"The index {self._path} was made by a newer version of langchain-localllm. Install that: "
+                f"The index {self._path} was made by a newer version of langchain-localllm. Upgrade: "
                 "pip install --upgrade langchain-localllm"
             )
         if found == 0:
@@ -56,12 +56,12 @@ class Database:
             self.connection.close()
 
     def all(self, statement: str, values: Sequence[Any] | dict[str, Any] = ()) -> list[Any]:
-        """The rows of a query."""
+        """Return the rows of a query."""
         with self._faults(), self._lock:
             return self.connection.execute(statement, values).fetchall()
 
     def all_of(self, statement: str, values: Sequence[Any]) -> list[Any]:
-        """The rows of a query with `IN ({})` for any number of values."""
+        """Return the rows of a query with `IN ({})` for any number of values."""
         rows: list[Any] = []
         for start in range(0, len(values), AT_ONCE):
             some = values[start : start + AT_ONCE]
@@ -70,7 +70,7 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Statements that take effect together or not at all."""
+        """Run statements in one transaction."""
         with self._faults(), self._lock:
             self.connection.execute("BEGIN IMMEDIATE")
             try:
@@ -90,9 +90,9 @@ class Database:
 
 
 def has_tables(path: Path) -> bool:
-    """Return whether a file exists and has its tables: not yet, where another process is making it or was killed while it did.
+    """Return whether a database exists and has its tables. It has none while another process creates it, or if that was killed.
 
-    What cannot be read counts as having them, so that whoever opens it is told why.
+    An unreadable file counts as having them, so that opening it raises the reason.
     """
     if not path.exists():
         return False
@@ -108,14 +108,14 @@ def _connect(path: Path | None, *, writable: bool) -> sqlite3.Connection:
         return _opened(":memory:")
     if writable:
         connection = _opened(str(path))
-        connection.execute("PRAGMA journal_mode = WAL")  # who asks need not wait for who writes
+        connection.execute("PRAGMA journal_mode = WAL")  # readers do not wait for writers
         connection.execute("PRAGMA synchronous = NORMAL")
         return connection
     address = f"{path.absolute().as_uri()}?mode=ro"
     try:
         connection = _opened(address)
         connection.execute("SELECT count(*) FROM sqlite_schema")
-    except sqlite3.OperationalError:  # where nothing can be written, SQLite cannot make the files that it shares with writers
+    except sqlite3.OperationalError:  # on a read-only disk, SQLite cannot create the files that it shares with writers
         connection = _opened(f"{address}&immutable=1")
     return connection
 
@@ -128,7 +128,7 @@ def _advice(fault: str) -> str:
     if "full" in fault or "disk I/O" in fault:
         return f"The disk is full or fails ({fault}). Free some space and run the same command again; what was finished is kept."
     if "readonly" in fault or "unable to open" in fault:
-        return f"It cannot be opened for this ({fault}). Check that the folder is there, and its permissions."
+        return f"It cannot be opened ({fault}). Check that the folder exists, and its permissions."
     if "locked" in fault:
         return "Another process is writing to it. Wait until that is done."
-    return f"It is damaged, or no index ({fault}). Rebuild it: localllm rag index PATH --rebuild"
+    return f"It is damaged, or not an index ({fault}). Rebuild it: localllm rag index PATH --rebuild"

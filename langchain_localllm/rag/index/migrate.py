@@ -1,4 +1,4 @@
-"""Moves an index to another vector store."""
+"""Move an index to another vector store."""
 
 import shutil
 from collections.abc import Callable
@@ -10,13 +10,13 @@ from langchain_localllm.rag.index.store import Store
 from langchain_localllm.rag.vectorstores.kinds import open_vectors
 
 _FILES: Final = {"chroma": "chroma", "sqlite": "vectors.sqlite", "qdrant": "qdrant"}
-"""What a kind of vector store has in the folder of an index."""
+"""The files of each kind of vector store in the folder of an index."""
 
 
 def move(store: Store, kind: str, on_progress: Callable[[int, int], None] | None = None) -> int:
-    """Move an index to another vector store: ids, texts and metadata stay as they are, the vectors are computed again.
+    """Move an index to another vector store: ids, texts and metadata are kept, vectors are computed again.
 
-    The old vector store is used until the new one is whole, and its files are deleted then. A move that was stopped is just begun
+    The old vector store is used until the new one is complete, and its files are then deleted. An interrupted move can be run
     again.
 
     Args:
@@ -31,7 +31,7 @@ def move(store: Store, kind: str, on_progress: Callable[[int, int], None] | None
         StoreError: There is no index, another process writes to it, or it was made with another embedding model.
         InvalidOptionError: There is no such vector store.
     """
-    store.catalog.settings()  # there must be an index
+    store.catalog.settings()  # raises if there is no index
     with store.writing():
         old = str(store.setting("vectors"))
         if old == kind:
@@ -54,12 +54,12 @@ def move(store: Store, kind: str, on_progress: Callable[[int, int], None] | None
 
 
 def _lasting(passage: Document) -> dict[str, object]:
-    """The metadata without the line, which changes where the passage does not."""
+    """Return the metadata without the line, which can change while the passage does not."""
     return {name: value for name, value in passage.metadata.items() if name != "line"}
 
 
 def _clean(store: Store, old: str, new: str) -> None:
-    name = _FILES.get(old)  # an address has nothing here
+    name = _FILES.get(old)  # a remote store has no files in the folder
     if store.folder is not None and name and name != _FILES.get(new):
         path = store.folder / name
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)

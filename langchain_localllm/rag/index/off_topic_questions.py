@@ -1,6 +1,6 @@
-"""Questions of everyday life, which hardly any index answers: what `relevance.calibrate` measures an index with.
+"""Everyday questions that hardly any index answers: `threshold.calibrate` measures an index with them.
 
-They are about many things on purpose, so that an index that answers some of them does not answer most.
+They are about many subjects on purpose, so that an index that answers some of them does not answer most.
 """
 
 from typing import Final
@@ -376,7 +376,7 @@ def _typical_words(questions: list[str]) -> set[str]:
 
 
 def questions_like(texts: list[str]) -> list[str]:
-    """Return the questions in the language that most of the texts are in; English, where it is none of `QUESTIONS`.
+    """Return the questions in the language that most of the texts are in; English, if `QUESTIONS` does not have that language.
 
     Example:
         >>> questions_like(["Der Schlüssel hängt an der Tür.", "Das Boot ist blau."])[0]

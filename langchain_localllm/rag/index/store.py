@@ -51,27 +51,27 @@ STORE: Final = ".localllm"
 
 _PROBE: Final = "The boat is blue, and the key to the house hangs by the door."
 _SAME: Final = 0.99
-"""Cosine above which two vectors of the probe are of one model: other runtimes and quantizations of it stay above."""
+"""The cosine above which two vectors of the probe are from the same model: other runtimes and quantizations of it stay above."""
 _LIBRARIES: Final = ("chromadb", "qdrant_client")
-"""Whose own errors are faults of the vector store."""
-_OWN: Final = re.compile(r"(?:catalogue|vectors)\.sqlite(?:-\w+)?|chroma|qdrant|lock")
-"""The names of what an index has in its folder."""
+"""Packages whose exceptions are reported as errors of the vector store."""
+_INDEX_FILES: Final = re.compile(r"(?:catalogue|vectors)\.sqlite(?:-\w+)?|chroma|qdrant|lock")
+"""The names of the files and folders of an index."""
 _KEPT: Final = frozenset({"vectors", "chunk_size", "chunk_overlap", "roots", "embedding_source"})
 """Settings that a rebuild keeps, unless others are given."""
-_CUSTOM: Final = "This index was made on a vector store of your own. Give it as `vectors`."
-_NEEDS_EMBEDDINGS: Final = "This needs an embedding model. Give one as `embeddings`."
-_PATIENCE: Final = 10.0
-"""Seconds to wait for another process that writes."""
+_CUSTOM: Final = "This index was made with a custom vector store. Pass that store as `vectors`."
+_NEEDS_EMBEDDINGS: Final = "This needs an embedding model. Pass one as `embeddings`."
+_LOCK_TIMEOUT: Final = 10.0
+"""Seconds to wait for the lock of another writer."""
 
 
 class Store:
-    """An index. Nothing is read or made on disk before it is needed.
+    """Read and write an index. Files are opened or created when they are first needed.
 
     Args:
-        folder: Where it is, or is to be; `None` for one in memory.
-        embeddings: Makes the vectors. Without one, only what needs none can be done.
-        vectors: A LangChain `VectorStore`, or a kind of `vectors.KINDS`. Default: that of the index; for a new one Chroma where
-            it is installed, else a small one on SQLite.
+        folder: Its folder, which may not exist yet; `None` for an index in memory.
+        embeddings: The embedding model. Without one, only operations that need no vectors are possible.
+        vectors: A LangChain `VectorStore`, or a kind of `kinds.KINDS`. Default: that of the index; for a new one Chroma if it is
+            installed, else SQLite.
         chunk_size: Longest passage in UTF-8 bytes. Default: that of the index, 300 for a new one.
         chunk_overlap: Bytes that neighboring passages may share. Default: that of the index, 0 for a new one.
 
@@ -94,7 +94,7 @@ class Store:
     ) -> None:
         self.folder = None if folder is None else absolute(folder)
         self.embedding_source = ""
-        """How the embedding model is opened again, such as `ollama:NAME`; it is written into an index that is made with it."""
+        """The reference for opening the embedding model again, such as `ollama:NAME`; saved in the index."""
         self._embeddings = embeddings
         if isinstance(vectors, str):
             check_kind(vectors)
@@ -103,11 +103,11 @@ class Store:
         self._catalog: Catalog | None = Catalog(None) if folder is None else None
         self._vectors: VectorStore | None = None
         self._ahead = None if embeddings is None or isinstance(vectors, VectorStore) else AheadEmbeddings(embeddings)
-        self._opening = threading.RLock()  # a batch of questions comes in several threads
+        self._opening = threading.RLock()  # a batch of questions runs in several threads
         self._writing = False
         self._checked = False
 
-    # --- its parts ---
+    # --- files, catalog, vector store ---
 
     @cached_property
     def root(self) -> Path:
@@ -117,15 +117,15 @@ class Store:
         return root_of(self.folder, self.catalog.paths() if self.folder.is_symlink() and self.exists else ())
 
     def owns(self, path: Path) -> bool:
-        """Return whether a file is one of the index's own."""
+        """Return whether a file belongs to the index."""
         if self.folder is None:
             return False
         folder, place = Path(os.path.realpath(self.folder)), Path(os.path.realpath(path))
-        return place.is_relative_to(folder) and bool(_OWN.fullmatch(place.relative_to(folder).parts[0]))
+        return place.is_relative_to(folder) and bool(_INDEX_FILES.fullmatch(place.relative_to(folder).parts[0]))
 
     @property
     def exists(self) -> bool:
-        """Whether there is an index."""
+        """Whether the index exists."""
         return self._catalog is not None or has_tables(self._file)
 
     catalogue = renamed_attribute("catalogue", "catalog")
@@ -140,13 +140,13 @@ class Store:
         with self._opening:
             if self._catalog is None:
                 if not has_tables(self._file):
-                    raise StoreError(f"There is no index in {self.folder}. Make one: localllm rag index PATH")
+                    raise StoreError(f"There is no index in {self.folder}. Create one: localllm rag index PATH")
                 self._catalog = Catalog(self._file, writable=self._writing)
             return self._catalog
 
     @property
     def vectors(self) -> VectorStore:
-        """The vector store, once it is known that the embedding model is the one the index was made with.
+        """The vector store. The first access checks that the index was made with this embedding model.
 
         Raises:
             StoreError: There is no index yet, it cannot be read, or it was made with another model.
@@ -163,14 +163,14 @@ class Store:
         return self._embeddings
 
     def setting(self, name: str) -> Any:
-        """A setting of the index, or `None`."""
+        """Return a setting of the index, or `None`."""
         return self.catalog.settings().get(name)
 
     def check_model(self) -> None:
-        """Refuse another embedding model than that of the index: its vectors would mean nothing there.
+        """Check that the index was made with this embedding model; vectors of another model cannot be compared.
 
         Raises:
-            StoreError: It is another; the message names both, and the command that rebuilds the index.
+            StoreError: It was made with another model. The message names both, and the command to rebuild the index.
         """
         if self._checked:
             return
@@ -190,7 +190,7 @@ class Store:
         self._checked = True
 
     def close(self) -> None:
-        """Close its files. An index in memory stays."""
+        """Close the files. An index in memory is kept."""
         if self.folder is not None:
             for part in (self._catalog, self._vectors):
                 if close := getattr(part, "close", None):
@@ -201,13 +201,13 @@ class Store:
 
     @contextlib.contextmanager
     def writing(self, *, rebuild: bool = False) -> Iterator[None]:
-        """Hold the index for changes; it is made where there is none.
+        """Lock the index for changes, and create it if it does not exist.
 
         Args:
-            rebuild: Drop what is there first, but for its settings. Nothing is dropped where the embedding model fails.
+            rebuild: Empty the index first, but keep its settings. It is not emptied if the embedding model fails.
 
         Raises:
-            StoreError: Another process writes, the folder cannot be written, or the index was made with other settings.
+            StoreError: Another process holds the lock, the folder is not writable, or the index has other settings.
         """
         with self._locked():
             self.close()
@@ -220,7 +220,7 @@ class Store:
                 self.close()
 
     def prepare(self, passages: Sequence[StagedChunk]) -> list[StagedChunk]:
-        """Embed what is not in the vector store yet, where this object opened that store.
+        """Embed the passages that are not in the vector store yet, if this object opened that store.
 
         Returns:
             The passages; one that is longer than the embedding model's window is replaced by its parts.
@@ -248,7 +248,7 @@ class Store:
                 self.vectors.add_documents(documents, ids=[each.id for each in passages])
 
     def purge(self) -> None:
-        """Delete from the vector store what the catalog has doomed; this needs no embedding model."""
+        """Delete tombstoned passages from the vector store; this needs no embedding model."""
         while tombstoned := self.catalog.tombstoned():
             with _faults(self.folder):
                 self._vectors_of_any_model().delete(tombstoned)
@@ -269,19 +269,19 @@ class Store:
             raise MissingDependencyError(f"An index on disk needs filelock: {pip_install('rag')}.") from error
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            held = FileLock(self.folder / "lock", timeout=_PATIENCE).acquire()
+            held = FileLock(self.folder / "lock", timeout=_LOCK_TIMEOUT).acquire()
         except Timeout:
-            raise StoreError(f"Another process is indexing into {self.folder}. Wait until it is done, or end it.") from None
+            raise StoreError(f"Another process is indexing into {self.folder}. Wait until it is done, or stop it.") from None
         except OSError as error:
             raise StoreError(
-                f"{self.folder} cannot be written ({error.strerror}). Check its permissions, or name another."
+                f"{self.folder} cannot be written ({error.strerror}). Check its permissions, or choose another folder."
             ) from error
         with held:
             yield
 
     def _drop(self) -> dict[str, Any]:
-        """Delete the index, and nothing else in its folder; return the settings that stay."""
-        probe = self.embeddings.embed_documents([_PROBE])[0]  # raises before anything is lost
+        """Delete the index, and no other files in its folder; return the settings to keep."""
+        probe = self.embeddings.embed_documents([_PROBE])[0]  # raises before files are deleted
         settings = self.readable_settings()
         kept = {name: value for name, value in settings.items() if name in _KEPT}
         if kept.get("vectors") == "custom" and self._given is None:
@@ -293,14 +293,14 @@ class Store:
         if self.folder is None:
             self._catalog = Catalog(None)
             self._vectors = None
-        elif self._file.exists():  # in that order: as long as there is a catalog, a rebuild that was stopped begins again
+        elif self._file.exists():  # the catalog is deleted last, so that an interrupted rebuild starts again
             for path in sorted(self.folder.iterdir(), key=lambda path: path.name == self._file.name):
-                if _OWN.fullmatch(path.name) and path.name != "lock":
+                if _INDEX_FILES.fullmatch(path.name) and path.name != "lock":
                     shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         return kept
 
     def readable_settings(self) -> dict[str, Any]:
-        """Return the settings of the index; none where there is no index, or a damaged one.
+        """Return the settings of the index; an empty dict if it does not exist or is damaged.
 
         Raises:
             StoreError: It was made by a newer version, or cannot be opened now.
@@ -308,7 +308,7 @@ class Store:
         try:
             return self.catalog.settings() if self.exists else {}
         except StoreError as error:
-            if type(error.__cause__) is sqlite3.DatabaseError:  # the subclasses are faults of the disk and of other processes
+            if type(error.__cause__) is sqlite3.DatabaseError:  # subclasses mean disk errors, or other processes
                 return {}
             raise
 
@@ -322,11 +322,12 @@ class Store:
         settings = self._catalog.settings()
         kind = self._given if isinstance(self._given, str) else "custom" if self._given is not None else None
         asked = {"vectors": kind, **self._asked}
-        empty = not self._catalog.counts().passages  # what a run that failed has chosen does not bind the next one
+        empty = not self._catalog.counts().passages  # settings of an empty index, as after a failed run, may change
         for name, value in asked.items():
             if value is not None and not empty and settings.get(name, value) != value:
                 raise StoreError(
-                    f"The index was made with {name}={settings[name]}, not {value}. Keep that, or rebuild it: {self._rebuild()}"
+                    f"The index was made with {name}={settings[name]}, not {value}. Use that, or rebuild the index: "
+                    f"{self._rebuild()}"
                 )
         new_kind = "memory" if self.folder is None else default_kind()
         defaults = {"vectors": new_kind, "chunk_size": CHUNK_SIZE, "chunk_overlap": 0, "roots": []}
@@ -337,7 +338,7 @@ class Store:
         self._catalog.forget_draft()
 
     def _vectors_of_any_model(self) -> VectorStore:
-        """Return the vector store without checking the embedding model: enough to delete from it."""
+        """Return the vector store without checking the embedding model, for deletions."""
         with self._opening:
             if self._vectors is None:
                 self._vectors = self._opened()
@@ -358,7 +359,7 @@ class Store:
 
 
 class _NoEmbeddings(Embeddings):
-    """Stands in for the embedding model of a vector store that is only deleted from."""
+    """Replace the embedding model of a vector store that is opened for deletions only."""
 
     @override
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
@@ -370,12 +371,12 @@ class _NoEmbeddings(Embeddings):
 
 
 def model_name(model: Any) -> str:
-    """A model as a person knows it."""
+    """Return a display name for a model."""
     return describe_model(model).name or type(model).__name__
 
 
 def _halves(passage: StagedChunk) -> list[StagedChunk]:
-    """Split a passage in two, at a space where there is one."""
+    """Split a passage in two, at a space if possible."""
     text, middle = passage.text, len(passage.text) // 2
     space = text.rfind(" ", 1, middle + 1)
     cut = space if space > middle // 2 else middle
@@ -384,19 +385,19 @@ def _halves(passage: StagedChunk) -> list[StagedChunk]:
 
 
 def passage_id(metadata: dict[str, Any], text: str) -> str:
-    """Return the id of a passage: the same wherever and whenever it is made."""
+    """Return the id of a passage, which is the same on every machine and in every run."""
     place = [metadata.get(name, "") for name in ("source", "page", "heading")]
     return str(uuid5(NAMESPACE_URL, repr((*place, text))))
 
 
 def _for_vectors(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Metadata for the vector store, without the line: it changes where the passage does not."""
+    """Return the metadata for the vector store, without the line, which can change while the passage does not."""
     return {name: value for name, value in metadata.items() if name != "line"}
 
 
 @contextlib.contextmanager
 def _faults(folder: Path | None) -> Iterator[None]:
-    """Faults of a disk in a vector store, as the catalog tells them."""
+    """Raise disk errors of a vector store as `StoreError`."""
     try:
         yield
     except Exception as error:

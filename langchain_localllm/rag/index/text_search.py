@@ -1,4 +1,4 @@
-"""The words of a question and of a passage, as the keyword index wants them."""
+"""Turn questions and passages into terms for the keyword index."""
 
 import functools
 import re
@@ -18,11 +18,11 @@ _LIST: Final = (
     "those to up us was we were what when where which who whom whose why will with would you your"
 )
 _COMMON: Final = frozenset(_LIST.split())
-"""Words that tell nothing of what a question is about."""
+"""Stop words."""
 
 
 def separated(text: str) -> str:
-    """The text with every Chinese or Japanese character as a word of its own.
+    """Return the text with spaces around every Chinese or Japanese character.
 
     Example:
         >>> separated("The 船 is blue.").split()
@@ -32,7 +32,7 @@ def separated(text: str) -> str:
 
 
 def search_terms(question: str) -> list[str]:
-    """What to search SQLite's FTS5 for: the words of a question but the most common ones, each in quotes.
+    """Return the terms for SQLite's FTS5: the words of a question without stop words, each in quotes.
 
     Example:
         >>> search_terms("Where is the ferry's jetty?")
@@ -42,7 +42,7 @@ def search_terms(question: str) -> list[str]:
 
 
 def content_words(text: str) -> set[str]:
-    """The words of a text but the most common ones, without their endings, so that forms of one word are the same.
+    """Return the stems of the words of a text, without stop words.
 
     Example:
         >>> sorted(content_words("The ferries leave, and a ferry left."))
@@ -52,7 +52,7 @@ def content_words(text: str) -> set[str]:
 
 
 def terms_by_stem(question: str) -> dict[str, str]:
-    """The words of a question as `content_words` gives them, each with what to search SQLite's FTS5 for.
+    """Return the stems of a question's words, each with its term for SQLite's FTS5.
 
     Example:
         >>> terms_by_stem("When does the ferry leave?")
@@ -71,5 +71,5 @@ def _terms(text: str) -> Iterator[str]:
         parts = (run,) if run.isascii() else separated(run).split()
         if len(parts) == 1 and (len(run) > 1 or not run.isalpha()) and run not in _COMMON:
             yield run
-        elif len(parts) > 1:  # two characters that stand together say more than each alone
+        elif len(parts) > 1:  # pairs of characters are more specific than single ones
             yield from (f"{first} {second}" for first, second in pairwise(parts))

@@ -1,14 +1,14 @@
-"""Whether an index holds the answer to a question.
+"""Decide whether an index contains the answer to a question.
 
-In an index of thousands of passages something is always near to a question, or shares a word with it, so neither shows that the
-answer is there. And embedding models differ: with one, unrelated texts have a cosine of 0.1, with another of 0.7. So the index
-itself is measured: questions that it hardly answers are searched for in it, and a question must do better than most of them.
+In an index of thousands of passages, some passage is always similar to a question or shares a word with it, so neither proves that
+the index has the answer. And embedding models differ: unrelated texts have a cosine of 0.1 with one, and of 0.7 with another. So
+the index is calibrated: off-topic questions are searched for in it, and a question must score better than most of them.
 
 A question's score is the best of its candidates', which is `cosine + weight * coverage`. Coverage is the share of the question's
-words that the passage holds, where a rare word counts more than a common one, and a word that no passage holds counts most. A word
-counts half by the passage itself and half by the passage with the ones before and after it, since a passage is short and seldom
-repeats its subject. The weight follows from how far the cosines of the questions differ, so it suits any embedding model. One
-candidate must hold a quarter of the words, or be nearer than any off-topic question came.
+words that the passage contains, weighted by rarity; a word that no passage contains has the largest weight. Half of a word's weight
+is for the passage itself, and half for the passage with its neighbors, since a passage is short and seldom repeats its subject. The
+weight of coverage depends on the spread of the cosines, so it suits any embedding model. At least one candidate must contain a
+quarter of the words, or have a higher similarity than any off-topic question.
 """
 
 import itertools
@@ -28,32 +28,32 @@ from langchain_localllm.rag.index.text_search import content_words, terms_by_ste
 _LEAST_QUANTILE: Final = 0.5
 _MOST_QUANTILE: Final = 0.95
 _CANDIDATES: Final = 12
-"""Passages of each kind, by vector and by words, that a question is judged by."""
+"""How many candidates of each kind, by vectors and by words, are compared with a question."""
 _WEIGHT: Final = 16.0
-"""How many standard deviations of the off-topic questions' best cosines full coverage counts."""
+"""The weight of full coverage, in standard deviations of the off-topic questions' best cosines."""
 _LEAST_COVERAGE: Final = 0.25
-"""The share of the question's words that a candidate must hold, lest a few common words and a middling cosine are enough."""
+"""The share of the question's words that a candidate must contain; a few common words and a medium cosine are not enough."""
 _RARITY: Final = 1.5
-"""The power of inverse document frequency: the larger, the more a rare word counts."""
+"""The exponent of the inverse document frequency: the larger, the more rare words count."""
 _FEW: Final = 30
-"""Passages that a smaller index is treated as having, since a word that its only passage holds is not a common one."""
+"""The smallest number of passages in the formula: in a tiny index, a word of the only passage is not a common one."""
 _SAMPLE: Final = 48
-"""Passages that the language is recognized by."""
+"""How many passages are sampled to detect the language."""
 _VERSION: Final = 2
-"""The version of this measure: an index that was measured by another is measured again on its next update."""
+"""The version of the calibration: an index with another version is calibrated again on its next update."""
 _CHANGED: Final = 0.2
-"""The index is measured again when so large a part of its passages is new or gone."""
+"""Calibrate again when this share of the passages was added or removed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What speaks for an answer to a question: the `similarity` and the `coverage` of each candidate."""
+    """Hold the similarity and the coverage of each candidate for a question."""
 
     similarities: Sequence[float]
     coverages: Sequence[float]
 
     def score(self, weight: float) -> float:
-        """Return how much the best candidate has to do with the question."""
+        """Return the score of the best candidate."""
         pairs = zip(self.similarities, self.coverages, strict=True)
         return max((similarity + weight * coverage for similarity, coverage in pairs), default=-math.inf)
 
@@ -67,8 +67,8 @@ def find_evidence(
         store: The index.
         question: The question.
         near: Ids and similarities of the nearest passages, nearest first.
-        worded: Ids of the passages with the best words, best first.
-        documents: The passages themselves; one that is missing here does not count.
+        worded: Ids of the best passages of the keyword search, best first.
+        documents: The passages by id; candidates without one are ignored.
     """
     least = min(near.values(), default=0.0)
     candidates = dict.fromkeys([*itertools.islice(near, _CANDIDATES), *worded[:_CANDIDATES]])
@@ -79,7 +79,7 @@ def find_evidence(
 
 
 def default_quantile(passages: int) -> float:
-    """Return the share of off-topic questions that an index of a size refuses by default: the larger, the more of them it answers.
+    """Return the default quantile for an index of this size: larger indexes answer more off-topic questions.
 
     Example:
         >>> round(default_quantile(100), 2), round(default_quantile(10_000), 2)
@@ -89,12 +89,12 @@ def default_quantile(passages: int) -> float:
 
 
 def is_answerable(store: Store, evidence: Evidence, quantile: float | None = None) -> bool:
-    """Return whether the index seems to hold the answer to a question.
+    """Return whether the index probably contains the answer to a question.
 
     Args:
         store: The index.
         evidence: What `find_evidence` returned.
-        quantile: The share of off-topic questions that the question must do better than; with 0 every question is answerable.
+        quantile: The share of off-topic questions that the question must score above; with 0 every question is answerable.
             Default: `default_quantile`.
     """
     measured: dict[str, Any] | None = store.setting("off_topic")
@@ -103,21 +103,21 @@ def is_answerable(store: Store, evidence: Evidence, quantile: float | None = Non
     scores: list[float] = measured["scores"]
     quantile = default_quantile(measured["passages"]) if quantile is None else quantile
     threshold = scores[min(math.floor(quantile * len(scores)), len(scores) - 1)]
-    if max(evidence.similarities, default=-math.inf) > least_similarity(store):  # a question in another language shares no word
+    if max(evidence.similarities, default=-math.inf) > least_similarity(store):  # as in other languages
         return True
     return max(evidence.coverages, default=0.0) >= _LEAST_COVERAGE and evidence.score(measured["weight"]) >= threshold
 
 
 def least_similarity(store: Store) -> float:
-    """Return the similarity above which a passage counts without a word of the question: no off-topic question comes so near."""
+    """Return the similarity above which a passage needs no word of the question: off-topic questions stay below it."""
     return float((store.setting("off_topic") or {}).get("best_similarity", 0.0))
 
 
 def calibrate(store: Store, changed: int) -> None:
-    """Measure how well off-topic questions do, unless the index has hardly changed since that was measured.
+    """Measure the scores of off-topic questions, unless the index has hardly changed since the last calibration.
 
     Args:
-        store: The index, held for writing.
+        store: The index, locked for writing.
         changed: How many passages were added or removed since the last call.
     """
     passages = store.catalog.counts().passages
@@ -143,7 +143,7 @@ def _evidence_of(store: Store, question: str) -> Evidence:
 
 
 def _word_weights(store: Store, question: str) -> dict[str, float]:
-    """Return the stems of a question's words, each with its share of the whole: the rarer, the larger."""
+    """Return the weights of the stems of a question's words: the rarer, the larger; their sum is 1."""
     terms = terms_by_stem(question)
     passages, counts = store.catalog.frequencies(terms.values())
     passages = max(passages, _FEW)
@@ -153,7 +153,7 @@ def _word_weights(store: Store, question: str) -> dict[str, float]:
 
 
 def _coverage(weights: Mapping[str, float], passage: Document, around: Sequence[str]) -> float:
-    """Return the share of a question's words in a passage: the mean of those in itself, and in itself and its neighbors."""
+    """Return the coverage of a question: the mean of that by the passage, and by the passage with its neighbors."""
     words = content_words(f"{passage.metadata.get('heading', '')}\n{passage.page_content}")
     missing = [stem for stem in weights if stem not in words]
     beside = set().union(*map(content_words, around)) if missing else set()

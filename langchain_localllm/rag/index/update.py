@@ -1,4 +1,4 @@
-"""Bringing an index up to date with its files: what changed is read, all else is left."""
+"""Update an index: read new and changed files, and remove deleted ones."""
 
 import hashlib
 import logging
@@ -26,14 +26,14 @@ from langchain_localllm.rag.ingest.split import iterate_passages
 
 _LOGGER: Final = logging.getLogger(__name__)
 _BATCH: Final = 64
-"""Passages that go to the vector store together, of one file or of many."""
-_ENDED: Final = 256
-"""Files after which what is finished is written down, however few passages they have."""
+"""How many passages, of one or several files, go to the vector store together."""
+_FILES_PER_COMMIT: Final = 256
+"""Commit after this many files, even if they have few passages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an update is: `files` of `all_files`, `bytes` of `all_bytes`, and `passages` that were read."""
+    """Report the progress of an update: `files` of `all_files`, `bytes` of `all_bytes`, and `passages` read."""
 
     files: int
     all_files: int
@@ -47,15 +47,15 @@ OnProgress = Callable[[Progress], None]
 
 @dataclass(slots=True)
 class Report:
-    """What an update did; the numbers are of files, but for `passages`, which counts those that were embedded.
+    """Report what an update did. The numbers count files, except `passages`.
 
     Attributes:
-        added: Files that are new in the index.
+        added: New files.
         changed: Files whose passages were replaced.
-        unchanged: Files that are as they were.
-        removed: Files that are gone, and so are their passages.
-        passages: Passages that were embedded; those of a changed file that stayed the same are not.
-        seconds: How long it took.
+        unchanged: Files that did not change.
+        removed: Deleted files, whose passages were removed.
+        passages: Passages that were embedded; unchanged passages of a changed file are not counted.
+        seconds: The duration.
         problems: Why files or folders could not be read.
     """
 
@@ -71,20 +71,20 @@ class Report:
 def update(
     store: Store, paths: Sequence[str | Path] = (), *, rebuild: bool = False, on_progress: OnProgress | None = None
 ) -> Report:
-    """Bring an index up to date.
+    """Update an index.
 
     Args:
         store: The index.
-        paths: Files and folders. Files of these that are gone are taken out; what is elsewhere stays as it is, and so does what was
-            indexed of a folder that is missing or empty as a whole. Default: the paths of all earlier updates.
-        rebuild: Make the index from scratch, with the paths of earlier updates too, and with its settings unless others are given.
+        paths: Files and folders. Files that were deleted there are removed from the index; files elsewhere are kept, and so are
+            those of a folder that is missing or empty. Default: the paths of all earlier updates.
+        rebuild: Rebuild the index from scratch, including the paths of earlier updates, with its settings unless others are given.
         on_progress: Called with the progress after each file and each batch of passages.
 
     Returns:
-        What was done. A file that cannot be read is named there, and is not an error.
+        What was done. Unreadable files are listed in `problems` and do not raise.
 
     Raises:
-        DocumentError: A path does not exist, or none is known.
+        DocumentError: A path does not exist, or there are no paths of earlier updates.
         StoreError: The index is busy, cannot be written, is damaged, or was made with another embedding model or other settings.
     """
     start = time.monotonic()
@@ -123,22 +123,22 @@ def update(
 
 
 def remove(store: Store, paths: Sequence[str | Path]) -> int:
-    """Take files and folders out of an index, whether they exist or not; the files themselves are left alone.
+    """Remove files and folders from an index, whether they exist or not. The files themselves are not touched.
 
-    No embedding model is needed.
+    This needs no embedding model.
 
     Args:
         store: The index.
         paths: Files and folders, by any path or as `localllm rag list` prints them.
 
     Returns:
-        How many files were taken out.
+        How many files were removed.
 
     Raises:
-        InvalidOptionError: The index holds nothing of a path; the message lists near ones.
+        InvalidOptionError: The index has no file of this path; the message lists similar ones.
         StoreError: There is no index, it is busy or it cannot be written.
     """
-    store.catalog.settings()  # there must be an index
+    store.catalog.settings()  # raises if there is no index
     with store.writing():
         before = store.catalog.counts().passages
         roots: list[str] = store.setting("roots") or []
@@ -153,16 +153,16 @@ def remove(store: Store, paths: Sequence[str | Path]) -> int:
         for key in sorted(gone):
             store.catalog.remove(key)
         pending = (store.setting("off_topic_pending") or 0) + before - store.catalog.counts().passages
-        store.catalog.write_settings(off_topic_pending=pending)  # the next update measures again
+        store.catalog.write_settings(off_topic_pending=pending)  # the next update calibrates again
         store.purge()
     return len(gone)
 
 
 def _existing(store: Store, paths: Sequence[str | Path], report: Report, *, rebuild: bool) -> list[Path]:
-    """Return the given paths, or of those indexed before the ones that exist.
+    """Return the given paths that exist, or by default those of earlier updates.
 
-    A folder that was indexed before and is missing, or has become empty, is perhaps a disk that is not mounted: what the index
-    holds of it stays, and the report says so.
+    A folder of an earlier update that is missing or empty may be a disk that is not mounted: its files stay in the index, and the
+    report says so.
     """
     settings = store.readable_settings() if rebuild else store.catalog.settings() if store.exists else {}
     keys = FileKeys(store.root, store.catalog.paths() if settings else ())
@@ -172,19 +172,19 @@ def _existing(store: Store, paths: Sequence[str | Path], report: Report, *, rebu
         check_path(path)
     given = [*named, *(path for path in known if path not in named)] if rebuild or not named else named
     if not given:
-        raise DocumentError("No files are known yet. Give files or folders: localllm rag index PATH")
+        raise DocumentError("The index has no files yet. Pass files or folders: localllm rag index PATH")
     away = {path: reason for path in given if (reason := _away_reason(path, keys))}
     for path, reason in away.items():
         name = readable(path)
-        advice = f"Mount or restore it, or take it out of the index: localllm rag remove {shlex.quote(name)}"
+        advice = f"Mount or restore it, or remove it from the index: localllm rag remove {shlex.quote(name)}"
         if rebuild:
-            raise DocumentError(f"{name} {reason}, and a rebuild would lose what the index holds of it. {advice}")
-        report.problems.append(f"{name} {reason}. What the index holds of it stays. {advice}")
+            raise DocumentError(f"{name} {reason}, and a rebuild would remove its files from the index. {advice}")
+        report.problems.append(f"{name} {reason}. Its files stay in the index. {advice}")
     return [path for path in given if path not in away]
 
 
 def _away_reason(path: Path, keys: FileKeys) -> str:
-    """Return why a path is not what was indexed, such as a disk that is not mounted; empty where it is."""
+    """Return why a path is unavailable, such as a disk that is not mounted; an empty string if it is available."""
     try:
         is_empty = not any(os.scandir(path))
     except NotADirectoryError:
@@ -197,30 +197,30 @@ def _away_reason(path: Path, keys: FileKeys) -> str:
 
 
 def _holds_others(path: Path, keys: FileKeys) -> bool:
-    """Return whether an index holds files in a path, besides that path itself."""
+    """Return whether the index has files below a path."""
     below = keys.below(path)
     return below not in ([], [keys.key(path)])
 
 
 def _read(store: Store, writer: "_Writer", path: Path, key: str, report: Report) -> str | None:
-    """Put one file into the index, unless it is there as it is.
+    """Index one file, unless it is unchanged.
 
     Returns:
-        Why it cannot be opened now, which may change without a change of the file; so its old passages stay.
+        Why it cannot be opened now, or `None`. Such a file keeps its old passages, since the next update may be able to open it.
     """
     try:
         digest = _hash(path)
     except OSError as error:
         problem = f"{readable(path)}: {unreadable_reason(path, error)}"
         report.problems.append(problem)
-        writer.tell(path)
+        writer.count_file(path)
         return problem if os.path.lexists(path) else None
     known = store.catalog.file(key)
     if known and known.hash == digest:
         report.unchanged += not known.problem
         if known.problem:
             report.problems.append(known.problem)
-        writer.tell(path)
+        writer.count_file(path)
         return None
     try:
         for passage in _passages(store, path, key):
@@ -232,7 +232,7 @@ def _read(store: Store, writer: "_Writer", path: Path, key: str, report: Report)
         writer.drop(key)
         report.problems.append(str(error))
         if isinstance(error.__cause__, OSError):
-            writer.tell(path)
+            writer.count_file(path)
             return str(error) if os.path.lexists(path) else None
         entry = FileEntry(key, digest, str(error))
     writer.end(entry, path)
@@ -248,13 +248,13 @@ def _passages(store: Store, path: Path, key: str) -> Iterator[StagedChunk]:
             yield StagedChunk(passage_id(metadata, chunk.page_content), key, place, chunk.page_content, metadata)
     except (LocalLLMError, ImportError):
         raise
-    except Exception as error:  # one file must not end a run, whatever the splitter makes of it
+    except Exception as error:  # one file must not stop the update
         reason = f"{type(error).__name__}: {error}".rstrip(": ")
         raise DocumentError(f"{readable(path)}: it cannot be split into passages ({reason}).") from error
 
 
 def _remove_gone(store: Store, keys: FileKeys, given: Iterable[Path], files: Iterable[Path], report: Report) -> None:
-    """Take out the files below the given paths that do not exist any more, and second entries of one file."""
+    """Remove deleted files below the given paths, and duplicate entries of one file."""
     present = {keys.key(path) for path in files}
     known = {key for key in store.catalog.paths() if not key.endswith("/")}
     absent = {key for folder in given for key in keys.below(folder)} & known - present
@@ -268,7 +268,7 @@ def _remove_gone(store: Store, keys: FileKeys, given: Iterable[Path], files: Ite
 
 
 def _is_gone(path: Path) -> bool:
-    """Return whether a file does not exist any more; one that cannot be looked at, or is behind a dead link, may exist."""
+    """Return whether a file was deleted. A file that cannot be accessed, or is behind a broken link, may still exist."""
     try:
         return stat.S_ISDIR(path.stat().st_mode)
     except NotADirectoryError:
@@ -280,28 +280,28 @@ def _is_gone(path: Path) -> bool:
 
 
 def _is_dangling(path: Path) -> bool:
-    """Return whether a path is a link to what does not exist."""
+    """Return whether a path is a broken link."""
     return path.is_symlink() and not path.exists()
 
 
 def _hash(path: Path) -> str:
-    """Return what changes when a file's text in the index may have changed."""
+    """Return a hash that changes when the file or its reader changes."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode) or not status.st_size:
-        return f"{READERS_VERSION}:"  # to read a pipe, or what Linux shows as an empty file, can block
+        return f"{READERS_VERSION}:"  # reading a pipe or a file of /proc can block
     with path.open("rb") as file:
         return f"{READERS_VERSION}:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
 class _Writer:
-    """Gathers passages into batches: while one is gathered, the one before is embedded, and the one before that stored."""
+    """Collect passages into batches; meanwhile embed the previous batch and store the one before."""
 
     def __init__(self, store: Store, files: Sequence[Path], report: Report, on_progress: OnProgress | None) -> None:
         self._store = store
         self._report = report
         self._on_progress = on_progress
         self._progress = Progress(0, len(files), 0, sum(map(_size, files)), 0)
-        self._within = 0  # bytes of the file that is being read
+        self._within = 0  # bytes read of the current file
         self._waiting: list[StagedChunk] = []
         self._ended: list[FileEntry] = []
         self._embedding = ThreadPoolExecutor(1, "embed")
@@ -309,7 +309,7 @@ class _Writer:
         self._jobs: deque[Future[None]] = deque()
 
     def add(self, passage: StagedChunk) -> None:
-        """Take a passage."""
+        """Add a passage."""
         self._waiting.append(passage)
         self._within += len(passage.text.encode())
         self._progress = replace(self._progress, passages=self._progress.passages + 1)
@@ -317,10 +317,10 @@ class _Writer:
             self._flush()
 
     def end(self, entry: FileEntry, path: Path) -> None:
-        """All passages of a file were given."""
+        """Mark a file as complete: all its passages were added."""
         self._ended.append(entry)
-        self.tell(path)
-        if len(self._ended) >= _ENDED:
+        self.count_file(path)
+        if len(self._ended) >= _FILES_PER_COMMIT:
             self._flush()
 
     def drop(self, path: str) -> None:
@@ -329,8 +329,8 @@ class _Writer:
         self._wait(0)
         self._store.catalog.forget_draft(path)
 
-    def tell(self, path: Path) -> None:
-        """A file is done."""
+    def count_file(self, path: Path) -> None:
+        """Count a file as done, and report the progress."""
         now = self._progress
         self._progress = replace(now, files=now.files + 1, bytes=now.bytes + _size(path))
         self._within = 0
@@ -356,7 +356,7 @@ class _Writer:
         self._show()
 
     def _wait(self, most: int) -> None:
-        """Wait until so many batches are on their way."""
+        """Wait until at most `most` batches are in progress."""
         while len(self._jobs) > most:
             self._jobs.popleft().result()
 

@@ -101,7 +101,7 @@ def load_file(path: str | Path) -> list[Document]:
 
 
 def iterate_file(path: str | Path) -> Iterator[Document]:
-    """As `load_file`, one by one: a large text is never in memory as a whole."""
+    """Work like `load_file`, one by one: a large text is never in memory as a whole."""
     path = Path(path)
     empty = True
     try:
@@ -152,7 +152,7 @@ def _documents(path: Path) -> Iterator[Document]:
 
 
 def _is_text(reader: Reader) -> bool:
-    """Whether any part of such a file can be read alone; of a large Markdown file, headings are read as text."""
+    """Return whether any part of such a file can be read alone; of a large Markdown file, headings are read as text."""
     return reader in {read_text, read_markdown} or reader.__qualname__ == code_reader("").__qualname__
 
 

@@ -49,7 +49,7 @@ def split_documents(documents: Iterable[Document], chunk_size: int = CHUNK_SIZE,
 
 
 def iterate_passages(documents: Iterable[Document], chunk_size: int, chunk_overlap: int) -> Iterator[Document]:
-    """As `split_documents`, one by one."""
+    """Work like `split_documents`, one by one."""
     splitters = {"": _splitter("", chunk_size, chunk_overlap)}
     for document in documents:
         language = document.metadata.get("language", "")

@@ -7,7 +7,7 @@ Filter = dict[str, Any]
 
 
 def has_metadata(metadata: dict[str, Any], wanted: Filter) -> bool:
-    """Whether metadata passes a filter.
+    """Return whether metadata passes a filter.
 
     Example:
         >>> has_metadata({"page": 3}, {"page": [2, 3]}), has_metadata({"page": 3}, {"page": 2})

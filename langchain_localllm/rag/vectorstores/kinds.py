@@ -26,7 +26,7 @@ from langchain_localllm.rag.vectorstores.filters import Filter, has_metadata
 
 
 def default_kind() -> str:
-    """The vector store of a new index on disk: Chroma where it is installed, else a small one on SQLite."""
+    """Return the vector store of a new index on disk: Chroma where it is installed, else a small one on SQLite."""
     return "chroma" if importlib.util.find_spec("langchain_chroma") else "sqlite"
 
 
@@ -94,7 +94,7 @@ def _chroma(folder: Path | None, _address: str, embeddings: Embeddings) -> Vecto
 
 
 def _writable(folder: Path) -> Path:
-    """The folder, or, where it cannot be written, a copy that lasts as long as this process: Chroma writes even to read."""
+    """Return the folder, or, where it cannot be written, a copy that lasts as long as this process: Chroma writes even to read."""
     if os.access(folder, os.W_OK):
         return folder
     copy = tempfile.mkdtemp(prefix="localllm-")
@@ -122,7 +122,7 @@ KINDS: Final[dict[str, Callable[[Path | None, str, Embeddings], VectorStore]]] =
 
 
 def store_filter(store: VectorStore, wanted: Filter) -> Any:
-    """A filter as this vector store wants it."""
+    """Return a filter as this vector store wants it."""
     if isinstance(store, InMemoryVectorStore):
         return lambda document: has_metadata(document.metadata, wanted)
     if type(store).__name__ == "Chroma":
@@ -136,7 +136,7 @@ def store_filter(store: VectorStore, wanted: Filter) -> Any:
 
 
 def similarity_of(store: VectorStore) -> Callable[[float], float]:
-    """What turns this vector store's score into a similarity: larger is nearer, and 1 the same."""
+    """Return what turns this vector store's score into a similarity: larger is nearer, and 1 the same."""
     if type(store).__name__ == "Chroma":
         return store._select_relevance_score_fn()  # noqa: SLF001 - it depends on the collection's measure, and nothing public tells
     return float

@@ -73,7 +73,7 @@ def _connected(folder: Path | None, address: str) -> tuple[QdrantClient, str]:
 
 
 def qdrant_filter(wanted: Filter) -> models.Filter:
-    """A filter as Qdrant wants it."""
+    """Return a filter as Qdrant wants it."""
     return models.Filter(
         must=[
             models.FieldCondition(

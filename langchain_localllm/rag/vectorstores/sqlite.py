@@ -100,7 +100,7 @@ class SQLiteVectors(VectorStore):
     def similarity_search_with_score(
         self, query: str, k: int = 4, filter: Filter | None = None, **kwargs: Any
     ) -> list[tuple[Document, float]]:
-        """The nearest texts and their cosines."""
+        """Return the nearest texts and their cosines."""
         return [(document, score) for document, score, _ in self._nearest(self._embeddings.embed_query(query), k, filter)]
 
     @override
@@ -158,7 +158,7 @@ class SQLiteVectors(VectorStore):
                         return
 
     def _loaded(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-        """Numbers and vectors of all rows, read again when another process changed them."""
+        """Return the numbers and vectors of all rows, read again when another process changed them."""
         version = self._db.all("PRAGMA data_version")
         if self._matrix is None or self._matrix[0] != version:
             rows = self._db.all("SELECT number, vector FROM vector ORDER BY number")
@@ -169,7 +169,7 @@ class SQLiteVectors(VectorStore):
 
 
 def _ranked(scores: np.ndarray[Any, Any], k: int) -> np.ndarray[Any, Any]:
-    """The places of the k highest scores, best first."""
+    """Return the places of the k highest scores, best first."""
     if k < len(scores):
         best = np.argpartition(-scores, k)[:k]
         return best[np.argsort(-scores[best], kind="stable")]

@@ -35,7 +35,7 @@ _ONLY_THE_PROMPT: Final = b"%1%2"
 
 @functools.cache
 def binding() -> Any:
-    """The package's module that wraps the C library.
+    """Return the package's module that wraps the C library.
 
     Raises:
         MissingDependencyError: The package is not installed, or not of the version that this was written for.
@@ -93,7 +93,7 @@ def _pass_on(source: int, target: int, noise: bytes, lines: list[bytes]) -> None
 
 
 def load_model(path: Path, *, n_ctx: int, ngl: int, device: str | None) -> Any:
-    """The package's `LLModel` for a file.
+    """Return the package's `LLModel` for a file.
 
     Raises:
         ModelFileError: The engine does not know the architecture, or cannot load the file.
@@ -123,14 +123,14 @@ def load_model(path: Path, *, n_ctx: int, ngl: int, device: str | None) -> Any:
 
 
 def _reason(lines: list[bytes]) -> str:
-    """Why a file was not loaded: what the first line with an error says."""
+    """Return why a file was not loaded: what the first line with an error says."""
     log = b"".join(lines).decode("utf-8", "replace")
     match = _ERROR.search(log)
     return match[1] if match else "it gives no reason"
 
 
 def is_loaded(model: Any) -> bool:
-    """Whether the weights are in memory; a load that fails does not raise."""
+    """Return whether the weights are in memory; a load that fails does not raise."""
     return model.model is not None and bool(binding().llmodel.llmodel_isModelLoaded(model.model))
 
 
@@ -141,7 +141,7 @@ def _no_device(device: str | None, error: Exception) -> InvalidRequestError:
 
 
 def c_text(text: str) -> bytes:
-    """A text as the C library takes it.
+    """Return a text as the C library takes it.
 
     Raises:
         InvalidRequestError: It has a NUL character or half of a surrogate pair.

@@ -119,7 +119,7 @@ class ChatGPT4All(GPT4AllOptions, ReasoningBudgetOptions, TemplatedChatModel):
 
 
 def _beginning(prepared: Prepared) -> str:
-    """How an answer of the form begins that was asked for, if known: up to the value of the first key."""
+    """Return how an answer of the form begins that was asked for, if known: up to the value of the first key."""
     schema, form = prepared.schema, prepared.form
     if schema is None:
         return ""
@@ -134,7 +134,7 @@ def _beginning(prepared: Prepared) -> str:
 
 
 def _first_key(schema: dict[str, Any]) -> str:
-    """The beginning of an object, or of a list."""
+    """Return the beginning of an object, or of a list."""
     kind = schema.get("type", "object")
     if kind != "object":
         return "[" if kind == "array" else ""

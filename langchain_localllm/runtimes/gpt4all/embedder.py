@@ -36,7 +36,7 @@ def embed(texts: Sequence[str], threads: int, future: Future[Vectors], loaded: L
 
 
 def _check(texts: Sequence[str], loaded: Loaded, *, cut: bool) -> None:
-    """Raises for what the engine would cut, or make an average of."""
+    """Raise for what the engine would cut, or make an average of."""
     for text in texts:
         c_text(text)
         count = len(loaded.vocabulary.tokens(text)) if loaded.vocabulary and not cut else 0

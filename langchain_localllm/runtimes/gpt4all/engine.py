@@ -41,7 +41,7 @@ class Loaded:
     ending: bool = False
 
     def check_wanted(self) -> None:
-        """Raises `ServerError` when the memory is wanted back."""
+        """Raise `ServerError` when the memory is wanted back."""
         if self.ending:
             raise engine_closed_error()
 

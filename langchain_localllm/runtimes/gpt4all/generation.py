@@ -77,7 +77,7 @@ def _failure(request: Request, making: "_Answer", loaded: Loaded) -> str:
 
 
 def _count(prompt: str, loaded: Loaded) -> int | None:
-    """The prompt's tokens, where that can be told; raises for a prompt that the engine cannot answer."""
+    """Return the prompt's tokens, where that can be told; raises for a prompt that the engine cannot answer."""
     count = len(loaded.vocabulary.tokens(prompt)) if loaded.vocabulary else None
     if not count and (count == 0 or not prompt):  # without a token, the engine would answer what it was asked before
         raise InvalidRequestError("The prompt is empty, and this model has no token for a beginning. Give it some text.")
@@ -114,13 +114,13 @@ class _Answer:
         self._started = self._read_at = time.perf_counter()
 
     def on_prompt(self, _: int) -> bool:
-        """Counts a token that was read; ends the reading when no consumer waits for the answer."""
+        """Count a token that was read, and end the reading when no consumer waits for the answer."""
         self._read += 1
         self._read_at = time.perf_counter()
         return self._is_wanted()
 
     def on_token(self, token: int, piece: bytes) -> bool:
-        """Hands on a token's text, and tells whether to go on."""
+        """Hand on a token's text, and return whether to continue."""
         if token < 0:
             raise self._reported(piece.decode("utf-8", "replace"))
         vocabulary = self._loaded.vocabulary
@@ -137,7 +137,7 @@ class _Answer:
         return self._is_wanted() and not self._stops.met
 
     def prompt_failed(self, prompt_tokens: int) -> bool:
-        """Whether the engine stopped before the end of the prompt by itself."""
+        """Return whether the engine stopped before the end of the prompt by itself."""
         self._loaded.check_wanted()
         return self._read < prompt_tokens and not self._box.cancelled
 

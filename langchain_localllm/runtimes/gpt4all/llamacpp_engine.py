@@ -8,7 +8,7 @@ from langchain_localllm.registry import class_modules
 
 
 def llamacpp_is_installed() -> bool:
-    """Whether any package for llama.cpp is installed."""
+    """Return whether any package for llama.cpp is installed."""
     from langchain_localllm.runtimes.llamacpp.backend import MODULES, is_installed
 
     return any(map(is_installed, MODULES))

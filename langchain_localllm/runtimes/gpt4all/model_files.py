@@ -22,7 +22,7 @@ def models_folder() -> Path:
 
 
 def model_file(model: str) -> Path:
-    """The file of a model: a path as it is, a bare name here or in the package's folder; `.gguf` may be left out."""
+    """Return the file of a model: a path as it is, a bare name here or in the package's folder; `.gguf` may be left out."""
     path = Path(model).expanduser()
     for folder in _folders(path):
         for name in (path.name, f"{path.name}.gguf"):
@@ -36,7 +36,7 @@ def _folders(path: Path) -> list[Path]:
 
 
 def check_there(path: Path) -> None:
-    """Raises `ModelFileError` for a bare name without a file, with what can be done."""
+    """Raise `ModelFileError` for a bare name without a file, with what can be done."""
     if path.parent == Path() and not path.exists():
         raise ModelFileError(
             f"There is no model file {path}, neither here nor in {models_folder()}. Give the path of a GGUF file, or "
@@ -98,7 +98,7 @@ class _Bar:
 
 
 def check_kind(path: Path, info: GGUFInfo, *, embeds: bool) -> None:
-    """Raises `ModelFileError` where vectors are wanted of a model that makes text, or the other way round."""
+    """Raise `ModelFileError` where vectors are wanted of a model that makes text, or the other way round."""
     if embeds and not (info.embeds or info.architecture in EMBEDDING_ARCHITECTURES):
         raise ModelFileError(f"{path} is a model for text ({info.architecture}), not for embeddings: use it with GPT4All.")
     if not embeds and info.architecture in EMBEDDING_ARCHITECTURES:

@@ -49,7 +49,7 @@ def _known_backend(value: Any) -> Any:
 
 
 def as_text(path: Any) -> Any:
-    """A path as text; anything else as it is, for the check that follows."""
+    """Return a path as text; anything else as it is, for the check that follows."""
     return os.fspath(path) if isinstance(path, os.PathLike) else path
 
 
@@ -105,7 +105,7 @@ class ModelOptions(InProcessOptions):
 
     @override
     def chosen(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
-        """The options that are set, with the backend that is used."""
+        """Return the options that are set, with the backend that is used."""
         return {**super().chosen(ignored), "backend": self._used_backend()}
 
     def _used_backend(self) -> Backend:
@@ -159,12 +159,12 @@ class ModelOptions(InProcessOptions):
         return engine
 
     def on_llamacpp(self) -> Any:
-        """This object as one of the class for llama.cpp, where that runs the model; `None` where the gpt4all package does."""
+        """Return the llama.cpp counterpart of this object if llama.cpp runs the model; `None` if the gpt4all package does."""
         engine = self.engine
         return engine.model(self.LLAMACPP, self.llamacpp_options()) if isinstance(engine, LlamaCppEngine) else None
 
     def llamacpp_options(self) -> dict[str, Any]:
-        """The options of a call, under the names of the class for llama.cpp."""
+        """Return the options of a call, under the names of the class for llama.cpp."""
         return {"n_threads": self.n_threads and self.threads, "timeout": self.timeout}
 
 
@@ -229,7 +229,7 @@ class GPT4AllOptions(ModelOptions, SamplingOptions):
         return self
 
     def _lacking(self) -> list[str]:
-        """Options that are set and that the gpt4all package lacks."""
+        """Return options that are set and that the gpt4all package lacks."""
         return [name for name in self.BINDING_LACKS if getattr(self, name) is not None]
 
     def _check_binding_has_all(self) -> None:
@@ -239,7 +239,7 @@ class GPT4AllOptions(ModelOptions, SamplingOptions):
             )
 
     def request(self, prompt: str, stop: list[str]) -> Request:
-        """The request for a prompt, with the defaults where an option is not set."""
+        """Return the request for a prompt, with the defaults where an option is not set."""
         self._check_binding_has_all()
         chosen = self._with_defaults()
         chosen["n_batch"] = min(chosen["n_batch"], _DEFAULTS["n_batch"])  # what C's int cannot hold would wrap

@@ -52,7 +52,7 @@ class Seeds:
 
 
 def _twister(seed: int) -> bytes:
-    """The state of a Mersenne Twister, as C++ writes it: its words, and how many of them were used."""
+    """Return the state of a Mersenne Twister, as C++ writes it: its words, and how many of them were used."""
     words = [seed & _MASK]
     for index in range(1, _WORDS):
         words.append((1812433253 * (words[-1] ^ words[-1] >> 30) + index) & _MASK)

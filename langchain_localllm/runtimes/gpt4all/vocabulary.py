@@ -55,7 +55,7 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: Path) -> Self | None:
-        """The vocabulary of a file, or `None` where the package's library does not offer it (on Windows)."""
+        """Return the vocabulary of a file, or `None` where the package's library does not offer it (on Windows)."""
         if (library := _llama_library()) is None:
             return None
         parameters = library.llama_model_default_params()
@@ -64,7 +64,7 @@ class Vocabulary:
         return cls(library, model) if model else None
 
     def tokens(self, text: str) -> list[int]:
-        """The ids of a prompt's tokens, as the engine reads it: with the token for the beginning, where the model has one."""
+        """Return the token ids of a prompt as the engine reads it, with the BOS token if the model has one."""
         data = c_text(text)
         count = -(len(data) + 4)
         while count < 0:  # the number that is needed, as a negative
@@ -74,11 +74,11 @@ class Vocabulary:
         return ids[:count]
 
     def ends(self, token: int) -> bool:
-        """Whether the answer ends with this token."""
+        """Return whether the answer ends with this token."""
         return bool(self._library.llama_token_is_eog(self._model, token))
 
     def hides(self, token: int) -> bool:
-        """Whether this is a token for control, which is not text."""
+        """Return whether this is a token for control, which is not text."""
         return bool(self._library.llama_token_is_control(self._model, token))
 
 

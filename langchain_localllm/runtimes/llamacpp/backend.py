@@ -27,12 +27,12 @@ UNSUPPORTED: Final[dict[Backend, dict[str, str]]] = {
 
 
 def is_installed(backend: Backend) -> bool:
-    """Whether the backend's package is installed."""
+    """Return whether the backend's package is installed."""
     return importlib.util.find_spec(MODULES[backend]) is not None
 
 
 def choose_backend(options: Collection[str], preferred: Backend) -> Backend:
-    """The backend to use where none is given: the preferred one if it is installed and supports all options, else the other.
+    """Return the backend to use where none is given: the preferred one if it is installed and supports all options, else the other.
 
     Args:
         options: The names of the options that are set, or `name=value` where it depends on the value.
@@ -71,7 +71,7 @@ def _refused(backend: Backend, options: Collection[str]) -> list[str]:
 
 
 def missing_backend(backend: Backend, reason: object = "it is not installed") -> MissingDependencyError:
-    """The error where the backend's package cannot be imported."""
+    """Return the error where the backend's package cannot be imported."""
     slow = " It is compiled during the installation, which takes minutes and needs a C++ compiler."
     return MissingDependencyError(
         f"{backend} cannot be loaded ({reason}): {pip_install(EXTRAS[backend])}." + (slow if backend == "llama-cpp-python" else "")

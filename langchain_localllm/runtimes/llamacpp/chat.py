@@ -37,7 +37,7 @@ from langchain_localllm.templates.tool_calls import JSON, ToolCallParser
 
 
 def _projector_of(value: Any) -> Any:
-    """The file that a chat handler of llama-cpp-python names; a path is returned as it is."""
+    """Return the file that a chat handler of llama-cpp-python names; a path is returned as it is."""
     path = getattr(value, "clip_model_path", value)
     if not isinstance(path, str | os.PathLike | None):
         raise InvalidOptionError(
@@ -214,7 +214,7 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         return Rest(handle, tokens, after_space=given.text != given.text.rstrip())
 
     def _is_misparsed(self, request: dict[str, Any]) -> bool:
-        """Whether llama.cpp's server loses a part of what the template's model writes, or fails at it."""
+        """Return whether llama.cpp's server loses a part of what the template's model writes, or fails at it."""
         if request.get("tool_choice") == "required" or "response_format" in request or self.takes_images:
             return False
         return is_misparsed_by_server(self.template().source)
@@ -292,7 +292,7 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
 
 
 def _read(engine: Any, prepared: Prepared) -> tuple[list[int], Sequence[Any]]:
-    """The tokens and the images of a prompt."""
+    """Return the tokens and the images of a prompt."""
     if not prepared.images:
         return engine.model.tokenize_parts(prepared.parts()), ()
     prompt = engine.read(prepared.parts())
@@ -300,7 +300,7 @@ def _read(engine: Any, prepared: Prepared) -> tuple[list[int], Sequence[Any]]:
 
 
 def _begun_calls(frame: CallFrame, request: Mapping[str, Any]) -> dict[str, Any]:
-    """What makes calls valid that the model begins by itself: the grammar of what follows their beginning."""
+    """Return what makes calls valid that the model begins by itself: the grammar of what follows their beginning."""
     from langchain_localllm.runtimes.llamacpp.schema_grammar import begun_calls_grammar
 
     functions = [tool["function"] for tool in request["tools"]]
@@ -311,7 +311,7 @@ def _begun_calls(frame: CallFrame, request: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _grammar(prepared: Prepared) -> str:
-    """The grammar of an answer; a forced call stands between the model's own markers."""
+    """Return the grammar of an answer; a forced call stands between the model's own markers."""
     from langchain_localllm.runtimes.llamacpp.schema_grammar import call_grammar, grammar_text
 
     schema, form = prepared.schema or {}, prepared.form

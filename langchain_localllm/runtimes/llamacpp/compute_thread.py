@@ -35,7 +35,7 @@ class _Task(Generic[T]):
             self.done.set_exception(error)
 
     def ends_within(self, seconds: float) -> bool:
-        """Waits for that, from when it began."""
+        """Wait for that, from when it began."""
         wait = seconds
         while not self.done.done():
             if self._began is not None and time.perf_counter() - self._began >= seconds:

@@ -86,7 +86,7 @@ class Context:
         self._given_up = False  # whether it was
 
     def _can_roll_back(self) -> bool:
-        """Whether a batch that was given up leaves all as it was before.
+        """Return whether a batch that was given up leaves all as it was before.
 
         A recurrent model's state has gone on. And of a batch in several parts, the later ones may have taken the places of tokens
         that only the earlier ones did not see any more, in layers with a sliding window.
@@ -179,7 +179,7 @@ class Context:
         return status
 
     def decode_image(self, image: "Image", sequence: int, start: int) -> int:
-        """As `decode`, for an image."""
+        """Work like `decode`, for an image."""
         lib.llama_set_n_threads(self.pointer, self._threads.most, self._threads.most)
         status = computing.run_parallel(lambda: image.decode(self.pointer, sequence, start, self.batch_size))
         if status != DONE:
@@ -187,7 +187,7 @@ class Context:
         return status
 
     def logits(self, row: int) -> npt.NDArray[np.float32]:
-        """The logits after a token of the last batch that had an output; valid until the next batch."""
+        """Return the logits after a token of the last batch that had an output; valid until the next batch."""
         if self._logits is None:  # asking llama.cpp once for all lets other threads have Python's lock once
             pointer = lib.llama_get_logits(self.pointer)
             self._logits = np.ctypeslib.as_array(pointer, shape=(len(self._rows), self.model.size))
@@ -199,7 +199,7 @@ class Context:
         return bool(lib.llama_memory_seq_rm(self._memory, sequence, start, -1))
 
     def first_position(self, sequence: int) -> int:
-        """The first of a sequence's positions that every layer still has."""
+        """Return the first of a sequence's positions that every layer still has."""
         return int(lib.llama_memory_seq_pos_min(self._memory, sequence))
 
     def clear(self) -> None:
@@ -211,11 +211,11 @@ class Context:
         lib.llama_memory_seq_cp(self._memory, source, target, start, end)
 
     def saved_size(self, sequence: int) -> int:
-        """Bytes of what `save` gives."""
+        """Return the bytes of what `save` gives."""
         return int(lib.llama_state_seq_get_size(self.pointer, sequence))
 
     def save(self, sequence: int, size: int) -> npt.NDArray[np.uint8]:
-        """What the cache holds of a sequence, of this size; raises `MemoryError` where there is no memory for it."""
+        """Return what the cache holds of a sequence, of this size; raise `MemoryError` where there is no memory for it."""
         state = np.empty(size, np.uint8)
         if not lib.llama_state_seq_get_data(self.pointer, _bytes(state), state.size, sequence):
             raise MemoryError

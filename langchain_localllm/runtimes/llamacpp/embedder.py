@@ -104,7 +104,7 @@ class Worker:
         return ContextLengthError(words, prompt_tokens=len(tokens), context_tokens=self._n_ctx)
 
     def _packs(self, texts: list[list[int]]) -> Iterator[list[list[int]]]:
-        """The texts, in order, as many at a time as a batch has room for."""
+        """Yield the texts, in order, as many at a time as a batch has room for."""
         pack: list[list[int]] = []
         room = self._pack
         for tokens in texts:

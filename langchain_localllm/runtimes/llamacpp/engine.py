@@ -125,7 +125,7 @@ class Engine:
         )
 
     def read(self, parts: Sequence[str | bytes]) -> "Prompt":
-        """The prompt that is made of texts and of the bytes of images, where there is a projector.
+        """Return the prompt that is made of texts and of the bytes of images, where there is a projector.
 
         Raises:
             InvalidRequestError: An image is damaged, or a part of the prompt cannot be read for another reason.
@@ -262,7 +262,7 @@ class _Worker:
             pass
 
     def _wait(self) -> tuple[Request, ResponseQueue] | None:
-        """The next in the inbox. Until it comes, what it may push out of the cache is saved; what it likely goes on with, last."""
+        """Wait for the next request. Meanwhile save idle sequences to host memory, the most recently used one last."""
         save, write = self._sequences.save_one, self._sequences.write_one
         steps = ((0.0, partial(save, last=False)), (_SOON, partial(save, last=True)), (_IDLE, write))
         for seconds, do_one in steps:
@@ -290,7 +290,7 @@ class _Worker:
             self._waiting.popleft()
 
     def _has_to_wait(self, request: Request) -> bool:
-        """Whether a request cannot be computed together with those that are being answered."""
+        """Return whether a request cannot be computed together with those that are being answered."""
         alone = request.isolated or self._answers[0].request.isolated
         return alone or (self._lora if request.lora is None else request.lora) != self._applied_lora
 
@@ -437,7 +437,7 @@ class _Worker:
         return plan
 
     def _reading_share(self, reading: list[Answer]) -> int:
-        """Tokens of prompts in a batch, where other answers wait for its end. Without these, larger batches are always faster."""
+        """Return how many prompt tokens to put in a batch while other answers wait. Without them, larger batches are faster."""
         rest = sum(len(answer.text) for answer in reading)
         seconds = max(_READING_BESIDE, _STEPS_BESIDE * self._step)
         if rest <= self._speed * max(_READING_THE_REST, seconds):
@@ -509,5 +509,5 @@ class _Worker:
 
 
 def _blend(known: float, new: float) -> float:
-    """An average in which the latest counts most; 0 is not known."""
+    """Return an average in which the latest counts most; 0 is not known."""
     return (known + new) / 2 if known else new

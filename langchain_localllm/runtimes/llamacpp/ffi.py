@@ -44,11 +44,11 @@ class Log:
         self._kept.clear()
 
     def text(self) -> str:
-        """What was kept since it was cleared."""
+        """Return what was kept since it was cleared."""
         return "".join(self._kept)
 
     def last(self) -> str:
-        """The last line that was kept, without the name of the function that said it."""
+        """Return the last line that was kept, without the name of the function that said it."""
         lines = self.text().strip().splitlines()
         return lines[-1].partition(": ")[2] or lines[-1] if lines else "llama.cpp does not say why"
 
@@ -65,5 +65,5 @@ def start_numa(strategy: bool | int) -> None:
 
 
 def supports_gpu() -> bool:
-    """Whether llama-cpp-python was built for a GPU."""
+    """Return whether llama-cpp-python was built for a GPU."""
     return bool(lib.llama_supports_gpu_offload())

@@ -82,11 +82,11 @@ class PromptCache:
         return saved is not None
 
     def _has(self, tokens: list[int], first: int, wanted: ListOf[int]) -> bool:
-        """Whether a saved sequence can be used for all of these tokens."""
+        """Return whether a saved sequence can be used for all of these tokens."""
         return common_length(tokens, wanted) == len(wanted) == self.usable(tokens, first, len(wanted))
 
     def best(self, wanted: ListOf[int], least: int) -> Saved | None:
-        """The saved sequence that has most of a prompt's beginning, where that is more than so many tokens and worth it."""
+        """Return the saved sequence that has most of a prompt's beginning, where that is more than so many tokens and worth it."""
         found = None
         for saved in self._saved:
             if (length := self.usable(saved.tokens, saved.first, common_length(saved.tokens, wanted))) > max(
@@ -118,7 +118,7 @@ class PromptCache:
 
 
 def common_length(one: ListOf[int], other: ListOf[int]) -> int:
-    """How many tokens at the beginning are the same, by comparing whole slices, which is fast."""
+    """Return how many tokens at the beginning are the same, by comparing whole slices, which is fast."""
     low, high = 0, min(len(one), len(other))
     step = 16
     while low < high:

@@ -110,7 +110,7 @@ class Projector:
         self._encoded: weakref.ref[Image] | None = None
 
     def read(self, parts: Sequence[str | bytes], together: int) -> Prompt:
-        """The prompt that is made of texts and of the bytes of images. Can be called from any thread.
+        """Return the prompt that is made of texts and of the bytes of images. Can be called from any thread.
 
         Args:
             parts: Texts and images, in order.
@@ -189,7 +189,7 @@ class _Picture:
 
 
 def _reason() -> str:
-    """What the library said first; hints and consequences follow."""
+    """Return what the library said first; hints and consequences follow."""
     found = re.search(r"error: (.+)|: (failed .+)", LOG.text())
     return found[1] or found[2] if found else LOG.last()
 

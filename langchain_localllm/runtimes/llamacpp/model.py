@@ -70,7 +70,7 @@ class Model:
         self._pieces: dict[int, bytes | None] = {}
 
     def tokenize(self, text: str, *, begin: bool = True, special: bool = True) -> list[int]:
-        """The text's token ids.
+        """Return the text's token ids.
 
         Args:
             text: Any text; may be empty and may hold NUL bytes.
@@ -109,11 +109,11 @@ class Model:
         return self.tokenize(text, begin=False, special=special)
 
     def reads_special_token(self, text: str) -> bool:
-        """Whether a control token, such as `<|im_end|>`, is read in a text."""
+        """Return whether a control token, such as `<|im_end|>`, is read in a text."""
         return any(lib.llama_vocab_is_control(self.vocabulary, token) for token in self.tokenize(text, begin=False))
 
     def piece(self, token: int, *, special: bool = False) -> bytes:
-        """The token's text, which may be a part of a character. A control token has none, unless `special`."""
+        """Return the token's text, which may be a part of a character. A control token has none, unless `special`."""
         buffer = ctypes.create_string_buffer(_LONGEST_PIECE)
         count = lib.llama_token_to_piece(self.vocabulary, token, buffer, _LONGEST_PIECE, 0, special)
         if count < 0:
@@ -122,14 +122,14 @@ class Model:
         return buffer.raw[:count]
 
     def named(self, texts: Iterable[str]) -> frozenset[int]:
-        """The tokens that are one of these texts, where the vocabulary has such, and control tokens in the others."""
+        """Return the tokens that are one of these texts, where the vocabulary has such, and control tokens in the others."""
         found = [self.tokenize(text, begin=False) for text in texts]
         return frozenset(
             token for tokens in found for token in tokens if len(tokens) == 1 or lib.llama_vocab_is_control(self.vocabulary, token)
         )
 
     def answer_piece(self, token: int) -> bytes | None:
-        """The token's text in an answer, or `None` for one that ends it."""
+        """Return the token's text in an answer, or `None` for one that ends it."""
         if token not in self._pieces:
             ends = lib.llama_vocab_is_eog(self.vocabulary, token)
             self._pieces[token] = None if ends else self.piece(token)
@@ -198,7 +198,7 @@ _opening: Final = threading.Lock()
 
 
 def open_model(path: Path, settings: Mapping[str, Any]) -> Model:
-    """The model in a file, loaded once for the same settings as long as anyone holds it."""
+    """Return the model in a file, loaded once for the same settings as long as anyone holds it."""
     stat = path.stat() if path.exists() else None  # a file that was replaced is another model
     key = (path, stat and (stat.st_mtime_ns, stat.st_size), repr(sorted(settings.items())))
     with _opening:
@@ -228,7 +228,7 @@ def _require_loadable(path: Path, settings: Mapping[str, Any]) -> None:
 
 
 def utf8(text: str) -> bytes:
-    """The text's bytes; raises `InvalidRequestError` where it has none."""
+    """Return the text's bytes; raise `InvalidRequestError` where it has none."""
     try:
         return text.encode()
     except UnicodeEncodeError as error:
@@ -272,7 +272,7 @@ def _set_all(params: Any, settings: Mapping[str, Any]) -> list[Any]:
 
 
 def _check_override(key: str, value: float | str) -> None:
-    """Raises for what llama.cpp has no room for, and would cut."""
+    """Raise for what llama.cpp has no room for, and would cut."""
     long = next((text for text in (key, value) if isinstance(text, str) and len(text.encode()) > _LONGEST_OVERRIDE), None)
     if long is not None:
         raise InvalidOptionError(f"`kv_overrides` holds {long[:20]!r}..., which is longer than {_LONGEST_OVERRIDE} bytes.")

@@ -258,7 +258,7 @@ class ModelOptions(InProcessOptions):
         return {**settings, "n_gpu_layers": layers, "load_mode": int(mapped) + 2 * int(self.use_mlock)}
 
     def _gpu_layers(self) -> int:
-        """How many layers fit on the GPU."""
+        """Return how many layers fit on the GPU."""
         from langchain_localllm.runtimes.llamacpp.sizing import gpu_layers
 
         if self._on_server:
@@ -297,7 +297,7 @@ class ModelOptions(InProcessOptions):
         return tuple((str(Path(path).expanduser()), scale) for path, scale in adapters)
 
     def engine_settings(self) -> EngineSettings:
-        """The files and settings that the engine is loaded with."""
+        """Return the files and settings that the engine is loaded with."""
         return EngineSettings(
             path=self._path,
             model=self._model_settings(),
@@ -464,7 +464,7 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
         return super()._features() | ({f"spec_type={self.spec_type!r}"} if self.spec_type else set())
 
     def draft(self) -> Any:
-        """What drafts tokens for our own engine, or `None`."""
+        """Return what drafts tokens for our own engine, or `None`."""
         if self.spec_type is None:
             return self.draft_model
         if self.draft_model is not None:
@@ -474,13 +474,13 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
         return prompt_lookup(self.spec_ngram_size_n, self.spec_draft_n_max)
 
     def tokens_of(self, text: str) -> list[int]:
-        """The text's token ids, by the model's own tokenizer."""
+        """Return the text's token ids, by the model's own tokenizer."""
         tokenizer = self.engine if self._on_server else self.engine.model
         tokens: list[int] = tokenizer.tokenize(text)
         return tokens
 
     def payload(self) -> dict[str, Any]:
-        """The options that are set, as llama.cpp's server takes them."""
+        """Return the options that are set, as llama.cpp's server takes them."""
         chosen = self._sampling(self.engine.n_ctx)
         if self.max_tokens is not None:
             chosen["n_predict"] = self.max_tokens
@@ -520,7 +520,7 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
         return chosen
 
     def lora_scales(self) -> tuple[float, ...] | None:
-        """The scale of each adapter for this call, or `None` for those with which they were loaded.
+        """Return the scale of each adapter for this call, or `None` for those with which they were loaded.
 
         Raises:
             InvalidOptionError: There is no such adapter, or prompts are kept on the disk, for which the scales have to stay.
@@ -538,7 +538,7 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
         return tuple(scales.get(number, 0.0) for number in range(count))
 
     def sampling(self) -> Any:
-        """How tokens are chosen, as the engine wants it."""
+        """Return how tokens are chosen, as the engine wants it."""
         from langchain_localllm.runtimes.llamacpp.sampler import Sampling
 
         chosen = self._sampling(self.engine.n_ctx)
@@ -553,7 +553,7 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
         return bias
 
     def grammar_text(self) -> str | None:
-        """The grammar that the answer follows: as given, from its file, or from the JSON schema.
+        """Return the grammar that the answer follows: as given, from its file, or from the JSON schema.
 
         Raises:
             InvalidOptionError: More than one of them is given, or the file cannot be read.

@@ -90,7 +90,7 @@ class PromptFiles:
         return not self._files
 
     def best(self, wanted: Sequence[int], least: int, usable: Usable | None = None) -> PromptFile | None:
-        """The file that has most of a prompt's beginning, where that is more than so many tokens.
+        """Return the file that has most of a prompt's beginning, where that is more than so many tokens.
 
         Args:
             wanted: The prompt's tokens.
@@ -122,7 +122,7 @@ class PromptFiles:
         return opened
 
     def read(self, file: PromptFile) -> npt.NDArray[np.uint8] | None:
-        """What llama.cpp's cache held of the tokens; `None` where the file is gone or damaged."""
+        """Return what llama.cpp's cache held of the tokens; `None` where the file is gone or damaged."""
         opened = self.take(file)
         if opened is None:
             return None
@@ -141,7 +141,7 @@ class PromptFiles:
         path.unlink(missing_ok=True)
 
     def new_path(self) -> Path:
-        """The path of a file to write, which `adopt` then takes over."""
+        """Return the path of a file to write, which `adopt` then takes over."""
         return self.folder / f"{os.getpid()}-{next(self._names)}.tmp"
 
     def adopt(self, path: Path) -> None:
@@ -230,7 +230,7 @@ def _digest(file: BinaryIO, size: int) -> bytes:
 
 
 def cache_key(settings: EngineSettings, info: GGUFInfo, engine: str, n_ctx: int) -> str:
-    """What saved sequences are valid for: the engine, the model, and settings that change what the cache holds.
+    """Return what saved sequences are valid for: the engine, the model, and settings that change what the cache holds.
 
     Args:
         settings: What the engine is loaded with.
@@ -259,7 +259,7 @@ def _fingerprint(path: Path) -> Mapping[str, Any]:
 
 
 def prompt_files(settings: EngineSettings, info: GGUFInfo, engine: str, n_ctx: int) -> PromptFiles | None:
-    """The saved sequences for an engine, or `None` where they are not asked for."""
+    """Return the saved sequences for an engine, or `None` where they are not asked for."""
     if settings.cache_dir is None:
         return None
     return PromptFiles(settings.cache_dir, cache_key(settings, info, engine, n_ctx), settings.cache_dir_mib * _MEBIBYTE)

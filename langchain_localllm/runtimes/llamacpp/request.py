@@ -81,7 +81,7 @@ class Request:
         return self.cache_prompt is False
 
     def tokens(self, positions: int | None = None) -> int:
-        """Tokens of the prompt, or of so many positions at its beginning; an image can have more tokens than positions."""
+        """Return the number of prompt tokens, or those of its first positions; an image can have more tokens than positions."""
         end = len(self.prompt) if positions is None else positions
         return end + sum(image.tokens - image.positions for image in self.images if image.start + image.positions <= end)
 

@@ -200,7 +200,7 @@ class Sampler:
         lib.llama_sampler_chain_add(self._chain, sampler)
 
     def sample(self, context: Context, row: int) -> int:
-        """The token after a row of the last batch.
+        """Return the token after a row of the last batch.
 
         Raises:
             InvalidRequestError: The grammar lets no token follow.
@@ -275,7 +275,7 @@ class Sampler:
 
 
 def top_logprobs(model: Model, logits: npt.NDArray[np.float32], token: int, count: int) -> dict[str, Any]:
-    """The token's log probability and those of the most probable tokens, before any sampler changed them."""
+    """Return the token's log probability and those of the most probable tokens, before any sampler changed them."""
     shifted = logits.astype(np.float64) - logits.max()
     logprobs = shifted - np.log(np.exp(shifted).sum())
     count = min(count, model.size)

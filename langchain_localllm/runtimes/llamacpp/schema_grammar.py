@@ -21,7 +21,7 @@ _MOST_DIGITS: Final = 15
 
 
 def schema_grammar(schema: Any) -> str:
-    """The GBNF grammar of any JSON schema; what a grammar cannot hold is left out.
+    """Return the GBNF grammar of any JSON schema; what a grammar cannot hold is left out.
 
     Raises:
         InvalidRequestError: The converter refuses the schema.
@@ -30,14 +30,14 @@ def schema_grammar(schema: Any) -> str:
 
 
 def grammar_text(schema: dict[str, Any]) -> str:
-    """The GBNF grammar of a schema that `grammar_schema` returns."""
+    """Return the GBNF grammar of a schema that `grammar_schema` returns."""
     with _conversion() as converter:
         converter.visit(converter.resolve_refs(schema, "schema"), "")
         return _text(converter)
 
 
 def call_grammar(schema: dict[str, Any], before: str, after: str, *, several: bool) -> str:
-    """The GBNF grammar of a call between the markers of the model's own format.
+    """Return the GBNF grammar of a call between the markers of the model's own format.
 
     Args:
         schema: The call's schema, as `grammar_schema` returns it.
@@ -65,7 +65,7 @@ _PLACEHOLDER: Final = re.compile(r"\{(args|header|id|number|stop)\}|(\s+)")
 
 @functools.lru_cache(maxsize=32)
 def begun_calls_grammar(frame: CallFrame, functions: str, *, several: bool) -> str | None:
-    """The GBNF grammar of what follows the beginning of calls; `None` where a grammar cannot hold it.
+    """Return the GBNF grammar of what follows the beginning of calls; `None` where a grammar cannot hold it.
 
     Args:
         frame: How the model writes calls.
@@ -97,7 +97,7 @@ def begun_calls_grammar(frame: CallFrame, functions: str, *, several: bool) -> s
 
 
 def _framed(text: str, **rules: str) -> str:
-    """The text of a frame as a rule; white space and placeholders are other rules."""
+    """Return the text of a frame as a rule; white space and placeholders are other rules."""
     parts, end = [], 0
     for found in _PLACEHOLDER.finditer(text):
         parts += [_literal(text[end : found.start()])] if found.start() > end else []
@@ -109,7 +109,7 @@ def _framed(text: str, **rules: str) -> str:
 def _tagged_arguments(
     form: str, name: str, parameters: Mapping[str, Any], converted: Mapping[str, Any], converter: Any
 ) -> dict[str, str]:
-    """The rules of arguments that are written one by one, in the order of the schema.
+    """Return the rules of arguments that are written one by one, in the order of the schema.
 
     Args:
         form: How an argument is written.
@@ -139,7 +139,7 @@ def _tagged_arguments(
 
 
 def _text_until(end: str, name: str) -> dict[str, str]:
-    """The rules of any text up to its first `end`, and of that: a state for each part of `end` that may have come."""
+    """Return the rules of any text up to its first `end`, and of that: a state for each part of `end` that may have come."""
     rules = {}
     for state in range(len(end)):
         nexts = {char: _overlap(end, end[:state] + char) for char in dict.fromkeys(end)}
@@ -151,7 +151,7 @@ def _text_until(end: str, name: str) -> dict[str, str]:
 
 
 def _overlap(end: str, text: str) -> int:
-    """The length of the longest beginning of `end` with which a text ends."""
+    """Return the length of the longest beginning of `end` with which a text ends."""
     return next(size for size in range(len(text), -1, -1) if text.endswith(end[:size]))
 
 
@@ -177,7 +177,7 @@ def _converter_class() -> Any:
 
     class Converter(llama_grammar.SchemaConverter):  # type: ignore[misc]  # the package has no types
         def _format_literal(self, literal: str) -> str:
-            """A JSON text as a literal; the original neither escapes its backslashes nor keeps other alphabets' letters."""
+            """Return a JSON text as a literal; the original neither escapes its backslashes nor keeps other alphabets' letters."""
             return _literal(json.dumps(json.loads(literal), ensure_ascii=False))
 
         def visit(self, schema: dict[str, Any], name: str) -> str:
@@ -199,7 +199,7 @@ def _repeated(least: int, most: int | None) -> str:
 
 
 def _integers(low: int | None, high: int | None) -> str:
-    """The rule of the integers from `low` to `high`, both included; `None` means no limit.
+    """Return the rule of the integers from `low` to `high`, both included; `None` means no limit.
 
     Example:
         >>> _integers(-1, 10)
@@ -214,7 +214,7 @@ def _integers(low: int | None, high: int | None) -> str:
 
 
 def _natural(low: int, high: int) -> str:
-    """The rule of the natural numbers from `low` to `high`, by their count of digits."""
+    """Return the rule of the natural numbers from `low` to `high`, by their count of digits."""
     rules = []
     for digits in range(len(str(low)), len(str(high)) + 1):
         first, last = max(low, 10 ** (digits - 1)), min(high, 10**digits - 1)
@@ -223,7 +223,7 @@ def _natural(low: int, high: int) -> str:
 
 
 def _same_length(low: str, high: str) -> str:
-    """The rule of the numbers between two of as many digits."""
+    """Return the rule of the numbers between two of as many digits."""
     if low == "0" * len(low) and high == "9" * len(high):
         return f"[0-9]{{{len(low)}}}"
     rest = len(low) - 1

@@ -98,7 +98,7 @@ class SlotFiles:
 
 
 def slot_path(files: PromptFiles) -> str:
-    """The folder of the files, as the server wants it."""
+    """Return the folder of the files, as the server wants it."""
     return f"{files.folder}{Path('/')}"
 
 

@@ -56,7 +56,7 @@ _DEFAULTS: Final[dict[str, Any]] = {
 
 
 def server_params(settings: EngineSettings, more: Mapping[str, Any]) -> Any:
-    """The parameters of a server.
+    """Return the parameters of a server.
 
     Args:
         settings: The files and how they are loaded.
@@ -112,14 +112,14 @@ def _set_projector(params: Any, path: Path, settings: Mapping[str, Any]) -> None
 
 
 def new_server(params: Any) -> Any:
-    """A server with these parameters, which loads the model; raises `RuntimeError` where it cannot."""
+    """Return a server with these parameters, which loads the model; raise `RuntimeError` where it cannot."""
     server = xllamacpp.Server(params)
     server.handle_metrics()  # answered by its loop, so that it runs: one that is freed before that would never end
     return server
 
 
 def supports_gpu() -> bool:
-    """Whether the package was built for a GPU that this machine has."""
+    """Return whether the package was built for a GPU that this machine has."""
     cpu = xllamacpp.ggml_backend_dev_type.GGML_BACKEND_DEVICE_TYPE_CPU
     return any(device["type"] != cpu for device in xllamacpp.get_device_info())
 

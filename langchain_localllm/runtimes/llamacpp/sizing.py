@@ -41,7 +41,7 @@ _OUTPUTS: Final = 128
 
 
 def bytes_per_token(info: GGUFInfo, type_k: int | None, type_v: int | None) -> int:
-    """The cache's memory for a token, in all layers."""
+    """Return the cache's memory for a token, in all layers."""
     architecture = Architecture(info)
     settings = Settings(_type(type_k), _type(type_v), swa_full=True)
     return max(1, sum(layer_cache(architecture, layer, _STEP, settings) for layer in architecture.layers) // _STEP)
@@ -56,7 +56,7 @@ def context_length(
     *,
     weights: int | None = None,
 ) -> int:
-    """Tokens of context: what was asked for, else the smallest of the model's, 8,192 and what fits in memory.
+    """Return the tokens of context: what was asked for, else the smallest of the model's, 8,192 and what fits in memory.
 
     Args:
         info: The model's header.
@@ -78,7 +78,7 @@ def context_length(
 
 
 def text_length(asked: int | Literal["auto"] | None, trained: int | None) -> int:
-    """Tokens that a text to embed can have.
+    """Return the tokens that a text to embed can have.
 
     Args:
         asked: Tokens, at most those of the model; 0 is the model's own, `None` the same up to 8,192.
@@ -89,7 +89,7 @@ def text_length(asked: int | Literal["auto"] | None, trained: int | None) -> int
 
 
 def gpu_layers(path: Path, context: int | Literal["auto"] | None) -> int:
-    """How many layers of a model fit on the GPU with its context."""
+    """Return how many layers of a model fit on the GPU with its context."""
     info = check_gguf(path)
     trained = info.context_length or DEFAULT_CONTEXT
     tokens = context if isinstance(context, int) and context else min(trained, DEFAULT_CONTEXT)
@@ -97,7 +97,7 @@ def gpu_layers(path: Path, context: int | Literal["auto"] | None) -> int:
 
 
 def _settings(asked: Mapping[str, Any]) -> Settings:
-    """What the memory depends on, as the engine makes its context."""
+    """Return what the memory depends on, as the engine makes its context."""
     return Settings(
         _type(asked.get("type_k")),
         _type(asked.get("type_v")),
@@ -114,7 +114,7 @@ def _type(number: int | None) -> str:
 
 
 def cache_length(info: GGUFInfo, context: int, parallel: int, per_token: int, free: int) -> int:
-    """Tokens that the cache holds for all requests together: at least one whole context, at most one for each request."""
+    """Return the cache size in tokens for all requests together: at least one full context, at most one per request."""
     if per_token * context > free:
         raise InvalidOptionError(
             f"A context of {context:,} tokens takes {_gigabytes(per_token * context)}, and {_gigabytes(free)} are free: "
@@ -126,7 +126,7 @@ def cache_length(info: GGUFInfo, context: int, parallel: int, per_token: int, fr
 
 
 def host_cache_bytes(cells: int, per_token: int, free: int) -> int:
-    """Bytes for what earlier requests left in the cache, and later ones may want: a part of what the cache leaves free."""
+    """Return the bytes of host memory for saving idle sequences: a share of the memory that the cache leaves free."""
     return int(max(0, free - cells * per_token) * _SHARE_ASIDE)
 
 
@@ -140,7 +140,7 @@ def max_segments(aside: int, per_token: int, *, flash: bool) -> int:
 
 
 def depends_on_length(info: GGUFInfo) -> bool:
-    """Whether the model computes in another way when its context is longer than it was first trained with (LongRoPE)."""
+    """Return whether the model computes in another way when its context is longer than it was first trained with (LongRoPE)."""
     scaling = f"{info.architecture}.rope.scaling"
     values = info.metadata
     return f"{scaling}.original_context_length" in values and values.get(f"{scaling}.type") != "yarn"

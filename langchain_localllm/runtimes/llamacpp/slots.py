@@ -72,7 +72,7 @@ class Sequences:
             one.busy = one.saved = False
 
     def take(self, prompt: ListOf[int], *, reset: bool = False) -> Sequence:
-        """A sequence for a prompt, already holding as much of its beginning as is known, but not all of it.
+        """Return a sequence for a prompt, already holding as much of its beginning as is known, but not all of it.
 
         The last token is always left to be read, since reading it gives the first token of the answer.
 
@@ -97,13 +97,13 @@ class Sequences:
         one.tokens += tokens
 
     def _best(self, wanted: ListOf[int]) -> tuple[int, Sequence]:
-        """The sequence that has most of a prompt's beginning, and how much that is."""
+        """Return the sequence that has most of a prompt's beginning, and how much that is."""
         lengths = {one.number: self._usable(one, common_length(one.tokens, wanted)) for one in self._all}
         best = max(self._all, key=lambda one: (lengths[one.number], not one.busy, one.used))
         return lengths[best.number], best
 
     def _restored(self, wanted: ListOf[int], length: int) -> Sequence | None:
-        """One that gets back what was offloaded, where that is more than what is in the cache."""
+        """Return one that gets back what was offloaded, where that is more than what is in the cache."""
         saved = self._aside.best(wanted, length + WORTH_KEEPING)
         if not saved:
             return None
@@ -116,20 +116,20 @@ class Sequences:
         return one
 
     def _continued(self, one: Sequence, length: int) -> Sequence | None:
-        """This one itself, where it is idle and hardly anything of it is lost."""
+        """Return this one itself, where it is idle and hardly anything of it is lost."""
         if one.busy or not length or len(one.tokens) >= length + WORTH_KEEPING:
             return None
         self.cut(one, length)
         return one
 
     def _shared(self, source: Sequence, length: int) -> Sequence:
-        """One that shares the beginning with this."""
+        """Return one that shares the beginning with this."""
         one = self._unused(source if length else None)
         self.share(source, one, length)
         return one
 
     def _unused(self, but: Sequence | None = None) -> Sequence:
-        """An idle sequence that holds nothing."""
+        """Return an idle sequence that holds nothing."""
         one = min((one for one in self._all if not one.busy and one is not but), key=lambda one: (bool(one.tokens), one.used))
         self._drop(one)
         return one
@@ -150,7 +150,7 @@ class Sequences:
         one.busy, one.used = False, self._uses
 
     def _idle(self) -> list[Sequence]:
-        """Those that hold something and are idle, in the order of their last use."""
+        """Return those that hold something and are idle, in the order of their last use."""
         return sorted((one for one in self._all if one.tokens and not one.busy), key=lambda one: one.used)
 
     def save_one(self, *, last: bool) -> bool:

@@ -21,7 +21,7 @@ class Given(NamedTuple):
     has_calls: bool = False
 
     def plus(self, event: StreamEvent) -> "Given":
-        """The same with another event."""
+        """Return the same with another event."""
         return Given(self.reasoning + event.reasoning, self.text + event.text, self.has_calls or bool(event.tool_calls))
 
 

@@ -71,7 +71,7 @@ def test_one_is_removed_after_asking(model: Path) -> None:
     assert model.exists()
     assert asked("y\n", "models", "rm", str(model)) == 0
     assert not model.exists()
-    check_fault(localllm("models", "rm", "tiny-chat", "--yes"), 2, "belongs to this package")
+    check_fault(localllm("models", "rm", "tiny-chat", "--yes"), 2, "is part of this package")
 
 
 def asked(answer: str, *arguments: str) -> int:

@@ -251,7 +251,7 @@ def test_file_that_never_loads_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     path = _changed(tmp_path / "model.gguf", mutations("llama")["few scores"])
     monkeypatch.setattr(trial_load, "_SECONDS", 0.01)
     monkeypatch.setattr(trial_load, "_BYTES_PER_SECOND", 1e12)
-    with pytest.raises(ModelFileError, match="does not finish loading it within"):
+    with pytest.raises(ModelFileError, match="did not finish loading it within"):
         LlamaCpp(model_path=path, n_ctx=64)
 
 

@@ -163,8 +163,8 @@ def test_the_cache_can_have_other_types(kind: str | int, model_file: Path) -> No
         assert llm.invoke(PROMPT)
 
 
-def test_a_type_that_the_cache_does_not_have_is_refused(model_file: Path) -> None:
-    with pytest.raises(InvalidOptionError, match="has no type"):
+def test_unknown_cache_type_is_refused(model_file: Path) -> None:
+    with pytest.raises(InvalidOptionError, match="is not a cache type"):
         LlamaCpp(model_path=model_file, type_k="q3_z")
 
 

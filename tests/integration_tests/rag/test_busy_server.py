@@ -12,7 +12,7 @@ from langchain_core.prompts import PromptTemplate
 from langchain_localllm import ChatLlamafile
 from langchain_localllm.model_info import introspect as looking
 from langchain_localllm.rag import LocalRAG
-from langchain_localllm.rag.answer.context_budget import count, fit
+from langchain_localllm.rag.answer.context_budget import count, fit_passages
 from langchain_localllm.runtimes.llamafile import model_info as about
 from tests.integration_tests.scripted import Answer, Request, Script, ScriptedServer, Wait, as_json
 
@@ -51,7 +51,7 @@ def test_fit_server_that_is_late_with_its_context_gets_the_same_passages() -> No
             llm = ChatLlamafile(base_url=server.base_url, max_tokens=300)
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
-                kept.append(len(fit(PASSAGES, "Which boat?", llm, PROMPT)[0]))
+                kept.append(len(fit_passages(PASSAGES, "Which boat?", llm, PROMPT)[0]))
     assert kept == [2, 2]
 
 
@@ -59,7 +59,7 @@ def test_fit_server_that_never_reports_its_context_gives_a_warning() -> None:
     with ScriptedServer(server_script(99)) as server:
         llm = ChatLlamafile(base_url=server.base_url)
         with pytest.warns(UserWarning, match="context is not known, so all passages are given to it"):
-            assert fit(PASSAGES, "Which boat?", llm, PROMPT) == (PASSAGES, [])
+            assert fit_passages(PASSAGES, "Which boat?", llm, PROMPT) == (PASSAGES, [])
         assert len(server.requests) == 3
 
 

@@ -129,7 +129,7 @@ def test_evaluation_on_questions_of_ones_own_and_on_made_ones(folder: Path) -> N
 def test_wrong_usage(folder: Path) -> None:
     check_fault(run(folder, "ask", "Who?"), 1, "There is no index in", "localllm rag index PATH")
     check_fault(run(folder, "status"), 1, "There is no index in")
-    check_fault(run(folder, "index"), 1, "No files are known yet")
+    check_fault(run(folder, "index"), 1, "The index has no files yet")
     check_fault(run(folder, "index", "nowhere"), 1, "There is no file or folder", "nowhere")
     check_fault(run(folder, "ask", " "), 2, "The question is empty")
     check_fault(run(folder, "eval", "nowhere.jsonl"), 1, "nowhere.jsonl: it cannot be read")

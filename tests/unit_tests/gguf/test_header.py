@@ -102,17 +102,17 @@ def test_every_cut_of_a_file_is_found(tmp_path: Path) -> None:
 
 def test_folder_names_a_model_in_it(tmp_path: Path) -> None:
     inside = write_gguf(tmp_path / "model.gguf")
-    with pytest.raises(ModelFileError, match=f"give one of its files, for example {inside}"):
+    with pytest.raises(ModelFileError, match=f"pass one of its files, for example {inside}"):
         check_gguf(tmp_path)
 
 
 def test_model_in_parts(tmp_path: Path) -> None:
     first = write_gguf(tmp_path / "big-00001-of-00002.gguf", parts=2)
-    with pytest.raises(ModelFileError, match=r"big-00002-of-00002\.gguf is not beside it"):
+    with pytest.raises(ModelFileError, match=r"big-00002-of-00002\.gguf is not in the same folder"):
         check_gguf(first)
     second = write_gguf(tmp_path / "big-00002-of-00002.gguf", parts=2, tokens=0)
     assert check_gguf(first).architecture == "llama"
-    with pytest.raises(ModelFileError, match=r"give the first one, big-00001-of-00002\.gguf"):
+    with pytest.raises(ModelFileError, match=r"pass the first one, big-00001-of-00002\.gguf"):
         check_gguf(second)
 
 

@@ -77,7 +77,7 @@ def test_a_state_does_not_grow_with_the_context() -> None:
 def test_cache_types() -> None:
     half, byte = (estimate(INFO, 2048, Settings(kind, kind, flash_attn=True)).cache for kind in ("f16", "q8_0"))
     assert byte / half == pytest.approx(34 / 64)
-    with pytest.raises(InvalidOptionError, match="There are f32"):
+    with pytest.raises(InvalidOptionError, match="Use one of f32"):
         Settings("q9")
 
 

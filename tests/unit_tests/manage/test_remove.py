@@ -42,7 +42,7 @@ def test_remove_other_file_is_refused(folder: Path, name: str) -> None:
 
 @pytest.mark.parametrize("place", ["this package", "anywhere"])
 def test_remove_file_of_this_package_is_refused(place: str) -> None:
-    with pytest.raises(InvalidOptionError, match="belongs to this package"):
+    with pytest.raises(InvalidOptionError, match="is part of this package"):
         remove(ListedModel(str(tiny_chat_model()), place))
     assert tiny_chat_model().exists()
 

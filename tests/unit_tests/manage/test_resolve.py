@@ -330,7 +330,7 @@ def test_resolve_pipe_gives_a_reason(folder: Path) -> None:
 
 
 def test_resolve_folder_names_its_files(folder: Path) -> None:
-    with pytest.raises(ModelFileError, match=r"is a folder: give one of its files, for example .*Mein Modell"):
+    with pytest.raises(ModelFileError, match=r"is a folder: pass one of its files, for example .*Mein Modell"):
         resolve(str(folder), "chat")
 
 

@@ -194,7 +194,7 @@ def test_rebuild_of_a_damaged_index_works_with_paths(store: Store, notes: Path) 
     (notes.parent / ".localllm" / "catalogue.sqlite").write_bytes(b"not a database, but long enough to be looked at" * 50)
     for name in ("catalogue.sqlite-wal", "catalogue.sqlite-shm"):
         (notes.parent / ".localllm" / name).unlink(missing_ok=True)
-    with pytest.raises(DocumentError, match="No files are known"):
+    with pytest.raises(DocumentError, match="The index has no files yet"):
         update(make_store(notes.parent / ".localllm"), rebuild=True)
     assert update(make_store(notes.parent / ".localllm"), [notes], rebuild=True).added == 2
 

@@ -115,7 +115,7 @@ def test_an_empty_question_is_refused(notes: Path, question: Any) -> None:
 
 
 def test_what_is_missing_is_named(notes: Path, tmp_path: Path) -> None:
-    with pytest.raises(InvalidOptionError, match="give LocalRAG a model"):
+    with pytest.raises(InvalidOptionError, match="LocalRAG has no model"):
         asked(notes, None).ask(QUESTION)  # type: ignore[arg-type]  # the fault
     with pytest.raises(StoreError, match="There is no index in"):
         LocalRAG(MODELS[0], DeterministicFakeEmbedding(size=8), tmp_path / "none").ask(QUESTION)

@@ -1,7 +1,7 @@
-"""The file formats that can be read: a file each, and a line each in `READERS`.
+"""Register the file formats that can be read: one module each, and one line each in `READERS`.
 
-A reader takes the bytes of a file and yields Documents with `page`, `heading`, `cell` or `language` in their metadata, where they
-have one; it raises DocumentError with the reason alone, since the caller knows the file's name.
+A reader takes the bytes of a file and yields Documents with `page`, `heading`, `cell` or `language` in their metadata, if known.
+It raises DocumentError with the reason only; the caller adds the file's name.
 """
 
 from collections.abc import Callable, Iterable
@@ -31,7 +31,7 @@ from langchain_localllm.rag.ingest.formats.xml import read_xml
 Reader = Callable[[bytes], Iterable[Document]]
 
 READERS_VERSION = 4
-"""To be raised when files are read differently: an index made before reads them again, and embeds only what changed."""
+"""Raise this when a reader changes: existing indexes then read all files again, and embed only changed passages."""
 
 READERS: dict[str, Reader] = {
     ".csv": read_csv,
@@ -72,13 +72,13 @@ _DETECTED: dict[str, Reader] = {
 }
 _PDF_START = b"%PDF-"
 _PDF_HEAD = 1024
-"""Bytes within which a PDF begins, whatever a mail program or a web server put before it."""
+"""A PDF may begin within this many bytes: mail programs and web servers put headers before it."""
 _ZIP_START = b"PK\x03\x04"
 _WORD_PART = b"word/document.xml"
 
 
 def reader_for(path: Path, start: bytes) -> Reader:
-    """The reader for a file: PDF, RTF and Word by its first bytes, the others by the name's ending, else by what it looks like.
+    """Choose the reader for a file: PDF, RTF and Word by the first bytes, others by the file extension, else by the content.
 
     Raises:
         DocumentError: It is of a known format that cannot be read, or not the PDF that its name says.

@@ -51,7 +51,7 @@ _SHORT: Final = 5000
 
 
 def code_reader(language: str) -> Callable[[bytes], Iterator[Document]]:
-    """A reader of source code in a language, which goes to the metadata. Minified code is refused."""
+    """Return a reader of source code in a language, which goes to the metadata. Minified code is refused."""
 
     def read(data: bytes) -> Iterator[Document]:
         text = decode(data)

@@ -35,7 +35,7 @@ _NOTES: Final = {f"{_W}footnoteReference": "footnotes", f"{_W}endnoteReference":
 
 
 def read_docx(data: bytes) -> Iterator[Document]:
-    """The sections of a Word document, with the headings above each in `heading`.
+    """Yield the sections of a Word document, with the headings above each in `heading`.
 
     Tables are read row by row, notes where they are referred to, and text boxes after their paragraph. The text of page headers and
     footers comes last. Deleted text of tracked changes is left out.

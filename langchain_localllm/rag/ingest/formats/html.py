@@ -27,7 +27,7 @@ _AROUND = {**_HEADINGS, **_ROWS, **dict.fromkeys(_BLOCKS, ("\n\n", "\n\n"))}  # 
 
 
 def read_html(data: bytes) -> Iterator[Document]:
-    """The sections of an HTML file, with the headings above each in `heading`."""
+    """Yield the sections of an HTML file, with the headings above each in `heading`."""
     yield from markup_sections(parse_markup(data))
 
 

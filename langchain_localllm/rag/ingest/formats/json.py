@@ -13,7 +13,7 @@ from langchain_localllm.rag.ingest.normalize import normalize
 
 
 def read_json(data: bytes) -> Iterator[Document]:
-    """A Document for each element of the outermost list, or for each key of the outermost object, which goes to `heading`.
+    """Yield a Document for each element of the outermost list, or for each key of the outermost object, which goes to `heading`.
 
     Example:
         >>> [(each.metadata["heading"], each.page_content) for each in read_json(b'{"boat": {"name": "Heron", "seats": [2, 3]}}')]
@@ -37,7 +37,7 @@ def _parts(value: Any) -> Iterator[Document]:
 
 
 def read_json_lines(data: bytes) -> Iterator[Document]:
-    """A Document for each line, which is a JSON value of its own."""
+    """Yield a Document for each line, which is a JSON value of its own."""
     for number, line in enumerate(normalize(decode(data)).split("\n"), 1):
         if line.strip():
             try:
@@ -48,7 +48,7 @@ def read_json_lines(data: bytes) -> Iterator[Document]:
 
 
 def plain(value: Any) -> str:
-    """A JSON value as one line of text.
+    """Return a JSON value as one line of text.
 
     Example:
         >>> plain({"name": "Heron", "owner": {"name": "Ann", "age": None}})

@@ -21,7 +21,7 @@ class LocatedDocument(Document):
     _lines: list[int] = PrivateAttr(default_factory=list)
 
     def line_at(self, offset: int) -> int | None:
-        """The line of the file, from 1, of a place in the text."""
+        """Return the line of the file, from 1, of a place in the text."""
         place = bisect.bisect_right(self._starts, offset) - 1
         return self._lines[place] if place >= 0 else None
 
@@ -41,7 +41,7 @@ def located(text: str, lines: Sequence[tuple[int, int]], metadata: dict[str, Any
 
 
 def as_it_is(text: str, first: int = 1, metadata: dict[str, Any] | None = None) -> LocatedDocument:
-    """A Document of text whose lines stay as they are; `first` is the line of the file with which it begins."""
+    """Return a Document of text whose lines stay as they are; `first` is the line of the file with which it begins."""
     return located(text, list(_starts(text.splitlines(keepends=True), first)), metadata)
 
 

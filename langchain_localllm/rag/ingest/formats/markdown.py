@@ -14,7 +14,7 @@ _FRONT_MATTER = re.compile(r"\A(?:---\n.*?\n(?:---|\.\.\.)|\+\+\+\n.*?\n\+\+\+)\
 
 
 def read_markdown(data: bytes) -> Iterator[Document]:
-    """The sections of a Markdown file, with the headings above each in `heading`."""
+    """Yield the sections of a Markdown file, with the headings above each in `heading`."""
     yield from sections(decode(data))
 
 

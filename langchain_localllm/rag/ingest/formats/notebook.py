@@ -12,7 +12,7 @@ from langchain_localllm.rag.ingest.formats.text import decode
 
 
 def read_notebook(data: bytes) -> Iterator[Document]:
-    """The sections of Markdown cells and the code of code cells; `cell` counts from 1."""
+    """Yield the sections of Markdown cells and the code of code cells; `cell` counts from 1."""
     try:
         notebook = json.loads(decode(data))
         sheets = notebook.get("worksheets", [notebook])  # of Jupyter's format 3, of before 2015

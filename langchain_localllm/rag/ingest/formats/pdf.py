@@ -19,7 +19,7 @@ _PASSWORD: Final = 4  # FPDF_ERR_PASSWORD
 
 
 def read_pdf(data: bytes) -> Iterator[Document]:
-    """The pages of a PDF file, numbered from 1 in `page`. An encrypted file is read where it needs no password."""
+    """Yield the pages of a PDF file, numbered from 1 in `page`. An encrypted file is read where it needs no password."""
     try:
         import pypdfium2
     except ImportError as error:

@@ -16,7 +16,7 @@ _DELIMITERS = ",;\t|"
 
 
 def read_csv(data: bytes) -> Iterator[Document]:
-    r"""The rows of a table, each as `"boat: Heron; price: 14"` with the names in the first row.
+    r"""Yield the rows of a table, each as `"boat: Heron; price: 14"` with the names in the first row.
 
     Example:
         >>> [row.page_content for row in read_csv(b"boat,price\nHeron,14\nTern,9")]

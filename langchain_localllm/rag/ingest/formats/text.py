@@ -73,7 +73,7 @@ _LONG = 400
 
 
 def read_text(data: bytes) -> Iterator[Document]:
-    """A plain text file as one Document, without what is encoded in it, such as base64."""
+    """Yield a plain text file as one Document, without what is encoded in it, such as base64."""
     text = decode(data)
     document = tidied(enumerate(text.split("\n"), 1))
     if not document.page_content and text.strip():
@@ -82,7 +82,7 @@ def read_text(data: bytes) -> Iterator[Document]:
 
 
 def decode(data: bytes) -> str:
-    """Characters of a text file: by its byte order mark, else UTF-8, else the encoding that fits best.
+    """Return the characters of a text file: by its byte order mark, else UTF-8, else the encoding that fits best.
 
     Raises:
         DocumentError: The bytes are not text.
@@ -92,7 +92,7 @@ def decode(data: bytes) -> str:
 
 
 def encoding_of(data: bytes) -> str:
-    """The encoding of a text that begins with these bytes.
+    """Return the encoding of a text that begins with these bytes.
 
     Raises:
         DocumentError: The bytes are not text.
@@ -196,7 +196,7 @@ def without_controls(text: str) -> str:
 
 
 def tidied(lines: Iterable[tuple[int, str]], metadata: dict[str, Any] | None = None) -> LocatedDocument:
-    """A Document of numbered lines: those of each paragraph are put back together, as small models expect.
+    """Return a Document of numbered lines: those of each paragraph are put back together, as small models expect.
 
     Words that were cut at the end of a line are whole again, characters are normalized, and encoded data is left out.
     """

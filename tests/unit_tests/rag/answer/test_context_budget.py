@@ -12,7 +12,7 @@ from langchain_localllm import ChatOllama
 from langchain_localllm.errors import ContextLengthError
 from langchain_localllm.model_info.info import ModelInfo
 from langchain_localllm.rag.answer import context_budget as budget
-from langchain_localllm.rag.answer.context_budget import count, fit
+from langchain_localllm.rag.answer.context_budget import count, fit_passages
 
 PROMPT = PromptTemplate.from_template("{passages} {question}")
 
@@ -42,32 +42,32 @@ def passages(*words: int) -> list[Document]:
 
 def test_everything_goes_where_the_context_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     with_context(monkeypatch, None)
-    assert fit(found := passages(9000, 9000), "Why?", LLM, PROMPT) == (found, [])
+    assert fit_passages(found := passages(9000, 9000), "Why?", LLM, PROMPT) == (found, [])
 
 
 def test_what_does_not_fit_is_left_out_and_what_fits_behind_it_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     with_context(monkeypatch, 300)  # 50 for the answer, 64 for the template: 186 are left
     found = passages(80, 200, 90)
-    assert fit(found, "Why?", LLM, PROMPT) == ([found[0], found[2]], [found[1]])
+    assert fit_passages(found, "Why?", LLM, PROMPT) == ([found[0], found[2]], [found[1]])
 
 
 def test_when_no_passage_fits_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     with_context(monkeypatch, 200)
     with pytest.raises(ContextLengthError, match="more context, or rebuild the index with a smaller chunk_size") as caught:
-        fit(passages(900), "Why?", LLM, PROMPT)
+        fit_passages(passages(900), "Why?", LLM, PROMPT)
     assert caught.value.context_tokens == 200
 
 
 def test_the_answer_has_the_room_that_the_call_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
     with_context(monkeypatch, 300)
-    kept, left_out = fit(passages(80, 80), "Why?", LLM.bind(max_tokens=150), PROMPT)
+    kept, left_out = fit_passages(passages(80, 80), "Why?", LLM.bind(max_tokens=150), PROMPT)
     assert (len(kept), len(left_out)) == (1, 1)
 
 
 def test_a_short_prompt_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     with_context(monkeypatch, 4096)
     monkeypatch.setattr(budget, "count", None)
-    assert fit(found := passages(100), "Why?", LLM, PROMPT) == (found, [])
+    assert fit_passages(found := passages(100), "Why?", LLM, PROMPT) == (found, [])
 
 
 def test_a_passage_is_not_read_by_ollama_to_be_counted(monkeypatch: pytest.MonkeyPatch) -> None:

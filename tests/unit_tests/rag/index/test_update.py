@@ -79,7 +79,7 @@ def test_update_missing_folder_keeps_its_passages_until_it_is_removed_by_name(st
     assert (report.removed, len(report.problems)) == (0, 1)
     assert "rag remove" in report.problems[0]
     assert len(store.catalog.paths()) == 3
-    with pytest.raises(DocumentError, match="a rebuild would lose"):
+    with pytest.raises(DocumentError, match="a rebuild would remove"):
         update(store, rebuild=True)
     if empty:
         assert update(store, [notes]).problems == report.problems
@@ -279,7 +279,7 @@ def test_there_is_no_index_yet(tmp_path: Path) -> None:
 
 
 def test_who_writes_keeps_others_from_it(store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("langchain_localllm.rag.index.store._PATIENCE", 0.05)
+    monkeypatch.setattr("langchain_localllm.rag.index.store._LOCK_TIMEOUT", 0.05)
     with store.writing(), pytest.raises(StoreError, match="Another process is indexing into"):
         update(Store(store.folder, EMBEDDINGS), [notes])
 
