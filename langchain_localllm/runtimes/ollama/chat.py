@@ -17,6 +17,7 @@ from langchain_localllm.base.token_stream import TokenStream
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.runtimes.ollama.api import ChatDecoder
+from langchain_localllm.runtimes.ollama.dropped_messages import whole_conversation
 from langchain_localllm.runtimes.ollama.management import OllamaModels
 from langchain_localllm.runtimes.ollama.options import NOT_IN_A_COUNT, OllamaOptions
 from langchain_localllm.runtimes.ollama.request import open_stream
@@ -69,7 +70,8 @@ class ChatOllama(OllamaModels, CountingOptions, LocalChatModel):
         if schema is not None:
             payload["format"] = "json" if schema == ANY_OBJECT else schema
         handle = HttpHandle(self.client, open_stream(self, "/api/chat", payload), ChatDecoder(self))
-        return ReadHandle(handle, reader(tools, choice, keeps_thoughts=self.keeps_thoughts))
+        checked = whole_conversation(handle, self, payload)
+        return ReadHandle(checked, reader(tools, choice, keeps_thoughts=self.keeps_thoughts))
 
     @override
     def count_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None) -> int:

@@ -76,7 +76,7 @@ def needed_context(options: OllamaServer, size: int, load: Plan[Any], *, refuses
         return UNKNOWN_CONTEXT
     if state.served is None:
         state.served = yield from _served_context(options, load)
-    if size // _BYTES_PER_TOKEN <= state.served or (state.served and refuses) or (yield from _refuses_long(options)):
+    if size // _BYTES_PER_TOKEN <= state.served or (state.served and refuses) or (yield from refuses_long(options)):
         return UNKNOWN_CONTEXT
     return options.raise_context(next(_larger(options, size), UNKNOWN_CONTEXT))
 
@@ -121,7 +121,8 @@ def _full_name(model: str) -> str:
     return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
 
-def _refuses_long(options: OllamaServer) -> Plan[bool]:
+def refuses_long(options: OllamaServer) -> Plan[bool]:
+    """Whether the server says that its version refuses a long prompt where `truncate` is false; asked for once."""
     state = options.context_state
     if state.refuses_long is None:
         state.refuses_long = (version := (yield from server_version(options))) is not None and version >= _REFUSES_LONG

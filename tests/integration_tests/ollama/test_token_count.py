@@ -1,5 +1,6 @@
 """Counts of tokens by Ollama's own count of a call for one token, on the real Ollama and on servers of other versions."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any, Final
@@ -79,6 +80,17 @@ def test_what_is_longer_than_the_context_is_counted_in_parts(url: str) -> None:
     assert chat.get_num_tokens_from_messages(system) >= in_process.get_num_tokens_from_messages(system)
 
 
+def test_a_conversation_whose_first_message_is_dropped_raises_on_every_path(url: str) -> None:
+    chat = ChatOllama(base_url=url, model=TEMPLATED, num_ctx=128, max_tokens=4)
+    fits, long = ([HumanMessage("The red lamp and the green boat. " * times), *TALKS[-1][1:], *TALKS[0]] for times in (11, 16))
+    usage = chat.invoke(fits).usage_metadata
+    assert usage
+    assert 100 < usage["input_tokens"] < 124  # a larger one would be dropped, so that it was looked at
+    for call in (chat.invoke, lambda talk: list(chat.stream(talk)), lambda talk: asyncio.run(chat.ainvoke(talk))):
+        with pytest.raises(ContextLengthError, match="context of 128 tokens, and Ollama dropped its first messages"):
+            call(long)
+
+
 # --- servers of other versions ---
 
 
@@ -148,6 +160,27 @@ def test_messages_that_were_dropped_are_counted_all_the_same(server: ScriptedSer
     talk = [HumanMessage("a" * 90), AIMessage("b" * 40), HumanMessage("c" * 30)]
     assert chat.get_num_tokens_from_messages(talk) == 160
     assert chat.get_num_tokens("x" * 250) == 250
+
+
+@pytest.mark.parametrize(
+    ("version", "first", "dropped"),
+    [("0.9.3", 90, True), ("0.9.3", 50, False), ("0.14.0", 90, False), (None, 90, True)],
+    ids=["dropped", "fits", "newer", "no version"],
+)
+async def test_messages_that_an_older_version_drops_are_noticed(
+    server: ScriptedServer, version: str | None, first: int, *, dropped: bool
+) -> None:
+    server.script = script = _Ollama(context=100)
+    server.asides = {"/api/version": as_json({"version": version}) if version else as_json({}, 404)}
+    chat = ChatOllama(base_url=server.base_url, model="m")
+    talk = [SystemMessage(""), HumanMessage("a" * first), AIMessage("b" * 10), HumanMessage("c" * 30)]
+    if dropped:
+        for _ in range(2):
+            with pytest.raises(ContextLengthError, match="context of 100 tokens"):
+                await chat.ainvoke(talk)
+    else:
+        assert (await chat.ainvoke(talk)).text == "a"
+    assert len(script.bodies) == (4 if dropped else 2 if version == "0.9.3" else 1)
 
 
 def test_a_length_that_cannot_be_known_is_not_guessed(server: ScriptedServer) -> None:
