@@ -89,7 +89,7 @@ def update(
     """
     start = time.monotonic()
     report = Report()
-    given = _existing(store, paths, report, rebuild=rebuild)
+    given, away = _existing(store, paths, report, rebuild=rebuild)
     with store.writing(rebuild=rebuild):
         store.check_model()
         store.purge()
@@ -103,9 +103,10 @@ def update(
 
         files = [path for path in find_files(given, on_unreadable) if not store.owns(path)]
         roots = dict.fromkeys([*(store.setting("roots") or ()), *(relative_key(store.root, path) for path in given)])
-        store.catalog.write_settings(roots=list(roots))
+        mounts = dict.fromkeys(relative_key(store.root, path) for path in [*_mounts(given, files), *away])
+        store.catalog.write_settings(roots=list(roots), mounts=list(mounts))
         before = store.catalog.counts().passages
-        _remove_gone(store, keys, given, files, report)
+        _remove_gone(store, keys, given, {*map(keys.key, files), *(key for path in away for key in keys.below(path))}, report)
         with _Writer(store, files, report, on_progress) as writer:
             for path in files:
                 if problem := _read(store, writer, path, keys.key(path), report):
@@ -158,8 +159,8 @@ def remove(store: Store, paths: Sequence[str | Path]) -> int:
     return len(gone)
 
 
-def _existing(store: Store, paths: Sequence[str | Path], report: Report, *, rebuild: bool) -> list[Path]:
-    """Return the given paths that exist, or by default those of earlier updates.
+def _existing(store: Store, paths: Sequence[str | Path], report: Report, *, rebuild: bool) -> tuple[list[Path], list[Path]]:
+    """Return the given paths that exist, or by default those of earlier updates; and the folders in or among them that are away.
 
     A folder of an earlier update that is missing or empty may be a disk that is not mounted: its files stay in the index, and the
     report says so.
@@ -174,13 +175,49 @@ def _existing(store: Store, paths: Sequence[str | Path], report: Report, *, rebu
     if not given:
         raise DocumentError("The index has no files yet. Pass files or folders: localllm rag index PATH")
     away = {path: reason for path in given if (reason := _away_reason(path, keys))}
+    mounts = [keys.path(mount) for mount in settings.get("mounts") or ()]
+    inside = [path for path in mounts if any(path.is_relative_to(root) for root in given if root not in away)]
+    away |= {path: "is missing or empty, and was a mounted disk" for path in inside if _is_unmounted(path, keys)}
     for path, reason in away.items():
         name = readable(path)
         advice = f"Mount or restore it, or remove it from the index: localllm rag remove {shlex.quote(name)}"
         if rebuild:
             raise DocumentError(f"{name} {reason}, and a rebuild would remove its files from the index. {advice}")
         report.problems.append(f"{name} {reason}. Its files stay in the index. {advice}")
-    return [path for path in given if path not in away]
+    return [path for path in given if path not in away], list(away)
+
+
+def _mounts(given: Iterable[Path], files: Iterable[Path]) -> list[Path]:
+    """Return the folders of files, up to the given ones, that are disks of their own."""
+    seen = set(given)
+    found = []
+    for folder in {file.parent for file in files}:
+        while folder not in seen and folder != folder.parent:
+            seen.add(folder)
+            found += [folder] if _is_mount(folder) else []
+            folder = folder.parent  # noqa: PLW2901 - it climbs
+    return found
+
+
+def _is_mount(folder: Path) -> bool:
+    try:
+        return _device(folder) != _device(folder.parent)
+    except OSError:
+        return False
+
+
+def _device(folder: Path) -> int:
+    return folder.stat().st_dev
+
+
+def _is_unmounted(path: Path, keys: FileKeys) -> bool:
+    """Return whether a folder that was a disk of its own is missing or empty now, while the index holds files of it."""
+    if _is_mount(path) or not keys.below(path):
+        return False
+    try:
+        return not any(os.scandir(path))
+    except OSError:
+        return not os.path.lexists(path)
 
 
 def _away_reason(path: Path, keys: FileKeys) -> str:
@@ -253,9 +290,8 @@ def _passages(store: Store, path: Path, key: str) -> Iterator[StagedChunk]:
         raise DocumentError(f"{readable(path)}: it cannot be split into passages ({reason}).") from error
 
 
-def _remove_gone(store: Store, keys: FileKeys, given: Iterable[Path], files: Iterable[Path], report: Report) -> None:
+def _remove_gone(store: Store, keys: FileKeys, given: Iterable[Path], present: set[str], report: Report) -> None:
     """Remove deleted files below the given paths, and duplicate entries of one file."""
-    present = {keys.key(path) for path in files}
     known = {key for key in store.catalog.paths() if not key.endswith("/")}
     absent = {key for folder in given for key in keys.below(folder)} & known - present
     gone = {key for key in absent if _is_gone(keys.path(key))}

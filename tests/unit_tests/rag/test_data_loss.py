@@ -136,6 +136,43 @@ def test_update_subfolder_that_fails_keeps_its_passages(
     assert texts(store) == {"The boat is blue.", "The key is old."}
 
 
+@pytest.mark.parametrize("make_away", [gone, empty])
+def test_update_disk_in_a_folder_that_is_not_mounted_keeps_its_passages(
+    store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch, make_away: Callable[[Path], None]
+) -> None:
+    disk = (notes / "sub").rename(notes / "disk")
+    (disk / "deep").mkdir()
+    (disk / "deep" / "c.txt").write_text("The lamp is lit.")
+    with monkeypatch.context() as mounted:
+        mounted.setattr("langchain_localllm.rag.index.update._device", lambda folder: "disk" in folder.parts)
+        update(store, [notes])
+    make_away(disk)
+    (notes / "away").rename(notes.parent / "away")
+    for _ in range(2):
+        report = update(store)
+        assert (report.removed, ["disk is missing or empty" in each for each in report.problems]) == (0, [True])
+    assert texts(store) == {"The boat is blue.", "The key is old.", "The lamp is lit."}
+    with pytest.raises(DocumentError, match="a rebuild would remove"):
+        update(store, rebuild=True)
+    assert remove(store, [str(disk)]) == 2
+    assert not update(store).problems
+
+
+def test_update_disk_in_a_folder_that_is_mounted_or_was_replaced_follows_changes(
+    store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as mounted:
+        mounted.setattr("langchain_localllm.rag.index.update._device", lambda folder: "sub" in folder.parts)
+        update(store, [notes])
+        (notes / "sub" / "b.txt").unlink()
+        assert update(store).removed == 1
+        (notes / "sub" / "b.txt").write_text("The key is new.")
+        update(store)
+    (notes / "sub" / "b.txt").rename(notes / "sub" / "c.txt")
+    report = update(store)
+    assert (report.added, report.removed, report.problems) == (1, 1, [])
+
+
 def test_update_file_that_became_a_folder_is_taken_out(store: Store, notes: Path) -> None:
     update(store, [notes])
     (notes / "a.txt").unlink()
