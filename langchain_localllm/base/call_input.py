@@ -1,4 +1,4 @@
-"""What a call is given: its input, which LangChain reads, and settings of its run that older code passes beside the config."""
+"""Read the arguments of a call: its input, and run settings that older code passes in addition to the config."""
 
 from collections.abc import Callable
 from json import JSONDecodeError

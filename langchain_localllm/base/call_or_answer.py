@@ -36,11 +36,11 @@ class Decision:
 
     Attributes:
         tools: The tools on offer, in OpenAI's form.
-        call: Opens a call of one of the tools that is enforced, after events that are handed out with it; `None` where what is read
+        call: Opens a call of one of the tools that is enforced, after events that are passed on with it; `None` where what is read
             is such a call.
         answer: Opens the answer of the form that was asked for; `None` where text is allowed.
         follows: What comes in place of what was read, if anything.
-        held: Events that are not handed out yet.
+        held: Events that are not passed on yet.
     """
 
     tools: Sequence[Mapping[str, Any]]
@@ -53,7 +53,7 @@ class Decision:
     _text_count: int = 0
 
     def read(self, event: StreamEvent) -> Iterable[StreamEvent]:
-        """Return what can be handed out with this event; nothing more is to be read when `follows` is set."""
+        """Return the events that can be passed on; stop reading when `follows` is set."""
         for part in event.tool_calls or ():
             name, args = self._calls.setdefault(part["index"], ([], []))
             name.append(part.get("name") or "")

@@ -39,13 +39,13 @@ from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, S
 _AT_ONCE: Final = 32
 """Inputs of one `batch` that are with the engine at the same time; LangChain's own number depends on the processor's cores."""
 _REQUEST_ONLY: Final = frozenset({"tools", "tool_choice", "parallel_tool_calls", "strict", "response_format", "show_schema"})
-"""What a call carries beside options."""
+"""Arguments of a call that are not options."""
 OTHER_ANSWERS: Final = "other_answers"
 """Where the `generation_info` of an answer's end has the events of further answers."""
 _FOR_LANGCHAIN: Final = frozenset(
     {"tags", "metadata", "run_name", "run_id", "ls_structured_output_format", "structured_output_format"} | STREAM_SWITCHES
 )
-"""What LangChain's own methods take beside options."""
+"""Arguments of LangChain's own methods that are not options."""
 
 
 class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
@@ -133,7 +133,7 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         Args:
             conversation: The messages.
             stop: Stop sequences of the call.
-            request: What the call asks for beside them.
+            request: The tools and the response format of the call.
             tools: The tools, also those that are not offered because of `tool_choice`.
             answer: Opens the answer of a given form that is wanted where no tool is called; `None` where text is.
         """
@@ -156,7 +156,7 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         return self.ATTEMPTS == 1 and any(tool["function"].get("strict") for tool in request["tools"])
 
     def check_form_beside_tools(self) -> None:
-        """Raise where the engine cannot enforce an answer of a given form beside tools."""
+        """Raise if the engine cannot enforce a response format together with tools."""
 
     @override
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
@@ -438,7 +438,7 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         """Return this model, answering with objects of a given form.
 
         What the engine's grammars can hold is enforced while the answer is decoded; the object is checked against all rules
-        afterwards. With `stream`, dicts are returned as they grow, and instances of a class when they are complete.
+        at the end. With `stream`, dicts are returned as they grow, and instances of a class when they are complete.
 
         Args:
             schema: A pydantic class, a dataclass or another type such as `list[Lamp]` (answers are its instances), or a
@@ -447,8 +447,8 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
                 JSON object.
             include_raw: Answer with a dict of `raw` (the message), `parsed`, and `parsing_error` instead of raising it.
             strict: Handed to LangChain's conversion of schemas.
-            show_schema: With `json_schema`, whether the system message tells the model of the schema. An engine that constrains
-                an answer does not tell the model why.
+            show_schema: With `json_schema`, whether the system message shows the schema to the model. An engine that constrains
+                an answer does not show it to the model.
             **kwargs: Options for the calls.
 
         Raises:
@@ -460,7 +460,7 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
             >>> from langchain_localllm.models import tiny_chat_model
             >>> from pydantic import BaseModel
             >>> class Lamp(BaseModel):
-            ...     colour: str
+            ...     color: str
             >>> with LocalServer(tiny_chat_model()) as server:
             ...     chat = ChatLlamafile(base_url=server.base_url, temperature=0, max_tokens=100)
             ...     answer = chat.with_structured_output(Lamp).invoke("The lamp is red.")
@@ -472,15 +472,15 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         form = form_of(schema, strict=strict)
         is_model = isinstance(schema, type) and issubclass(schema, BaseModel)
         traced = schema if is_model else {"name": form.name, "parameters": form.schema or {}}  # LangChain cannot read every type
-        told = {"ls_structured_output_format": {"kwargs": {"method": method}, "schema": traced}, **kwargs}
+        tracing = {"ls_structured_output_format": {"kwargs": {"method": method}, "schema": traced}, **kwargs}
         if method == "function_calling":
             tool = {"type": "function", "function": {"name": form.name, "parameters": form.parameters}}
-            model = self.bind_tools([tool], tool_choice=form.name, **told)
+            model = self.bind_tools([tool], tool_choice=form.name, **tracing)
         elif method == "json_schema":
             asked = {"type": "json_schema", "json_schema": {"name": form.name, "schema": form.schema, "strict": strict}}
-            model = self.bind(response_format=canonical_format(asked), show_schema=form.schema if show_schema else None, **told)
+            model = self.bind(response_format=canonical_format(asked), show_schema=form.schema if show_schema else None, **tracing)
         else:
-            model = self.bind(response_format=canonical_format({"type": "json_object"}), **told)
+            model = self.bind(response_format=canonical_format({"type": "json_object"}), **tracing)
         output = StructuredOutput(form, calls=method == "function_calling", include_raw=include_raw)
         chain: Runnable[LanguageModelInput, Any] = model | output
         if include_raw or self.ATTEMPTS == 1 or self.temperature == 0:  # the same answer would come again

@@ -61,9 +61,9 @@ class Prepared:
         form: How a forced call is written; `None` where none is forced.
         frame: How calls are written that the model begins by itself, where a grammar can hold them.
         several: Whether several calls may be forced.
-        images: The images by the texts that stand in their places in the prompt.
-        markers: What the reader looks for, which the engine has to hand out also where it is a token that is not text.
-        literals: Texts of special tokens in the conversation, by the placeholders that stand for them in the prompt.
+        images: The images by the placeholders for them in the prompt.
+        markers: Markers that the reader looks for; the engine must return them even if they are control tokens.
+        literals: Texts of special tokens in the conversation, by the placeholders for them in the prompt.
     """
 
     prompt: str
@@ -184,7 +184,7 @@ class TemplatedChatModel(LocalChatModel):
     chat_template: Annotated[str | Path | None, BeforeValidator(_template_text)] = None
     """A Jinja template, as text or as the path of a file, to use instead of the file's own."""
     chat_template_kwargs: dict[str, Any] | None = None
-    """What the template reads beside messages and tools, such as `{"enable_thinking": False}`."""
+    """Further variables of the template, such as `{"enable_thinking": False}`."""
 
     _abouts: dict[str, ModelInfo] = PrivateAttr(default_factory=dict)  # by file; copies share it
 
@@ -336,7 +336,7 @@ class TemplatedChatModel(LocalChatModel):
         return prompt, partial(ThinkSplitter, markers, inside=inside)
 
     def template_variables(self, source: str) -> dict[str, Any]:
-        """Return what the template reads beside messages and tools."""
+        """Return the variables of the template other than messages and tools."""
         return {**switch_variables(source, self.reasoning, self.budget), **(self.chat_template_kwargs or {})}
 
     @property

@@ -102,7 +102,7 @@ class EmbeddingJob:
         batches: Where batches begin and end.
         bar: Shows how far it is.
         query: Whether the text is a query, which has no number.
-        beside: What the engine reads together with each text, as an error about its length names it.
+        beside: What the engine reads together with each text, for errors about its length.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class EmbeddingJob:
                 error.args = (f"{error} Done: {len(error.done):,} of {len(self._texts):,} texts, see `done` of this error.",)
 
     def workers(self, most: int) -> list[Plan[None]]:
-        """Plans to carry out beside each other, so many at most. Each embeds what no other has begun, a batch after the other."""
+        """Return plans to run concurrently. Each embeds the next batch that no other plan has begun."""
         return [self._lane() for _ in range(min(most, self._count))]
 
     def _lane(self) -> Plan[None]:

@@ -47,7 +47,7 @@ class LocalEmbeddings(TextBatches, Embeddings):
     """
 
     NOT_IN_CACHE_KEY: ClassVar[frozenset[str]] = frozenset({"base_url", "batch_size", "max_concurrency", "show_progress"})
-    """Options that do not change a vector, beside those of `NOT_IN_KEY`."""
+    """Options that do not change a vector, in addition to those of `NOT_IN_KEY`."""
     BATCH_TOKENS: ClassVar[int] = 8192
     """Tokens sent to the engine at a time, about."""
 
@@ -81,7 +81,7 @@ class LocalEmbeddings(TextBatches, Embeddings):
         Raises:
             InvalidRequestError: A text is empty or no text.
             ContextLengthError: A text is longer than the model's context, and `truncate` is not set.
-            ModelCallError: The engine cannot be reached or fails. Such an error tells the text in `failed_text`, where it is one's
+            ModelCallError: The engine cannot be reached or fails. Its `failed_text` is the index of the text, if it is one text's
                 fault, and holds the vectors that were made before in `done`.
         """
         _check(texts)

@@ -1,7 +1,7 @@
 r"""Rewrites a regular expression so that every converter of JSON schemas to grammars reads it alike.
 
 llama.cpp's converters copy most of a pattern into the grammar as it is: `\d` and `\w` are errors there, `.` matches the quote that
-ends the string, and `^a$|^b$` becomes something else. What cannot be rewritten is not enforced, but checked afterwards.
+ends the string, and `^a$|^b$` becomes something else. What cannot be rewritten is not enforced, but checked at the end.
 """
 
 import re
@@ -12,7 +12,7 @@ _NOT_PLAIN: Final = r"\x00-\x1F\x22\x5C\x7F"
 """What a JSON string holds only behind a backslash; a pattern's match never has it here."""
 _ANY: Final = f"[^{_NOT_PLAIN}]"
 _SETS: Final = {"d": "0-9", "w": "A-Za-z0-9_", "s": " ", "D": "^0-9", "W": r"^A-Za-z0-9_\x80-\U0010FFFF", "S": "^ "}
-"""Classes as far as all dialects agree on them: a letter that is not ASCII is `\\w` in some, and `\\W` in others."""
+"""The part of each class that all regex dialects agree on: a non-ASCII letter is `\\w` in some, and `\\W` in others."""
 _NEXT: Final = re.compile(
     r"""(?P<open>\((?:\?:|\?P?<[A-Za-z_]\w*>)?(?!\?)) | (?P<close>\)) | (?P<or>\|) | (?P<begin>\^) | (?P<end>\$) | (?P<any>\.)
       | (?P<quantifier>[*+?]|\{\d+(?:,\d*)?\})(?P<lazy>\??)

@@ -196,7 +196,7 @@ class _Document:
         return shape
 
     def _flat(self, schema: Any, followed: set[str]) -> Mapping[str, Any]:
-        """Return one schema for a reference, the parts of `allOf` and what is beside them; adds the references to `followed`."""
+        """Return one schema for a reference, the parts of `allOf` and the keywords next to them; add references to `followed`."""
         if not isinstance(schema, Mapping):
             return {}
         parts = list(schema.get("allOf", ()))
@@ -209,7 +209,7 @@ class _Document:
         return _merged(rest, [self._flat(part, followed) for part in parts])
 
     def _union(self, schema: Mapping[str, Any], choices: Sequence[Any]) -> dict[str, Any]:
-        """Alternatives; what is beside them holds for each."""
+        """Merge alternatives with the keywords next to them, which hold for each."""
         rest = {key: value for key, value in schema.items() if key not in {*_CHOICES, *_NOTES, "$defs", "definitions"}}
         possible = [choice for choice in choices if choice is not False]
         if not _is_constrained(rest):
@@ -252,7 +252,7 @@ class _Document:
         if not properties and additional is not False:
             return {"type": "object"} if additional is True else {"type": "object", "additionalProperties": additional}
         if not all(re.fullmatch(r"[\w ]+", name, re.ASCII) for name in properties):
-            additional = False  # llama.cpp breaks other names where it has to tell an additional one from them
+            additional = False  # llama.cpp breaks other names if additional ones are allowed
         return {
             "type": "object",
             "properties": {name: self.convert(rule) for name, rule in properties.items()},
@@ -341,7 +341,7 @@ def _set(**rules: Any) -> dict[str, Any]:
 
 
 def _counts(schema: Mapping[str, Any], least: str, most: str, largest: int) -> tuple[int | None, int | None]:
-    """Return the two limits as far as they can be enforced."""
+    """Return the two limits, or `None` for one that cannot be enforced."""
     low, high = schema.get(least), schema.get(most)
     if low is not None and high is not None and low > high:
         return None, None

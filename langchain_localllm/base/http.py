@@ -35,7 +35,7 @@ class ServerOptions(Options):
     """What an error suggests when no server is there."""
 
     CREDENTIALS: ClassVar[tuple[str, ...]] = ("api_key", "headers")
-    """Options that one server is told and no other."""
+    """Options with secrets, which are sent to this object's server only."""
 
     base_url: str | list[str] | tuple[str, ...]
     """The server's address. A user and password in it become an `Authorization` header. A call's own address is asked without this
@@ -132,7 +132,7 @@ class ServerOptions(Options):
 
     @property
     def patience(self) -> RetryPolicy:
-        """How long to go on trying."""
+        """How long to retry."""
         return RetryPolicy(self.max_retries, self.wait_until_ready)
 
     def close(self) -> None:
@@ -179,7 +179,7 @@ def _without_credentials(urls: str | Sequence[str], headers: dict[str, str] | No
 
 
 class AnswerDecoder(ABC):
-    """Lines of an answer to events. The answer is whole when an event with `finish` has come."""
+    """Decode lines of an answer to events. The answer is complete when an event with `finish` has come."""
 
     WHY_CUT: ClassVar[str] = "See the server's log for the reason."
     """What an error says about an answer that ends too early."""

@@ -20,10 +20,10 @@ class LiteralText(str):
 
 
 class Placeholders:
-    """Puts placeholders, which any template prints as they are, in the place of special tokens.
+    """Replace special tokens by placeholders, which any template prints unchanged.
 
     Attributes:
-        texts: What the placeholders stand for.
+        texts: The replaced texts by placeholder.
 
     Example:
         >>> placeholders = Placeholders(lambda text: text == "</s>")

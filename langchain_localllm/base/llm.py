@@ -30,7 +30,7 @@ from langchain_localllm.errors import InvalidRequestError, ModelCallError
 _AT_ONCE: Final = 32
 """Prompts of one `generate` that are with the engine at the same time."""
 _RUN_SETTINGS: Final = frozenset({"tags", "metadata", "run_name", "run_id"})
-"""What LangChain's `generate` takes beside options."""
+"""Arguments of LangChain's `generate` that are not options."""
 
 
 class LocalLLM(SamplingOptions, BaseLLM):
@@ -48,7 +48,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
     def begin(self, prompt: str, stop: list[str] | None) -> TokenStream:
         """Work like `open_answer`, for a prompt that may be empty and stop sequences that are still to be merged."""
         if not prompt:
-            raise InvalidRequestError("The prompt is empty, and there is nothing to go on from. Give it some text.")
+            raise InvalidRequestError("The prompt is empty. Pass some text to continue.")
         return self.open_answer(prompt, self.stops(stop))
 
     @property
@@ -256,7 +256,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
             try:
                 return combined([future.result() for future in futures], run_managers)
             except BaseException as error:
-                failures.append(error)  # ends the other prompts, those that wait too: each run is told how it ended
+                failures.append(error)  # ends the other prompts too; the callbacks of each run get its error
                 if isinstance(error, Exception) and error is not failures[0]:
                     raise failures[0] from None
                 raise

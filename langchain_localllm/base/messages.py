@@ -319,7 +319,7 @@ def _with_parsed(call: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_markers(messages: Iterable[Entry], engine: str) -> tuple[list[Entry], dict[str, bytes]]:
-    """Return the same with a unique text in the place of each image, for templates; and the images by these texts.
+    """Replace each image by a unique placeholder, for templates; return the messages, and the images by placeholder.
 
     Args:
         messages: The conversation.

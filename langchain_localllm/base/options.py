@@ -153,7 +153,7 @@ class Options(BaseModel):
 
 
 def _refusal(error: ValidationError) -> InvalidOptionError:
-    """Return the same in our words. It does not tell the values, which may be keys and passwords."""
+    """Convert a validation error to `InvalidOptionError`, without the values, which may be keys and passwords."""
     reasons = []
     for problem in error.errors(include_url=False, include_input=False):
         reason = str(problem.get("ctx", {}).get("error", problem["msg"]))

@@ -37,7 +37,7 @@ class ProgressBar:
 
     def __exit__(self, *_: object) -> None:
         if self._again and self._total:
-            self._stream.write(f"{self._line()}\n")  # as far as it came
+            self._stream.write(f"{self._line()}\n")  # the last state
 
     def add(self, count: int) -> None:
         """Count what is done."""

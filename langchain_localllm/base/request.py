@@ -1,4 +1,4 @@
-"""What a call asks for beside its messages: tools, the choice among them and the form of the answer, the same on all runtimes."""
+"""Read a call's tools, tool choice and response format, the same on all runtimes."""
 
 import json
 from collections.abc import Mapping

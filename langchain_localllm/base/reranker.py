@@ -62,7 +62,7 @@ class LocalReranker(TextBatches, BaseDocumentCompressor):
         Raises:
             InvalidRequestError: The query is empty, or something is not text.
             ContextLengthError: A text and the query are longer than the model's context together, and `truncate` is not set.
-            ModelCallError: The engine cannot be reached or fails. The error has the index of a text that is to blame in
+            ModelCallError: The engine cannot be reached or fails. The error has the index of the text that caused it in
                 `failed_text`.
         """
         texts = _checked(query, texts)

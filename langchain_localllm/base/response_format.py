@@ -31,7 +31,7 @@ def canonical_format(wanted: Any) -> ResponseFormat | None:
             another type.
 
     Raises:
-        InvalidOptionError: It is none of these, or its schema is not valid.
+        InvalidOptionError: It has another form, or its schema is not valid.
 
     Example:
         >>> canonical_format({"type": "json_object", "schema": {"type": "array"}})

@@ -1,4 +1,4 @@
-"""An engine's events as LangChain wants them: thoughts, tool calls and text distinguished, calls numbered and named."""
+"""Parse an engine's events: separate thoughts, tool calls and text, and number and name the calls."""
 
 import json
 import secrets
@@ -14,7 +14,7 @@ from langchain_localllm.templates.tool_calls import HERMES, JSON, ToolCallParser
 
 
 class AnswerReader:
-    """Reads the events of one answer."""
+    """Read the events of one answer."""
 
     __slots__ = ("_args", "_calls", "_found_thoughts", "_keeps_thoughts", "_space", "_state", "_thoughts")
 
@@ -26,7 +26,7 @@ class AnswerReader:
         Args:
             thoughts: Tells thoughts in the text from the answer, where the engine does not.
             calls: Tells tool calls in the text from the answer, where the engine does not.
-            keeps_thoughts: Whether thoughts are handed out.
+            keeps_thoughts: Whether thoughts are returned.
         """
         self._keeps_thoughts = keeps_thoughts
         self._found_thoughts = False
@@ -48,7 +48,7 @@ class AnswerReader:
         thoughts.feed(begun)
 
     def read(self, event: StreamEvent) -> Iterable[StreamEvent]:
-        """Return what can be passed on with this event."""
+        """Return the events that can be passed on."""
         if event.progress is not None:
             return (event,)
         if self._thoughts and self._thoughts.done:
@@ -172,7 +172,7 @@ def without_unreadable_end(args: str) -> str:
 
 
 def reader(tools: Sequence[dict[str, Any]], choice: str | None, *, keeps_thoughts: bool = True) -> AnswerReader:
-    """Return what reads the answers of a server, which reads calls and thoughts itself as far as it can.
+    """Return a reader for the answers of a server, which usually parses calls and thoughts itself.
 
     A forced call comes as JSON; calls that the server could not read, or did not try to, come as text.
     """
@@ -184,7 +184,7 @@ def reader(tools: Sequence[dict[str, Any]], choice: str | None, *, keeps_thought
 
 @dataclass(frozen=True, slots=True)
 class ReadHandle:
-    """A handle whose events are read."""
+    """Stream the parsed events of another stream."""
 
     handle: TokenStream
     reader: AnswerReader

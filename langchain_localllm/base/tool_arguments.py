@@ -112,7 +112,7 @@ class _Call:
 
 @dataclass(slots=True)
 class CallReader:
-    """Reads the tool calls among an answer's events.
+    """Read the tool calls among an answer's events.
 
     Attributes:
         schemas: By name, the parameters of the tools that want lists or objects.
@@ -125,7 +125,7 @@ class CallReader:
     _held: dict[int, _Call] = field(default_factory=dict)
 
     def read(self, event: StreamEvent) -> Iterator[StreamEvent]:
-        """Yield the events that can be handed out now."""
+        """Yield the events that can be passed on now."""
         if event.tool_calls:
             event = replace(event, tool_calls=list(self._calls(event.tool_calls)) or None)
         if event.finish and self._held:
@@ -164,7 +164,7 @@ def _whole(call: _Call) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CallHandle:
-    """A handle whose tool calls are read."""
+    """Stream another stream's events with parsed tool calls."""
 
     handle: TokenStream
     reader: CallReader

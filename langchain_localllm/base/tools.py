@@ -136,7 +136,7 @@ def provider_function(given: Any) -> Any:
     """Return the tool with the keys that LangChain reads: the Model Context Protocol's `inputSchema` is renamed.
 
     Raises:
-        ValueError: A schema is under a key that LangChain would leave out in silence.
+        ValueError: A schema is under a key that LangChain would silently leave out.
     """
     if not isinstance(given, Mapping) or not given.keys().isdisjoint({"parameters", "input_schema"}):
         return given

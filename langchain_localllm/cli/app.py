@@ -1,4 +1,4 @@
-"""The commands together, and how a fault is told: one sentence on stderr and an exit code, never a traceback."""
+"""Register the commands, and report errors: one sentence on stderr and an exit code, never a traceback."""
 
 import errno
 import io

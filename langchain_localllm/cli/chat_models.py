@@ -27,7 +27,7 @@ REFERENCE_HELP: Final = (
 )
 MODEL_HELP: Final = f"{REFERENCE_HELP} Default: the tiny chat model."
 Model = Annotated[str, typer.Option("--model", "-m", help=MODEL_HELP, show_default=False)]
-System = Annotated[str, typer.Option("--system", "-s", help="Instructions that stand before the conversation.")]
+System = Annotated[str, typer.Option("--system", "-s", help="Instructions before the conversation.")]
 Temperature = Annotated[float | None, typer.Option("--temperature", "-t", min=0, help="Randomness. Default: the runtime's.")]
 ChatTemplate = Annotated[
     str,
@@ -38,10 +38,10 @@ ChatTemplate = Annotated[
     ),
 ]
 MAX_TOKENS: Final = 2048
-"""Longest answer of `run` and `chat`: a small model may otherwise go on until its context is full."""
+"""Longest answer of `run` and `chat`: a small model may otherwise continue until its context is full."""
 MaxTokens = Annotated[int, typer.Option("--max-tokens", min=1, help="Longest answer, in tokens.")]
 ANSWER_TOKENS: Final = 512
-"""Longest answer about files: a small model may otherwise go on until its context is full."""
+"""Longest answer about files: a small model may otherwise continue until its context is full."""
 AnswerTokens = Annotated[
     int | None,
     typer.Option(
@@ -129,7 +129,7 @@ def _print_pieces(pieces: Generator[tuple[str, str, dict[str, Any]]], *, silent:
     if about.get("finish_reason") == "repetition":
         note("The answer repeated itself and was cut. Ask in other words, or try a larger model with --model.")
     if about.get("finish_reason") == "length":
-        note("The answer was cut: it reached the longest length. Allow more with --max-tokens, as far as the model's context goes.")
+        note("The answer was cut at --max-tokens. Allow more with a larger --max-tokens, up to the model's context.")
     if not answer.strip():
         note("The model gave no answer. Ask in other words, or try a larger model with --model.")
     return answer, about
@@ -141,5 +141,5 @@ def messages_of(prompt: str, system: str = "") -> list[tuple[str, str]]:
 
 
 def sanitize_stdin(text: str) -> str:
-    """Return the text without bytes that are none, which a terminal may hand over."""
+    """Return the text without invalid bytes, which a terminal may send."""
     return text.encode(errors="replace").decode()

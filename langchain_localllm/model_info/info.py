@@ -85,9 +85,9 @@ def model_info_from_file(path: str | Path, context: int | None = None) -> ModelI
 
 
 def _adds_bos(info: GGUFInfo) -> bool:
-    told = info.metadata.get("tokenizer.ggml.add_bos_token")
-    if told is not None:
-        return bool(told)
+    adds_bos = info.metadata.get("tokenizer.ggml.add_bos_token")
+    if adds_bos is not None:
+        return bool(adds_bos)
     return info.metadata.get("tokenizer.ggml.model") == "llama" or info.metadata.get("tokenizer.ggml.pre") in _BEGIN_BY_ITSELF
 
 

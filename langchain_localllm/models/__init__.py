@@ -19,7 +19,7 @@ _HERE = Path(__file__).parent
 def tiny_chat_model() -> Path:
     """Return the path of the shipped chat model, a GGUF file of a few megabytes (llama, ChatML, 2,048 tokens of context).
 
-    It answers questions from passages, calls tools and fills JSON, all in a simple way: see `tiny-chat.md` beside it for what it
+    It answers questions from passages, calls tools and fills JSON, all in a simple way: see `tiny-chat.md` there for what it
     can and cannot do. It runs on every engine that reads GGUF.
 
     Example:
@@ -44,7 +44,7 @@ def tiny_chat_modelfile() -> Path:
 def tiny_embedding_model() -> Path:
     """Return the path of the shipped embedding model, a GGUF file of a few megabytes (bert, mean pooling, 512 tokens of context).
 
-    A question gets a vector close to that of the passage that answers it: see `tiny-embed.md` beside it.
+    A question gets a vector close to that of the passage that answers it: see `tiny-embed.md` in the same folder.
 
     Example:
         >>> from langchain_localllm.models import tiny_embedding_model

@@ -213,7 +213,7 @@ def applies_template(model: Any, options: dict[str, Any]) -> bool:
 
 
 def text_of(prompt: Prompt) -> str:
-    """Return the fixed text of a prompt, its variables as they stand there."""
+    """Return the text of a prompt, with its variables unfilled."""
     if isinstance(prompt, PromptTemplate):
         return prompt.template
     if isinstance(prompt, ChatPromptTemplate):

@@ -95,7 +95,7 @@ def is_runtime(name: str) -> Condition:
 
 
 def is_family(name: str) -> Condition:
-    """Return whether the model is of a family, such as `llama2`; `mistral` and `deepseek` stand for all their branches.
+    """Return whether the model is of a family, such as `llama2`; `mistral` and `deepseek` include all their branches.
 
     Raises:
         InvalidOptionError: There is no such family.
@@ -111,8 +111,8 @@ def context_at_least(tokens: int) -> Condition:
 
 
 def _takes_tools(llm: Any) -> bool:
-    told = describe_model(llm).tools
-    return isinstance(llm, BaseChatModel) and type(llm).bind_tools is not BaseChatModel.bind_tools if told is None else told
+    tools = describe_model(llm).tools
+    return isinstance(llm, BaseChatModel) and type(llm).bind_tools is not BaseChatModel.bind_tools if tools is None else tools
 
 
 def _check(name: str, known: Iterable[str], what: str) -> None:

@@ -1,4 +1,4 @@
-"""Which family a model is of: told by its chat template, else by its name, else by its architecture."""
+"""Detect the family of a model by its chat template, else by its name, else by its architecture."""
 
 import functools
 import re
@@ -81,7 +81,7 @@ class ModelFamily:
     """The family of a model.
 
     Attributes:
-        name: Such as `llama2` or `mistral-v3`, or `None` when it cannot be told.
+        name: Such as `llama2` or `mistral-v3`, or `None` if it cannot be detected.
         reason: Why, as a sentence.
     """
 
@@ -133,10 +133,10 @@ def family_of(about: ModelInfo) -> ModelFamily:
     if _BASE_MODEL.search(name):
         return ModelFamily(None, f"{without}The name '{about.name}' is that of a base model, which has none.")
     if family := next((family for family, pattern in _NAMES if re.search(pattern, name)), None):
-        return ModelFamily(family, f"{without}The name '{about.name}' tells it.")
+        return ModelFamily(family, f"{without}It follows from the name '{about.name}'.")
     if family := _ARCHITECTURES.get(about.architecture):
         return ModelFamily(family, f"{without}Models of the architecture '{about.architecture}' are of this family.")
-    rest = f"the name '{about.name}' and the architecture '{about.architecture}' tell" if about.architecture else "its name says"
+    rest = f"the name '{about.name}' and the architecture '{about.architecture}' say" if about.architecture else "its name says"
     return ModelFamily(None, f"{without}And {rest} no family.")
 
 

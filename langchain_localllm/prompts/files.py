@@ -1,4 +1,4 @@
-"""A folder of prompts of one's own: a readable file for each family, one for chat models and one for all others."""
+"""Keep your own prompts in a folder: one file per family, one for chat models and one for all others."""
 
 import json
 import warnings

@@ -9,7 +9,7 @@ from langchain_localllm.errors import InvalidOptionError
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A family's way to write a conversation. `{}` stands for a message's text.
+    """Describe how a model family writes a conversation. `{}` is the message's text.
 
     Attributes:
         name: The family.

@@ -101,7 +101,7 @@ def plan_capacity(
     actors = min(math.floor((cores - 1) / measured.cores_per_actor), math.floor(memory / measured.memory_per_actor))
     if actors < 1:
         raise InvalidOptionError(
-            f"No actor of {measured.cores_per_actor:g} cores and {measured.memory_per_actor / 1e9:.1f} GB fits beside the system "
+            f"No actor of {measured.cores_per_actor:g} cores and {measured.memory_per_actor / 1e9:.1f} GB fits next to the system "
             f"on a machine of {cores:g} cores and {memory / 1e9:.1f} GB."
         )
     per_hour = actors * busy * _HOUR / measured.seconds_per_document(prompt_tokens, answer_tokens)

@@ -49,7 +49,7 @@ class RayMap:
         arguments: What that is called with; plain values, since they travel.
         input: The column that goes in, or several, which go in as a dict.
         output: The column for what comes out: text, a vector, or JSON for anything else.
-        key: The column that names each row; needed to go on with a run.
+        key: The column that names each row; needed to resume a run.
         workers: Actors. Default: as many as there are cores for, one core being left to read the rows.
         batch_size: Rows that an actor takes at a time, and writes as one file.
         num_cpus: Cores of an actor.
@@ -115,7 +115,7 @@ class RayMap:
     ) -> Summary:
         """Do the rows and write the results as they come, a file for each batch.
 
-        A run that was stopped goes on when it is started again: rows whose key is among the results are skipped, those that failed
+        A stopped run resumes when it is started again: rows whose key is among the results are skipped, those that failed
         included.
 
         Args:
@@ -144,12 +144,12 @@ class RayMap:
         done = results.done()
         left = dataset
         if len(done):
-            told = _ray().put(done)
-            left = dataset.map_batches(_without, fn_args=(told, self._key), batch_format="pyarrow")
+            done_keys = _ray().put(done)
+            left = dataset.map_batches(_without, fn_args=(done_keys, self._key), batch_format="pyarrow")
         counts = self._mapped(left, Writer, (self._job, results))
         rows = errors = 0
         total = dataset.count() - len(done) if show_progress else 0
-        with ProgressBar("rows", total) as bar, _told():
+        with ProgressBar("rows", total) as bar, _plain_messages():
             for batch in counts.iter_batches(batch_size=None, batch_format="pyarrow"):
                 new = sum(batch.column("rows").to_pylist())
                 rows += new
@@ -223,7 +223,7 @@ def _without(table: Any, done: Any, key: str) -> Any:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _plain_messages() -> Iterator[None]:
     """Ray's errors in our words: it wraps those of an actor several times, and shows all of their tracebacks."""
     from ray.exceptions import RayError
 
@@ -243,6 +243,6 @@ def _why(text: str) -> str:
     if "died" in text.lower() or "out of memory" in text.lower() or "oom" in text.lower():
         return (
             f"Actors died again and again, and the run stopped: {last} Most often memory is the reason: give `memory` what an "
-            "actor needs, fewer `workers`, a smaller model or a smaller n_ctx. What is done is kept; start it again to go on."
+            "actor needs, fewer `workers`, a smaller model or a smaller n_ctx. Finished rows are kept; start it again to resume."
         )
-    return f"The run stopped: {last} What is done is kept; start it again to go on."
+    return f"The run stopped: {last} Finished rows are kept; start it again to resume."

@@ -1,4 +1,4 @@
-"""Results on disk or in a bucket: a file for each batch, whole or not there, so that a run can go on where it stopped."""
+"""Write results to disk or a bucket: one complete file per batch, so that a stopped run can resume."""
 
 import hashlib
 import json
@@ -108,7 +108,7 @@ class Writer(Worker):
         self._results = results
 
     def __call__(self, table: Any) -> Any:
-        """Do the rows and write them; a table of one row tells how many there were and how many failed."""
+        """Process the rows and write them; return a table of one row with the numbers of rows and failures."""
         import pyarrow as pa
 
         if table.num_rows:

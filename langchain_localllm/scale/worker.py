@@ -35,7 +35,7 @@ class Job:
         arguments: What that is called with: plain values, which reach other machines as they are.
         input: The column that goes in, or several, which go in as a dict.
         output: The column for what comes out.
-        error: The column for the error; null where there is none.
+        error: The column for the error; null for rows without one.
     """
 
     runnable: str

@@ -82,7 +82,7 @@ def _typed(text: str, schema: Any) -> Any:
 
 
 def accepts_text(schema: Any) -> bool:
-    """Return whether a schema wants text, or accepts it beside other types."""
+    """Return whether a schema wants text, or accepts it among other types."""
     if not isinstance(schema, Mapping):
         return False
     kinds = schema.get("type")

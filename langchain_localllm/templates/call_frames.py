@@ -12,17 +12,17 @@ __all__ = ["CallFrame", "call_frame"]
 class CallFrame:
     """How calls are written after what begins them.
 
-    White space in a text stands for any amount of it, or none. `{name}` stands for a tool's name, `{args}` for its arguments,
+    White space in a text matches any amount of it, or none. `{name}` is a tool's name, `{args}` its arguments,
     `{id}` for an id, `{number}` for a number, `{header}` for what Harmony allows between a name and `<|message|>`, and `{stop}` for
     `<|calls|>`, which ends an answer and may not be a text.
 
     Attributes:
-        after: A regular expression of what begins calls, in which `{names}` stands for the names of the tools.
+        after: A regular expression of what begins calls, in which `{names}` is replaced by the names of the tools.
         call: A call.
         begin: What is before the first call.
         between: What is between two calls; empty where the model makes one call at a time.
         end: What is after the last call.
-        argument: An argument with its `{key}` and `{value}`, where arguments are not one JSON object; `{text}` stands for `true`
+        argument: An argument with its `{key}` and `{value}`, where arguments are not one JSON object; `{text}` is `true`
             where the value is a text, else for `false`.
     """
 

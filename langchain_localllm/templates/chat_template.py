@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 _THOUGHT_NAMES: Final = ("thinking", "reasoning", "thought")
-"""Names of a message's thoughts beside `reasoning_content`: gpt-oss and LFM2.5, Solar and Command A, Apriel."""
+"""Names of a message's thoughts other than `reasoning_content`: gpt-oss and LFM2.5, Solar and Command A, Apriel."""
 _DESCRIPTION: Final = ".description"
-"""In a template that reads the descriptions of tools; gpt-oss's fails where there is none."""
+"""In a template that reads the descriptions of tools; gpt-oss's fails without one."""
 _THINKING_BLOCK: Final = "block['type'] == 'thinking'"
 """In a template that reads thoughts in blocks: Ministral."""
 _KEPT: Final = 64
@@ -66,7 +66,7 @@ class ChatTemplate:
         Args:
             messages: The conversation: dicts with `role`, `content` and, where there are any, `tool_calls` and `reasoning_content`,
                 which templates find under their other names, too.
-            tools: Tools in OpenAI's form, for templates that tell the model of them.
+            tools: Tools in OpenAI's form, for templates that show them to the model.
             documents: Documents with `title` and `text`, for templates that take them.
             add_generation_prompt: Whether the prompt ends where the answer begins.
             **variables: What else this template reads, such as `enable_thinking`.

@@ -237,7 +237,7 @@ def _check_whole(template: ChatTemplate, messages: Messages, text: str, variable
 
 
 class _Probes:
-    """Texts that stand for others in a conversation, to see what a template leaves out."""
+    """Placeholders for the texts of a conversation, to find out what a template leaves out."""
 
     def __init__(self) -> None:
         self._subjects: dict[str, str] = {}

@@ -26,7 +26,7 @@ _STEPS_BETWEEN_LOOKS: Final = 256
 _LARGEST: Final = 16_000_000
 """Characters that a value may have, with all that is in it; and that may be printed."""
 _ITEM: Final = 16
-"""Characters that an item of a list counts as, beside its own."""
+"""Characters that each item of a list adds to its own."""
 _LARGEST_OF_CONSTANTS: Final = 64 * _LARGEST
 """Characters of the template's own text that may be printed; those of an `if` count where they are not, too."""
 _UNUSED_FILTERS: Final = ("pprint", "sum", "urlize", "wordwrap", "xmlattr")
@@ -279,7 +279,7 @@ def _raise_exception(message: str) -> NoReturn:
 
 
 def _strftime_now(form: str) -> str:
-    return datetime.now().strftime(form)  # noqa: DTZ005 - a prompt tells the date where its reader is
+    return datetime.now().strftime(form)  # noqa: DTZ005 - a prompt has the local date
 
 
 def _make_environment() -> _Environment:

@@ -188,7 +188,7 @@ class ThinkSplitter:
         return before.rstrip()
 
     def _answer(self, *, last: bool) -> str:
-        """Return the text of the answer without the markers around it and the white space beside them."""
+        """Return the text of the answer without the markers around it and the white space next to them."""
         if not self._around:
             return self._release(len(self._held))
         answer = ""

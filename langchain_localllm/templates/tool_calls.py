@@ -167,7 +167,7 @@ class _State(Enum):
 class ToolCallParser:
     """Tells tool calls from text in an answer that comes in pieces.
 
-    Text is handed out at once; only what may be the beginning of a call, or white space before one, is held back. A marker that no
+    Text is returned at once; only what may be the beginning of a call, or white space before one, is held back. A marker that no
     call follows is text, as is a value that cannot be read as a call and names no tool.
 
     Example:
@@ -240,11 +240,11 @@ class ToolCallParser:
             _State.BLOCK: self._tell_block,
         }
         parts: list[str | WrittenCall] = []
-        while self._text and (told := steps[self._state](last=last)) is not None:
-            parts += [part for part in told if part]
+        while self._text and (found := steps[self._state](last=last)) is not None:
+            parts += [part for part in found if part]
         return parts
 
-    # Each step gives what it can tell and moves on, or `None` when it needs more text.
+    # Each step returns its parts and moves on, or `None` if it needs more text.
 
     def _start(self, *, last: bool) -> list[str | WrittenCall] | None:
         begun = self._text.lstrip()

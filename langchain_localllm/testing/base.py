@@ -1,4 +1,4 @@
-"""What a suite must be told of the class it tests."""
+"""Define what a subclass of the suite must provide."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping

@@ -18,13 +18,13 @@ _TRIES: Final = 5
 
 
 class FaultTests(IntegrationTests):
-    """What goes wrong is told, and what is not wanted any more ends."""
+    """Test that errors are raised, and that cancelled requests end."""
 
     # --- errors ---
 
     @each_path
     def test_too_long_prompt(self, path: str) -> None:
-        """A prompt longer than the context raises; the error is not returned as text, nor is the prompt cut in silence.
+        """A prompt longer than the context raises; the error is not returned as text, nor is the prompt silently cut.
 
         If this test fails, compare the tokens of the prompt with the context, or ask the engine neither to cut nor to shift.
         """
@@ -66,7 +66,7 @@ class FaultTests(IntegrationTests):
     def test_closing_a_stream(self) -> None:
         """Closing a stream, as leaving a loop does, ends the engine's work.
 
-        If this test fails, close the engine's answer in a `finally` of the generator; a thread that reads it must be told to end.
+        If this test fails, close the engine's answer in a `finally` of the generator; a thread that reads it must be stopped.
         """
 
         def leave(llm: Any, _: float) -> float:
@@ -175,7 +175,7 @@ class FaultTests(IntegrationTests):
         assert run(together()) == (alone, alone)
 
     def test_event_loop_is_free(self) -> None:
-        """While the model answers an `ainvoke`, other tasks of the event loop go on.
+        """While the model answers an `ainvoke`, other tasks of the event loop keep running.
 
         If this test fails, see whether `_agenerate` or `_astream` waits with a blocking call.
         """

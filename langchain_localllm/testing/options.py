@@ -73,7 +73,7 @@ class OptionTests(IntegrationTests):
 
     @each_path
     def test_unknown_call_option(self, llm: Any, path: str) -> None:
-        """An unknown option of a call raises, so that a misspelt one is not lost in silence.
+        """An unknown option of a call raises, so that a misspelled one is not silently lost.
 
         If this test fails, compare the names in `**kwargs` with those that the class knows.
         """

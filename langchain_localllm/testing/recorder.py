@@ -42,7 +42,7 @@ class Recorder(BaseCallbackHandler):
 
 
 class AsyncRecorder(AsyncCallbackHandler):
-    """The same for code that hands over async handlers; `notes` holds what was written down."""
+    """Record the events of async handlers in `notes`."""
 
     def __init__(self) -> None:
         self.notes = Recorder()

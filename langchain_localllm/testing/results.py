@@ -1,4 +1,4 @@
-"""Standard tests: what a result tells of itself."""
+"""Standard tests of the metadata of results."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from langchain_localllm.testing.recorder import Recorder
 
 
 class ResultTests(IntegrationTests):
-    """Each result that handlers get at the end carries what the engine told. The four `..._of` methods say where it stands."""
+    """Test that results carry what the engine reports. The four `..._of` methods read it."""
 
     def finish_reason_of(self, info: Mapping[str, Any]) -> str | None:
         """Return the reason in a `generation_info`: `stop` or `length`."""

@@ -68,7 +68,7 @@ class StreamingTests(IntegrationTests):
     def test_first_token_comes_early(self, path: str) -> None:
         """The first token is reported long before the last.
 
-        If this test fails, the answer is probably collected before it is handed out: ask the engine for a stream, read it with
+        If this test fails, the answer is probably collected before it is returned: ask the engine for a stream, read it with
         `_stream` and `_astream`, and do not block the event loop meanwhile.
         """
         assert any(self._share_before_first_token(path) < 0.7 for _ in range(_TRIES))

@@ -48,7 +48,7 @@ class LLMUnitTests(LLMTests):
         assert self.llm_class(**{**self.llm_params, option: values[option]})
 
     def test_unknown_argument(self) -> None:
-        """An argument that the class does not know raises, so that a misspelt option is not lost in silence.
+        """An argument that the class does not know raises, so that a misspelled option is not silently lost.
 
         If this test fails, set `model_config = ConfigDict(extra="forbid")`.
         """

@@ -69,7 +69,7 @@ def _header_name(name: str) -> str:
 
 
 def _check_header(name: str, value: str) -> None:
-    """The two HTTP libraries differ in what they refuse, and one of them tells the value, which may be a key."""
+    """Check a header here, since the HTTP libraries differ in what they refuse, and one shows the value, which may be a key."""
     if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
         raise InvalidOptionError(
             f"HTTP cannot carry the header {name!r}: it has a line end, a space at an end, or a letter that is not ASCII. "

@@ -157,7 +157,7 @@ class HttpClient:
             await pool.life.aclose()
 
     def abort_connections(self) -> None:
-        """Cut all connections, from any thread: who waits for an answer gets an error now."""
+        """Close all connections, from any thread; pending requests raise an error at once."""
         for sock in list(self._sockets):
             with contextlib.suppress(OSError):  # closed already
                 sock.shutdown(socket.SHUT_RDWR)
@@ -315,7 +315,7 @@ def _connect_seconds(send: Send) -> float:
 
 
 def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Keep our headers: without an `auth`, `requests` would put a password from .netrc in the place of the key."""
+    """Keep our headers: without an `auth`, `requests` would replace the key by a password from .netrc."""
     return request
 
 
@@ -443,7 +443,7 @@ class _SyncReply(OpenReply):
         self.server = response.headers.get("Server", "")
         self._response = response
         raw, packed = response.raw, _is_compressed(client.address, response.headers)
-        # Both hand out what has arrived; the first, which only reads chunks, takes half the time of the second for each.
+        # Both return what has arrived; the first, which only reads chunks, takes half the time of the second for each.
         parts = raw.read_chunked(decode_content=packed) if raw.chunked else iter(lambda: raw.read1(_READ_SIZE, packed), b"")
         self.read: Callable[[], bytes] = functools.partial(next, parts, b"")
 
@@ -470,7 +470,7 @@ class _AsyncReply(OpenReply):
         self.status = response.status
         self.content_type = response.headers.get("Content-Type", "")
         self.server = response.headers.get("Server", "")
-        _is_compressed(client.address, response.headers)  # refuses what aiohttp would hand out as it is
+        _is_compressed(client.address, response.headers)  # refuses encodings that aiohttp would not decode
         self.read: Callable[[], Awaitable[bytes]] = response.content.readany
         self.read_all = response.read
         self._response = response

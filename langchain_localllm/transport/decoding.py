@@ -12,7 +12,7 @@ _decode: Final = json.JSONDecoder().decode  # json.loads would guess the encodin
 
 
 class LineBuffer:
-    """Collects bytes and hands out whole lines. A character cut between two reads is whole again before it is decoded."""
+    """Collect bytes and return complete lines. A character that was split between two reads is joined before decoding."""
 
     __slots__ = ("_rest",)
 
@@ -65,7 +65,7 @@ def whole_characters(text: str) -> str:
 
 
 def json_or_text(body: bytes) -> Any:
-    """Return a body as parsed JSON, or as text where it is none."""
+    """Return a body as parsed JSON, or as text if it is not JSON."""
     text = body.decode(json.detect_encoding(body), "replace")
     try:
         return json.loads(text)

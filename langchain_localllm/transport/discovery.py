@@ -22,7 +22,7 @@ _OK: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class DefaultAddress:
-    """Where a program listens unless it is told otherwise.
+    """Describe the default address of a program.
 
     Attributes:
         port: Its port.

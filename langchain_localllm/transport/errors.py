@@ -29,7 +29,7 @@ CONNECTION_FAULTS: Final = (requests.RequestException, urllib3.exceptions.HTTPEr
 
 _TIMEOUTS: Final = (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
 _NOT_TAKEN: Final = (requests.ConnectTimeout, aiohttp.ConnectionTimeoutError)
-"""Nobody took the connection, as when a machine is off."""
+"""The connection was not accepted, as when a machine is off."""
 _NOT_SECURE: Final = (requests.exceptions.SSLError, aiohttp.ClientSSLError)
 _PROXY: Final = (requests.exceptions.ProxyError, aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)
 

@@ -75,7 +75,7 @@ class Server:
                 self._watch.start()
 
     def release(self, error: Exception | None = None) -> None:
-        """A request has ended."""
+        """Count a request as ended."""
         with self._lock:
             self.busy -= 1
         if isinstance(error, _SERVERS_OWN):
@@ -208,13 +208,13 @@ class BackendPool:
 
 
 def run_with_failover(servers: BackendPool, identify: Identify, ask: Ask[T], patience: RetryPolicy, *, streamed: bool) -> Plan[T]:
-    """Ask the least busy server, and another one where that fails before anything of its answer was handed on.
+    """Ask the least busy server, and another one if that fails before any part of its answer was passed on.
 
     Args:
         servers: The servers.
         identify: How a server is asked for its model.
         ask: What is asked.
-        patience: How long to go on trying; only the last server is waited for while it loads its model.
+        patience: How long to retry; only the last server is waited for while it loads its model.
         streamed: Whether the result is a reply whose body is still to be read; its first bytes are waited for.
 
     Raises:

@@ -78,7 +78,7 @@ ErrorReader = Callable[[int, Any], ModelCallError]
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long a call goes on trying before anything was answered.
+    """How long a call retries before anything was answered.
 
     Attributes:
         max_retries: How often a connection that fails is tried again.

@@ -28,7 +28,7 @@ class _Loaded:
         self._lock = threading.RLock()  # an engine may be loaded by the load of another class
 
     def get(self, key: Hashable, load: Callable[[], Any]) -> Any:
-        """Return the engine for a key, loaded when there is none yet."""
+        """Return the engine for a key, loading it if necessary."""
         with self._lock:  # one load at a time: two together would need the memory of both before either is in use
             if (engine := self._engines.get(key)) is None:
                 engine = self._engines[key] = load()
@@ -69,7 +69,7 @@ class InProcessOptions(Options, ABC):
     def client(self) -> NoReturn:
         """Not there: raises an `AttributeError` that names what to use instead of the binding's own object."""
         raise AttributeError(
-            f"{type(self).__name__} has no `client`: its engine runs in a thread of its own, beside which the binding's object is "
+            f"{type(self).__name__} has no `client`: its engine runs in its own thread, next to which the binding's object is "
             "not safe. Use `get_token_ids` for tokens, a chat model's `profile` for the length of the context, `timings` of a "
             "result for speed, and `close()` to free the model."
         )

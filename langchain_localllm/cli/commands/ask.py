@@ -51,7 +51,7 @@ def ask(
     `localllm rag`.
     """
     _check_words(paths or [], question)
-    question = question.encode(errors="replace").decode()  # a terminal may hand over bytes that are not text
+    question = question.encode(errors="replace").decode()  # a terminal may send invalid bytes
     from langchain_localllm.manage.resolve import resolve
 
     chat = resolve(model, "text" if chat_template else "chat")

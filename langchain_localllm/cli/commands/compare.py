@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from langchain_localllm.base.chat import LocalChatModel
 
 _NARROWEST = 30
-"""Columns that an answer needs; with less for each, they stand below each other."""
+"""The fewest columns per answer for printing them side by side."""
 _PER_SECOND = 8
 
 
@@ -52,7 +52,7 @@ def compare(
     """Ask several models the same, and stream their answers side by side.
 
     They answer at the same time, so the speeds that are shown are those of sharing this machine. One that fails says why, and the
-    others go on; the exit code is then 1.
+    others continue; the exit code is then 1.
     """
     messages = messages_of(sanitize_stdin(prompt), sanitize_stdin(system))
     answers = [_Answer(name) for name in model]

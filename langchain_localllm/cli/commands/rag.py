@@ -125,7 +125,7 @@ def ask(
     """
     if not question.strip():
         raise InvalidOptionError('The question is empty. Ask something: localllm rag ask "When does the library close?"')
-    question = question.encode(errors="replace").decode()  # a terminal may hand over bytes that are not text
+    question = question.encode(errors="replace").decode()  # a terminal may send invalid bytes
     wanted = {"source": _sources(store, source)} if source else None
     options: dict[str, Any] = {
         "max_tokens": max_tokens,
@@ -254,7 +254,7 @@ def evaluation(
 ) -> None:
     """Ask questions whose answers are known, and report how good the answers are.
 
-    A line of FILE is {"question": ..., "answers": [...], "source": ..., "quote": ...}. Without answers, the documents do not tell,
+    A line of FILE is {"question": ..., "answers": [...], "source": ..., "quote": ...}. Without answers, the documents have none,
     and the right thing is to say so.
     """
     from langchain_localllm.rag.eval.dataset import make_questions, read_questions, write_questions

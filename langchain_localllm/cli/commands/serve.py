@@ -27,7 +27,7 @@ def serve(
 ) -> None:
     """Serve a model on this machine with OpenAI's API, until Ctrl-C.
 
-    Programs find it at http://127.0.0.1:8080/v1. Nobody else can reach it. A key that they must send is taken from LLAMA_API_KEY.
+    Programs find it at http://127.0.0.1:8080/v1. Other machines cannot reach it. Set LLAMA_API_KEY to require a key.
     """
     from langchain_localllm import LocalServer
     from langchain_localllm.errors import InvalidOptionError, ServerStartError

@@ -32,7 +32,7 @@ QUESTION_MAP: Final = ready(
     "{context}\n\nQuestion: {question}",
     "Sentences:",
 )
-"""What one of many passages tells about a question: `context` and `question`."""
+"""What one of many passages says about a question: `context` and `question`."""
 
 QUESTION_COMBINE: Final = ready(
     "Answer the question from these extracts of a long document alone. If they do not tell, say: I don't know.",
@@ -69,4 +69,4 @@ CONDENSE_QUESTION: Final = ready(
     "Conversation:\n{chat_history}\n\nLast question: {question}",
     "Question:",
 )
-"""A follow-up question made to stand alone: `chat_history` (a text) and `question`."""
+"""A follow-up question rewritten as a standalone one: `chat_history` (a text) and `question`."""

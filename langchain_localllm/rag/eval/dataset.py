@@ -69,9 +69,9 @@ def read_questions(path: Path) -> list[Question]:
 
 def _question(path: Path, number: int, line: str) -> Question:
     try:
-        told = json.loads(line)
-        answers = told.get("answers", told.get("answer")) or []
-        question = str(told["question"]).strip()
+        fields = json.loads(line)
+        answers = fields.get("answers", fields.get("answer")) or []
+        question = str(fields["question"]).strip()
     except (AttributeError, KeyError, ValueError) as error:
         raise DocumentError(
             f'{path}, line {number}: it is not a question ({error!r}). Write JSON: {{"question": "...", "answers": ["..."]}}'
@@ -79,7 +79,7 @@ def _question(path: Path, number: int, line: str) -> Question:
     if not question:
         raise DocumentError(f"{path}, line {number}: the question is empty.")
     given = [answers] if isinstance(answers, str) else answers
-    return Question(question, tuple(map(str, given)), str(told.get("source", "")), str(told.get("quote", "")))
+    return Question(question, tuple(map(str, given)), str(fields.get("source", "")), str(fields.get("quote", "")))
 
 
 def write_questions(path: Path, questions: Iterable[Question]) -> None:

@@ -1,4 +1,4 @@
-"""How good the answers are: what is found, what is said, what is cited, and what is refused."""
+"""Measure retrieval, answers, citations and refusals."""
 
 import re
 import statistics
@@ -92,7 +92,7 @@ def evaluate(rag: LocalRAG, questions: Sequence[Question], on_progress: Callable
     places = [_place(question, answer.passages + answer.left_out) for question, answer in known]
     cited = [(question, citation) for question, answer in known for citation in answer.citations]
     unknown = [answer for question, answer in asked if not (question.answers or question.quote)]
-    told = [(question, _words(answer.answer)) for question, answer in known if question.answers]
+    texts = [(question, _words(answer.answer)) for question, answer in known if question.answers]
     return Evaluation(
         questions=len(known),
         unanswerable=len(unknown),
@@ -100,9 +100,9 @@ def evaluate(rag: LocalRAG, questions: Sequence[Question], on_progress: Callable
         recall_1=_mean(place == 1 for place in places),
         recall_k=_mean(bool(place) for place in places),
         mrr=_mean(1 / place if place else 0.0 for place in places),
-        exact=_mean(any(_words(each) == text for each in question.answers) for question, text in told),
-        holds=_mean(any(_is_in(each, " ".join(text)) for each in question.answers) for question, text in told),
-        f1=_mean(max(_f1(_words(each), text) for each in question.answers) for question, text in told),
+        exact=_mean(any(_words(each) == text for each in question.answers) for question, text in texts),
+        holds=_mean(any(_is_in(each, " ".join(text)) for each in question.answers) for question, text in texts),
+        f1=_mean(max(_f1(_words(each), text) for each in question.answers) for question, text in texts),
         citation_precision=_mean(
             _holds(question, Document(each.passage, metadata={"source": each.source})) for question, each in cited
         ),

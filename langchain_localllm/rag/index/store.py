@@ -3,14 +3,14 @@
 **The contract.** What other code, such as a move to another vector store, may rely on:
 
 - `catalogue.sqlite` is the authority on files, passages, their metadata and words; the vector store holds the vectors, and a
-  copy of text and metadata. What it holds beside the catalog's live passages is never shown.
+  copy of text and metadata. Results that are not live passages of the catalog are ignored.
 - A passage's id is the uuid5 (`NAMESPACE_URL`) of its `source`, `page`, `heading` and text, so the same passage has the same id in
   every index, every vector store and on every machine. Paths in the folder that holds the index are relative to it.
 - Metadata: `source` (the path, with `/`), and where known `page` (from 1), `heading` (`"Boats > Prices"`), `cell`, `language` and
   `line` (from 1, where the passage begins; not in the vector store). Only texts and whole numbers, which every vector store takes.
 - Settings in the catalog: `vectors` (the kind in `vectors.KINDS`, or `custom`), `embedding_model`, `probe` (the vector of a fixed
   text, by which an embedding model is known again), `chunk_size`, `chunk_overlap`, `roots` (the paths that were given).
-- Only who holds `writing()` may change anything. A vector store is filled by `Store.add(Store.prepare(passages))` and emptied by
+- Changes are allowed only inside `writing()`. A vector store is filled by `Store.add(Store.prepare(passages))` and emptied by
   `Store.purge()`.
 - To move an index: for each of `catalog.batches()` add the Documents with their ids to the other store, with the same embedding
   model; then `catalog.write_settings(vectors=...)`.

@@ -156,5 +156,5 @@ def _coverage(weights: Mapping[str, float], passage: Document, around: Sequence[
     """Return the coverage of a question: the mean of that by the passage, and by the passage with its neighbors."""
     words = content_words(f"{passage.metadata.get('heading', '')}\n{passage.page_content}")
     missing = [stem for stem in weights if stem not in words]
-    beside = set().union(*map(content_words, around)) if missing else set()
-    return sum(weight * (1.0 if stem in words else 0.5 * (stem in beside)) for stem, weight in weights.items())
+    nearby = set().union(*map(content_words, around)) if missing else set()
+    return sum(weight * (1.0 if stem in words else 0.5 * (stem in nearby)) for stem, weight in weights.items())

@@ -1,4 +1,4 @@
-"""Which files a list of files and folders stands for."""
+"""Find the files in a list of files and folders."""
 
 import errno
 import os
@@ -98,4 +98,4 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
     try:
         return entry.is_dir()
     except OSError:
-        return False  # whoever reads it says what is wrong
+        return False  # opening it raises the reason

@@ -77,7 +77,7 @@ def load_documents(
 
 
 def load_file(path: str | Path) -> list[Document]:
-    """Read one file; what it is, is told by its name's ending and its first bytes.
+    """Read one file. Its format is detected by its extension and its first bytes.
 
     Args:
         path: A text, Markdown, HTML, XML, PDF, docx, RTF, mail, CSV, JSON or notebook file, or source code. Any other file is

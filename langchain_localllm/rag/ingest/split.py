@@ -57,7 +57,7 @@ def iterate_passages(documents: Iterable[Document], chunk_size: int, chunk_overl
             splitters[language] = _splitter(language, chunk_size, chunk_overlap)
         for chunk in splitters[language].split_documents([Document(document.page_content, metadata=document.metadata)]):
             start = chunk.metadata.pop("start_index")
-            if re.search(r"\w", chunk.page_content):  # a rule or a bullet alone tells nothing
+            if re.search(r"\w", chunk.page_content):  # skip passages without words, such as a rule or a bullet
                 if isinstance(document, LocatedDocument) and (line := document.line_at(start)):
                     chunk.metadata["line"] = line
                 yield chunk

@@ -138,5 +138,5 @@ def store_filter(store: VectorStore, wanted: Filter) -> Any:
 def similarity_of(store: VectorStore) -> Callable[[float], float]:
     """Return what turns this vector store's score into a similarity: larger is nearer, and 1 the same."""
     if type(store).__name__ == "Chroma":
-        return store._select_relevance_score_fn()  # noqa: SLF001 - it depends on the collection's measure, and nothing public tells
+        return store._select_relevance_score_fn()  # noqa: SLF001 - it depends on the collection's measure, and there is no public method
     return float

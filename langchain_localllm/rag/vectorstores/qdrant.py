@@ -46,7 +46,7 @@ def open_qdrant(folder: Path | None, address: str, embeddings: Embeddings) -> Qd
         embeddings: Makes the vectors.
 
     Raises:
-        InvalidOptionError: The address is none.
+        InvalidOptionError: The address is not valid.
     """
     client, collection = _connected(folder, address)
     if not client.collection_exists(collection):

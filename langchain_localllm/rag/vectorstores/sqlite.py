@@ -32,7 +32,7 @@ class SQLiteVectors(VectorStore):
     Args:
         embeddings: Makes the vectors. They are scaled to length 1, so a score is the cosine.
         path: The file; `None` keeps everything in memory.
-        writable: Whether to open it for changes, and make it where there is none.
+        writable: Whether to open it for changes, and create it if it does not exist.
 
     Raises:
         StoreError: The file cannot be used.

@@ -90,7 +90,7 @@ class ChatGPT4All(GPT4AllOptions, ReasoningBudgetOptions, TemplatedChatModel):
     def check_form_beside_tools(self) -> None:
         if not self.enforces_forms:
             raise InvalidOptionError(
-                "The gpt4all package cannot hold an answer to a schema, so `response_format` does not work beside tools. Use "
+                "The gpt4all package cannot enforce a schema, so `response_format` does not work together with tools. Use "
                 "backend='llamacpp' or ChatLlamaCpp, which run the same file, or LangChain's ToolStrategy(...)."
             )
 

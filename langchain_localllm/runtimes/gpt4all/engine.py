@@ -47,7 +47,7 @@ class Loaded:
 
 
 Job = Callable[[Loaded], None]
-"""What the thread is to do. It hands over its result, or its error, by itself."""
+"""A job for the thread. It delivers its own result or error."""
 
 
 class GPT4AllEngine:

@@ -31,7 +31,7 @@ class Request:
         seed: Where random choices start, or `None` or -1 for anywhere.
         threads: Threads to compute with.
         sampling: The other options, under the names of the C library.
-        shown: Texts of control tokens that are handed out.
+        shown: Texts of control tokens that are returned.
         thoughts: Counts the tokens of thoughts.
     """
 
@@ -77,7 +77,7 @@ def _failure(request: Request, making: "_Answer", loaded: Loaded) -> str:
 
 
 def _count(prompt: str, loaded: Loaded) -> int | None:
-    """Return the prompt's tokens, where that can be told; raises for a prompt that the engine cannot answer."""
+    """Return the number of prompt tokens if it can be counted; raise for a prompt that the engine cannot answer."""
     count = len(loaded.vocabulary.tokens(prompt)) if loaded.vocabulary else None
     if not count and (count == 0 or not prompt):  # without a token, the engine would answer what it was asked before
         raise InvalidRequestError("The prompt is empty, and this model has no token for a beginning. Give it some text.")

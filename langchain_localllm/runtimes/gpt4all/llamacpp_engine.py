@@ -1,4 +1,4 @@
-"""llama.cpp in the place of the gpt4all package: the classes of `runtimes.llamacpp`, made from GPT4All's options."""
+"""Use llama.cpp in place of the gpt4all package: the classes of `runtimes.llamacpp`, made from GPT4All's options."""
 
 import importlib
 from typing import Any
@@ -36,7 +36,7 @@ class LlamaCppEngine:
 
         Args:
             name: `LlamaCpp`, `ChatLlamaCpp` or `LlamaCppEmbeddings`.
-            options: Its arguments beside those that decide what is loaded.
+            options: Its arguments other than those that decide what is loaded.
         """
         if (model := self._models.get(name)) is None:
             model = _class(name)(**self._loading, **options)

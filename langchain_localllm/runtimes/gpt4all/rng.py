@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 from langchain_localllm.runtimes.gpt4all.binding import binding
 
 _SIZE: Final = 8
-"""Bytes of the length that stands before the text."""
+"""Bytes of the length before the text."""
 _WORDS: Final = 624
 """Words of a Mersenne Twister's state."""
 _MASK: Final = 0xFFFFFFFF

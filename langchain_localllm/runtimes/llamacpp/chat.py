@@ -82,7 +82,7 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
     image_min_tokens: int | None = Field(default=None, ge=1)
     """Tokens that an image takes at least, about, where the projector takes images of any size. Default: the projector's."""
     image_max_tokens: int | None = Field(default=None, ge=1)
-    """Tokens that an image takes at most, about, likewise; fewer are faster, and show less."""
+    """The most tokens per image, approximately; fewer are faster, and show less."""
 
     @property
     @override
@@ -197,7 +197,7 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
     def _continue_unread(
         self, options: dict[str, Any], messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any], given: Given
     ) -> Rest | None:
-        """Continue an answer that the server could not read: the model goes on from what has come, and we read it."""
+        """Continue an answer that the server could not read: the model continues from the received text, which is parsed here."""
         prepared = self.prepare(messages, stop, request)
         if prepared.images or given.has_calls:
             return None
@@ -224,11 +224,11 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
     ) -> TokenStream:
         """Render the template and read the answer ourselves.
 
-        The server refuses a grammar beside tools, and raises where an answer is not written as it expects of the model's family.
+        The server refuses a grammar with tools, and raises where an answer is not written as it expects of the model's family.
         """
         prepared = self.prepare(messages, stop, request)
         if prepared.images:
-            raise InvalidRequestError("The backend xllamacpp does not take a grammar beside images. Use `json_schema` instead.")
+            raise InvalidRequestError("The backend xllamacpp does not accept a grammar with images. Use `json_schema` instead.")
         return self._complete(options, prepared)
 
     def _complete(self, options: dict[str, Any], prepared: Prepared) -> TokenStream:
@@ -311,7 +311,7 @@ def _begun_calls(frame: CallFrame, request: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _grammar(prepared: Prepared) -> str:
-    """Return the grammar of an answer; a forced call stands between the model's own markers."""
+    """Return the grammar of an answer; a forced call is enclosed in the model's own markers."""
     from langchain_localllm.runtimes.llamacpp.schema_grammar import call_grammar, grammar_text
 
     schema, form = prepared.schema or {}, prepared.form

@@ -31,7 +31,7 @@ class _Task(Generic[T]):
         self._began = time.perf_counter()
         try:
             self.done.set_result(self._work())
-        except BaseException as error:  # noqa: BLE001 - it belongs to the one who waits
+        except BaseException as error:  # noqa: BLE001 - it is raised in the waiting thread
             self.done.set_exception(error)
 
     def ends_within(self, seconds: float) -> bool:

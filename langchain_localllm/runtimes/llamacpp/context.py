@@ -64,7 +64,7 @@ class Context:
         params = lib.llama_context_default_params()
         for name, value in settings.items():
             setattr(params, name, value)
-        # llama.cpp asks before each step of a computation whether to go on. `strlen` of a text that is empty or not answers
+        # llama.cpp asks before each step of a computation whether to continue. `strlen` of a text that is empty or not answers
         # that without Python and its lock.
         params.abort_callback = ctypes.cast(_strlen, lib.ggml_abort_callback)
         params.abort_callback_data = ctypes.addressof(self._abort)
@@ -233,11 +233,11 @@ class Context:
         self._abort.value = b"\1"
 
     def clear_abort(self) -> None:
-        """Let computations go on again."""
+        """Allow computations again."""
         self._abort.value = b""
 
     def free(self) -> None:
-        """Free the memory. Nothing else may be called afterwards."""
+        """Free the memory. Nothing else may be called after that."""
         if self.pointer:
             lib.llama_free(self.pointer)
             self.pointer = None

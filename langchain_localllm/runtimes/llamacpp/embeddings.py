@@ -38,7 +38,7 @@ class LlamaCppEmbeddings(ModelOptions, InProcessEmbeddings):
         "device": "llama-cpp-python never read it. Use `n_gpu_layers`.",
         "f16_kv": "an embedding model keeps no cache.",
         "logits_all": _TEXT,
-        "n_parts": "a GGUF file tells its parts itself.",
+        "n_parts": "a GGUF file lists its parts.",
         "seed": _TEXT,
         "vocab_only": "a model without weights cannot make vectors.",
     }

@@ -46,9 +46,9 @@ _LOGGER: Final = logging.getLogger(__name__)
 PARALLEL: Final = 8
 """Requests that are answered together by default."""
 _SPARE: Final = 24
-"""Sequences beside those, which keep the prompts of earlier requests where these are not offloaded."""
+"""Additional sequences, which keep the prompts of earlier requests if these are not offloaded."""
 _SOON: Final = 0.1
-"""Seconds in which a conversation may go on, without a reader."""
+"""Seconds without a request after which a conversation is considered idle."""
 _IDLE: Final = 0.3
 """Seconds without a request after which what was saved is written to the disk."""
 _MEBIBYTE: Final = 1 << 20
@@ -98,7 +98,7 @@ class Engine:
         weights = int(lib.llama_model_size(self.model.pointer))
         self.n_ctx = context_length(self.model.info, settings.n_ctx, per_token, free, given, weights=weights)
         on_gpu = bool(settings.model.get("n_gpu_layers"))
-        beside = 1 if on_gpu else parallel  # how much a GPU has free is not known
+        beside = 1 if on_gpu else parallel  # the free memory of a GPU is unknown
         self.cells = cache_length(self.model.info, self.n_ctx, beside, per_token, free)
         batch = max(min(given.get("n_batch", 512), self.cells), parallel)
         sequences = parallel + ((_SPARE if on_gpu else 1) if self.model.supports_partial_removal else 0)
@@ -209,9 +209,9 @@ class _Worker:
         return bool(self._answers or self._waiting) or not self.thread.inbox.empty()
 
     def _reader_left(self) -> None:
-        """End a computation that no request waits for; one for others too goes on, since it takes no longer than a token.
+        """End a computation that no request waits for; a batch that others share continues, since it takes no longer than a token.
 
-        A recurrent model's is not ended: it can't take back what it has computed, and others may go on from there.
+        A recurrent model's computation is not ended: it cannot be rolled back, and other requests may continue from it.
         """
         if self._model.supports_partial_removal and all(answer.box.cancelled for answer in list(self._answers)):
             self._context.abort()
@@ -222,7 +222,7 @@ class _Worker:
         while not self.thread.ended:
             try:
                 self._round()
-            except Exception as error:  # noqa: BLE001 - whoever waits has to be told, and others come later
+            except Exception as error:  # noqa: BLE001 - the consumer gets the error, and later requests still run
                 self._fail_all(error)
                 self._sequences.clear()
         self._receive(wait=False)
@@ -360,7 +360,7 @@ class _Worker:
     # --- images ---
 
     def _encode_next_image(self) -> None:
-        """Read one image, where one is next in a prompt: of the one who waits longest. Between two, other answers get a token."""
+        """Read one image, if one is next in a prompt, for the longest waiting request. Between two, other answers get a token."""
         due = [answer for answer in self._answers if answer.request.images and not (answer.follows or answer.text)]
         if not due:
             return
@@ -382,7 +382,7 @@ class _Worker:
                 return status
 
     def _fail(self, answer: Answer, status: int) -> None:
-        self._sequences.cut(answer.sequence, 0)  # nobody knows what is left of it
+        self._sequences.cut(answer.sequence, 0)  # its content is unknown after an error
         what = "its cache has no room" if status == NO_ROOM else f"llama_decode returned {status}"
         self._finish(answer, ServerError(f"llama.cpp could not compute this request: {what}."))
 
@@ -433,7 +433,7 @@ class _Worker:
                 break  # a short prompt does not wait for a part of a long one
             room, most = room - len(tokens), most - len(tokens)
             plan.append((answer, self._part(answer, tokens, int(len(tokens) == len(answer.rest)))))
-        self._shortest_first = len(reading) == 1 or not self._shortest_first  # who comes while one is read, is next
+        self._shortest_first = len(reading) == 1 or not self._shortest_first  # a request that arrives meanwhile is next
         return plan
 
     def _reading_share(self, reading: list[Answer]) -> int:
@@ -441,7 +441,7 @@ class _Worker:
         rest = sum(len(answer.text) for answer in reading)
         seconds = max(_READING_BESIDE, _STEPS_BESIDE * self._step)
         if rest <= self._speed * max(_READING_THE_REST, seconds):
-            return rest  # others wait longer for one token, but no longer in all, and the answers then go on together
+            return rest  # others wait longer for one token, but no longer in all, and the answers then continue together
         return max(int(self._speed * seconds), _LEAST_READ)
 
     def _part(self, answer: Answer, tokens: Sequence[int], outputs: int) -> Part:

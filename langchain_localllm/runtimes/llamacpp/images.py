@@ -60,10 +60,10 @@ class Image:
         if not self.encode():
             return _FAILED
         vectors, end = _mtmd.mtmd_get_output_embd(self._projector.pointer), lib.llama_pos(0)
-        nobody = _mtmd.mtmd_helper_post_decode_callback()
+        no_callback = _mtmd.mtmd_helper_post_decode_callback()
         return int(
             _mtmd.mtmd_helper_decode_image_chunk(
-                self._projector.pointer, context, self._chunk, vectors, start, sequence, batch, ctypes.byref(end), nobody, None
+                self._projector.pointer, context, self._chunk, vectors, start, sequence, batch, ctypes.byref(end), no_callback, None
             )
         )
 
@@ -180,7 +180,7 @@ class _Picture:
     def __init__(self, projector: Projector, data: bytes) -> None:
         kind = next((name for magic, name in _FORMATS.items() if data.startswith(magic)), None)
         if kind is None:
-            raise InvalidRequestError(f"An image is none of {', '.join(_FORMATS.values())}, which can be read: convert it to PNG.")
+            raise InvalidRequestError(f"An image is not one of {', '.join(_FORMATS.values())}: convert it to PNG.")
         buffer = (ctypes.c_uint8 * len(data)).from_buffer_copy(data)
         self.pointer = _mtmd.mtmd_helper_bitmap_init_from_buf(projector.pointer, buffer, len(data), False)  # noqa: FBT003 - no placeholder
         if not self.pointer:

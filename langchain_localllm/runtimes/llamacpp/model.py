@@ -209,7 +209,7 @@ def open_model(path: Path, settings: Mapping[str, Any]) -> Model:
 
 
 def check_companions(settings: EngineSettings) -> None:
-    """Check the files that are loaded beside a model, in another process too.
+    """Check the files that are loaded together with a model, in a child process too.
 
     Raises:
         ModelFileError: The model or one of them is damaged, or llama.cpp would end the process at it.

@@ -342,7 +342,7 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
         "logits_all": "`logprobs` works without it.",
         "lora_base": "llama.cpp applies an adapter to the loaded model. Give `lora_path`.",
         "n_gqa": "a GGUF file says how its heads are grouped.",
-        "n_parts": "a GGUF file tells its parts itself.",
+        "n_parts": "a GGUF file lists its parts.",
         "no_perf": "timings are always in the result.",
         "pooling_type": "LlamaCppEmbeddings makes vectors.",
         "rms_norm_eps": "a GGUF file says it.",

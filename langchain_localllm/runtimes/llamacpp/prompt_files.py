@@ -248,7 +248,7 @@ def cache_key(settings: EngineSettings, info: GGUFInfo, engine: str, n_ctx: int)
 
 
 def _fingerprint(path: Path) -> Mapping[str, Any]:
-    """Return what tells a file from others: its size, when it was changed, and a hash of parts from all over it."""
+    """Return what identifies a file: its size, its modification time, and a hash of samples from all over it."""
     stat = path.stat()
     digest = hashlib.blake2b(digest_size=_HASH_BYTES)
     with path.open("rb") as file:

@@ -217,7 +217,7 @@ class Sampler:
             candidates["logit"][self._model.tokens_with_nul] = -np.inf
             self._restrict(candidates)
             token, logit = self._choose(candidates)
-            if logit == -np.inf:  # llama.cpp would end the process when it is told to go on with it
+            if logit == -np.inf:  # llama.cpp aborts the process if it is accepted
                 raise InvalidRequestError(
                     "The grammar cannot be satisfied: the model's vocabulary has no token that may follow here."
                 )

@@ -59,7 +59,7 @@ _RULES: Final = {
     "call-stop": '"<|calls|>"?',
     "call-header": '[^<\\n]{0,24} ("<|channel|>" [^<\\n]{0,24})? ("<|constrain|>" [^<\\n]{0,24})?',
 }
-"""What a call's frame may hold beside names and arguments."""
+"""Placeholders in a call's frame other than names and arguments."""
 _PLACEHOLDER: Final = re.compile(r"\{(args|header|id|number|stop)\}|(\s+)")
 
 

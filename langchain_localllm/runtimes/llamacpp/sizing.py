@@ -26,7 +26,7 @@ __all__ = [
 _SHARE_FOR_ONE: Final = 0.5
 """The part of the free memory that one whole context takes at most, unless the caller asks for a length."""
 _SHARE_FOR_MORE: Final = 0.25
-"""The part of it that the cache takes at most for requests that run beside each other."""
+"""The largest share of it that the cache uses for concurrent requests."""
 _SHARE_ASIDE: Final = 0.125
 """The part of what the cache leaves free that is for what earlier requests left there."""
 

@@ -47,7 +47,7 @@ class Sequences:
         count: How many there are.
         aside: Bytes of memory for what is offloaded; with 0, it stays in the cache until the room is wanted.
         files: Files that hold what is offloaded after a restart, if that is asked for.
-        max_segments: What lies in more places than that is not saved as it is: it takes llama.cpp too much memory.
+        max_segments: A sequence in more segments of the cache is not saved: llama.cpp would need too much memory.
     """
 
     def __init__(self, context: Context, count: int, aside: int, max_segments: int, files: "PromptFiles | None" = None) -> None:
@@ -154,7 +154,7 @@ class Sequences:
         return sorted((one for one in self._all if one.tokens and not one.busy), key=lambda one: one.used)
 
     def save_one(self, *, last: bool) -> bool:
-        """Save a sequence that will have to be offloaded unless the next prompt goes on with it; whether there was one.
+        """Save a sequence that the next prompt will offload unless it continues it; return whether there was one.
 
         That takes a while, so it is best done when there is nothing else to do.
 
@@ -219,7 +219,7 @@ class Sequences:
             target.runs += [run for run in source.runs if start <= run < length]
 
     def make_room(self) -> bool:
-        """Put aside the sequence that was not used for longest; `False` when there is none."""
+        """Offload the least recently used sequence; return `False` if there is none."""
         idle = self._idle()
         if idle:
             self._drop(idle[0])

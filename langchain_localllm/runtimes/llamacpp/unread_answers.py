@@ -1,4 +1,4 @@
-"""Answers that llama.cpp's server cannot read as the model's family writes them: it ends them with an error."""
+"""Continue answers that llama.cpp's server cannot parse and ends with an error."""
 
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing, closing
@@ -10,29 +10,29 @@ from langchain_localllm.errors import ServerError
 
 
 class UnreadAnswerError(ServerError):
-    """The server could not read an answer, such as one with a call that is not JSON."""
+    """The server could not parse an answer, such as one with a call that is not JSON."""
 
 
 class Given(NamedTuple):
-    """What has come of an answer."""
+    """Hold the part of an answer that was received."""
 
     reasoning: str = ""
     text: str = ""
     has_calls: bool = False
 
     def plus(self, event: StreamEvent) -> "Given":
-        """Return the same with another event."""
+        """Return the part with another event added."""
         return Given(self.reasoning + event.reasoning, self.text + event.text, self.has_calls or bool(event.tool_calls))
 
 
 @dataclass(slots=True)
 class Rest:
-    """How an answer goes on.
+    """Describe how an answer continues.
 
     Attributes:
-        handle: What follows.
-        given: Tokens of what has come, which the engine counts as part of the prompt.
-        after_space: Whether white space that the engine was not given has come, so that it makes it again.
+        handle: The stream of the rest.
+        given: Tokens of the received part, which the engine counts as prompt tokens.
+        after_space: Whether the received part ended in white space, which the engine then repeats.
     """
 
     handle: TokenStream
@@ -40,7 +40,7 @@ class Rest:
     after_space: bool
 
     def adapt(self, event: StreamEvent) -> StreamEvent:
-        """Return an event without what has come, and with its tokens counted as part of the answer."""
+        """Return an event without repeated white space, and with the received tokens counted as part of the answer."""
         if self.after_space and event.text:
             event.text = event.text.lstrip()
             self.after_space = not event.text
@@ -52,11 +52,11 @@ class Rest:
 
 @dataclass(frozen=True, slots=True)
 class ContinuedWhereUnread:
-    """A handle whose answer is continued as text where the server could not read it; no text is lost.
+    """Stream an answer, and continue it as text if the server cannot parse it; no text is lost.
 
     Attributes:
         handle: The answer as the server reads it.
-        rest: Opens what follows the part that has come, or returns `None` where it cannot be continued.
+        rest: Opens the rest after the received part, or returns `None` if it cannot be continued.
     """
 
     handle: TokenStream

@@ -48,7 +48,7 @@ _GB_COMMON = (0xB0, 0xD7)
 _LAST_HANGUL = 0xC8
 """The last first byte of Korean syllables in EUC-KR, which begin like the Chinese ones of GB 2312."""
 _SAMPLE = 100_000
-"""Bytes that are looked at to guess an encoding; more take long and tell little."""
+"""Bytes used to guess an encoding; more are slow and add little."""
 _BINARY = "it is a binary file of an unsupported type. Save its text as .docx, .pdf or .txt."
 _WRAPPED = 50  # a line of at least so many characters was broken by its editor, not by its author
 _NEW_BLOCK = re.compile(r"\s*([-*+•|>#]|```|~~~|\d+[.)]\s)")
@@ -233,7 +233,7 @@ def tidied(lines: Iterable[tuple[int, str]], metadata: dict[str, Any] | None = N
 def _joined(text: str, line: str, following: str, hyphenated: set[str]) -> tuple[str, str]:
     """Return the text of a line that ends in a hyphen, and what joins it to the following one.
 
-    The hyphen goes, unless the file has the word with a hyphen elsewhere, or it stands for a part of the next word.
+    The hyphen goes, unless the file has the word with a hyphen elsewhere, or it replaces a part of the next word.
     """
     if line.endswith("\u00ad"):
         return text, ""
@@ -277,7 +277,7 @@ def _without_encoded(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, st
 
 
 def _is_uuencoded(line: str) -> bool:
-    """Return whether a line has the length that its first character stands for."""
+    """Return whether a line has the length that its first character encodes."""
     if not line.strip("` ") or line.strip() == "end":
         return True
     groups = -(-((ord(line[0]) - 32) & 63) // 3)
