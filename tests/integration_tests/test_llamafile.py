@@ -1,6 +1,7 @@
 """What llama.cpp's own options do, on the real server."""
 
 import json
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -10,12 +11,13 @@ from langchain_core.messages import convert_to_messages
 from langchain_core.runnables import RunnableLambda
 from pydantic import SecretStr
 
-from langchain_localllm import ChatLlamafile, Llamafile, LocalServer
+from langchain_localllm import ChatLlamafile, LlamaCpp, Llamafile, LocalServer
 from langchain_localllm.base.results import short_name
 from langchain_localllm.errors import AuthenticationError, ConnectionFailedError, InvalidRequestError
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.testing.paths import PATHS
 from tests.unit_tests.option_cases import LLAMAFILE
+from tools.engines.models import with_control_tokens
 
 PROMPT = "The lamp on the table is"
 NOT_TOLD: Final = {
@@ -211,6 +213,26 @@ def test_a_prompt_without_the_beginning_of_an_answer_is_shorter(chat_server: Loc
 def test_the_model_is_found_by_itself(llm: Llamafile) -> None:
     assert llm.model is None
     assert short_name(llm.with_model_name().model or "") == about(llm)["model_name"]
+
+
+def test_a_gap_is_filled_as_in_this_process(tmp_path: Path) -> None:
+    path = with_control_tokens(tiny_chat_model(), tmp_path / "code.gguf", ["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"])
+    options: dict[str, Any] = {"temperature": 0, "max_tokens": 8, "suffix": " is lit"}
+    with LocalServer(path) as server, LlamaCpp(model_path=path, backend="xllamacpp", n_ctx=512, **options) as here:
+        llm = Llamafile(base_url=server.base_url, **options)
+        expected = here.generate(["The red lamp"]).generations[0][0]
+        found = llm.generate(["The red lamp"]).generations[0][0]
+        assert found.text == expected.text == "".join(llm.stream("The red lamp"))
+        usages = [each.generation_info["usage"]["prompt_tokens"] for each in (found, expected) if each.generation_info]
+        assert usages == [usages[0]] * 2
+        more = llm.generate(["The red lamp"], input_extra=[{"filename": "a.py", "text": "The lamp is red."}]).generations[0][0]
+        assert more.generation_info is not None
+        assert more.generation_info["usage"]["prompt_tokens"] > usages[0]
+
+
+def test_a_model_that_was_not_made_for_it_does_not_fill_gaps(llm: Llamafile) -> None:
+    with pytest.raises(InvalidRequestError, match="Infill is not supported by this model"):
+        llm.invoke("def f():", suffix="return 1")
 
 
 def test_tokens_are_counted_by_the_server(llm: Llamafile) -> None:

@@ -146,6 +146,10 @@ LLAMAFILE: Final = {
     "id_slot": Case(1, changes=False),
     **_CONNECTION,
 }
+_OF_A_GAP: Final = {
+    "suffix": Case("return x", {"input_suffix": "return x", "input_prefix": "Hi", "prompt": ""}),
+    "input_extra": Case([{"filename": "a.py", "text": "x = 1"}], {}),  # only with `suffix`
+}
 _LLAMAFILE_ALIASES: Final = {**_ALIASES, "max_completion_tokens": ("max_tokens", 7), "n_cmpl": ("n", 2)}
 _THINKING: Final = {"timings_per_token": True}
 CHAT_LLAMAFILE: Final = LLAMAFILE | {
@@ -210,7 +214,7 @@ CHAT_OLLAMA: Final = {name: case for name, case in OLLAMA.items() if name not in
     "continue_final_message": Case(value=False, sent={}),
 }
 SUBJECTS: Final = {
-    "Llamafile": Subject(FakeText, LLAMAFILE, {"prompt": "Hi", "stop": [], "stream": True}, _LLAMAFILE_ALIASES),
+    "Llamafile": Subject(FakeText, LLAMAFILE | _OF_A_GAP, {"prompt": "Hi", "stop": [], "stream": True}, _LLAMAFILE_ALIASES),
     "ChatLlamafile": Subject(
         FakeLlamaCppChat,
         CHAT_LLAMAFILE,

@@ -45,11 +45,12 @@ __all__ = [
 ]
 
 _WANTS_MODEL: Final = re.compile(
-    r"\bmodel\b.{0,60}\b(missing|required|not found|not specified|not provided|must|empty|unspecified|does not exist|null)"
+    r"\bmodel\b(?!: prefix token).{0,60}"
+    r"\b(missing|required|not found|not specified|not provided|must|empty|unspecified|does not exist|null)"
     r"|\b(missing|requires?|required|specify|provide|no|unknown)\b.{0,40}\bmodel\b",
     re.IGNORECASE | re.DOTALL,
 )
-"""What servers say to a request that does not name a model, though they want one."""
+"""What servers say to a request that does not name a model, though they want one. A model without tokens for a gap is not meant."""
 _NO_STREAM: Final = re.compile(r"\bstream", re.IGNORECASE)
 _BARE_SCHEMA: Final = "bad json schema"
 """What llamafiler says to the `json_schema` of OpenAI's API, since it reads the schema itself there."""

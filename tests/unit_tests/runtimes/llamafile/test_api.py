@@ -21,7 +21,10 @@ from langchain_localllm.runtimes.llamafile.api import (
     tokenize,
 )
 from langchain_localllm.runtimes.llamafile.embedding_api import embed_openai
+from langchain_localllm.runtimes.llamafile.options import DEFAULT_URL
+from langchain_localllm.runtimes.llamafile.server_info import ServerFacts
 from langchain_localllm.transport.operations import Plan
+from tests.unit_tests.fakes import FakeText
 
 URL = "http://host:8080"
 READER = ErrorReader(URL)
@@ -515,3 +518,18 @@ def test_tokens_and_the_models_name_are_read() -> None:
         answered(token_ids(OPTIONS, "a"), {"tokens": ["a", "b"]})
     assert answered(model_name(OPTIONS), {"data": [{"id": "first"}, {"id": "second"}]}) == "first"
     assert answered(name_if_told(OPTIONS), {"data": [{"id": "first"}]}) == "first"
+
+
+def test_a_gap_is_sent_to_other_servers_as_openais_suffix() -> None:
+    llm = FakeText(suffix="return x", input_extra=[{"filename": "a.py", "text": "x = 1"}])
+    llm._facts[DEFAULT_URL, None] = ServerFacts(llama_cpp=False, model="m")
+    llm.invoke("def f(x):")
+    (send,) = llm.asked
+    assert send.path == "/v1/completions"
+    assert send.body is not None
+    assert {name: send.body[name] for name in ("model", "prompt", "suffix")} == {
+        "model": "m",
+        "prompt": "def f(x):",
+        "suffix": "return x",
+    }
+    assert "input_extra" not in send.body
