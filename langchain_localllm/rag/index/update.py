@@ -103,7 +103,8 @@ def update(
 
         files = [path for path in find_files(given, on_unreadable) if not store.owns(path)]
         roots = dict.fromkeys([*(store.setting("roots") or ()), *(relative_key(store.root, path) for path in given)])
-        mounts = dict.fromkeys(relative_key(store.root, path) for path in [*_mounts(given, files), *away])
+        elsewhere = [path for path in map(keys.path, store.setting("mounts") or ()) if not _is_in(path, given)]
+        mounts = dict.fromkeys(relative_key(store.root, path) for path in [*elsewhere, *_mounts(given, files), *away])
         store.catalog.write_settings(roots=list(roots), mounts=list(mounts))
         before = store.catalog.counts().passages
         _remove_gone(store, keys, given, {*map(keys.key, files), *(key for path in away for key in keys.below(path))}, report)
@@ -176,7 +177,7 @@ def _existing(store: Store, paths: Sequence[str | Path], report: Report, *, rebu
         raise DocumentError("The index has no files yet. Pass files or folders: localllm rag index PATH")
     away = {path: reason for path in given if (reason := _away_reason(path, keys))}
     mounts = [keys.path(mount) for mount in settings.get("mounts") or ()]
-    inside = [path for path in mounts if any(path.is_relative_to(root) for root in given if root not in away)]
+    inside = [path for path in mounts if _is_in(path, [root for root in given if root not in away])]
     away |= {path: "is missing or empty, and was a mounted disk" for path in inside if _is_unmounted(path, keys)}
     for path, reason in away.items():
         name = readable(path)
@@ -185,6 +186,10 @@ def _existing(store: Store, paths: Sequence[str | Path], report: Report, *, rebu
             raise DocumentError(f"{name} {reason}, and a rebuild would remove its files from the index. {advice}")
         report.problems.append(f"{name} {reason}. Its files stay in the index. {advice}")
     return [path for path in given if path not in away], list(away)
+
+
+def _is_in(path: Path, folders: Iterable[Path]) -> bool:
+    return any(path.is_relative_to(folder) for folder in folders)
 
 
 def _mounts(given: Iterable[Path], files: Iterable[Path]) -> list[Path]:

@@ -146,6 +146,7 @@ def test_update_disk_in_a_folder_that_is_not_mounted_keeps_its_passages(
     with monkeypatch.context() as mounted:
         mounted.setattr("langchain_localllm.rag.index.update._device", lambda folder: "disk" in folder.parts)
         update(store, [notes])
+    update(store, [notes / "a.txt"])  # says nothing of the disk
     make_away(disk)
     (notes / "away").rename(notes.parent / "away")
     for _ in range(2):
