@@ -26,6 +26,13 @@ def default_threads(model_file: Path, *, sleeping: bool = False) -> int:
     return 1 if model_file.stat().st_size < (_TINY_FILE if sleeping else _SMALL_FILE) else physical_cores()
 
 
+def sleeping_environment() -> dict[str, str]:
+    """Return the environment variables that make the threads of a new process sleep as in `sleeping_openmp`; none where set."""
+    if sys.platform != "linux" or {_WAIT_POLICY, _SPIN_COUNT} & os.environ.keys():
+        return {}
+    return {_SPIN_COUNT: _SHORT_SPIN}
+
+
 @contextlib.contextmanager
 def sleeping_openmp() -> Iterator[bool]:
     """Let the threads of an OpenMP library that is loaded in this block sleep after a short spin; yield whether they will.

@@ -13,6 +13,7 @@ from langchain_localllm.gguf.threads import sleeping_openmp
 from langchain_localllm.runtimes.llamacpp.backend import missing_backend
 from langchain_localllm.runtimes.llamacpp.drafts import N_MAX, SIZE_N
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings, Speculation
+from langchain_localllm.runtimes.llamafile.server_options import parameter_of
 
 try:
     with sleeping_openmp() as THREADS_SLEEP:
@@ -23,8 +24,6 @@ except ImportError as error:
 VERSION: Final = f"xllamacpp {importlib.metadata.version('xllamacpp')}"
 """Name and version of the engine."""
 _DEVICE_COUNT: Final[int] = len(xllamacpp.CommonParams().tensor_split)
-_RENAMED: Final = {"type_k": "cache_type_k", "type_v": "cache_type_v"}
-_INVERTED: Final = {"offload_kqv": "no_kv_offload", "op_offload": "no_op_offload"}
 _ENUMS: Final[dict[str, Callable[[Any], Any]]] = {
     "attention_type": xllamacpp.llama_attention_type,
     "flash_attn_type": xllamacpp.llama_flash_attn_type,
@@ -129,9 +128,8 @@ def _set(params: Any, name: str, value: Any) -> None:
         converted = _CONVERTED[name](value) if name in _CONVERTED else value
     except ValueError:
         raise InvalidOptionError(f"llama.cpp has no `{name}` {value!r}.") from None
+    attribute, inverted = parameter_of(name)
     if name == "n_threads":
         params.cpuparams.n_threads = converted
-    elif name in _INVERTED:
-        setattr(params, _INVERTED[name], not converted)
     elif name != "n_threads_batch":
-        setattr(params, _RENAMED.get(name, name), converted)
+        setattr(params, attribute, not converted if inverted else converted)

@@ -7,9 +7,12 @@ variable LLAMA_API_KEY, where `ps` does not show it. SIGTERM ends it.
 """
 
 import argparse
+import functools
+import json
 import os
 import sys
 import threading
+from typing import Any
 
 
 def main(arguments: list[str]) -> None:
@@ -37,12 +40,29 @@ def main(arguments: list[str]) -> None:
     params.ui = False
     params.cors_origins = "localhost"  # pages from elsewhere cannot read what it answers
     params.verbosity = 2  # warnings and errors: the log stays small on a server that runs for weeks
+    for name, value in json.loads(options.params).items():
+        place, _, attribute = name.rpartition(".")
+        setattr(functools.reduce(getattr, place.split("."), params) if place else params, attribute, _value(xllamacpp, value))
     try:
         server = xllamacpp.Server(params)
     except RuntimeError as error:  # the reason is in the log already
         sys.exit(str(error))
     print(f"listening on {server.listening_address}", flush=True)  # noqa: T201 - read by the process that started it
     threading.Event().wait()
+
+
+def _value(xllamacpp: Any, value: Any) -> Any:
+    """What the package takes for a value that JSON holds: its own types are objects with their name as the first key."""
+    if not isinstance(value, dict):
+        return value
+    if "enum" in value:
+        kind, names = getattr(xllamacpp, value["enum"]), value["name"]
+        return kind[names] if isinstance(names, str) else [kind[name] for name in names]
+    if "lora" in value:
+        return [xllamacpp.CommonAdapterLoraInfo(path, scale) for path, scale in value["lora"]]
+    if "shares" in value:  # one for each device that the package could have
+        return [*value["shares"], *[0.0] * (len(xllamacpp.CommonParams().tensor_split) - len(value["shares"]))]
+    return set(value["set"]) if "set" in value else value["dict"]
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -57,6 +77,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--ubatch-size", type=int, default=512)
     parser.add_argument("--pooling", choices=["mean"])
     parser.add_argument("--embeddings", "--embedding", action="store_true")
+    parser.add_argument("--params", default="{}", help="attributes of CommonParams, as JSON")
     parser.add_argument("--jinja", action="store_true", help="always on here")
     return parser.parse_args(arguments)
 

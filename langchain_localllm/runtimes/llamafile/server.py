@@ -1,4 +1,4 @@
-"""A local server for one model file, started from Python and ended with it.
+"""A local server for a model file, started from Python and ended with it.
 
 Three kinds of engine run behind the same class: a `.llamafile` is its own server, and a GGUF file gets an installed
 `llama-server`, else the server in the `xllamacpp` wheel. All listen on 127.0.0.1 only.
@@ -6,46 +6,39 @@ Three kinds of engine run behind the same class: a `.llamafile` is its own serve
 
 import contextlib
 import http.client
-import importlib.util
 import logging
 import os
 import re
-import shutil
 import socket
-import stat
-import sys
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self, Unpack
 
 from langchain_localllm.base.options import warn_once
-from langchain_localllm.errors import (
-    InvalidOptionError,
-    MissingDependencyError,
-    ModelFileError,
-    ServerStartError,
-)
-from langchain_localllm.extras import pip_install
+from langchain_localllm.errors import InvalidOptionError, ServerStartError
 from langchain_localllm.gguf.capacity import DEFAULT_CONTEXT
-from langchain_localllm.gguf.header import GGUFInfo, check_gguf, is_llamafile, look_into_llamafile
-from langchain_localllm.gguf.threads import default_threads
+from langchain_localllm.gguf.header import GGUFInfo
+from langchain_localllm.gguf.threads import sleeping_environment
 from langchain_localllm.runtimes.llamafile._child import Child
 from langchain_localllm.runtimes.llamafile._start_errors import is_unknown_argument, log_reason, port_in_use, start_error
+from langchain_localllm.runtimes.llamafile.launchers import NO_BROWSER, SERVE, LauncherName, find_launcher
+from langchain_localllm.runtimes.llamafile.server_options import ROUTER, ServerFlags, read_options
 
 __all__ = ["LocalServer"]
 
 HOST: Final = "127.0.0.1"
 
 _LOGGER: Final = logging.getLogger(__name__)
-_SERVE: Final = Path(__file__).with_name("_serve_xllamacpp.py")
 _LISTENING: Final = re.compile(r"listening (?:on|at):? http://127\.0\.0\.1:(\d+)")
 _UNCONFIRMED: Final = 0.5  # seconds that a server must stay up when its log does not name the port
 _TRIES: Final = 3
-_NO_BROWSER: Final = "--nobrowser"
+_OWN: Final = frozenset(
+    {"api_key", "embedding", "extra_args", "launcher", "n_ctx", "n_parallel", "port", "startup_timeout", "threads"}
+)
 
 
 class LocalServer:
@@ -55,22 +48,29 @@ class LocalServer:
     with `close()`, a `with` block or a normal exit.
 
     Args:
-        path: A GGUF file or a `.llamafile`, which is made executable for its user and run: only use one that you trust.
-        n_ctx: Context in tokens, for each of the parallel requests. Default: the model's own, at most 8,192.
-        n_parallel: How many requests are answered at the same time. Default 1; more wait for their turn.
-        threads: Threads to compute with. Default: 1 for a file below 100 MB (more are slower there), else one per physical core.
+        path: A GGUF file or a `.llamafile`, which is made executable for its user and run: only use one that you trust. Leave it
+            out for several models (`models_dir`, `models_preset`).
+        n_ctx: Context in tokens, for each of the parallel requests. Default: the model's own, at most 8,192. `ctx_size` works too.
+        n_parallel: How many requests are answered at the same time. Default 1; more wait for their turn. `parallel` works too.
+        threads: Threads to compute with. Default: 1 for a file below 100 MB (more are slower there), below 25 MB where the
+            xllamacpp package serves it on Linux, else one per physical core.
         embedding: Serve `/v1/embeddings` (with mean pooling where the model names none) for texts of up to `n_ctx` tokens.
             Such a server answers no prompts.
         api_key: Key that clients must send. Default: none is needed.
         port: Port on 127.0.0.1. Default 0: a free one, see `base_url`.
         startup_timeout: Seconds until it must be ready, loading the model included. Default 60.
+        launcher: What serves a GGUF file: `llama-server`, an installed one, or `xllamacpp`, the package. Default: the first that
+            is there, in this order.
         extra_args: More arguments for `llama-server` or the llamafile, as on their command line.
+        options: Other options under the names of llama-server's flags, such as `n_gpu_layers`, `mmproj`, `lora`,
+            `spec_draft_model`, `cache_type_k`, `cache_ram`, `chat_template`, `reasoning_budget` and `rerank`; see `ServerFlags` and
+            the table in the documentation. What the program that serves the file does not have is refused before it starts.
 
     Raises:
         ModelFileError: The file is missing, no usable model, or cut off.
         ServerStartError: The server did not come up; the message gives the engine's reason.
         MissingDependencyError: There is no `llama-server` and no `xllamacpp` package for a GGUF file.
-        InvalidOptionError: An option is out of range.
+        InvalidOptionError: An option is unknown or out of range, or the program that serves the file does not have it.
 
     Example:
         >>> from langchain_localllm.models import tiny_embedding_model
@@ -82,28 +82,37 @@ class LocalServer:
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | Path | None = None,
         *,
         n_ctx: int | None = None,
-        n_parallel: int = 1,
+        n_parallel: int | None = None,
         threads: int | None = None,
         embedding: bool = False,
         api_key: str | None = None,
         port: int = 0,
         startup_timeout: float = 60.0,
+        launcher: LauncherName | None = None,
         extra_args: Sequence[str] = (),
+        **options: Unpack[ServerFlags],
     ) -> None:
+        given = dict(options)
+        n_ctx = _given_once("n_ctx", n_ctx, given.pop("ctx_size", None))
+        n_parallel = _given_once("n_parallel", n_parallel, given.pop("parallel", None)) or 1
+        embedding = bool(_given_once("embedding", embedding or None, given.pop("embeddings", None)))
         _check_range("n_ctx", n_ctx, 1)
         _check_range("n_parallel", n_parallel, 1)
         _check_range("threads", threads, 1)
         _check_range("port", port, 0, 65535)
-        self._path = Path(path).expanduser().absolute()
         self._api_key = api_key
-        program, info = _program_for(self._path, extra_args)
-        self._program = program
+        chosen = read_options(given, _OWN)
+        self._path = _served(path, chosen)
+        engine = find_launcher(self._path, launcher, router=bool(ROUTER & chosen.keys()))
+        engine.check(chosen, extra_args)
+        self._program = engine.command
         self._options = [
-            *_context_options(info, n_ctx, n_parallel, embedding=embedding),
-            *["--threads", str(threads or default_threads(self._path))],
+            *_context_options(engine.info, n_ctx, n_parallel, chosen, embedding=embedding),
+            *(["--threads", str(count)] if (count := threads or engine.threads) else []),
+            *engine.arguments(chosen, count),
             *extra_args,
         ]
         self._port = port
@@ -155,7 +164,7 @@ class LocalServer:
             raise ServerStartError(f"Port {asked} on {HOST} is in use: stop what uses it, or leave `port` out for a free one.")
         for attempt in range(1, _TRIES + 1):
             # The wheel's server finds a free port by itself and tells it in its log.
-            self._port = asked or (0 if str(_SERVE) in self._program else _free_port())
+            self._port = asked or (0 if str(SERVE) in self._program else _free_port())
             self._launch()
             try:
                 self._wait_until_ready(deadline, timeout)
@@ -167,14 +176,14 @@ class LocalServer:
                 if isinstance(error, ServerStartError) and attempt < _TRIES:
                     if not asked and port_in_use(log):
                         continue
-                    if _NO_BROWSER in self._program and is_unknown_argument(log, _NO_BROWSER):
-                        self._program.remove(_NO_BROWSER)  # llamafile 0.10 opens no browser and does not know the flag
+                    if NO_BROWSER in self._program and is_unknown_argument(log, NO_BROWSER):
+                        self._program.remove(NO_BROWSER)  # llamafile 0.10 opens no browser and does not know the flag
                         continue
                 raise
             return
 
     def _launch(self) -> None:
-        environment = {**os.environ, "LLAMA_ARG_CORS_ORIGINS": "localhost"}
+        environment = {**os.environ, **sleeping_environment(), "LLAMA_ARG_CORS_ORIGINS": "localhost"}
         environment.pop("LLAMA_API_KEY", None)
         if self._api_key:
             environment["LLAMA_API_KEY"] = self._api_key  # the command line would show it in `ps`
@@ -227,46 +236,41 @@ class LocalServer:
         return None
 
 
-def _program_for(path: Path, extra_args: Sequence[str]) -> tuple[list[str], GGUFInfo | None]:
-    """The command that serves this file, and what its header says (`None` for a llamafile without a model)."""
-    if is_llamafile(path):
-        _make_executable(path)
-        return [str(path), "--server", _NO_BROWSER], look_into_llamafile(path)
-    info = check_gguf(path)
-    if installed := shutil.which("llama-server"):
-        return [installed, "--model", str(path), "--jinja"], info
-    if importlib.util.find_spec("xllamacpp") is None:
-        raise MissingDependencyError(f"{path} needs a server: {pip_install('server')}, or put llama-server on the PATH.")
-    if extra_args:
-        raise InvalidOptionError(
-            "extra_args needs an installed llama-server or a llamafile: the server in the xllamacpp package takes none."
-        )
-    return [sys.executable, "-P", str(_SERVE), "--model", str(path)], info
+def _served(path: str | Path | None, options: Mapping[str, Any]) -> Path:
+    """The file that is served, or what stands for several models."""
+    several = next((options[name] for name in sorted(ROUTER) if name in options), None)
+    if (path is None) == (several is None):
+        raise InvalidOptionError("Give the path of a model file, or `models_dir` or `models_preset` for several models, not both.")
+    return Path(several or path or "").expanduser().absolute()
 
 
-def _make_executable(path: Path) -> None:
-    if os.access(path, os.X_OK):
-        return
-    try:
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    except OSError as error:
-        raise ModelFileError(f"{path} cannot be made executable ({error.strerror}): run chmod +x on it.") from None
+def _given_once(name: str, value: Any, other: Any) -> Any:
+    """The value of an argument that has a second name."""
+    if value is not None and other is not None:
+        raise InvalidOptionError(f"`{name}` was given twice, once under its other name. Give it once.")
+    return value if other is None else other
 
 
-def _context_options(info: GGUFInfo | None, n_ctx: int | None, n_parallel: int, *, embedding: bool) -> list[str]:
+def _context_options(
+    info: GGUFInfo | None, n_ctx: int | None, n_parallel: int, options: Mapping[str, Any], *, embedding: bool
+) -> list[str]:
     if n_ctx is None:
         n_ctx = min((info and info.context_length) or DEFAULT_CONTEXT, DEFAULT_CONTEXT)
     # The server divides its context by the number of parallel requests.
-    options = ["--ctx-size", str(n_ctx * n_parallel), "--parallel", str(n_parallel)]
+    arguments = ["--ctx-size", str(n_ctx * n_parallel), "--parallel", str(n_parallel)]
+    if not embedding and not options.get("rerank"):
+        return arguments
+    for name in ("batch_size", "ubatch_size"):
+        if name not in options:  # a text is computed in one batch or not at all
+            arguments += [f"--{name.replace('_', '-')}", str(max(n_ctx, 512))]
     if embedding:
-        batch = str(max(n_ctx, 512))  # a text is embedded in one batch or not at all
-        options += ["--embedding", "--batch-size", batch, "--ubatch-size", batch]
-        if info and info.pooling_type is None:
-            options += ["--pooling", "mean"]
+        arguments += ["--embedding"]
+        if info and info.pooling_type is None and "pooling" not in options:
+            arguments += ["--pooling", "mean"]
         if info and not info.embeds:
             name = info.metadata.get("general.name", "in the file")
             warn_once(f"The model {name} was not made for embeddings: the mean of its tokens' vectors is used.")
-    return options
+    return arguments
 
 
 def _free_port() -> int:
