@@ -70,9 +70,10 @@ Every command accepts the same references to a model:
 | `http://...`, `llamafile:http://...` | the model of a running server |
 | `http://...#NAME` | the model of this name on a server that offers several |
 | `hf:OWNER/REPO[:QUANTIZATION]` | a file in the Hugging Face cache, where `localllm pull` stores it |
-| a name that `localllm models` lists | a file, without its folder and `.gguf` if you like, one of Ollama's, or else a model of a running server |
+| a name that `localllm models` lists | a file, without its folder and `.gguf`, one of Ollama's, or a running server's |
 
-`models` and `doctor` find the running servers of [these programs](llamafile.md#servers-that-are-found), and say whether each is on this machine.
+`models` and `doctor` find the running servers of [these programs](llamafile.md#servers-that-are-found), and say whether each is on
+this machine.
 
 Names must be complete; otherwise the error lists what you may have meant. A file without a runtime in its reference runs on
 llama.cpp in the process, else on an installed `llama-server`, else on GPT4All. Without a reference, the tiny models of this package

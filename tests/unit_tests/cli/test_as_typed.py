@@ -123,6 +123,7 @@ def test_run_option_of_ollama_says_what_to_do(typed: str, part: str, capsys: pyt
 )
 def test_is_model_word_that_looks_like_a_name_is_one(word: str, meant: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resolve, "ollama_server", lambda: None)
+    monkeypatch.setattr(resolve, "servers_beside_ollama", list)
     assert is_model(word) is meant
 
 
@@ -174,6 +175,7 @@ def test_run_reference_of_another_program_says_how_it_is_written_here(
     typed: list[str], code: int, part: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resolve, "ollama_server", lambda: None)
+    monkeypatch.setattr(resolve, "servers_beside_ollama", list)
     assert run(typed) == code
     assert part in capsys.readouterr().err
 
@@ -271,6 +273,7 @@ def test_run_words_that_name_no_model_give_a_sentence(
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
     monkeypatch.setattr(resolve, "ollama_server", lambda: None)
+    monkeypatch.setattr(resolve, "servers_beside_ollama", list)
     assert run(["run", *words]) == 2
     assert part in capsys.readouterr().err
 
