@@ -11,6 +11,8 @@ from langchain_localllm.registry import class_modules
 
 if TYPE_CHECKING:
     from langchain_localllm.factory import init_chat_model as init_chat_model
+    from langchain_localllm.factory import init_embeddings as init_embeddings
+    from langchain_localllm.factory import init_reranker as init_reranker
     from langchain_localllm.runtimes.gpt4all.chat import ChatGPT4All as ChatGPT4All
     from langchain_localllm.runtimes.gpt4all.embeddings import GPT4AllEmbeddings as GPT4AllEmbeddings
     from langchain_localllm.runtimes.gpt4all.llm import GPT4All as GPT4All
@@ -36,7 +38,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         **class_modules("text", "chat", "embeddings", "reranker"),
         "LocalServer": "langchain_localllm.runtimes.llamafile.server",
-        "init_chat_model": "langchain_localllm.factory",
+        **dict.fromkeys(("init_chat_model", "init_embeddings", "init_reranker"), "langchain_localllm.factory"),
     },
     ("chat_models", "embeddings", "llms", "prompts"),
 )

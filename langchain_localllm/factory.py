@@ -1,35 +1,78 @@
-"""A chat model in one line, as LangChain's own `init_chat_model` makes one."""
+"""A model in one line, as LangChain's own functions of these names make one."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import langchain_localllm
-from langchain_localllm.base.chat import LocalChatModel
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.registry import RUNTIMES
 
+if TYPE_CHECKING:
+    from langchain_core.documents.compressor import BaseDocumentCompressor
+    from langchain_core.embeddings import Embeddings
 
-def init_chat_model(model: str, **options: Any) -> LocalChatModel:
+    from langchain_localllm.base.chat import LocalChatModel
+
+
+def init_chat_model(model: str, **options: Any) -> "LocalChatModel":
     """Make a chat model from a runtime and a model.
 
     LangChain's function of this name makes only the classes that it knows, which are not ours.
 
     Args:
-        model: `ollama:qwen3`, `llamacpp:model.gguf`, `gpt4all:model.gguf`, or `llamafile` for the model that a server runs.
+        model: `ollama:qwen3`, `llamacpp:model.gguf`, `gpt4all:model.gguf`, `llamafile` for the model that a server runs, or
+            `llamafile:http://localhost:9931` for a server's address.
         **options: Options of the class.
 
     Raises:
-        InvalidOptionError: There is no such runtime, or the class does not take an option.
+        InvalidOptionError: The runtime is unknown, or the class does not take an option.
 
     Example:
         >>> from langchain_localllm import init_chat_model
         >>> init_chat_model("ollama:llama3.2", temperature=0).model
         'llama3.2'
     """
+    chat: LocalChatModel = _make("chat", model, options)
+    return chat
+
+
+def init_embeddings(model: str, **options: Any) -> "Embeddings":
+    """Make an embedding model from a runtime and a model.
+
+    Args:
+        model: As for `init_chat_model`.
+        **options: Options of the class.
+
+    Raises:
+        InvalidOptionError: The runtime is unknown or has no embeddings, or the class does not take an option.
+
+    Example:
+        >>> from langchain_localllm import init_embeddings
+        >>> init_embeddings("ollama:nomic-embed-text").model
+        'nomic-embed-text'
+    """
+    embeddings: Embeddings = _make("embeddings", model, options)
+    return embeddings
+
+
+def init_reranker(model: str, **options: Any) -> "BaseDocumentCompressor":
+    """Make a reranker from a runtime and a model.
+
+    Args:
+        model: As for `init_chat_model`, with the runtime `llamacpp` or `llamafile`.
+        **options: Options of the class.
+
+    Raises:
+        InvalidOptionError: The runtime is unknown or has no rerankers, or the class does not take an option.
+    """
+    reranker: BaseDocumentCompressor = _make("reranker", model, options)
+    return reranker
+
+
+def _make(kind: str, model: str, options: dict[str, Any]) -> Any:
     runtime, _, name = model.partition(":")
-    classes = {runtime: kinds["chat"] for runtime, kinds in RUNTIMES.items() if "chat" in kinds}
+    classes = {runtime: kinds[kind] for runtime, kinds in RUNTIMES.items() if kind in kinds}
     if runtime not in classes:
-        raise InvalidOptionError(
-            f"{model!r} does not name a runtime. Put one before the model: {', '.join(f'{each}:' for each in classes)}."
-        )
-    chosen: LocalChatModel = getattr(langchain_localllm, classes[runtime])(**({"model": name} if name else {}), **options)
-    return chosen
+        problem = f"has no {kind} model" if runtime in RUNTIMES else "does not name a runtime"
+        raise InvalidOptionError(f"{model!r} {problem}. Put one before the model: {', '.join(f'{each}:' for each in classes)}.")
+    named = {"base_url" if name.startswith(("http://", "https://")) else "model": name} if name else {}
+    return getattr(langchain_localllm, classes[runtime])(**named, **options)

@@ -6,7 +6,7 @@ from contextlib import aclosing, closing, suppress
 from typing import Any, ClassVar, Final, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun, Callbacks
-from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput
+from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput, ModelProfile
 from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, RemoveMessage
 from langchain_core.messages.tool import tool_call_chunk
@@ -15,7 +15,7 @@ from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import get_config_list
 from langchain_core.tools import BaseTool
-from pydantic import BaseModel, PrivateAttr
+from pydantic import BaseModel, PrivateAttr, model_validator
 from typing_extensions import override
 
 from langchain_localllm.base.blocks import BlockNumbers, without_numbers
@@ -98,6 +98,31 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
     @override
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         return self.label_trace(super()._get_ls_params(self.stops(stop) or None, **kwargs), kwargs.get("model"))
+
+    @model_validator(mode="after")
+    def _set_model_profile(self) -> Self:
+        """Set `profile` where it is known already. Else it is missing in the object, and `__getattr__` finds it when it is read."""
+        if self.__dict__.get("profile") is None:
+            self.__dict__.pop("profile", None)
+            with suppress(Exception):  # as LangChain does: a missing profile is not an error
+                if profile := self._resolve_model_profile():
+                    self.__dict__["profile"] = profile
+        return self
+
+    @model_validator(mode="after")
+    def _check_profile_keys(self) -> Self:
+        if "profile" in self.__dict__:
+            super()._check_profile_keys()  # type: ignore[operator]  # pydantic makes it a plain method
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "profile":
+            return self.find_profile()
+        return super().__getattr__(name)  # type: ignore[misc]  # pydantic hides it from type checkers
+
+    def find_profile(self) -> ModelProfile | None:
+        """Return what the model can do, from a server that is asked once; `None` where it does not say, or does not answer."""
+        return None
 
     def _handle(self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> TokenStream:
         model, rest = self._for_call(kwargs)

@@ -361,6 +361,7 @@ class TemplatedChatModel(LocalChatModel):
             tool_calling=bool(about.tools),
             structured_output=self.enforces_forms,
             image_inputs=self.takes_images,
+            audio_inputs=False,
             reasoning_output=may_think(str(self.chat_template or about.template)),
         )
         if about.context:

@@ -42,7 +42,7 @@ class ServerOptions(Options):
     object's `api_key` and `headers`, unless the call gives them too."""
     api_key: SecretStr | None = None
     """Sent as a bearer token."""
-    headers: dict[str, str] | None = Field(default=None, repr=False)
+    headers: dict[str, str] | None = Field(default=None, repr=False, exclude=True)
     """Headers to send with each request."""
     verify: bool | str | None = None
     """Which certificates of an `https` server are trusted: `True` for those of public authorities, a path for those in a PEM file
@@ -57,6 +57,11 @@ class ServerOptions(Options):
 
     _clients: dict[Address, HttpClient] = PrivateAttr(default_factory=dict)  # copies share it, and so the connections
     _fleets: dict[tuple[HttpClient, ...], BackendPool] = PrivateAttr(default_factory=dict)  # as above
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        """What LangChain's `dumps` leaves out; `load(..., secrets_map={"LOCALLLM_API_KEY": ...})` puts the key in again."""
+        return {"api_key": "LOCALLLM_API_KEY"}
 
     @field_validator("verify")
     @classmethod

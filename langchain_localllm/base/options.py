@@ -9,7 +9,8 @@ from typing import Annotated, Any, ClassVar, Final, Self
 
 from langchain_core.caches import BaseCache
 from langchain_core.globals import get_llm_cache
-from langchain_core.language_models import LangSmithParams
+from langchain_core.language_models import BaseChatModel, LangSmithParams
+from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from langchain_localllm.base.results import short_name
@@ -191,6 +192,34 @@ class SamplingOptions(Options):
     """Choose among this many most probable tokens; 0 means all."""
     top_p: float | None = Field(default=None, ge=0, le=1)
     """Choose among the most probable tokens whose probabilities add up to this."""
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        """The options that LangChain's `dumps` leaves out, and the names under which `load` takes them in `secrets_map`."""
+        return {}
+
+    def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
+        """Return what LangChain's `dumps` writes: the options that are set, without secrets, `headers` and `auth`.
+
+        `load(text, allowed_objects=[type(model)], valid_namespaces=["langchain_localllm"])` makes the object again. LangChain loads
+        classes of other packages only if they are named so, and therefore `is_lc_serializable` is `False`.
+        """
+        fields, secrets = type(self).model_fields, self.lc_secrets
+        chosen = {name: getattr(self, name) for name in fields if name in self.model_fields_set and not fields[name].exclude}
+        for name in secrets.keys() & chosen.keys():
+            chosen[name] = {"lc": 1, "type": "secret", "id": [secrets[name]]}
+        return {"lc": 1, "type": "constructor", "id": [*self.get_lc_namespace(), type(self).__name__], "kwargs": chosen}
+
+    @classmethod
+    def get_lc_namespace(cls) -> list[str]:
+        """Return the path under which LangChain's `load` looks for the class: `langchain_localllm.llms` or `.chat_models`.
+
+        The modules below `runtimes` may move, and these do not. A subclass of your own has the path of its module.
+        """
+        package, *folders = cls.__module__.split(".")
+        if [package, *folders[:1]] != ["langchain_localllm", "runtimes"]:
+            return [package, *folders]
+        return [package, "chat_models" if issubclass(cls, BaseChatModel) else "llms"]
 
     def stops(self, stop: list[str] | None) -> list[str]:
         """Return the object's stop sequences and the call's, each once."""

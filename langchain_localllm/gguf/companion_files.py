@@ -84,6 +84,12 @@ def check_projector(path: str | Path) -> None:
     _require(path, [*(_wrong_numbers(info) if sees else ()), *_wrong_tensors(info)])
 
 
+def projector_inputs(path: str | Path) -> tuple[bool, bool]:
+    """Return whether a projector takes images, and whether it takes audio."""
+    metadata = read_file_header(Path(path).expanduser()).metadata
+    return bool(metadata.get("clip.has_vision_encoder")), bool(metadata.get("clip.has_audio_encoder"))
+
+
 def _read(path: str | Path, types: dict[str, int]) -> tuple[Path, GGUFInfo]:
     """Return a file's path and header; raise if a value does not have its type in `types`."""
     path = Path(path).expanduser()

@@ -251,12 +251,17 @@ def test_a_server_with_a_key_wants_it() -> None:
 
 
 def test_the_profile_comes_from_the_server(chat_server: LocalServer) -> None:
-    assert ChatLlamafile(base_url=chat_server.base_url).profile == {"structured_output": True}
+    chat = ChatLlamafile(base_url=chat_server.base_url)
     profile = ChatLlamafile(base_url=chat_server.base_url, validate_model_on_init=True).profile
+    assert chat.profile == chat.with_options({"top_k": 1}).profile == profile
+    assert ChatLlamafile(base_url=chat_server.base_url, profile={"max_input_tokens": 5}).profile == {"max_input_tokens": 5}
+    assert ChatLlamafile(base_url="http://127.0.0.1:9").profile == {"structured_output": True}
     assert profile == {
         "tool_calling": True,
         "structured_output": True,
         "image_inputs": False,
+        "audio_inputs": False,
+        "video_inputs": False,
         "max_input_tokens": 512,
         "reasoning_output": False,
     }

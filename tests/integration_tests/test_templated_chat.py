@@ -122,6 +122,7 @@ def test_the_profile_comes_from_the_file(make: Any) -> None:
         "tool_calling": True,
         "structured_output": isinstance(chat, ChatLlamaCpp),
         "image_inputs": False,
+        "audio_inputs": False,
         "max_input_tokens": 2048,
         "reasoning_output": False,
     }

@@ -2,7 +2,15 @@
 
 import pytest
 
-from langchain_localllm import ChatLlamafile, ChatOllama, init_chat_model
+from langchain_localllm import (
+    ChatLlamafile,
+    ChatOllama,
+    LlamafileEmbeddings,
+    LlamafileReranker,
+    init_chat_model,
+    init_embeddings,
+    init_reranker,
+)
 from langchain_localllm.errors import InvalidOptionError
 
 
@@ -19,3 +27,15 @@ def test_the_runtime_stands_before_the_model() -> None:
 def test_an_unknown_runtime_is_refused(name: str) -> None:
     with pytest.raises(InvalidOptionError, match="llamafile:, ollama:"):
         init_chat_model(name)
+
+
+def test_embeddings_and_addresses_are_named_alike() -> None:
+    embeddings = init_embeddings("llamafile:http://localhost:9/", normalize=False)
+    assert isinstance(embeddings, LlamafileEmbeddings)
+    assert (embeddings.base_url, embeddings.model) == ("http://localhost:9", None)
+    assert init_chat_model("llamafile:http://localhost:9").base_url == "http://localhost:9"
+    assert isinstance(init_reranker("llamafile:http://localhost:9"), LlamafileReranker)
+    with pytest.raises(InvalidOptionError, match="does not name a runtime"):
+        init_embeddings("openai:x")
+    with pytest.raises(InvalidOptionError, match="has no reranker"):
+        init_reranker("ollama:x")

@@ -11,7 +11,9 @@ from typing import Any, Final
 import httpx
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.load import dumps, loads
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, RemoveMessage, ToolMessage, trim_messages
+from langchain_core.output_parsers import StrOutputParser
 
 import langchain_localllm
 from langchain_localllm import ChatOllama, Ollama, OllamaEmbeddings, chat_models, embeddings, llms
@@ -544,3 +546,19 @@ def test_text_classes_send_the_text_of_all_blocks() -> None:
     file = {"type": "file", "base64": "Yg==", "mime_type": "text/plain"}
     model.invoke([HumanMessage(["a", file]), AIMessage([{"type": "reasoning", "reasoning": "x"}, {"type": "text", "text": "c"}])])
     assert (model.asked[0].body or {})["prompt"] == "Human: a\nb\nAI: c"
+
+
+@pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
+@pytest.mark.parametrize("name", ["Llamafile", "ChatLlamafile", "Ollama", "ChatOllama"])
+def test_an_object_is_dumped_without_secrets_and_loaded_again(name: str) -> None:
+    kind = getattr(langchain_localllm, name)
+    secrets = {"headers": {"X-Key": "hidden"}, **({"auth": ("me", "hidden")} if "Ollama" in name else {"api_key": "hidden"})}
+    model = kind(model="tiny", temperature=0, base_url="http://host/v1", **secrets)
+    text = dumps(model | StrOutputParser())
+    assert "hidden" not in text
+    folder = "chat_models" if name.startswith("Chat") else "llms"
+    assert f'["langchain_localllm", "{folder}", "{name}"]' in text
+    keys = {"LOCALLLM_API_KEY": "other"}
+    again = loads(dumps(model), allowed_objects=[kind], valid_namespaces=["langchain_localllm"], secrets_map=keys)
+    assert again.chosen(frozenset({"api_key", "headers", "auth"})) == model.chosen(frozenset({"api_key", "headers", "auth"}))
+    assert model.api_key is None or again.api_key.get_secret_value() == "other"

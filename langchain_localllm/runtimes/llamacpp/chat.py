@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
+from langchain_core.language_models import ModelProfile
 from langchain_core.messages import BaseMessage
 from pydantic import BeforeValidator, Field
 from typing_extensions import override
@@ -24,6 +25,7 @@ from langchain_localllm.base.response_parser import AnswerReader, ReadHandle
 from langchain_localllm.base.token_stream import StreamEvent, TokenStream
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
+from langchain_localllm.gguf.companion_files import projector_inputs
 from langchain_localllm.model_info.info import ModelInfo, model_info_from_file
 from langchain_localllm.runtimes.llamacpp.options import LlamaCppOptions, PathText
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
@@ -88,6 +90,13 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
     @override
     def takes_images(self) -> bool:
         return self.mmproj_path is not None
+
+    @override
+    def _resolve_model_profile(self) -> ModelProfile:
+        profile = super()._resolve_model_profile()
+        if self.mmproj_path is not None:
+            profile["image_inputs"], profile["audio_inputs"] = projector_inputs(self.mmproj_path)
+        return profile
 
     @property
     @override

@@ -1,8 +1,9 @@
 """The chat model on llama.cpp's server; the server applies the model's own chat template."""
 
+import functools
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
-from functools import partial
 from typing import Any, ClassVar, Final, Literal
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -62,6 +63,8 @@ _FORMS: Final = frozenset({"grammar", "json_schema", "response_format", "reasoni
 """What gives an answer a form, or names one."""
 _REPLAYED: Final[ContextVar[list[StreamEvent] | None]] = ContextVar("_REPLAYED", default=None)
 """The pieces of an answer that has come already, while its result is made."""
+_SECONDS: Final = 5.0
+"""Silence after which a server is not asked any more what it can do."""
 _UNKNOWN: Final = ServerFacts(llama_cpp=False)
 
 
@@ -81,7 +84,7 @@ class ChatLlamafile(LlamafileOptions, ReasoningBudgetOptions, LocalChatModel):
     """
 
     validate_model_on_init: bool = False
-    """Whether to ask the server at construction, which fills `profile`; fails where no server answers."""
+    """Whether to ask the server at construction, which fails where no server answers. `profile` asks it when it is read first."""
 
     ALIASES: ClassVar[Mapping[str, str]] = {**LlamafileOptions.ALIASES, **REASONING_ALIASES}
 
@@ -108,18 +111,20 @@ class ChatLlamafile(LlamafileOptions, ReasoningBudgetOptions, LocalChatModel):
             self.client.run(server_facts(self, self._facts))
 
     @override
-    def _resolve_model_profile(self) -> ModelProfile:
-        """What every server can do, and this one, where it was asked and reported it."""
-        facts = next(iter(self._facts.values()), None)
-        if facts is None or not facts.llama_cpp:
-            return ModelProfile(structured_output=True)
-        thinks = thought_tags(facts.template) is not None
-        profile = ModelProfile(
-            tool_calling=bool(facts.tools), structured_output=True, image_inputs=bool(facts.sees), reasoning_output=thinks
-        )
-        if facts.context:
-            profile["max_input_tokens"] = facts.context
-        return profile
+    def _resolve_model_profile(self) -> ModelProfile | None:
+        """Return what the server can do, where `validate_model_on_init` asked it."""
+        return self._known_profile() if self.validate_model_on_init else None
+
+    @override
+    def find_profile(self) -> ModelProfile:
+        if (self.base_url, self.model) not in self._facts:
+            limits = {"timeout": min(self.timeout or _SECONDS, _SECONDS), "max_retries": 0, "wait_until_ready": 0}
+            with suppress(Exception):  # as LangChain does: a missing profile is not an error
+                self.client.run(server_facts(self.with_options(limits), self._facts))
+        return self._known_profile()
+
+    def _known_profile(self) -> ModelProfile:
+        return _profile_of(self._facts.get((self.base_url, self.model), _UNKNOWN))
 
     @property
     @override
@@ -235,7 +240,7 @@ class ChatLlamafile(LlamafileOptions, ReasoningBudgetOptions, LocalChatModel):
         if thinking and self.budget == 0:
             prompt, thinking = without_thoughts(prompt, markers), False
         tools = payload.get("tools", ()) if payload.get("tool_choice") != "none" else ()
-        raw = RawAnswer.of(facts.template, prompt, partial(ThinkSplitter, markers, inside=thinking), tools)
+        raw = RawAnswer.of(facts.template, prompt, functools.partial(ThinkSplitter, markers, inside=thinking), tools)
         answer.parse(raw.splitter(), raw.calls(), raw.begun)
         decoder.tracker = raw.tracker(self.budget)
         body = as_openai(completion_payload(self.payload(_NOT_RAW), prompt, payload["stop"]))
@@ -305,3 +310,21 @@ class ChatLlamafile(LlamafileOptions, ReasoningBudgetOptions, LocalChatModel):
         probed, probes = with_role_probes(messages)
         answer = yield from ask(self, "POST", "/apply-template", {"messages": probed})
         check_roles(probes, str(answer.get("prompt", "")), f"the model at {self.base_url}")
+
+
+@functools.lru_cache(64)
+def _profile_of(facts: ServerFacts) -> ModelProfile:
+    """Return what a server can do; of one that is not llama.cpp's only that it takes JSON schemas."""
+    if not facts.llama_cpp:
+        return ModelProfile(structured_output=True)
+    profile = ModelProfile(
+        tool_calling=bool(facts.tools) and facts.structured_output,
+        structured_output=facts.structured_output,
+        image_inputs=bool(facts.sees),
+        audio_inputs=bool(facts.audio),
+        video_inputs=bool(facts.video),
+        reasoning_output=thought_tags(facts.template) is not None,
+    )
+    if facts.context:
+        profile["max_input_tokens"] = facts.context
+    return profile

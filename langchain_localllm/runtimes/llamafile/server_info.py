@@ -18,6 +18,9 @@ class ServerFacts:
     Attributes:
         llama_cpp: Whether it speaks llama.cpp's own API beside OpenAI's.
         sees: Whether its model takes images; `None` if it does not say.
+        audio: Whether its model takes audio; `None` if it does not say.
+        video: Whether its model takes video; `None` if it does not say.
+        structured_output: Whether its chats follow tools and JSON schemas, as llamafile's `--server` before 0.10 does not.
         model: The first model that it offers, where that was asked.
         context: Tokens of context that a request can use; `None` if it does not say, as below.
         tools: Whether the model's chat template takes tools.
@@ -30,6 +33,9 @@ class ServerFacts:
     context: int | None = None
     tools: bool | None = None
     template: str = ""
+    audio: bool | None = None
+    video: bool | None = None
+    structured_output: bool = False
 
 
 Known = dict[tuple[Any, str | None], ServerFacts]
@@ -58,10 +64,16 @@ def _facts_of(props: Any) -> ServerFacts:
     if not isinstance(props, dict) or "default_generation_settings" not in props:  # LM Studio answers unknown paths with 200
         return ServerFacts(llama_cpp=False)
     modalities, settings = props.get("modalities"), props["default_generation_settings"]
+    vision, audio, video = (
+        bool(modalities.get(kind)) if isinstance(modalities, dict) else None for kind in ("vision", "audio", "video")
+    )
     template = str(props.get("chat_template") or "")
     return ServerFacts(
         llama_cpp=True,
-        sees=bool(modalities.get("vision")) if isinstance(modalities, dict) else None,
+        sees=vision,
+        audio=audio,
+        video=video,
+        structured_output="build_info" in props,
         context=settings.get("n_ctx") if isinstance(settings, dict) else None,
         tools=takes_tools(template),
         template=template,

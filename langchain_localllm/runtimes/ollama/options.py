@@ -166,7 +166,7 @@ class OllamaServer(ServerOptions):
     """The server's address. Default: `OLLAMA_HOST`, else `http://127.0.0.1:11434`."""
     model: str = Field(default="llama2", min_length=1)
     """The model's name, as `ollama list` shows it."""
-    auth: tuple[str, str] | None = Field(default=None, repr=False)
+    auth: tuple[str, str] | None = Field(default=None, repr=False, exclude=True)
     """User and password, for a server behind a proxy that wants them."""
     validate_model_on_init: bool = False
     """Ask the server for the model at once, so that a missing one is found before the first call."""

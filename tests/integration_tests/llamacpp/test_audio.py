@@ -64,6 +64,11 @@ def test_damaged_sound_fails_its_request_only(chat: ChatLlamaCpp) -> None:
     assert chat.invoke(ask(audio_block(whole))).usage_metadata
 
 
+def test_profile_of_a_projector_of_audio_has_no_images(chat: ChatLlamaCpp) -> None:
+    profile = chat.profile or {}
+    assert (profile["image_inputs"], profile["audio_inputs"]) == (False, True)
+
+
 def test_image_for_a_projector_of_audio_is_refused(chat: ChatLlamaCpp) -> None:
     with pytest.raises(InvalidRequestError, match="image"):
         chat.invoke(ask(block(png(255, 0, 0))))
