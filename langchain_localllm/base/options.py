@@ -104,9 +104,9 @@ class Options(BaseModel):
                 warn_once(f"`{spelling}` of {cls.__name__} has no effect: {cls.REMOVED[spelling]}")
                 continue
             name = cls.ALIASES.get(spelling, spelling)
-            if name in named:
+            if None not in (value, known := named.get(name)) and value != known:
                 raise InvalidOptionError(f"`{name}` was given twice, once as `{spelling}`. Give it once.")
-            named[name] = value
+            named[name] = known if value is None else value
         return named
 
     @classmethod

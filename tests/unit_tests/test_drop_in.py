@@ -129,3 +129,8 @@ def test_changing_the_packages_name_in_an_import_is_enough(runtime: str) -> None
         place = re.sub(r"^(langchain_community|langchain_ollama)", "langchain_localllm", old_place)
         for module in (place, place.rpartition(".")[0], "langchain_localllm"):
             assert getattr(importlib.import_module(module), name) is new
+
+
+def test_the_error_of_langchain_community_for_a_missing_model_can_be_imported() -> None:
+    module = importlib.import_module("langchain_localllm.llms.ollama")
+    assert module.OllamaEndpointNotFoundError is langchain_localllm.errors.ModelMissingError

@@ -104,12 +104,14 @@ def test_other_spellings_are_read(subject: Subject) -> None:
             assert getattr(model.with_options({alias: value}), name) == value
 
 
-def test_an_option_given_twice_is_refused(make: Callable[..., Any]) -> None:
+def test_an_option_given_twice_with_two_values_is_refused(make: Callable[..., Any]) -> None:
     twice = {"n_predict": 1, "max_tokens": 2}
     calls: list[Callable[[], Any]] = [lambda: make(**twice), lambda: make().invoke("Hi", **twice)]
     for call in calls:
         with pytest.raises(InvalidOptionError, match="`max_tokens` was given twice, once as `max_tokens`"):
             call()
+    for same in ({"n_predict": 2, "max_tokens": 2}, {"n_predict": None, "max_tokens": 2}, {"max_tokens": 2, "n_predict": None}):
+        assert make(**same).max_tokens == 2
 
 
 @pytest.mark.parametrize(
