@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from langchain_localllm.runtimes.llamafile.reranker import LlamafileReranker as LlamafileReranker
     from langchain_localllm.runtimes.llamafile.server import LocalServer as LocalServer
     from langchain_localllm.runtimes.ollama.chat import ChatOllama as ChatOllama
+    from langchain_localllm.runtimes.ollama.client import OllamaClient as OllamaClient
     from langchain_localllm.runtimes.ollama.embeddings import OllamaEmbeddings as OllamaEmbeddings
     from langchain_localllm.runtimes.ollama.llm import Ollama as Ollama
     from langchain_localllm.runtimes.ollama.llm import OllamaLLM as OllamaLLM
@@ -37,6 +38,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         **class_modules("text", "chat", "embeddings", "reranker"),
+        "OllamaClient": "langchain_localllm.runtimes.ollama.client",
         "LocalServer": "langchain_localllm.runtimes.llamafile.server",
         **dict.fromkeys(("init_chat_model", "init_embeddings", "init_reranker"), "langchain_localllm.factory"),
     },

@@ -12,7 +12,7 @@ import time
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, BinaryIO, Final, Protocol, TypeVar
 
 import aiohttp
 import requests
@@ -211,15 +211,16 @@ class HttpClient:
         ):  # a forked child must not share sockets with its parent
             session = self._session = self._new_session()
             self._pid = os.getpid()
-        response = session.request(
-            send.method,
-            self.address.url + send.path,
-            data=_json(send.body),
-            headers=_JSON,
-            timeout=(_connect_seconds(send), send.timeout),
-            stream=True,
-            allow_redirects=False,
-        )
+        with _content(send) as data:
+            response = session.request(
+                send.method,
+                self.address.url + send.path,
+                data=data,
+                headers=_JSON,
+                timeout=(_connect_seconds(send), send.timeout),
+                stream=True,
+                allow_redirects=False,
+            )
         _LOGGER.debug(_ANSWERED, send.method, self.address.url, send.path, response.status_code)
         return _SyncReply(self, response)
 
@@ -248,16 +249,17 @@ class HttpClient:
             pool.others.add(connector)
         session = aiohttp.ClientSession(connector=connector, connector_owner=False, headers=pool.headers)
         try:
-            response = await session.request(
-                send.method,
-                self.address.url + send.path,
-                data=_json(send.body),
-                headers=_JSON,
-                proxy=pool.proxy,
-                ssl=pool.context or True,
-                timeout=aiohttp.ClientTimeout(sock_connect=_connect_seconds(send), sock_read=send.timeout),
-                allow_redirects=False,
-            )
+            with _content(send) as data:
+                response = await session.request(
+                    send.method,
+                    self.address.url + send.path,
+                    data=data,
+                    headers=_JSON,
+                    proxy=pool.proxy,
+                    ssl=pool.context or True,
+                    timeout=aiohttp.ClientTimeout(sock_connect=_connect_seconds(send), sock_read=send.timeout),
+                    allow_redirects=False,
+                )
         finally:
             session.detach()  # it costs little, and one that is kept complains when its event loop was never shut down
         _LOGGER.debug(_ANSWERED, send.method, self.address.url, send.path, response.status)
@@ -319,8 +321,18 @@ def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
+@contextlib.contextmanager
+def _content(send: Send) -> Iterator[bytes | BinaryIO | None]:
+    """Give the body as both libraries send it."""
+    if send.file is None:
+        yield _json(send.body)
+        return
+    with send.file.open("rb") as file:
+        yield file
+
+
 def _json(body: dict[str, Any] | None) -> bytes | None:
-    """Return the body as both libraries send it."""
+    """Return the body as JSON."""
     try:
         return None if body is None else json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:

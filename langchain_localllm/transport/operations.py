@@ -7,6 +7,7 @@ waiting and the reading of answers are written once for sync and async code.
 import logging
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from langchain_localllm.errors import ConnectionFailedError, ModelCallError, ModelLoadingError, WrongServerError
@@ -25,12 +26,13 @@ class Send:
     """Send a request; the result is a `Reply` whose body is still to be read.
 
     Attributes:
-        method: `GET`, `POST` or `DELETE`.
+        method: `GET`, `HEAD`, `POST` or `DELETE`.
         path: Path below the server's base URL, with a leading slash.
         body: What is sent as JSON, or `None`.
         timeout: Seconds of silence from the server after which the call fails; `None` waits forever.
         client: The client of the server that it goes to; `None` is the one that runs the plan.
         new_connection: Whether it needs a new connection: one that was kept may be closed by the server at this moment.
+        file: A file whose bytes are sent instead of a body.
     """
 
     method: str
@@ -39,6 +41,7 @@ class Send:
     timeout: float | None = None
     client: Any = field(default=None, compare=False, repr=False)
     new_connection: bool = False
+    file: Path | None = None
 
 
 class Reply(Protocol):

@@ -17,8 +17,8 @@ from langchain_localllm.base.token_stream import TokenStream
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.runtimes.ollama.api import ChatDecoder
+from langchain_localllm.runtimes.ollama.client import OllamaModels
 from langchain_localllm.runtimes.ollama.dropped_messages import whole_conversation
-from langchain_localllm.runtimes.ollama.management import OllamaModels
 from langchain_localllm.runtimes.ollama.options import NOT_IN_A_COUNT, OllamaOptions
 from langchain_localllm.runtimes.ollama.request import open_stream
 from langchain_localllm.runtimes.ollama.token_count import CountingOptions, count_messages

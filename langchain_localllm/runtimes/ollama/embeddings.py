@@ -14,8 +14,8 @@ from langchain_localllm.base.http import UNREADABLE
 from langchain_localllm.base.options import warn_once
 from langchain_localllm.errors import ContextLengthError, WrongServerError
 from langchain_localllm.runtimes.ollama.api import fetch, model_facts
+from langchain_localllm.runtimes.ollama.client import OllamaModels
 from langchain_localllm.runtimes.ollama.context import with_context
-from langchain_localllm.runtimes.ollama.management import OllamaModels
 from langchain_localllm.runtimes.ollama.options import UNKNOWN_CONTEXT, OllamaServer
 
 _SENT: Final = frozenset({"dimensions", "truncate"})

@@ -6,7 +6,7 @@ from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.llm import LocalLLM
 from langchain_localllm.base.token_stream import TokenStream
 from langchain_localllm.runtimes.ollama.api import GenerateDecoder
-from langchain_localllm.runtimes.ollama.management import OllamaModels
+from langchain_localllm.runtimes.ollama.client import OllamaModels
 from langchain_localllm.runtimes.ollama.request import open_stream
 from langchain_localllm.runtimes.ollama.token_count import CountingOptions
 

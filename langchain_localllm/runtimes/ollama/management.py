@@ -1,127 +1,35 @@
-"""What Ollama does beside answering: it pulls, lists, shows, deletes and unloads models.
+"""What Ollama is asked about its models, beside answers: to pull, make, list, show, copy, delete, load and unload them.
 
 Source: https://github.com/ollama/ollama/blob/main/docs/api.md
 """
 
-from collections.abc import Callable
-from contextlib import aclosing, closing
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final, TypeVar
-
-from typing_extensions import override
 
 from langchain_localllm.base.http import UNREADABLE
 from langchain_localllm.errors import ModelCallError, ModelMissingError, ServerError, StreamBrokenError
-from langchain_localllm.runtimes.ollama.api import fetch, model_facts, not_ollama, reader_for
+from langchain_localllm.runtimes.ollama.api import fetch, not_ollama, reader_for
 from langchain_localllm.runtimes.ollama.model_types import InstalledModel, LoadedModel, ModelCard
 from langchain_localllm.runtimes.ollama.options import OllamaServer
-from langchain_localllm.runtimes.ollama.progress import PullProgress, show_on_stderr
+from langchain_localllm.runtimes.ollama.progress import PullProgress
 from langchain_localllm.transport.decoding import LineBuffer, parse_json
 from langchain_localllm.transport.operations import Plan, Read, Send, open_reply
 
 _NOT_IN_REGISTRY: Final = "file does not exist"
 _DONE: Final = "success"
+_FOUND: Final = 200
 
-
-Installed = list[InstalledModel]
-Loaded = list[LoadedModel]
-Report = Callable[[PullProgress], object]
 Row = TypeVar("Row")
 
 
-class OllamaModels(OllamaServer):
-    """What the server has, what is loaded, and getting more. Each method has an async one, with an `a` before its name."""
-
-    @override
-    def model_post_init(self, context: Any, /) -> None:
-        super().model_post_init(context)
-        if self.validate_model_on_init:
-            self.client.run(model_facts(self))
-
-    def pull(self, model: str | None = None, *, insecure: bool = False, progress: bool | Report = True) -> None:
-        """Let Ollama download a model. This is the one method that goes to the network, and only when it is called.
-
-        A pull that is stopped, by Ctrl-C or otherwise, resumes where it stopped when it is called again. `timeout` does not count,
-        since a large file is checked in silence.
-
-        Args:
-            model: The model's name; default the object's own.
-            insecure: Whether a registry may be reached without TLS.
-            progress: `True` shows it on stderr, `False` not at all; or a function that is given each `PullProgress`.
-
-        Raises:
-            ModelMissingError: The registry has no such model.
-            ServerError: Ollama could not download or store it.
-        """
-        report = _report(progress)
-        with closing(self.client.stream(_open_pull(self, model, insecure=insecure), _PullDecoder(model or self.model))) as steps:
-            for step in steps:
-                report(step)
-        self.forget_model()
-
-    async def apull(self, model: str | None = None, *, insecure: bool = False, progress: bool | Report = True) -> None:
-        """As `pull`, without blocking the event loop."""
-        report = _report(progress)
-        opening = _open_pull(self, model, insecure=insecure)
-        async with aclosing(self.client.astream(opening, _PullDecoder(model or self.model))) as steps:
-            async for step in steps:
-                report(step)
-        self.forget_model()
-
-    def list(self) -> Installed:
-        """The models on Ollama's disk, the newest first."""
-        return self.client.run(_list(self))
-
-    async def alist(self) -> Installed:
-        """As `list`, without blocking the event loop."""
-        return await self.client.arun(_list(self))
-
-    def show(self, model: str | None = None) -> ModelCard:
-        """What Ollama knows of a model, by default the object's own; raises `ModelMissingError` where it has none of that name."""
-        return self.client.run(_show(self, model))
-
-    async def ashow(self, model: str | None = None) -> ModelCard:
-        """As `show`, without blocking the event loop."""
-        return await self.client.arun(_show(self, model))
-
-    def ps(self) -> Loaded:
-        """The models in memory."""
-        return self.client.run(_ps(self))
-
-    async def aps(self) -> Loaded:
-        """As `ps`, without blocking the event loop."""
-        return await self.client.arun(_ps(self))
-
-    def unload(self, model: str | None = None) -> None:
-        """Let Ollama free a model's memory, by default the object's own, which takes it a moment; the next call loads it again."""
-        self.client.run(_unload(self, model))
-
-    async def aunload(self, model: str | None = None) -> None:
-        """As `unload`, without blocking the event loop."""
-        await self.client.arun(_unload(self, model))
-
-    def delete(self, model: str) -> None:
-        """Delete a model from Ollama's disk; raises `ModelMissingError` where it has none of that name."""
-        self.client.run(_delete(self, model))
-
-    async def adelete(self, model: str) -> None:
-        """As `delete`, without blocking the event loop."""
-        await self.client.arun(_delete(self, model))
-
-
-def _report(progress: bool | Report) -> Report:
-    if callable(progress):
-        return progress
-    return show_on_stderr() if progress else lambda _: None
-
-
-# --- plans ---
-
-
-def _list(options: OllamaServer) -> Plan[Installed]:
+def list_installed(options: OllamaServer) -> Plan[list[InstalledModel]]:
+    """Ask for the models on the disk."""
     return (yield from _rows(options, "/api/tags", InstalledModel.read))
 
 
-def _ps(options: OllamaServer) -> Plan[Loaded]:
+def list_loaded(options: OllamaServer) -> Plan[list[LoadedModel]]:
+    """Ask for the models in memory."""
     return (yield from _rows(options, "/api/ps", LoadedModel.read))
 
 
@@ -133,40 +41,72 @@ def _rows(options: OllamaServer, path: str, read: Callable[[dict[str, Any]], Row
         raise not_ollama(options.client.address.url, f"its answer at {path} cannot be read") from None
 
 
-def _show(options: OllamaServer, model: str | None) -> Plan[ModelCard]:
-    name = model or options.model
+def show(options: OllamaServer, name: str) -> Plan[ModelCard]:
+    """Ask for what Ollama knows about a model."""
     options.refuse_remote(name)  # Ollama asks its own servers about such a model
     shown = yield from fetch(options, "POST", "/api/show", {"model": name}, model=name)
     try:
         return ModelCard.read(name, shown)
     except UNREADABLE:
-        raise not_ollama(options.client.address.url, f"its answer at {'/api/show'} cannot be read") from None
+        raise not_ollama(options.client.address.url, "its answer at /api/show cannot be read") from None
 
 
-def _unload(options: OllamaServer, model: str | None) -> Plan[None]:
-    name = model or options.model
+def keep_loaded(options: OllamaServer, name: str, keep_alive: int | str | None) -> Plan[None]:
+    """Load a model for so long; 0 unloads it, and `None` means Ollama's own time."""
     options.refuse_remote(name)
-    yield from fetch(options, "POST", "/api/generate", {"model": name, "keep_alive": 0, "stream": False}, model=name)
+    body = {"model": name, "stream": False} | ({} if keep_alive is None else {"keep_alive": keep_alive})
+    yield from fetch(options, "POST", "/api/generate", body, model=name)
 
 
-def _delete(options: OllamaServer, model: str) -> Plan[None]:
-    send = Send("DELETE", "/api/delete", {"model": model}, options.timeout)
+def delete(options: OllamaServer, name: str) -> Plan[None]:
+    """Have a model deleted from the disk."""
+    yield from _without_answer(options, Send("DELETE", "/api/delete", {"model": name}, options.timeout), name)
+
+
+def copy(options: OllamaServer, source: str, destination: str) -> Plan[None]:
+    """Give a model a second name."""
+    body = {"source": source, "destination": destination}
+    yield from _without_answer(options, Send("POST", "/api/copy", body, options.timeout), source)
+
+
+def upload(options: OllamaServer, file: Path, digest: str) -> Plan[None]:
+    """Send a file for `/api/create`, unless Ollama has it."""
+    path = f"/api/blobs/{digest}"
+    reply = yield Send("HEAD", path, None, options.timeout)
+    yield Read(reply)
+    if reply.status != _FOUND:
+        yield from _without_answer(options, Send("POST", path, timeout=options.timeout, file=file), file.name)
+
+
+def _without_answer(options: OllamaServer, send: Send, model: str) -> Plan[None]:
     reply = yield from open_reply(send, options.patience, reader_for(options, model))
     yield Read(reply)  # it is empty; reading it gives the connection back
 
 
-def _open_pull(options: OllamaServer, model: str | None, *, insecure: bool) -> Plan[Any]:
-    name = model or options.model
+def open_pull(options: OllamaServer, name: str, *, insecure: bool) -> Plan[Any]:
+    """Ask for a model to be downloaded; the steps are streamed."""
     options.refuse_remote(name)
-    send = Send("POST", "/api/pull", {"model": name, "insecure": insecure, "stream": True}, None)
-    return (yield from open_reply(send, options.patience, reader_for(options, name)))
+    return (yield from _open_steps(options, "/api/pull", {"model": name, "insecure": insecure}))
 
 
-class _PullDecoder:
-    """Reads `/api/pull`."""
+def open_create(options: OllamaServer, settings: Mapping[str, Any]) -> Plan[Any]:
+    """Ask for a model to be made; the steps are streamed."""
+    if base := settings.get("from"):
+        yield from show(options, base)  # one that is missing would be downloaded
+    return (yield from _open_steps(options, "/api/create", settings))
 
-    def __init__(self, model: str) -> None:
+
+def _open_steps(options: OllamaServer, path: str, settings: Mapping[str, Any]) -> Plan[Any]:
+    send = Send("POST", path, {**settings, "stream": True}, None)
+    return (yield from open_reply(send, options.patience, reader_for(options, settings.get("from") or settings["model"])))
+
+
+class StepDecoder:
+    """Reads the steps of `/api/pull` and `/api/create`."""
+
+    def __init__(self, model: str, task: str = "pull") -> None:
         self._model = model
+        self._task = task
         self._lines = LineBuffer()
         self._status = ""
 
@@ -181,6 +121,8 @@ class _PullDecoder:
         if self._status != _DONE:
             raise StreamBrokenError(
                 "Ollama broke off the download. Pull again: it resumes where it stopped. Its log may tell the reason."
+                if self._task == "pull"
+                else f"Ollama ended before '{self._model}' was complete. Its log may tell the reason."
             )
         return steps
 
@@ -197,6 +139,11 @@ class _PullDecoder:
     def _error(self, reason: str) -> ModelCallError:
         if _NOT_IN_REGISTRY in reason:
             return ModelMissingError(f"The registry has no model '{self._model}'. Look the name up at https://ollama.com/search.")
+        if self._task != "pull":
+            return ServerError(f"Ollama could not {self._task} '{self._model}': {reason}.")
         return ServerError(
             f"Ollama could not pull '{self._model}': {reason}. Is this machine online? Pulling again resumes where it stopped."
         )
+
+
+_PullDecoder = StepDecoder

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from langchain_localllm import Ollama
+from langchain_localllm import Ollama, OllamaClient
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, ModelMissingError, ServerError
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes.ollama.progress import PullProgress
@@ -71,6 +72,58 @@ def test_a_model_that_is_not_there_is_told_with_its_name(llm: Ollama, call: Any,
 def test_a_model_on_another_machine_is_not_asked_for(llm: Ollama, call: Any, method: str) -> None:
     with pytest.raises(InvalidOptionError, match="allow_remote"):
         call(llm, method, "gpt-oss:120b-cloud")
+
+
+# --- the client ---
+
+
+def test_a_client_of_its_own_manages_models_without_an_llm(url: str, call: Any) -> None:
+    with OllamaClient(url, timeout=60) as client:
+        assert client.base_url == url
+        assert f"{CHAT}:latest" in {model.name for model in call(client, "list")}
+        assert call(client, "show", EMBED).capabilities == ("embedding",)
+        assert call(client, "version").count(".") == 2
+        with pytest.raises(InvalidOptionError, match="Name a model"):
+            call(client, "show")
+
+
+def test_a_model_is_made_of_another_copied_loaded_and_deleted(llm: Ollama, call: Any) -> None:
+    models = llm.models
+    steps: list[PullProgress] = []
+    settings: dict[str, Any] = {"system": "Be brief.", "parameters": {"num_ctx": 640, "num_thread": 1}}
+    call(models, "create", "made", from_model=CHAT, progress=steps.append, **settings)
+    try:
+        assert steps[-1].status == "success"
+        card = call(models, "show", "made")
+        assert (card.system, "640" in card.modelfile) == ("Be brief.", True)
+        call(models, "load", "made", keep_alive="2m")
+        (loaded,) = (model for model in call(models, "ps") if model.name == "made:latest")
+        assert 60 < (loaded.until - datetime.now(UTC)).total_seconds() <= 120
+        call(models, "copy", "made", "made-too")
+        call(models, "delete", "made-too")
+        with pytest.raises(ModelMissingError, match="no model 'made-too'"):
+            call(models, "copy", "made-too", "again")
+    finally:
+        llm.delete("made")
+    with pytest.raises(ModelMissingError, match="no model 'nowhere'"):
+        call(models, "create", "made", from_model="nowhere")
+    with pytest.raises(InvalidOptionError, match="allow_remote"):
+        call(models, "create", "made", from_model="big:cloud")
+
+
+def test_a_model_is_made_of_a_file_that_is_sent_once(llm: Ollama, call: Any, tmp_path: Path) -> None:
+    data = bytearray(tiny_chat_model().read_bytes())
+    data[-2] ^= 1  # so that it is another file
+    file = tmp_path / "other.gguf"
+    file.write_bytes(bytes(data))
+    for _ in range(2):
+        call(llm.models, "create", "of-file", files=file, template="{{ .Prompt }}", parameters={"num_thread": 1})
+    try:
+        assert llm.invoke("The lamp", model="of-file") == llm.invoke("The lamp", num_thread=1)
+    finally:
+        llm.delete("of-file")
+    with pytest.raises(FileNotFoundError):
+        call(llm.models, "create", "of-file", files=tmp_path / "missing.gguf")
 
 
 # --- pull ---

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from langchain_localllm.errors import LocalLLMError, ModelMissingError, ServerError, StreamBrokenError, WrongServerError
-from langchain_localllm.runtimes.ollama.management import _PullDecoder
+from langchain_localllm.runtimes.ollama.management import StepDecoder
 from langchain_localllm.runtimes.ollama.progress import PullProgress, show_on_stderr
 
 STEPS = [
@@ -56,10 +56,10 @@ def test_progress_is_a_line_for_each_tenth_elsewhere(capsys: pytest.CaptureFixtu
 
 def test_lines_are_read_wherever_they_are_cut() -> None:
     data = b'{"status":"pulling 4ff8","digest":"sha256:4ff8","total":4,"completed":2}\n{"status":"success"}\n'
-    decoder = _PullDecoder("tiny")
+    decoder = StepDecoder("tiny")
     steps = [step for place in range(len(data)) for step in decoder.feed(data[place : place + 1])]
     assert steps + decoder.end() == [PullProgress("pulling 4ff8", "sha256:4ff8", 4, 2), PullProgress("success")]
-    last = _PullDecoder("tiny")
+    last = StepDecoder("tiny")
     assert (last.feed(data[:-1]), last.end()) == (steps[:1], steps[1:])
 
 
@@ -77,7 +77,7 @@ def test_lines_are_read_wherever_they_are_cut() -> None:
     ],
 )
 def test_a_download_that_fails_has_its_error(data: bytes, kind: type[LocalLLMError], words: str) -> None:
-    decoder = _PullDecoder("tiny")
+    decoder = StepDecoder("tiny")
 
     def read() -> None:
         decoder.feed(data)
