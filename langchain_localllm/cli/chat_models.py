@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from langchain_localllm.cli.prompt_bar import progress_call
 from langchain_localllm.cli.repetition import RepetitionDetector
 from langchain_localllm.cli.stderr import note
 
@@ -85,7 +86,8 @@ def print_answer(model: "LocalChatModel", messages: list[Any], *, silent: bool =
     """
 
     def pieces() -> Generator[tuple[str, str, dict[str, Any]]]:
-        with closing(model.stream(messages)) as stream:  # type: ignore[type-var]  # it is a generator
+        config, options = (None, {}) if silent else progress_call(model)
+        with closing(model.stream(messages, config, **options)) as stream:  # type: ignore[type-var]  # it is a generator
             for chunk in stream:
                 yield chunk.text, str(chunk.additional_kwargs.get("reasoning_content", "")), chunk.response_metadata
 

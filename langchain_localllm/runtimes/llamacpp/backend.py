@@ -20,6 +20,7 @@ UNSUPPORTED: Final[dict[Backend, dict[str, str]]] = {
     },
     "llama-cpp-python": {
         "draft_model_path": "it drafts by `spec_type='ngram-simple'` or by a Python object (`draft_model`)",
+        **dict.fromkeys(("n_cache_reuse", "n_indent", "post_sampling_probs", "return_progress", "t_max_predict_ms"), _NO_SERVER),
         **{f"spec_type={name!r}": _NO_SERVER for name in ("ngram-map-k", "ngram-map-k4v", "ngram-mod", "ngram-cache")},
     },
 }

@@ -69,6 +69,8 @@ _SAMPLING: Final = ("temperature", "top_k", "top_p", "seed", *SAMPLER_FIELDS)
 
 _CACHE: Final = frozenset({"cache_dir", "cache_dir_mib", "cache_ram_mib"})
 _SPECULATION: Final = frozenset({"draft_model_path", "spec_draft_n_max", "spec_ngram_size_n", "spec_type"})
+_OF_SERVER: Final = ("n_cache_reuse", "n_indent", "post_sampling_probs", "return_progress", "t_max_predict_ms")
+"""Options of a request that only llama.cpp's server has."""
 _ALL: Final = -1
 _SEEDS: Final = 1 << 32
 
@@ -350,7 +352,9 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
         "vocab_only": "a model without weights cannot answer.",
     }
     LOADING: ClassVar[frozenset[str]] = ModelOptions.LOADING | {"n_parallel", *_CACHE, *_SPECULATION}
-    NOT_IN_KEY: ClassVar[frozenset[str]] = ModelOptions.NOT_IN_KEY | _CACHE | _SPECULATION | {"grammar_path", "stop"}
+    NOT_IN_KEY: ClassVar[frozenset[str]] = (
+        ModelOptions.NOT_IN_KEY | _CACHE | _SPECULATION | {"grammar_path", "return_progress", "stop"}
+    )
 
     n_parallel: int | None = Field(default=None, ge=1, le=128)
     """Requests that are answered together. Default: 8. The cache has room for that many whole contexts, or for as many as fit into
@@ -373,6 +377,17 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
     logprobs: int | None = Field(default=None, ge=0)
     """Report each token's log probability, and those of so many most probable tokens. `logprobs=True` with `top_logprobs`, as in
     OpenAI's API, works too."""
+    post_sampling_probs: bool | None = None
+    """With `logprobs`, report probabilities as the samplers leave them (`prob`, `top_probs`); with `xllamacpp`."""
+    return_progress: bool | None = None
+    """Report how much of the prompt was read, as LangChain's custom event `prompt_progress` with `total`, `cache` and `processed`
+    tokens and `time_ms`, to the `on_custom_event` of callback handlers and in `astream_events`; with `xllamacpp`."""
+    t_max_predict_ms: int | None = Field(default=None, ge=-1)
+    """Milliseconds after the first token at which an answer ends that holds a line break; with `xllamacpp`. Default: no limit."""
+    n_indent: int | None = Field(default=None, ge=0)
+    """Spaces with which each line of an answer begins at least; one with fewer ends it. For code; with `xllamacpp`. Default: 0."""
+    n_cache_reuse: int | None = Field(default=None, ge=0)
+    """Tokens that a part of the cache has at least to be moved to another place of a prompt; with `xllamacpp`. Default: 0, off."""
     cache_prompt: bool | None = None
     """Reuse what the cache holds of the prompt's beginning. The last digits then depend on earlier and concurrent requests.
     `False` makes the answer depend on the prompt and the options alone: the whole prompt is read into an empty cache, and no other
@@ -496,6 +511,7 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
             self.lora_scales()
         if self.logprobs is not None:
             chosen["n_probs"] = max(1, self.logprobs)
+        chosen |= {name: value for name in _OF_SERVER if (value := getattr(self, name)) is not None}
         self._check_forms()
         if self.json_schema is not None:
             chosen["json_schema"] = self.json_schema

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage, HumanMessage
 from pydantic import BaseModel
 
@@ -336,3 +337,29 @@ def test_a_file_without_a_template_is_for_text_only(tmp_path: Path) -> None:
         assert llm.invoke("The lamp is")
     with pytest.raises(ModelFileError, match="no chat template"):
         ChatLlamaCpp(model_path=path, backend="xllamacpp")
+
+
+class Listener(BaseCallbackHandler):
+    def __init__(self) -> None:
+        self.events: list[dict[str, int]] = []
+
+    def on_custom_event(self, name: str, data: Any, **_: Any) -> None:
+        assert name == "prompt_progress"
+        self.events.append(data)
+
+
+@pytest.mark.parametrize("kind", [LlamaCpp, ChatLlamaCpp])
+def test_options_of_the_server_choose_its_backend_and_take_effect(kind: Any) -> None:
+    grammar = 'root ::= "  a\\nb\\nc\\n" [a-z\\n]*'
+    with kind(model_path=tiny_chat_model(), temperature=0, max_tokens=32, return_progress=True) as model:
+        assert model.backend == "xllamacpp"
+        model.invoke("One red lamp. " * 30, {"callbacks": [listener := Listener()]}, max_tokens=1)
+        assert listener.events[-1]["processed"] == listener.events[-1]["total"] > 100
+        answers = [model.invoke("Go", grammar=grammar, **more) for more in ({}, {"n_indent": 2})]
+        plain, indented = (one if isinstance(one, str) else one.text for one in answers)
+        assert len(indented) < len(plain)
+    with (
+        kind(model_path=tiny_chat_model(), backend="llama-cpp-python") as model,
+        pytest.raises(InvalidOptionError, match="n_indent"),
+    ):
+        model.invoke("Go", n_indent=2)
