@@ -134,7 +134,7 @@ def _posted(url: str, body: dict[str, Any]) -> Any:
 def on_ollama(model: Path, threads: int) -> Iterator[Case]:
     """The real Ollama."""
     with tempfile.TemporaryDirectory() as folder, ollama.serve(Path(folder)) as url:
-        ollama.create(url, model.stem, model, parameters={"num_thread": threads, "num_ctx": 512})  # else each class loads it anew
+        ollama.create(url, model.stem, model, parameters={"num_thread": threads, "num_ctx": 512})  # else each class loads it again
         settings: dict[str, Any] = {"base_url": url, "model": model.stem}
         community = old("langchain_community.embeddings", "OllamaEmbeddings", **settings)
         others = [
@@ -187,7 +187,7 @@ def measured(case: Case, texts: list[str], rounds: int, clock: Clock) -> list[st
 def table(model: Path, count: int, rounds: int, clock: Clock, threads: int) -> str:
     """The comparisons on one model."""
     size = f"{model.stem}, {model.stat().st_size / 1e6:.0f} MB, {threads} thread{'s' * (threads > 1)}, {count:,} texts"
-    head = f"| {size} | beside | texts/s | its texts/s | ratio | wanted |\n|---|---|---|---|---|---|"
+    head = f"| {size} | alongside | texts/s | its texts/s | ratio | wanted |\n|---|---|---|---|---|---|"
     print(head, flush=True)
     rows = []
     for engine in ENGINES:

@@ -81,7 +81,7 @@ are used. `fit`, `serve` and `bench` need a file; for `ollama:NAME` they use the
 
 `run MODEL PROMPT` and `chat MODEL` are short for `-m MODEL`. A single word after `run` is the model if a model has this name or
 if it looks like one, such as `llama3.2` or `owner/name`, and the prompt otherwise. `localllm list`, `show` and `rm` are short for
-those of `localllm models`. A prompt of `-` stands for the text from the pipe. In `chat`, text of several lines is written between
+those of `localllm models`. A prompt of `-` is the text from the pipe. In `chat`, text of several lines is written between
 three double quotes and three more, and `/clear` forgets the conversation. Other commands and options of `ollama` get a sentence
 that says what to use.
 

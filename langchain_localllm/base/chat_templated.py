@@ -52,7 +52,7 @@ class Prepared:
     Attributes:
         prompt: The conversation as text, with placeholders for what `images` and `literals` hold.
         stops: Texts at which the answer ends.
-        reader: Tells thoughts and calls in the answer.
+        reader: Separates thoughts and calls from the answer.
         begun: The beginning of a marker with which the prompt ends; the rest of it is written by the model.
         thoughts: Follows the thoughts in the answer, for the engine.
         closing: What ends the thoughts, where the engine ends them.

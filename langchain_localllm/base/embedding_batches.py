@@ -102,7 +102,7 @@ class EmbeddingJob:
         batches: Where batches begin and end.
         bar: Shows how far it is.
         query: Whether the text is a query, which has no number.
-        beside: What the engine reads together with each text, for errors about its length.
+        together_with: What the engine reads together with each text, for errors about its length.
     """
 
     def __init__(
@@ -114,9 +114,10 @@ class EmbeddingJob:
         bar: ProgressBar,
         *,
         query: bool = False,
-        beside: str = "",
+        together_with: str = "",
     ) -> None:
-        self._texts, self._embed, self._shape, self._bar, self._query, self._beside = texts, embed, shape, bar, query, beside
+        self._texts, self._embed, self._shape, self._bar, self._query = texts, embed, shape, bar, query
+        self._together_with = together_with
         self._done: dict[int, list[float]] = {}
         self._count = len(batches)
         self._waiting = iter(batches)  # the workers share it
@@ -180,8 +181,8 @@ class EmbeddingJob:
         """Return the error, with the text that it is about."""
         name = "The query" if self._query else f"Text {number} of {len(self._texts)}"
         if isinstance(error, ContextLengthError):
-            beside = f" with {self._beside}" if self._beside else ""
-            error.args = (f"{name}{beside} {_too_long(error)} Split it, or set `truncate=True` to cut its end.",)
+            together_with = f" with {self._together_with}" if self._together_with else ""
+            error.args = (f"{name}{together_with} {_too_long(error)} Split it, or set `truncate=True` to cut its end.",)
         else:
             error.args = (f"{name}: {error}",)
         error.failed_text = number

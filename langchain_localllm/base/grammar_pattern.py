@@ -124,7 +124,7 @@ class _Writer:
         return found
 
     def _skip(self, assertion: "re.Match[str]") -> None:
-        """Go on after an assertion, whose parentheses hold others."""
+        """Skip an assertion, whose parentheses may contain others."""
         self._at = assertion.end()
         depth = 1 if assertion["around"] else 0
         while depth:

@@ -114,7 +114,7 @@ class LocalReranker(TextBatches, BaseDocumentCompressor):
     def _job(self, query: str, texts: list[str]) -> EmbeddingJob:
         batches = list(split(texts, self.batch_size, self.BATCH_TOKENS))
         bar = ProgressBar("texts", len(texts) if self.show_progress else 0)
-        return EmbeddingJob(texts, partial(self._rows, query), _ScoreCheck(), batches, bar, beside="the query")
+        return EmbeddingJob(texts, partial(self._rows, query), _ScoreCheck(), batches, bar, together_with="the query")
 
     def _rows(self, query: str, texts: list[str]) -> Plan[Vectors]:
         return [[score] for score in (yield from self._scores(query, texts))]

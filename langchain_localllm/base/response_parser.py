@@ -24,8 +24,8 @@ class AnswerReader:
         """Begin.
 
         Args:
-            thoughts: Tells thoughts in the text from the answer, where the engine does not.
-            calls: Tells tool calls in the text from the answer, where the engine does not.
+            thoughts: Separates thoughts from the answer, if the engine does not.
+            calls: Separates tool calls from the answer, if the engine does not.
             keeps_thoughts: Whether thoughts are returned.
         """
         self._keeps_thoughts = keeps_thoughts

@@ -100,7 +100,7 @@ class SamplerOptions(SamplingOptions):
     min_keep: int | None = Field(default=None, ge=0)
     """Tokens that the samplers leave at least. Default: 0."""
     ignore_eos: bool | None = None
-    """Go on when the model wants to end."""
+    """Continue when the model emits an end-of-generation token."""
 
     def sampler_order(self) -> list[SamplerName] | None:
         """Return the samplers to use, or `None` for llama.cpp's own. llama.cpp uses adaptive-p only where it is listed.

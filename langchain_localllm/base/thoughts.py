@@ -57,7 +57,7 @@ class ThoughtTracker:
         """Begin.
 
         Args:
-            splitter: Tells the thoughts in the text; only this tracker may feed it.
+            splitter: Separates the thoughts from the text; only this tracker may feed it.
             budget: Tokens that the model may think, or `None` for no limit.
             begun: How the answer begins at the end of the prompt.
             expected: Whether the model is known to think.

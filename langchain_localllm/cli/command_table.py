@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 COMMANDS: Final = {
-    "doctor": "Tell what this machine has for local models, what is misconfigured, and how to fix it.",
+    "doctor": "Report what this machine has for local models, what is misconfigured, and how to fix it.",
     "models": "List the models on this machine, of all runtimes together; show or remove one.",
     "pull": "Get a model: from the Hugging Face Hub, Ollama, GPT4All, a Python package or an address.",
     "fit": "Estimate whether a model fits this machine, with what context and speed.",

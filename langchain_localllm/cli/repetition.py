@@ -14,7 +14,7 @@ _MIN_LENGTH: Final = 1_000
 _MIN_REPEATS: Final = 5
 _MIN_SENTENCES: Final = 30
 _MAX_DISTINCT: Final = 1 / 8
-"""Share of different sentences at the end of a text, for one that goes round a few sentences in changing order."""
+"""Share of different sentences at the end of a text, for one that repeats a few sentences in changing order."""
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+|\n+")
 
 

@@ -38,7 +38,7 @@ class Progress:
         self._bar: RichProgress | None = None
 
     def __call__(self, done: int, total: int) -> None:
-        """Tell how much is done, of how much."""
+        """Show how much of the total is done."""
         if self._bar is None and sys.stderr.isatty() and time.monotonic() - self._start > _PATIENCE:
             self._bar = _new_bar(in_bytes=self._in_bytes)
             self._bar.add_task(self._label)

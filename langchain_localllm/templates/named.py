@@ -40,7 +40,7 @@ def _turns(user: str, assistant: str, answer: str, *, system: str = "{}\n\n", st
     """Make the template of a format without tools.
 
     Args:
-        user: How a message of the user is written; `{}` is its text. Likewise below.
+        user: How a message of the user is written; `{}` is its text. The same below.
         assistant: How an answer is written.
         answer: What an answer begins with.
         system: How instructions are written.

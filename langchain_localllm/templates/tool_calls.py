@@ -165,7 +165,7 @@ class _State(Enum):
 
 
 class ToolCallParser:
-    """Tells tool calls from text in an answer that comes in pieces.
+    """Separate tool calls from text in a streamed answer.
 
     Text is returned at once; only what may be the beginning of a call, or white space before one, is held back. A marker that no
     call follows is text, as is a value that cannot be read as a call and names no tool.
@@ -361,7 +361,7 @@ class ToolCallParser:
         return self._end_with_text()
 
     def _end_with_text(self) -> list[str | WrittenCall]:
-        """Go on with text; a marker that no call followed is a part of it."""
+        """Continue with text; a marker without a call is part of it."""
         lead, self._lead, self._state = self._lead, "", _State.TEXT
         return [lead]
 

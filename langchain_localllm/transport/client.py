@@ -403,7 +403,7 @@ class OpenReply:
         client: The client of the server that answers.
         server: Its header `Server`; empty if it has none.
         first: The body's first bytes, where they were waited for.
-        on_close: Told once how the reply ended: the error, or `None`.
+        on_close: Called once with how the reply ended: the error, or `None`.
     """
 
     client: "HttpClient"

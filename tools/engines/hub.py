@@ -1,4 +1,4 @@
-"""A server on 127.0.0.1 that behaves like the Hugging Face Hub towards its client: `HF_ENDPOINT` names it."""
+"""A server on 127.0.0.1 that behaves like the Hugging Face Hub toward its client: `HF_ENDPOINT` names it."""
 
 import hashlib
 import json

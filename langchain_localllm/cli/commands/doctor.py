@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def doctor(*, as_json: AsJson = False) -> None:
-    """Tell what this machine has for local models, what is misconfigured, and how to fix it.
+    """Report what this machine has for local models, what is misconfigured, and how to fix it.
 
     Nothing is changed, and nothing leaves the machine unless OLLAMA_HOST names another one. The exit code is 1 if something is
     wrong.

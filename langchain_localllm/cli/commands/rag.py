@@ -143,7 +143,7 @@ def ask(
 
 @app.command()
 def status(*, store: Store = _STORE, as_json: AsJson = False) -> None:
-    """Tell what the index holds, and what it was made with."""
+    """Show the contents and the settings of the index."""
     from langchain_localllm.rag import Store as Index
 
     held = Index(store)
@@ -205,7 +205,7 @@ def remove(
         refuse_remote(vectors=held.setting("vectors"))
     removed = remove_paths(held, paths)
     files = "file" if removed == 1 else "files"
-    print(json.dumps({"removed": removed}) if as_json else f"Taken out of the index: {removed} {files}.")
+    print(json.dumps({"removed": removed}) if as_json else f"Removed from the index: {removed} {files}.")
 
 
 @app.command()

@@ -22,7 +22,7 @@ from langchain_localllm.cli.chat_models import (
 from langchain_localllm.cli.output import AsJson, print_json
 from langchain_localllm.cli.stderr import note
 
-_EXAMPLE = 'localllm run "Why is the sky blue?", or: cat notes.txt | localllm run "Summarise this:"'
+_EXAMPLE = 'localllm run "Why is the sky blue?", or: cat notes.txt | localllm run "Summarize this:"'
 
 
 def run(

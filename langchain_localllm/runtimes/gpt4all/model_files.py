@@ -82,7 +82,7 @@ def _catalog(wanted: str) -> dict[str, dict[str, Any]]:
 
 
 class _Bar:
-    """Shows how much of a file has arrived; checking it afterwards is not shown."""
+    """Show how much of a file was received; the check at the end is not shown."""
 
     def __init__(self) -> None:
         self._bar: ProgressBar | None = None

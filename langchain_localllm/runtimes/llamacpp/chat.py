@@ -80,7 +80,7 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
     TEXT_ONLY: ClassVar[str] = "this model without a projector (`mmproj_path`)"
 
     mmproj_path: Annotated[PathText | None, BeforeValidator(_projector_of)] = None
-    """The projector of a model that sees images, as a GGUF file; it often has `mmproj` in its name."""
+    """The projector of a vision model, as a GGUF file; it often has `mmproj` in its name."""
     image_min_tokens: int | None = Field(default=None, ge=1)
     """Tokens that an image takes at least, about, where the projector takes images of any size. Default: the projector's."""
     image_max_tokens: int | None = Field(default=None, ge=1)

@@ -31,7 +31,7 @@ _LOAD_ONCE: Final = "langchain_localllm.runtimes.llamacpp.load_once"
 _LONGEST_PIECE: Final = 512
 _LONGEST_OVERRIDE: Final = 127
 _ENDS_TEXT: Final = -1
-"""Stands in a token's place where the vocabulary has none of that kind."""
+"""The id that llama.cpp returns for a special token that the vocabulary lacks."""
 
 
 class Model:

@@ -29,7 +29,7 @@ class Sampling:
         repeat_last_n: Tokens of the answer that the penalties look back at.
         samplers: The samplers in their order.
         logit_bias: Added to the logits of tokens.
-        ignore_eos: Go on when the model wants to end.
+        ignore_eos: Continue when the model emits an end-of-generation token.
         grammar: A GBNF grammar that the answer follows.
         grammar_after: A regular expression of the text in the answer after which it does so, and before which the answer is free.
             Empty: from the beginning.

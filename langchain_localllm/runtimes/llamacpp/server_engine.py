@@ -149,7 +149,7 @@ class ServerEngine:
             )
 
     def chat(self, payload: Mapping[str, Any], box: ResponseQueue) -> None:
-        """Hand over a request for `/v1/chat/completions`; its answer comes into the response queue."""
+        """Submit a request to `/v1/chat/completions`; its answer goes to the response queue."""
         self._submit("handle_chat_completions", payload, ChatDecoder(_errors), box)
 
     def complete(self, payload: Mapping[str, Any], box: ResponseQueue, thoughts: ThoughtTracker | None = None) -> None:
@@ -308,7 +308,7 @@ class _Requests:
             return decoder.event(json.loads(event))
 
         def on_event(event: bytes) -> bool:
-            """Hand over a piece; `True` ends the answer. llama.cpp ignores what this raises."""
+            """Pass on an event; return `True` to end the answer. llama.cpp ignores exceptions."""
             nonlocal failed
             try:
                 if piece := read(event):
@@ -407,7 +407,7 @@ def checked_model(path: Path) -> GGUFInfo:
 
 
 def check_companions(settings: EngineSettings, *, embeds: bool) -> None:
-    """Check the files that are loaded beside a model that was checked, in another process too.
+    """Check the files that are loaded together with a checked model, in a child process too.
 
     Args:
         settings: The files.

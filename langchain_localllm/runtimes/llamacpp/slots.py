@@ -135,7 +135,7 @@ class Sequences:
         return one
 
     def _usable(self, one: Sequence, length: int) -> int:
-        """That length, or 0 where the next token would look back at what is gone.
+        """Return `length`, or 0 if the next token would need cells that were removed.
 
         A token that its own sequence's later tokens don't see any more, in layers with a sliding window, gives its place in the
         cache to others. Of a recurrent model's sequence, no part can be used.

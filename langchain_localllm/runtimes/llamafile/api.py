@@ -57,9 +57,9 @@ _BARE_SCHEMA: Final = "bad json schema"
 _ANY_NAME: Final = "JSON missing model string"
 """What llamafiler says where no model is named. Any name will do, and before 0.9.2 it lists none."""
 _SECONDS: Final = 10.0
-"""Silence after which a question beside the answer is given up."""
+"""Seconds of silence after which a request for information is aborted."""
 _OTHER_FIELDS: Final = frozenset({b"", b"event", b"id", b"retry"})
-"""What an event stream holds beside data: blank lines, comments and these fields."""
+"""Lines of an event stream other than data: blank lines, comments and these fields."""
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _FINISH_REASONS: Final = {
     "function_call": "tool_calls",
@@ -235,7 +235,7 @@ def model_at(client: HttpClient, patience: RetryPolicy, model: str | None) -> Pl
     if not models:
         return None
     name = model if model in models else next(iter(models))
-    size = models[name].get("size")  # llama.cpp tells it; the same name may hide another quantization
+    size = models[name].get("size")  # llama.cpp reports it; the same name may mean another quantization
     return re.split(r"[/\\]", name)[-1] + (f" ({size} bytes)" if size else "")
 
 

@@ -91,7 +91,7 @@ class ChatLlamafile(LlamafileOptions, ReasoningBudgetOptions, LocalChatModel):
     chat_template_kwargs: dict[str, Any] | None = None
     """Variables for the model's chat template, such as `{"enable_thinking": False}`."""
     reasoning_format: str | None = None
-    """How llama.cpp's server hands out thoughts: `none` leaves them in the text, `deepseek` and `auto` take them out."""
+    """How llama.cpp's server returns thoughts: `none` leaves them in the text, `deepseek` and `auto` take them out."""
     reasoning_control: bool | None = None
     """Let another request end the thoughts of this one, by llama.cpp's `/v1/chat/completions/control`."""
     continue_final_message: bool | Literal["content", "reasoning_content"] | None = None  # type: ignore[assignment]  # wider here

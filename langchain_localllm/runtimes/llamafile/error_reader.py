@@ -30,7 +30,7 @@ _STATUS_OF_TYPE: Final = (
     (re.compile(r"rate_?limit|too_?many", re.IGNORECASE), 429),
     (re.compile(r"invalid|bad_?request|validation", re.IGNORECASE), 400),
 )
-"""The status that an error's type stands for, where no status comes with it."""
+"""The HTTP status of an error's type, for errors without a status."""
 _NO_SUCH_PATH: Final = re.compile(
     r"(unexpected|unknown|invalid|no such) (endpoint|path|route|url)|(path|page|route|file|endpoint) not found|^not found",
     re.IGNORECASE,
@@ -208,7 +208,7 @@ def _first_number(patterns: tuple[re.Pattern[str], ...], text: str) -> int | Non
 
 
 def _status_of(error: dict[str, Any]) -> int:
-    """Return the HTTP status that an error stands for, where the answer's own was 200."""
+    """Return the HTTP status of an error that came with status 200."""
     for value in (error.get("code"), error.get("status"), error.get("status_code")):
         if str(value).isdecimal() and 400 <= int(str(value)) < 600:  # noqa: PLR2004 - errors of HTTP
             return int(str(value))

@@ -16,7 +16,7 @@ _SECONDS: Final = 10.0
 
 
 def model_info(options: LlamafileOptions) -> Plan[ModelInfo]:
-    """Ask `/props`; a server without it tells at least the model's name.
+    """Ask `/props`; a server without it reports at least the model's name.
 
     Where the template writes the token that begins a prompt, a second request asks whether the server does so too.
     """

@@ -38,7 +38,7 @@ class ManyServers(ServerOptions):
     """The model's name, for servers that offer several. Where a server wants a name and offers one model, that one's is sent."""
 
     _only_models: dict[Any, str] = PrivateAttr(default_factory=dict)
-    """By address, the name that a server with one model wants to be sent; copies share it."""
+    """By address, the model name that a server with one model requires; copies share it."""
     _default_server: dict[str, str] = PrivateAttr(default_factory=dict)
     """The server that was found where no address was given; copies share it."""
 
@@ -149,7 +149,7 @@ class LlamafileOptions(ManyServers, SamplerOptions):
     """Report how much of the prompt the server has read, as LangChain's custom event `prompt_progress` with `total`, `cache` and
     `processed` tokens and `time_ms`, to the `on_custom_event` of callback handlers and in `astream_events`."""
     sse_ping_interval: int | None = Field(default=None, ge=-1)
-    """Seconds between signs of life while the server is silent; -1 is none. Default: the server's."""
+    """Seconds between keep-alive messages while the server is silent; -1 turns them off. Default: the server's."""
     cache_prompt: bool | None = None
     """Keep the prompt in the server's cache and read only what is new; the server does so by default."""
     n_cache_reuse: int | None = Field(default=None, ge=0)

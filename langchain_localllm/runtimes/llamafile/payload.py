@@ -98,7 +98,7 @@ def completion_payload(options: Mapping[str, Any], prompt: str, stop: list[str])
 
 
 def as_openai(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """A completion's payload under the names of OpenAI's API, with the server's own beside them."""
+    """A completion's payload under the names of OpenAI's API, together with the server's own."""
     renamed = {{"n_predict": "max_tokens", "n_probs": "logprobs"}.get(name, name): value for name, value in payload.items()}
     if schema := renamed.pop("json_schema", None):
         renamed["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}

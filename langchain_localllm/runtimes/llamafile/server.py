@@ -139,7 +139,7 @@ class LocalServer:
         return self._child.exit_status() is None
 
     def log_tail(self) -> str:
-        """The last 64 KiB of the server's log, also after `close()`. The log has no file name and vanishes with the server."""
+        """Return the last 64 KiB of the server's log, also after `close()`. The log has no file name and vanishes with the server."""
         return self._child.log_tail()
 
     def close(self) -> None:
@@ -157,7 +157,7 @@ class LocalServer:
         return f"LocalServer({str(self._path)!r}, {state})"
 
     def _start(self, timeout: float) -> None:
-        """Starts it; a free port that another program took in between is replaced by another one."""
+        """Start it; a free port that another program took in between is replaced by another one."""
         deadline = time.monotonic() + timeout
         asked = self._port
         if asked and _is_taken(asked):
@@ -228,7 +228,7 @@ class LocalServer:
             )
 
     def _get(self, method: str, route: str) -> int | None:
-        """The status of a request without a key, or `None` if no server answers."""
+        """Return the status of a request without a key, or `None` if no server answers."""
         connection = http.client.HTTPConnection(HOST, self._port, timeout=1)  # knows no proxies
         with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
             connection.request(method, route, body=b"{}" if method == "POST" else None)
@@ -237,7 +237,7 @@ class LocalServer:
 
 
 def _served(path: str | Path | None, options: Mapping[str, Any]) -> Path:
-    """The file that is served, or what stands for several models."""
+    """Return the file that is served, or what stands for several models."""
     several = next((options[name] for name in sorted(ROUTER) if name in options), None)
     if (path is None) == (several is None):
         raise InvalidOptionError("Give the path of a model file, or `models_dir` or `models_preset` for several models, not both.")
@@ -245,7 +245,7 @@ def _served(path: str | Path | None, options: Mapping[str, Any]) -> Path:
 
 
 def _given_once(name: str, value: Any, other: Any) -> Any:
-    """The value of an argument that has a second name."""
+    """Return the value of an argument that has a second name."""
     if value is not None and other is not None:
         raise InvalidOptionError(f"`{name}` was given twice, once under its other name. Give it once.")
     return value if other is None else other

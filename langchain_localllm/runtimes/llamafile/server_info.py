@@ -16,7 +16,7 @@ class ServerFacts:
     """What a server reported.
 
     Attributes:
-        llama_cpp: Whether it speaks llama.cpp's own API beside OpenAI's.
+        llama_cpp: Whether it has llama.cpp's own API in addition to OpenAI's.
         sees: Whether its model takes images; `None` if it does not say.
         audio: Whether its model takes audio; `None` if it does not say.
         video: Whether its model takes video; `None` if it does not say.
@@ -39,7 +39,7 @@ class ServerFacts:
 
 
 Known = dict[tuple[Any, str | None], ServerFacts]
-"""What servers told, by address and model."""
+"""Cached answers of servers, by address and model."""
 
 
 def server_facts(options: ServerOptions, known: Known) -> Plan[ServerFacts]:
@@ -56,7 +56,7 @@ def server_facts(options: ServerOptions, known: Known) -> Plan[ServerFacts]:
 
 
 def props_path(model: str | None) -> str:
-    """Where llama.cpp's server tells of its model; its router, and llama-swap, want the name."""
+    """Return the path of `/props`; llama.cpp's router and llama-swap need the model's name in it."""
     return f"/props?model={quote(model, safe='')}" if model else "/props"
 
 

@@ -27,7 +27,7 @@ _NOT_SENT: Final = frozenset({"continue_final_message"})
 
 
 class ChatOllama(OllamaModels, CountingOptions, LocalChatModel):
-    """A chat model on Ollama, with tools, structured output, reasoning and images as far as the model has them.
+    """A chat model on Ollama, with tools, structured output, reasoning and images, if the model supports them.
 
     A forced tool call (`tool_choice="any"`, or a tool's name) is enforced while the answer is decoded, by a JSON schema.
 

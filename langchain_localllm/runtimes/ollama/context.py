@@ -89,7 +89,7 @@ def _may_be_raised(options: OllamaServer) -> bool:
 
 
 def _larger(options: OllamaServer, size: int) -> Iterator[int]:
-    """The contexts to raise the server's to for a prompt: one that should hold it, and one that does, as far as the model goes."""
+    """The contexts to try for a prompt: one that should fit it, and one that certainly does, at most the model's own."""
     if not _may_be_raised(options):
         return
     trained = options.facts.trained_context if options.facts else None

@@ -30,11 +30,11 @@ class Ollama(OllamaModels, CountingOptions, LocalLLM):
     suffix: str | None = None
     """Text after the answer, for models that fill a gap in code."""
     images: list[str] | None = None
-    """Images for models that see them, each as base64."""
+    """Images for vision models, each as base64."""
     raw: bool | None = None
     """Send the prompt as it is, without a template."""
     context: list[int] | None = None
-    """Tokens of an earlier answer to go on from; `[]` begins a conversation. Results then hold the next `context`."""
+    """Tokens of an earlier answer to continue from; `[]` begins a conversation. Results then hold the next `context`."""
 
     @property
     @override

@@ -111,11 +111,11 @@ class StepDecoder:
         self._status = ""
 
     def feed(self, data: bytes) -> list[PullProgress]:
-        """The steps that are complete with these bytes."""
+        """Return the steps that are complete with these bytes."""
         return [self._step(line) for line in self._lines.feed(data) if line]
 
     def end(self) -> list[PullProgress]:
-        """The last step; raises when the model is not whole."""
+        """Return the last step; raises when the model is not whole."""
         rest = self._lines.end()
         steps = [self._step(rest)] if rest else []
         if self._status != _DONE:

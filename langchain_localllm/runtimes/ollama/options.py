@@ -181,7 +181,7 @@ class OllamaServer(ServerOptions):
     num_batch: int | None = Field(default=None, ge=1)
     """Tokens of the prompt that are read at a time."""
     num_gpu: int | None = Field(default=None, ge=-1)
-    """Layers on the GPU; 0 is none."""
+    """Layers on the GPU; 0 uses the CPU only."""
     main_gpu: int | None = None
     """The GPU for small tensors."""
     num_thread: int | None = Field(default=None, ge=0)
@@ -287,7 +287,7 @@ class OllamaServer(ServerOptions):
         """Raise when a model, this object's unless another is named, runs on another machine and that was not asked for.
 
         Raises:
-            InvalidOptionError: The name says so, or the server told a host.
+            InvalidOptionError: The name says so, or the server reported a remote host.
         """
         name = model or self.model
         if (host or _names_cloud(name)) and not self.allow_remote:

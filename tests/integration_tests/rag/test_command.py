@@ -95,7 +95,7 @@ def test_an_index_elsewhere_and_an_answer_as_data(folder: Path, chat_server: Loc
 @pytest.mark.parametrize("kind", ["sqlite", "chroma"])
 def test_remove_takes_a_file_and_a_missing_folder_out(folder: Path, kind: str) -> None:
     done(folder, "index", "notes", "--vectors", kind)
-    assert done(folder, "remove", "notes/boats.md") == "Taken out of the index: 1 file.\n"
+    assert done(folder, "remove", "notes/boats.md") == "Removed from the index: 1 file.\n"
     (folder / "notes").rename(folder / "away")
     assert json.loads(done(folder, "remove", "notes", "--json")) == {"removed": 5}
     assert json.loads(done(folder, "status", "--json"))["passages"] == 0
