@@ -473,7 +473,7 @@ def test_a_fetch_that_broke_off_is_resumed_and_shown(home: Path, site: Hub, capf
 @pytest.mark.parametrize(
     ("entry", "error", "message"),
     [
-        ({"md5sum": "0" * 32}, ModelFileError, "its MD5 differs"),
+        ({"md5sum": "0" * 32}, ModelFileError, "has another MD5 than expected"),
         ({"url": "{site}/nowhere.gguf"}, ModelFileError, r"gpt4all\.io has no model new\.gguf\. Similar names: new"),
         ({"filename": "Meta-Llama.gguf", "url": "{site}/nowhere.gguf"}, ModelFileError, "Is the name right"),
     ],
