@@ -40,7 +40,7 @@ class Launcher:
 
     Attributes:
         name: `llamafile`, `llama-server` or `xllamacpp`.
-        path: The file, or what stands for several models.
+        path: The file, or a preset file or folder of several models.
         command: How it is started.
         info: The header of the file; `None` for a llamafile without a model, and for several models.
     """
@@ -109,7 +109,7 @@ def find_launcher(path: Path, name: LauncherName | None, *, router: bool) -> Lau
     """Return what serves a file.
 
     Args:
-        path: A llamafile or a GGUF file, or what stands for several models.
+        path: A llamafile or a GGUF file, or a preset file or folder of several models.
         name: The program to use for a GGUF file. Default: an installed `llama-server`, else the xllamacpp package.
         router: Whether several models are served.
 

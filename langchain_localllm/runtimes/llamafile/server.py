@@ -139,7 +139,7 @@ class LocalServer:
         return self._child.exit_status() is None
 
     def log_tail(self) -> str:
-        """Return the last 64 KiB of the server's log, also after `close()`. The log has no file name and vanishes with the server."""
+        """Return the last 64 KiB of the server's log, also after `close()`. The log file is unnamed and ends with the server."""
         return self._child.log_tail()
 
     def close(self) -> None:
@@ -163,7 +163,7 @@ class LocalServer:
         if asked and _is_taken(asked):
             raise ServerStartError(f"Port {asked} on {HOST} is in use: stop what uses it, or leave `port` out for a free one.")
         for attempt in range(1, _TRIES + 1):
-            # The wheel's server finds a free port by itself and tells it in its log.
+            # The wheel's server chooses a free port and reports it in its log.
             self._port = asked or (0 if str(SERVE) in self._program else _free_port())
             self._launch()
             try:
@@ -237,7 +237,7 @@ class LocalServer:
 
 
 def _served(path: str | Path | None, options: Mapping[str, Any]) -> Path:
-    """Return the file that is served, or what stands for several models."""
+    """Return the file that is served, or the preset file or folder of several models."""
     several = next((options[name] for name in sorted(ROUTER) if name in options), None)
     if (path is None) == (several is None):
         raise InvalidOptionError("Give the path of a model file, or `models_dir` or `models_preset` for several models, not both.")

@@ -1,4 +1,4 @@
-"""What Ollama is asked about its models, beside answers: to pull, make, list, show, copy, delete, load and unload them.
+"""Manage Ollama's models: pull, create, list, show, copy, delete, load and unload them.
 
 Source: https://github.com/ollama/ollama/blob/main/docs/api.md
 """
