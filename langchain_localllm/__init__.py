@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from langchain_localllm.runtimes.llamafile.chat import ChatLlamafile as ChatLlamafile
     from langchain_localllm.runtimes.llamafile.embeddings import LlamafileEmbeddings as LlamafileEmbeddings
     from langchain_localllm.runtimes.llamafile.llm import Llamafile as Llamafile
+    from langchain_localllm.runtimes.llamafile.management import LlamaServerClient as LlamaServerClient
     from langchain_localllm.runtimes.llamafile.reranker import LlamafileReranker as LlamafileReranker
     from langchain_localllm.runtimes.llamafile.server import LocalServer as LocalServer
     from langchain_localllm.runtimes.ollama.chat import ChatOllama as ChatOllama
@@ -38,6 +39,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         **class_modules("text", "chat", "embeddings", "reranker"),
+        "LlamaServerClient": "langchain_localllm.runtimes.llamafile.management",
         "OllamaClient": "langchain_localllm.runtimes.ollama.client",
         "LocalServer": "langchain_localllm.runtimes.llamafile.server",
         **dict.fromkeys(("init_chat_model", "init_embeddings", "init_reranker"), "langchain_localllm.factory"),

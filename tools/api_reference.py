@@ -34,6 +34,8 @@ METHODS: Final = (
     *("close", "aclose", "with_options", "bind_tools", "with_structured_output", "get_num_tokens_from_messages"),
     *("embed_documents", "aembed_documents", "embed_query", "aembed_query", "cache_namespace"),
     *("rerank", "arerank", "compress_documents", "acompress_documents"),
+    *("load", "aload", "slots", "aslots", "save_slot", "asave_slot", "restore_slot", "arestore_slot", "erase_slot", "aerase_slot"),
+    *("lora_adapters", "alora_adapters", "set_lora_scales", "aset_lora_scales"),
     *("pull", "apull", "list", "alist", "show", "ashow", "ps", "aps", "unload", "aunload", "delete", "adelete"),
 )
 """Methods of model classes to show besides their options. What LangChain's base classes offer is in LangChain's reference."""

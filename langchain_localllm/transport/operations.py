@@ -28,7 +28,7 @@ class Send:
     Attributes:
         method: `GET`, `HEAD`, `POST` or `DELETE`.
         path: Path below the server's base URL, with a leading slash.
-        body: What is sent as JSON, or `None`.
+        body: What is sent as JSON, or `None`. llama.cpp's server wants a list at one path.
         timeout: Seconds of silence from the server after which the call fails; `None` waits forever.
         client: The client of the server that it goes to; `None` is the one that runs the plan.
         new_connection: Whether it needs a new connection: one that was kept may be closed by the server at this moment.

@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Llamafile": "langchain_localllm.runtimes.llamafile.llm",
         "LlamafileEmbeddings": "langchain_localllm.runtimes.llamafile.embeddings",
         "LlamafileReranker": "langchain_localllm.runtimes.llamafile.reranker",
+        "LlamaServerClient": "langchain_localllm.runtimes.llamafile.management",
         "LocalServer": "langchain_localllm.runtimes.llamafile.server",
     },
 )

@@ -33,6 +33,7 @@ from langchain_localllm.errors import (
     WrongServerError,
 )
 from langchain_localllm.runtimes.llamafile.api import ChatDecoder, ErrorReader, ask, open_stream, tokenize
+from langchain_localllm.runtimes.llamafile.management import LlamaServerClient
 from langchain_localllm.runtimes.llamafile.options import LlamafileOptions
 from langchain_localllm.runtimes.llamafile.payload import (
     as_openai,
@@ -68,7 +69,7 @@ _SECONDS: Final = 5.0
 _UNKNOWN: Final = ServerFacts(llama_cpp=False)
 
 
-class ChatLlamafile(LlamafileOptions, ReasoningBudgetOptions, LocalChatModel):
+class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions, LocalChatModel):
     """A chat model on a llamafile, on llama.cpp's server, or on any other that speaks OpenAI's API: LM Studio, vLLM, ...
 
     A forced tool call (`tool_choice="any"`, or a tool's name) is enforced while llama.cpp decodes, by a JSON schema.

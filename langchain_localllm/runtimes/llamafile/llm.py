@@ -10,6 +10,7 @@ from langchain_localllm.base.llm import LocalLLM
 from langchain_localllm.base.token_stream import TokenStream
 from langchain_localllm.errors import WrongServerError
 from langchain_localllm.runtimes.llamafile.api import CompletionDecoder, ErrorReader, name_if_told, open_stream
+from langchain_localllm.runtimes.llamafile.management import LlamaServerClient
 from langchain_localllm.runtimes.llamafile.options import LlamafileOptions
 from langchain_localllm.runtimes.llamafile.payload import as_openai, completion_payload
 from langchain_localllm.runtimes.llamafile.server_info import server_facts
@@ -18,7 +19,7 @@ from langchain_localllm.transport.operations import Plan
 _OF_A_GAP: Final = frozenset({"input_extra", "suffix"})
 
 
-class Llamafile(LlamafileOptions, LocalLLM):
+class Llamafile(LlamafileOptions, LlamaServerClient, LocalLLM):
     """A text LLM on a llamafile, on llama.cpp's server, or on any other that speaks OpenAI's API: LM Studio, vLLM, ...
 
     The prompt reaches the model as it is, without a chat template; `ChatLlamafile` applies the model's own.
