@@ -185,6 +185,9 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         options = self.payload()
         if "grammar" in options or ("json_schema" not in options and self._is_misparsed(request)):
             return self._open_rendered_here(options, messages, stop, request)
+        if self._is_form_beside_tools(request) and not self.takes_images and "json_schema" not in options:
+            schema = enforced_schema(request)
+            return self._open_rendered_here({**options, "json_schema": schema}, messages, stop, request)
         if not self.takes_images:
             check_parts(messages, ("text",), self.TEXT_ONLY)
         probed, probes = with_role_probes(messages)
@@ -227,6 +230,11 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         if request.get("tool_choice") == "required" or "response_format" in request or self.takes_images:
             return False
         return is_misparsed_by_server(self.template().source)
+
+    @staticmethod
+    def _is_form_beside_tools(request: dict[str, Any]) -> bool:
+        """Whether the server's grammar of a schema would allow any white space before the object, as it does beside tools."""
+        return bool(request.get("tools")) and request.get("tool_choice") == "none" and "response_format" in request
 
     def _open_rendered_here(
         self, options: dict[str, Any], messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]

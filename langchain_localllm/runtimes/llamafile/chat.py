@@ -209,7 +209,7 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
             raise InvalidRequestError(f"The model at {self.base_url} does not see images. Start the server with its `--mmproj`.")
         if schema and facts.llama_cpp:
             payload = with_enforced_call(payload, schema)
-        elif self._is_misparsed(payload, facts) and (prompt := (yield from self._rendered(payload))):
+        elif self._is_opened_raw(payload, facts) and (prompt := (yield from self._rendered(payload))):
             return (yield from self._open_raw(payload, prompt, facts, answer, decoder))
         return (yield from open_stream(self, "/v1/chat/completions", payload, decoder.read_error))
 
@@ -222,15 +222,21 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         except ModelCallError:
             return _UNKNOWN
 
-    def _is_misparsed(self, payload: dict[str, Any], facts: ServerFacts) -> bool:
-        """Whether the server would lose a part of an answer in the format of its model, or fail at it."""
+    def _is_opened_raw(self, payload: dict[str, Any], facts: ServerFacts) -> bool:
+        """Whether the answer is parsed here: where the server would lose a part of it, or would begin it with white space.
+
+        Beside tools, the server's grammar of a schema allows any white space before the object, and small models write it without end.
+        """
         if (
-            (self.n or 1) > 1
-            or not _FORMS.isdisjoint(payload)
+            not facts.llama_cpp
+            or (self.n or 1) > 1
             or any(hold_parts(payload["messages"], part) for part in PARTS.keys() - {"text"})
         ):
             return False
-        return facts.llama_cpp and is_misparsed_by_server(facts.template)
+        forms = _FORMS & payload.keys()
+        if forms == {"response_format"} and payload.get("tools") and payload.get("tool_choice") == "none":
+            return payload["response_format"]["type"] == "json_schema"
+        return not forms and is_misparsed_by_server(facts.template)
 
     def _open_raw(
         self, payload: dict[str, Any], prompt: str, facts: ServerFacts, answer: AnswerReader, decoder: ChatDecoder
@@ -238,7 +244,8 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         """Ask for an answer as the model writes it, and have it parsed here."""
         markers = answer_markers(facts.template)
         thinking = ends_in_thoughts(prompt, markers, continues=bool(self.continue_final_message))
-        if thinking and self.budget == 0:
+        form = payload.get("response_format")
+        if thinking and (self.budget == 0 or form):
             prompt, thinking = without_thoughts(prompt, markers), False
         tools = payload.get("tools", ()) if payload.get("tool_choice") != "none" else ()
         raw = RawAnswer.of(facts.template, prompt, functools.partial(ThinkSplitter, markers, inside=thinking), tools)
@@ -246,6 +253,7 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         decoder.tracker = raw.tracker(self.budget)
         body = as_openai(completion_payload(self.payload(_NOT_RAW), prompt, payload["stop"]))
         body |= raw_answer_fields(raw.markers, self.budget, self.budget_message, thought_tags(facts.template))
+        body |= {"json_schema": form["json_schema"]["schema"]} if form else {}  # the server ignores `response_format` on this path
         return (yield from open_stream(self, "/v1/completions", {**body, **(self.extra_body or {})}, decoder.read_error))
 
     @property
