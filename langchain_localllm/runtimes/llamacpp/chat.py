@@ -186,8 +186,7 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         if "grammar" in options or ("json_schema" not in options and self._is_misparsed(request)):
             return self._open_rendered_here(options, messages, stop, request)
         if self._is_form_beside_tools(request) and not self.takes_images and "json_schema" not in options:
-            schema = enforced_schema(request)
-            return self._open_rendered_here({**options, "json_schema": schema}, messages, stop, request)
+            return self._open_rendered_here(options, messages, stop, request)
         if not self.takes_images:
             check_parts(messages, ("text",), self.TEXT_ONLY)
         probed, probes = with_role_probes(messages)
@@ -251,7 +250,8 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
     def _complete(self, options: dict[str, Any], prepared: Prepared) -> TokenStream:
         from langchain_localllm.runtimes.llamafile.payload import completion_payload, raw_answer_fields
 
-        payload = completion_payload(options, prepared.separated, prepared.stops)
+        form = None if "grammar" in options else prepared.schema
+        payload = completion_payload(options, prepared.separated, prepared.stops, form)
         tags = None if "grammar" in options else thought_tags(self.template().source)
         payload |= raw_answer_fields(prepared.markers, self.budget, self.budget_message, tags)
         submit = partial(self.engine.complete, payload, thoughts=prepared.thoughts)

@@ -225,7 +225,7 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
     def _is_opened_raw(self, payload: dict[str, Any], facts: ServerFacts) -> bool:
         """Whether the answer is parsed here: where the server would lose a part of it, or would begin it with white space.
 
-        Beside tools, the server's grammar of a schema allows any white space before the object, and small models write it without end.
+        Beside tools, the server's grammar of a schema allows any white space before the object, and small models write much of it.
         """
         if (
             not facts.llama_cpp
@@ -235,7 +235,7 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
             return False
         forms = _FORMS & payload.keys()
         if forms == {"response_format"} and payload.get("tools") and payload.get("tool_choice") == "none":
-            return payload["response_format"]["type"] == "json_schema"
+            return bool(payload["response_format"]["type"] == "json_schema")
         return not forms and is_misparsed_by_server(facts.template)
 
     def _open_raw(
@@ -251,9 +251,11 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         raw = RawAnswer.of(facts.template, prompt, functools.partial(ThinkSplitter, markers, inside=thinking), tools)
         answer.parse(raw.splitter(), raw.calls(), raw.begun)
         decoder.tracker = raw.tracker(self.budget)
-        body = as_openai(completion_payload(self.payload(_NOT_RAW), prompt, payload["stop"]))
+        wanted = form["json_schema"]["schema"] if form else None
+        completion = completion_payload(self.payload(_NOT_RAW), prompt, payload["stop"], wanted)
+        schema = {"json_schema": completion.pop("json_schema")} if form else {}  # the server ignores `response_format` on this path
+        body = {**as_openai(completion), **schema}
         body |= raw_answer_fields(raw.markers, self.budget, self.budget_message, thought_tags(facts.template))
-        body |= {"json_schema": form["json_schema"]["schema"]} if form else {}  # the server ignores `response_format` on this path
         return (yield from open_stream(self, "/v1/completions", {**body, **(self.extra_body or {})}, decoder.read_error))
 
     @property

@@ -1,10 +1,13 @@
 """Requests to llama.cpp's server, the same over HTTP and in this process."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Final
 
 from langchain_localllm.base.grammar_schema import grammar_schema, tool_parameters
 from langchain_localllm.base.response_format import engine_format
+
+_COMPACT: Final = {"x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}}
+"""Has a llama.cpp that was built with llguidance allow white space as models write it, and not without end; others ignore it."""
 
 
 def chat_payload(
@@ -92,9 +95,19 @@ def with_enforced_call(payload: Mapping[str, Any], schema: dict[str, Any]) -> di
     return {**payload, "tool_choice": "none", "response_format": form}
 
 
-def completion_payload(options: Mapping[str, Any], prompt: str, stop: list[str]) -> dict[str, Any]:
-    """The body of `/completion`."""
-    return {**engine_options(options), "prompt": prompt, "stop": stop}
+def completion_payload(
+    options: Mapping[str, Any], prompt: str, stop: list[str], form: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The body of `/completion`.
+
+    Args:
+        options: The options that are set.
+        prompt: The prompt.
+        stop: Stop sequences.
+        form: The schema of the answer, where the call asks for one.
+    """
+    payload = {**engine_options(options), "prompt": prompt, "stop": stop}
+    return payload if form is None else {**payload, "json_schema": {**grammar_schema(form), **_COMPACT}}
 
 
 def as_openai(payload: Mapping[str, Any]) -> dict[str, Any]:
