@@ -11,6 +11,7 @@ from typing import Any, Final
 import langchain_localllm
 from langchain_localllm.base.http import ServerOptions
 from langchain_localllm.registry import RUNTIMES
+from tools.comparison import fields
 
 ROOT: Final = Path(__file__).parent.parent
 TITLES: Final = {"ollama": "Ollama", "llamacpp": "llama.cpp", "gpt4all": "GPT4All", "llamafile": "llamafile"}
@@ -75,7 +76,7 @@ def capabilities() -> str:
         }
         for row, cell in cells.items():
             rows.setdefault(row, []).append(cell)
-    return _table(["", *TITLES.values()], [[row, *cells] for row, cells in rows.items()])
+    return table_of(["", *TITLES.values()], [[row, *cells] for row, cells in rows.items()])
 
 
 def overview(runtime: str) -> str:
@@ -95,12 +96,14 @@ def overview(runtime: str) -> str:
         "shorter vectors": {"embeddings": field("", kinds["embeddings"], "dimensions") if "embeddings" in kinds else ""},
     }
     body = [[row, *(cells.get(kind, "") for kind in kinds)] for row, cells in rows.items()]
-    return _table(["", *(f"`{name}`" for name in kinds.values())], body)
+    return table_of(["", *(f"`{name}`" for name in kinds.values())], body)
 
 
 def files() -> dict[Path, str]:
     """The files with marks, and their text with new tables."""
-    tables = {"capabilities": capabilities()} | {f"overview of {runtime}": overview(runtime) for runtime in RUNTIMES}
+    tables = {"capabilities": capabilities(), "fields of a request": fields.table()} | {
+        f"overview of {runtime}": overview(runtime) for runtime in RUNTIMES
+    }
     found = {}
     for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]:
         text = path.read_text(encoding="utf-8")
@@ -111,7 +114,8 @@ def files() -> dict[Path, str]:
     return found
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
+def table_of(head: list[str], rows: list[list[str]]) -> str:
+    """Return a table of Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|" for cells in lines)
 
