@@ -533,3 +533,87 @@ def test_a_gap_is_sent_to_other_servers_as_openais_suffix() -> None:
         "suffix": "return x",
     }
     assert "input_extra" not in send.body
+
+
+# --- several answers to one prompt ---
+
+
+def text_part(number: int, content: str) -> bytes:
+    return event(index=number, content=content, tokens=[number], stop=False)
+
+
+def text_end(number: int) -> bytes:
+    return event(**{**TEXT_END, "index": number})
+
+
+def chat_part(number: int, content: str, reason: str | None = None) -> bytes:
+    return choice({"content": content} if content else {}, reason, index=number)
+
+
+WHOLE_CHAT = {
+    "choices": [{"index": n, "finish_reason": "stop", "message": {"content": text}} for n, text in enumerate(("ab", "cd"))]
+}
+BOTH_AT_ONCE = event(choices=[{"index": n, "delta": {"content": text}} for n, text in enumerate("ac")])
+SEVERAL: dict[str, tuple[MakeDecoder, bytes]] = {
+    "text, the first ends first": (
+        CompletionDecoder,
+        text_part(0, "a") + text_part(1, "c") + text_part(0, "b") + text_end(0) + text_part(1, "d") + text_end(1),
+    ),
+    "text, the second ends first": (
+        CompletionDecoder,
+        text_part(1, "c") + text_part(1, "d") + text_end(1) + text_part(0, "a") + text_part(0, "b") + text_end(0),
+    ),
+    "chat": (
+        ChatDecoder,
+        chat_part(1, "c") + chat_part(0, "ab") + chat_part(0, "", "stop") + chat_part(1, "d") + chat_part(1, "", "stop") + DONE,
+    ),
+    "chat, both in one event": (
+        ChatDecoder,
+        BOTH_AT_ONCE + chat_part(0, "b", "stop") + chat_part(1, "d", "stop") + CHAT_END + DONE,
+    ),
+    "a whole chat": (ChatDecoder, json.dumps(WHOLE_CHAT).encode()),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(SEVERAL))
+def test_several_answers_are_told_apart(kind: str) -> None:
+    make: Any
+    make, answer = SEVERAL[kind]
+    pieces = decode(make(READER, answer_count=2), answer)
+    assert text_of(pieces) == "ab"
+    assert [piece.finish is not None for piece in pieces] == [False] * (len(pieces) - 1) + [True]
+    assert pieces[-1].finish
+    (other,) = pieces[-1].finish.other_answers
+    assert text_of(other) == "cd"
+    assert other[-1].finish
+    assert other[-1].finish.reason == pieces[-1].finish.reason == "stop"
+
+
+@every_kind
+def test_a_server_that_gives_one_answer_where_two_were_asked_for_is_read(kind: str) -> None:
+    make: Any
+    make, answer = ANSWERS[kind]
+    pieces = decode(make(READER, answer_count=2), answer)
+    assert (text_of(pieces), pieces[-1].finish) == ("".join(TEXTS), FINISH)
+
+
+@pytest.mark.parametrize(
+    ("make", "answer"), [(CompletionDecoder, text_part(1, "c") + text_end(0)), (ChatDecoder, chat_part(1, "c") + CHAT_ANSWER)]
+)
+def test_a_second_answer_that_does_not_end_is_broken(make: Any, answer: bytes) -> None:
+    with pytest.raises(errors.StreamBrokenError):
+        decode(make(READER, answer_count=2), answer)
+
+
+@every_kind
+def test_progress_holds_nothing_else(kind: str) -> None:
+    make, answer = ANSWERS[kind]
+    progress = {"total": 61, "cache": 0, "processed": 32, "time_ms": 15}
+    first = (
+        {"index": 0, "content": "", "stop": False}
+        if kind == "text"
+        else {"choices": [{"index": 0, "delta": {"role": "assistant"}}]}
+    )
+    pieces = decode(make(READER), event(**first, prompt_progress=progress), answer)
+    assert pieces[0] == StreamEvent("", progress=progress)
+    assert (text_of(pieces), pieces[-1].finish) == ("".join(TEXTS), FINISH)
