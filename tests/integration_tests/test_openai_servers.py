@@ -73,6 +73,29 @@ def test_a_server_that_speaks_only_openais_api_is_asked_in_its_way(status: int, 
         assert "response_format" not in server.requests[-1].body
 
 
+@pytest.mark.parametrize(
+    ("answers", "count", "asked"),
+    [
+        ({"/tokenize": {"count": 31, "tokens": [1] * 31}}, 31, "/tokenize"),
+        ({"/v1/chat/completions": {"choices": [], "usage": {"prompt_tokens": 32}}}, 32, "/v1/chat/completions"),
+        ({"/tokenize": {"tokens": []}, "/v1/chat/completions": {"usage": {"prompt_tokens": 33}}}, 33, "/v1/chat/completions"),
+    ],
+)
+def test_a_server_counts_the_tokens_of_messages_with_tools(answers: dict[str, Any], count: int, asked: str) -> None:
+    def script(request: Request) -> Answer:
+        return as_json(answers.get(request.path, NO_PATH), 200 if request.path in answers else 404)
+
+    with ScriptedServer(script) as server:
+        chat = ChatLlamafile(base_url=server.base_url, model="m")
+        assert chat.get_num_tokens_from_messages([HumanMessage("Hello!")], tools=[paint]) == count
+    request = server.requests[-1]
+    assert (request.path, request.body["model"], request.body["messages"][0]["content"]) == (asked, "m", "Hello!")
+    assert request.body["tools"][0]["function"]["name"] == "paint"
+    if asked != "/tokenize":
+        assert (request.body["max_tokens"], request.body["stream"]) == (1, False)
+        assert "stream_options" not in request.body
+
+
 def test_calls_and_thoughts_that_a_server_leaves_in_the_text_are_read() -> None:
     text = '<think>So.</think>I look.\n<tool_call>\n{"name": "paint", "arguments": {"colour": "red"}}\n</tool_call>'
     with ScriptedServer(lambda _: events(*({"content": char} for char in text), reason="stop")) as server:

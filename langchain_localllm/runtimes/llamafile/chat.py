@@ -15,7 +15,7 @@ from typing_extensions import override
 from langchain_localllm.base.chat import OTHER_ANSWERS, LocalChatModel
 from langchain_localllm.base.chat_templated import RawAnswer, ends_in_thoughts, thought_tags, without_thoughts
 from langchain_localllm.base.content import PARTS, check_parts, hold_parts
-from langchain_localllm.base.http import HttpHandle
+from langchain_localllm.base.http import UNREADABLE, HttpHandle
 from langchain_localllm.base.messages import STANDARD_ROLES, check_roles, to_openai, with_role_probes
 from langchain_localllm.base.reasoning import ALIASES as REASONING_ALIASES
 from langchain_localllm.base.reasoning import ReasoningBudgetOptions
@@ -25,6 +25,7 @@ from langchain_localllm.base.token_stream import Replay, StreamEvent, TokenStrea
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.errors import (
     CallTimeoutError,
+    ContextLengthError,
     InvalidOptionError,
     InvalidRequestError,
     ModelCallError,
@@ -290,15 +291,37 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
     def count_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None) -> int:
         """Return how many tokens the prompt has that the model's template makes of the messages and tools.
 
-        A server other than llama.cpp's does not show this prompt, nor do llamafiles before 0.10: the texts are counted, without the
-        template, and LangChain warns that it ignores `tools`. So it is with images and with `custom_get_token_ids`.
+        llama.cpp's server shows this prompt. Where images are part of it, and on other servers, it is counted by vLLM's `/tokenize`
+        or by a call for one token, which reads the prompt. With `custom_get_token_ids`, and on a server that reports no counts, the
+        texts are counted without the template, and LangChain warns that it ignores `tools`.
         """
         if not self.custom_get_token_ids:
             conversation = to_openai(messages, continue_final=self.continue_final_message or False)
             payload = self._payload(conversation, [], {"tools": openai_tools(tools)} if tools else {})
             if prompt := self.client.run(self._prompt_of(payload)):
                 return len(self.client.run(tokenize(self, prompt, special=True)))
+            if count := self.client.run(self._reported_count(payload)):
+                return count
         return super().count_messages(messages, tools)
+
+    def _reported_count(self, payload: dict[str, Any]) -> Plan[int | None]:
+        """Ask the server how many tokens the prompt of a body has; `None` where it does not report that."""
+        facts = yield from server_facts(self, self._facts)
+        body = self._with_thinking(payload, facts) if self._switches_thinking else payload
+        if not facts.llama_cpp:
+            asked: dict[str, Any] = {name: body[name] for name in ("messages", "tools", "chat_template_kwargs") if name in body}
+            with suppress(ModelCallError):
+                counted = yield from ask(self, "POST", "/tokenize", {**asked, "add_generation_prompt": True})
+                if isinstance(counted, dict) and isinstance(count := counted.get("count"), int) and count > 0:
+                    return count
+        one = {name: value for name, value in body.items() if name != "stream_options"} | {"max_tokens": 1, "stream": False}
+        try:
+            answer = yield from ask(self, "POST", "/v1/chat/completions", one)
+            return int(answer["usage"]["prompt_tokens"])
+        except ContextLengthError as error:
+            return error.prompt_tokens
+        except (ModelCallError, ValueError, *UNREADABLE):
+            return None
 
     def _prompt_of(self, payload: dict[str, Any]) -> Plan[str | None]:
         """Ask for the prompt that the server makes of a body; `None` where it does not show it, or an image is part of it."""

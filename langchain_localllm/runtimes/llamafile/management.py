@@ -1,4 +1,4 @@
-"""What llama.cpp's server does beside answering: it lists, loads and unloads models, saves slots, and scales LoRA adapters.
+"""What llama.cpp's server does in addition to answering: it lists, loads and unloads models, saves slots, and scales LoRA adapters.
 
 Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server ("Using multiple models", "POST /slots", "/lora-adapters").
 """
