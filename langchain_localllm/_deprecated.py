@@ -120,10 +120,12 @@ MODULES: Final[dict[str, str]] = {
 """Old module to new module, both below the package."""
 NAMES: Final[dict[str, dict[str, str]]] = {
     "base.token_stream": {"Finish": "CompletionInfo", "Handle": "TokenStream", "Piece": "StreamEvent"},
+    "cli.stderr": {"note": "print_stderr"},
     "manage.inventory": {"find": "manage.resolve:find"},
     "manage.model_ref": {"quantisation_in": "quantization_in"},
     "model_info.info": {"About": "ModelInfo", "about_file": "model_info_from_file"},
     "model_info.introspect": {"alook": "adescribe_model", "look": "describe_model", "look_or_raise": "describe_model_or_raise"},
+    "prompts.adapt": {"fit": "adapt_prompt"},
     "prompts.library": {
         "SUMMARISE": "SUMMARIZE",
         "SUMMARISE_COMBINE": "SUMMARIZE_COMBINE",

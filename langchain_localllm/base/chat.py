@@ -36,7 +36,7 @@ from langchain_localllm.base.tool_arguments import with_read_calls
 from langchain_localllm.base.tools import choice_of, chosen_tools, openai_tools
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, StructuredOutputError
 
-_AT_ONCE: Final = 32
+_MAX_CONCURRENCY: Final = 32
 """Inputs of one `batch` that are with the engine at the same time; LangChain's own number depends on the processor's cores."""
 _REQUEST_ONLY: Final = frozenset({"tools", "tool_choice", "parallel_tool_calls", "strict", "response_format", "show_schema"})
 """Arguments of a call that are not options."""
@@ -419,7 +419,9 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> list[AIMessage]:
-        configs: list[RunnableConfig] = [{"max_concurrency": _AT_ONCE, **each} for each in get_config_list(config, len(inputs))]
+        configs: list[RunnableConfig] = [
+            {"max_concurrency": _MAX_CONCURRENCY, **each} for each in get_config_list(config, len(inputs))
+        ]
         return super().batch(inputs, configs, return_exceptions=return_exceptions, **kwargs)
 
     @override

@@ -27,7 +27,7 @@ from langchain_localllm.base.results import combined, joined, text_chunk
 from langchain_localllm.base.token_stream import StreamEvent, TokenStream
 from langchain_localllm.errors import InvalidRequestError, ModelCallError
 
-_AT_ONCE: Final = 32
+_MAX_CONCURRENCY: Final = 32
 """Prompts of one `generate` that are with the engine at the same time."""
 _RUN_SETTINGS: Final = frozenset({"tags", "metadata", "run_name", "run_id"})
 """Arguments of LangChain's `generate` that are not options."""
@@ -251,7 +251,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
         runs: Sequence[CallbackManagerForLLMRun | None] = run_managers or [None] * len(prompts)
         if len(prompts) == 1:
             return combined([work(prompts[0], runs[0])], run_managers)
-        with ContextThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        with ContextThreadPoolExecutor(max_workers=_MAX_CONCURRENCY) as pool:
             futures = [pool.submit(work, prompt, run) for prompt, run in zip(prompts, runs, strict=True)]
             try:
                 return combined([future.result() for future in futures], run_managers)
@@ -265,7 +265,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
     async def _agenerate_helper(
         self, prompts: list[str], stop: list[str] | None, run_managers: list[AsyncCallbackManagerForLLMRun], **_: Any
     ) -> LLMResult:
-        places = asyncio.Semaphore(_AT_ONCE)
+        places = asyncio.Semaphore(_MAX_CONCURRENCY)
 
         async def work(prompt: str, run: AsyncCallbackManagerForLLMRun | None) -> LLMResult:
             try:

@@ -50,7 +50,7 @@ class SamplerOptions(SamplingOptions):
     """How the next token is chosen. `None` leaves llama.cpp's own default."""
 
     REMOVED: ClassVar[Mapping[str, str]] = {
-        "penalize_nl": "llama.cpp took it out. Use `logit_bias` to discourage a token.",
+        "penalize_nl": "llama.cpp removed it. Use `logit_bias` to discourage a token.",
         "tfs_z": "llama.cpp took tail-free sampling out. Use `min_p` or `typical_p`.",
     }
 

@@ -13,7 +13,7 @@ from langchain_localllm import __version__
 from langchain_localllm.cli.command_table import expand, option_hint
 from langchain_localllm.cli.interrupt import INTERRUPTED
 from langchain_localllm.cli.lazy import LazyGroup
-from langchain_localllm.cli.stderr import note
+from langchain_localllm.cli.stderr import print_stderr
 
 FAILED: Final = 1
 USAGE: Final = 2
@@ -65,7 +65,7 @@ def run(arguments: Sequence[str]) -> int:
         message = error.format_message()
         end = "" if message.endswith((".", "?")) else "."
         hint = option_hint(getattr(error, "option_name", ""))
-        note(f"{message}{end} {hint} See: {context.command_path if context else 'localllm'} --help")
+        print_stderr(f"{message}{end} {hint} See: {context.command_path if context else 'localllm'} --help")
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort) as error:  # the latter where a question is not answered
         return FAILED if isinstance(error.__context__, EOFError) else INTERRUPTED
@@ -114,16 +114,16 @@ def _report_error(error: Exception) -> int:
     from langchain_localllm.errors import InvalidOptionError, LocalLLMError
 
     if isinstance(error, LocalLLMError):
-        note(str(error))
+        print_stderr(str(error))
     elif isinstance(error, OSError) and error.errno in _NO_SPACE and not error.filename:
         _discard_output()
-        note(f"The output cannot be written: {error.strerror}. Free space on the disk, and run the command again.")
+        print_stderr(f"The output cannot be written: {error.strerror}. Free space on the disk, and run the command again.")
     elif isinstance(error, OSError) and error.filename:
-        note(f"{_name(error.filename)} cannot be used: {error.strerror}.")
+        print_stderr(f"{_name(error.filename)} cannot be used: {error.strerror}.")
     elif isinstance(error, FileNotFoundError) and not _folder_exists():
-        note("The working directory does not exist any more. Change to another one, and run the command again.")
+        print_stderr("The working directory does not exist any more. Change to another one, and run the command again.")
     elif isinstance(error, MemoryError):
-        note("There is not enough memory. Close other programs, or use a smaller model.")
+        print_stderr("There is not enough memory. Close other programs, or use a smaller model.")
     else:
         raise error
     return USAGE if isinstance(error, InvalidOptionError) else FAILED

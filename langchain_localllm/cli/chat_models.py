@@ -9,7 +9,7 @@ import typer
 
 from langchain_localllm.cli.prompt_bar import progress_call
 from langchain_localllm.cli.repetition import RepetitionDetector
-from langchain_localllm.cli.stderr import note
+from langchain_localllm.cli.stderr import print_stderr
 
 if TYPE_CHECKING:
     from langchain_localllm.base.chat import LocalChatModel
@@ -129,11 +129,11 @@ def _print_pieces(pieces: Generator[tuple[str, str, dict[str, Any]]], *, silent:
     if not silent:
         print()
     if about.get("finish_reason") == "repetition":
-        note("The answer repeated itself and was cut. Ask in other words, or try a larger model with --model.")
+        print_stderr("The answer repeated itself and was cut. Ask in other words, or try a larger model with --model.")
     if about.get("finish_reason") == "length":
-        note("The answer was cut at --max-tokens. Allow more with a larger --max-tokens, up to the model's context.")
+        print_stderr("The answer was cut at --max-tokens. Allow more with a larger --max-tokens, up to the model's context.")
     if not answer.strip():
-        note("The model gave no answer. Ask in other words, or try a larger model with --model.")
+        print_stderr("The model gave no answer. Ask in other words, or try a larger model with --model.")
     return answer, about
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from langchain_localllm.cli.repetition import RepetitionDetector
-from langchain_localllm.cli.stderr import note
+from langchain_localllm.cli.stderr import print_stderr
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -28,9 +28,9 @@ def note_problems(problems: list[str], where: str = "") -> None:
     """
     shown = problems[:_MOST_NAMED] if where else problems
     for problem in shown:
-        note(f"Left out: {problem}")
+        print_stderr(f"Left out: {problem}")
     if len(problems) > len(shown):
-        note(f"Left out: {len(problems) - len(shown)} more files. {where} names them.")
+        print_stderr(f"Left out: {len(problems) - len(shown)} more files. {where} names them.")
 
 
 def show_answer(rag: "LocalRAG", question: str, *, as_json: bool, in_full: bool) -> None:
@@ -52,12 +52,12 @@ def show_answer(rag: "LocalRAG", question: str, *, as_json: bool, in_full: bool)
         answer = "".join(pieces).strip() if as_json else _print_answer(pieces)
     limit = getattr(rag.llm, "max_tokens", None)
     if limit and found["tokens"].get("completion", 0) >= limit:
-        note(f"The answer was cut after {limit} tokens. Allow more with --max-tokens.")
+        print_stderr(f"The answer was cut after {limit} tokens. Allow more with --max-tokens.")
     if found["left_out"]:
         total = len(found["left_out"]) + len(found["context"])
-        note(f"{len(found['left_out'])} of {total} passages do not fit into the model's context and were left out.")
+        print_stderr(f"{len(found['left_out'])} of {total} passages do not fit into the model's context and were left out.")
     for rejected in found["rejected"]:
-        note(f"Citation [{rejected.marker}] is not supported by the retrieved passages. {rejected.reason}")
+        print_stderr(f"Citation [{rejected.marker}] is not supported by the retrieved passages. {rejected.reason}")
     sources = [(each.marker, {**_known(asdict(each)), "text": each.passage}) for each in found["citations"]]
     if as_json:
         print(json.dumps(_as_json(answer, sources, found), ensure_ascii=False))
@@ -68,7 +68,7 @@ def show_answer(rag: "LocalRAG", question: str, *, as_json: bool, in_full: bool)
             print(f"[{number}]", _place(rag, metadata))
     elif answer and not answer.startswith(NO_ANSWER):
         given = "; ".join(dict.fromkeys(_place(rag, passage.metadata) for passage in found["context"]))
-        note(f"The answer cites none of the passages that the model was given, so it was not checked. They are from: {given}.")
+        print_stderr(f"The answer cites none of the given passages, so it was not checked. The passages are from: {given}.")
     if in_full:
         _print_passages(rag, found["context"])
 
@@ -80,7 +80,7 @@ def _gathered(stream: Iterator[dict[str, Any]], found: dict[str, Any]) -> Iterat
         piece = part.get("answer", "")
         yield piece
         if repetition.is_repeating(piece):
-            note("The answer repeated itself and was cut. Ask in other words, or try a larger model with --model.")
+            print_stderr("The answer repeated itself and was cut. Ask in other words, or try a larger model with --model.")
             return
         for name, value in part.items():
             if name != "answer":
@@ -96,7 +96,7 @@ def _print_answer(pieces: Iterable[str]) -> str:
         answer += text
     print()
     if not answer:
-        note("The model gave no answer. Ask in other words, or try a larger model with --model.")
+        print_stderr("The model gave no answer. Ask in other words, or try a larger model with --model.")
     return answer.strip()
 
 

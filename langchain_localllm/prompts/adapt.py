@@ -50,7 +50,7 @@ def for_model(prompt: str | Prompt, llm: Any) -> Prompt:
         <BLANKLINE>
     """
     given = _as_prompt(prompt)
-    return fit(given, given, llm)
+    return adapt_prompt(given, given, llm)
 
 
 async def afor_model(prompt: str | Prompt, llm: Any) -> Prompt:
@@ -59,7 +59,7 @@ async def afor_model(prompt: str | Prompt, llm: Any) -> Prompt:
     return for_model(prompt, llm)
 
 
-def fit(text: Prompt, chat: Prompt, llm: Any) -> Prompt:
+def adapt_prompt(text: Prompt, chat: Prompt, llm: Any) -> Prompt:
     """Return the prompt for a model, from a form for text LLMs without a template and a form with messages; they may be the same.
 
     A model's template is put around the form with messages.

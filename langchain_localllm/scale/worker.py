@@ -20,7 +20,7 @@ from langchain_localllm.errors import (
     ModelMissingError,
 )
 
-_AT_ONCE: Final = 32
+_MAX_CONCURRENCY: Final = 32
 """Rows of a batch that are with the engine at the same time."""
 _NO_ROWS_FAULT: Final = (AuthenticationError, ConnectionFailedError, MissingDependencyError, ModelMissingError)
 """Errors that all later rows would meet too."""
@@ -105,7 +105,7 @@ class Worker:
 def answers(engine: Any, inputs: Sequence[Any]) -> list[Any]:
     """Return what the engine makes of each input: its answer, or its exception."""
     if isinstance(engine, Runnable):
-        return engine.batch(list(inputs), {"max_concurrency": _AT_ONCE}, return_exceptions=True)
+        return engine.batch(list(inputs), {"max_concurrency": _MAX_CONCURRENCY}, return_exceptions=True)
     try:
         return list(engine.embed_documents(list(inputs)))
     except Exception as error:  # noqa: BLE001 - it goes into a column

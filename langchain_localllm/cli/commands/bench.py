@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from langchain_localllm.cli.output import AsJson, print_json, print_table
-from langchain_localllm.cli.stderr import note
+from langchain_localllm.cli.stderr import print_stderr
 
 
 def bench(
@@ -36,7 +36,7 @@ def bench(
     for name in RUNTIMES:
         result = time_runtime(name, path, tokens)
         if result.missing:
-            note(f"{name}: {result.missing}")
+            print_stderr(f"{name}: {result.missing}")
         else:
             found.append(result.as_dict())
     if plot and found:
@@ -57,4 +57,4 @@ def _draw(found: list[dict[str, Any]], path: Path, plot: Path) -> None:
 
     bars = [Bar(each["runtime"], {"tokens/s": each["tokens_per_second"]}, _speed(each["tokens_per_second"])) for each in found]
     write_bars(plot, f"Tokens per second of {path.name}", bars)
-    note(f"The picture is in {plot}.")
+    print_stderr(f"The picture is in {plot}.")

@@ -18,7 +18,7 @@ from langchain_localllm.cli.chat_models import (
     sanitize_stdin,
 )
 from langchain_localllm.cli.output import AsJson, print_json
-from langchain_localllm.cli.stderr import note
+from langchain_localllm.cli.stderr import print_stderr
 
 _ENDS: Final = ("/bye", "/exit", "/quit")
 """What ends a conversation in `ollama run`, and here."""
@@ -60,14 +60,14 @@ def chat(
     found = resolve(model or name, "text" if chat_template else "chat")
     with chat_model(found, chat_template, temperature=temperature, max_tokens=max_tokens, seed=seed) as llm:
         if sys.stdin.isatty():
-            note("An empty line, /bye or Ctrl-D ends the conversation.")
+            print_stderr("An empty line, /bye or Ctrl-D ends the conversation.")
         while said := _listen():
             if said == _CLEAR:
                 messages = messages[:1] if system else []
-                note("The conversation is forgotten.")
+                print_stderr("The conversation is forgotten.")
                 continue
             if hint := _HINTS.get(said.split()[0]):
-                note(hint)
+                print_stderr(hint)
                 continue
             messages.append(("human", said))
             answer, _ = print_answer(llm, messages, silent=as_json)

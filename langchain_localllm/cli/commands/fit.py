@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from langchain_localllm.cli.output import AsJson, print_json, print_table, size
-from langchain_localllm.cli.stderr import note
+from langchain_localllm.cli.stderr import print_stderr
 
 if TYPE_CHECKING:
     from langchain_localllm.models import Fit
@@ -45,7 +45,7 @@ def fit(
     found = fit_model(_place(model), n_ctx=context, type_k=type_k, type_v=type_v, flash_attn=flash_attn, n_parallel=parallel)
     if plot:
         _draw(found, plot)
-        note(f"The picture is in {plot}.")
+        print_stderr(f"The picture is in {plot}.")
     if as_json:
         from langchain_localllm.manage.fit import describe
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from langchain_localllm.cli.output import AsJson, print_json, print_table, size
-from langchain_localllm.cli.stderr import note
+from langchain_localllm.cli.stderr import print_stderr
 
 if TYPE_CHECKING:
     from langchain_localllm.manage.inventory import ListedModel
@@ -72,30 +72,30 @@ def rm(
             raise InvalidOptionError(f"Refusing to remove {found.name} without confirmation: pass --yes.")
         question = f"Remove {found.name}" + (f", {size(found.size)}?" if found.size else "?")
         if not typer.confirm(question, err=True):
-            note("Nothing was removed.")
+            print_stderr("Nothing was removed.")
             raise typer.Exit(1)
     remove(found)
     if as_json:
         print_json({"removed": found.name, "size": found.size})
     else:
-        note(f"Removed {found.name}.")
+        print_stderr(f"Removed {found.name}.")
 
 
 def _list(*, as_json: bool) -> None:
     from langchain_localllm.manage.inventory import installed
 
-    found = installed(note)
+    found = installed(print_stderr)
     if as_json:
         print_json([_with_old_names(asdict(model)) for model in found])
         return
     if not found:
-        note("There is no model here yet. `localllm pull` lists some.")
+        print_stderr("There is no model here yet. `localllm pull` lists some.")
         return
     columns = ("model", "size", "quantization", "family", "context", "tools", "embeddings", "where")
     print_table(columns, map(_row, found), right=(1, 4))
     for model in found:
         if model.problem:
-            note(f"{model.name} cannot be used. {model.problem}")
+            print_stderr(f"{model.name} cannot be used. {model.problem}")
 
 
 def _row(model: "ListedModel") -> list[str]:

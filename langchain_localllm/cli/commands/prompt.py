@@ -7,7 +7,7 @@ import typer
 
 from langchain_localllm.cli.chat_models import MODEL_HELP, ChatTemplate, System, messages_of, sanitize_stdin
 from langchain_localllm.cli.output import AsJson, print_json
-from langchain_localllm.cli.stderr import note
+from langchain_localllm.cli.stderr import print_stderr
 
 if TYPE_CHECKING:
     from langchain_localllm.base.chat import LocalChatModel
@@ -39,9 +39,9 @@ def prompt(
         return
     print(text)
     if tokens:
-        note(f"{len(tokens)} tokens: {' '.join(map(str, tokens))}")
+        print_stderr(f"{len(tokens)} tokens: {' '.join(map(str, tokens))}")
     else:
-        note("This runtime offers no tokenizer.")
+        print_stderr("This runtime offers no tokenizer.")
 
 
 def _text(llm: "LocalChatModel", messages: list[tuple[str, str]]) -> str:

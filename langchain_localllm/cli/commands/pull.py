@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from langchain_localllm.cli.output import AsJson, print_json, print_table, size
-from langchain_localllm.cli.stderr import Progress, note
+from langchain_localllm.cli.stderr import Progress, print_stderr
 
 
 def pull(
@@ -59,9 +59,9 @@ def _from_hub(source: Any, _sha256: str, _folder: Path | None) -> dict[str, Any]
     if not source.choice or len(models) > 1:
         choice = choose(models, chosen.header(), this_machine(), memory_bandwidth())
         chosen, reason = choice.model, choice.reason
-        note(reason)
+        print_stderr(reason)
         if not choice.fits:
-            note("It does not fit into this machine's memory and will be slow, if it runs at all.")
+            print_stderr("It does not fit into this machine's memory and will be slow, if it runs at all.")
     with Progress("Checking", in_bytes=True) as progress:
         path = download_from_hub(chosen, progress)
     return {
@@ -143,4 +143,4 @@ def _print_known(*, as_json: bool) -> None:
         return
     rows = [(known.purpose, known.title, size(known.size), known.license, known.name) for known in KNOWN]
     print_table(("purpose", "model", "size", "license", "localllm pull"), rows, right=(2,))
-    note("Sizes and licenses as of November 2026. `localllm fit` shows whether a model runs here before you get it.")
+    print_stderr("Sizes and licenses as of November 2026. `localllm fit` shows whether a model runs here before you get it.")

@@ -20,7 +20,7 @@ from langchain_localllm.cli.chat_models import (
     sanitize_stdin,
 )
 from langchain_localllm.cli.output import AsJson, print_json
-from langchain_localllm.cli.stderr import note
+from langchain_localllm.cli.stderr import print_stderr
 
 _EXAMPLE = 'localllm run "Why is the sky blue?", or: cat notes.txt | localllm run "Summarize this:"'
 
@@ -61,7 +61,7 @@ def run(
     text = _with_pipe(sanitize_stdin(prompt))
     if found.chat is False and not chat_template:
         _refuse_system(found.short_name, system)
-        note(f"{found.short_name} is a base model, without a chat template: it completes the prompt as a text.")
+        print_stderr(f"{found.short_name} is a base model, without a chat template: it completes the prompt as a text.")
         with text_model(found, **options) as llm:
             answer, about = print_completion(llm, text, silent=as_json)
     else:

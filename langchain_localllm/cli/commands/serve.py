@@ -11,7 +11,7 @@ import typer
 
 from langchain_localllm.cli.interrupt import cleaning_up
 from langchain_localllm.cli.output import AsJson, print_json
-from langchain_localllm.cli.stderr import note
+from langchain_localllm.cli.stderr import print_stderr
 from langchain_localllm.runtimes.llamafile.server_options import ALIASES, OPTIONS, ServerOption
 
 _LOOKING: float = 0.5
@@ -111,7 +111,7 @@ def serve(
             print_json({"address": server.base_url, "openai": f"{server.base_url}/v1", "pid": server.pid, "model": served})
         else:
             print(f"{server.base_url}/v1", flush=True)
-            note(f"{Path(served).name} is served at {server.base_url}. Ctrl-C ends it.")
+            print_stderr(f"{Path(served).name} is served at {server.base_url}. Ctrl-C ends it.")
         while server.is_alive:
             time.sleep(_LOOKING)
         raise ServerStartError(f"The server of {served} ended. Last log line: {server.log_tail().strip().splitlines()[-1:]}")

@@ -13,8 +13,8 @@ _PACKAGES: Final = {
     "llama.cpp's server, also in this process (LocalServer, LlamaCpp)": ("xllamacpp", "llamacpp"),
 }
 _CONTEXT: Final = "context: the smallest of the model's own, 8,192 and what fits into memory, unless n_ctx says otherwise"
-_OWN: Final = "context: the model's own, at most 8,192, unless n_ctx says otherwise"
-_CONTEXTS: Final = {"llama-cpp-python": _CONTEXT, "gpt4all": _OWN, "xllamacpp": _OWN}
+_MODEL_CONTEXT: Final = "context: the model's own, at most 8,192, unless n_ctx says otherwise"
+_CONTEXTS: Final = {"llama-cpp-python": _CONTEXT, "gpt4all": _MODEL_CONTEXT, "xllamacpp": _MODEL_CONTEXT}
 
 
 def packages() -> list[dict[str, Any]]:

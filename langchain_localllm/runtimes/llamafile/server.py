@@ -36,7 +36,7 @@ _LOGGER: Final = logging.getLogger(__name__)
 _LISTENING: Final = re.compile(r"listening (?:on|at):? http://127\.0\.0\.1:(\d+)")
 _UNCONFIRMED: Final = 0.5  # seconds that a server must stay up when its log does not name the port
 _TRIES: Final = 3
-_OWN: Final = frozenset(
+_SERVER_OPTIONS: Final = frozenset(
     {"api_key", "embedding", "extra_args", "launcher", "n_ctx", "n_parallel", "port", "startup_timeout", "threads"}
 )
 
@@ -104,7 +104,7 @@ class LocalServer:
         _check_range("threads", threads, 1)
         _check_range("port", port, 0, 65535)
         self._api_key = api_key
-        chosen = read_options(given, _OWN)
+        chosen = read_options(given, _SERVER_OPTIONS)
         self._path = _served(path, chosen)
         engine = find_launcher(self._path, launcher, router=bool(ROUTER & chosen.keys()))
         engine.check(chosen, extra_args)

@@ -140,17 +140,17 @@ class OllamaServer(ServerOptions):
 
     START_HINT: ClassVar[str] = "Start Ollama with `ollama serve`, or name its address in `base_url` or OLLAMA_HOST."
     ALIASES: ClassVar[Mapping[str, str]] = {"request_timeout": "timeout"}
-    _GONE: ClassVar[str] = "Ollama took it out. Use `min_p`, `top_p` or `temperature`."
-    _LOADING: ClassVar[str] = "Ollama took it out, and decides by itself."
+    _REMOVED: ClassVar[str] = "Ollama removed it. Use `min_p`, `top_p` or `temperature`."
+    _LOADING: ClassVar[str] = "Ollama removed it and chooses the value."
     REMOVED: ClassVar[Mapping[str, str]] = {
         "f16_kv": _LOADING,
         "low_vram": _LOADING,
-        "mirostat": _GONE,
-        "mirostat_eta": _GONE,
-        "mirostat_tau": _GONE,
+        "mirostat": _REMOVED,
+        "mirostat_eta": _REMOVED,
+        "mirostat_tau": _REMOVED,
         "numa": _LOADING,
-        "penalize_newline": _GONE,
-        "tfs_z": _GONE,
+        "penalize_newline": _REMOVED,
+        "tfs_z": _REMOVED,
         "use_mlock": _LOADING,
     }
     CREDENTIALS: ClassVar[tuple[str, ...]] = (*ServerOptions.CREDENTIALS, "auth")

@@ -47,8 +47,8 @@ def quick(seconds: float) -> Iterator[None]:
     assert taken < max(seconds, 20 * (after.ru_utime - before.ru_utime)), taken
 
 
-def told(done: Done) -> str:
-    """What it printed, when nothing went wrong."""
+def stdout_of(done: Done) -> str:
+    """Return what the command printed; fail if it failed."""
     assert done.returncode == 0, done.stderr
     return done.stdout
 

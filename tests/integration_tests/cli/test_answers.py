@@ -14,7 +14,7 @@ import requests
 
 from langchain_localllm import ChatLlamaCpp
 from langchain_localllm.models import tiny_chat_model
-from tests.integration_tests.cli.command import COMMAND, check_fault, in_process, localllm, on_a_terminal, told
+from tests.integration_tests.cli.command import COMMAND, check_fault, in_process, localllm, on_a_terminal, stdout_of
 
 MODEL = tiny_chat_model()
 
@@ -31,19 +31,19 @@ def answer() -> str:
 
 @pytest.mark.parametrize("model", [str(MODEL), "tiny-chat", f"llamacpp:{MODEL}", f"llamafile:{MODEL}", f"gpt4all:{MODEL}"])
 def test_one_prompt_on_each_runtime(model: str, answer: str) -> None:
-    assert told(localllm("run", "Hello!", "-m", model, "-t", "0", given="")).strip() == answer
+    assert stdout_of(localllm("run", "Hello!", "-m", model, "-t", "0", given="")).strip() == answer
 
 
 def test_ollama_answers_too(ollama_url: str, answer: str) -> None:
-    shown = told(localllm("run", "Hello!", "-m", "ollama:cli-chat", "-t", "0", given="", OLLAMA_HOST=ollama_url))
+    shown = stdout_of(localllm("run", "Hello!", "-m", "ollama:cli-chat", "-t", "0", given="", OLLAMA_HOST=ollama_url))
     assert shown.strip() == answer
 
 
 def test_a_pipe_stands_below_the_prompt() -> None:
-    done = json.loads(told(localllm("run", "Repeat this:", "--json", "--max-tokens", "4", given="Hütte 笔记\n")))
+    done = json.loads(stdout_of(localllm("run", "Repeat this:", "--json", "--max-tokens", "4", given="Hütte 笔记\n")))
     assert done["prompt"] == "Repeat this:\n\nHütte 笔记\n"
     assert done["usage"]["completion_tokens"] <= 4
-    assert json.loads(told(localllm("run", "--json", given="Hello!")))["prompt"] == "Hello!"
+    assert json.loads(stdout_of(localllm("run", "--json", given="Hello!")))["prompt"] == "Hello!"
 
 
 @pytest.mark.parametrize(
@@ -83,9 +83,9 @@ def test_a_closed_pipe_is_no_fault() -> None:
 
 
 def test_a_conversation_from_a_pipe(answer: str) -> None:
-    shown = told(localllm("chat", "-t", "0", given="Hello!\nHello!\n"))
+    shown = stdout_of(localllm("chat", "-t", "0", given="Hello!\nHello!\n"))
     assert shown.splitlines()[0] == answer
-    lines = [json.loads(line) for line in told(localllm("chat", "--json", "-t", "0", given="Hello!\n\n")).splitlines()]
+    lines = [json.loads(line) for line in stdout_of(localllm("chat", "--json", "-t", "0", given="Hello!\n\n")).splitlines()]
     assert lines == [{"said": "Hello!", "answer": answer}]
 
 
@@ -107,7 +107,7 @@ def test_a_conversation_on_a_terminal(answer: str) -> None:
 
 def test_several_models_side_by_side(answer: str) -> None:
     models = [str(MODEL), f"gpt4all:{MODEL}"]
-    found = json.loads(told(localllm("compare", "Hello!", "-m", models[0], "-m", models[1], "-t", "0", "--json")))
+    found = json.loads(stdout_of(localllm("compare", "Hello!", "-m", models[0], "-m", models[1], "-t", "0", "--json")))
     assert [(each["model"], each["answer"].strip()) for each in found["answers"]] == [(model, answer) for model in models]
 
 
@@ -144,7 +144,7 @@ def test_a_server_until_ctrl_c() -> None:
 
 def test_every_runtime_is_timed(ollama_url: str, tmp_path: Path) -> None:
     picture = tmp_path / "speed.svg"
-    found = json.loads(told(localllm("bench", MODEL, "-n", "16", "--json", "--plot", picture, OLLAMA_HOST=ollama_url)))
+    found = json.loads(stdout_of(localllm("bench", MODEL, "-n", "16", "--json", "--plot", picture, OLLAMA_HOST=ollama_url)))
     assert [each["runtime"] for each in found["runtimes"]] == ["llama.cpp", "llama.cpp's server", "GPT4All", "Ollama"]
     assert all(each["tokens_per_second"] > 0 and each["tokens"] >= 16 for each in found["runtimes"])
     assert "GPT4All" in {text.text for text in ET.parse(picture).iter("{http://www.w3.org/2000/svg}text")}  # noqa: S314 - our own file
@@ -154,7 +154,7 @@ def test_every_runtime_is_timed(ollama_url: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("model", [str(MODEL), f"llamafile:{MODEL}", f"gpt4all:{MODEL}"])
 def test_the_exact_prompt(model: str) -> None:
-    shown = json.loads(told(localllm("prompt", model, "Hello!", "-s", "Be kind.", "--json")))
+    shown = json.loads(stdout_of(localllm("prompt", model, "Hello!", "-s", "Be kind.", "--json")))
     assert shown["prompt"] == (
         "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHello!<|im_end|>\n<|im_start|>assistant\n"
     )
@@ -162,4 +162,4 @@ def test_the_exact_prompt(model: str) -> None:
 
 
 def test_the_template_of_ollama(ollama_url: str) -> None:
-    assert "{{" in told(localllm("prompt", "ollama:cli-chat", OLLAMA_HOST=ollama_url))
+    assert "{{" in stdout_of(localllm("prompt", "ollama:cli-chat", OLLAMA_HOST=ollama_url))

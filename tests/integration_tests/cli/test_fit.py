@@ -7,14 +7,14 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from langchain_localllm.models import tiny_chat_model
-from tests.integration_tests.cli.command import check_fault, in_process, localllm, on_a_terminal, told
+from tests.integration_tests.cli.command import check_fault, in_process, localllm, on_a_terminal, stdout_of
 from tools.engines.hub import REPOSITORY, hub
 
 MODEL = tiny_chat_model()
 
 
 def test_a_table() -> None:
-    shown = told(localllm("fit", MODEL))
+    shown = stdout_of(localllm("fit", MODEL))
     assert "It runs here with all of its context, 2,048 tokens." in shown
     assert "tokens/s at most" in shown
     assert "\x1b" not in shown
@@ -22,7 +22,7 @@ def test_a_table() -> None:
 
 def test_json_and_a_picture(tmp_path: Path) -> None:
     picture = tmp_path / "memory.svg"
-    found = json.loads(told(localllm("fit", MODEL, "-c", "512", "-c", "1024", "--plot", picture, "--json")))
+    found = json.loads(stdout_of(localllm("fit", MODEL, "-c", "512", "-c", "1024", "--plot", picture, "--json")))
     assert [row["context"] for row in found["contexts"]] == [512, 1024]
     assert found["contexts"][1]["cache"] == 2 * found["contexts"][0]["cache"]
     assert found["contexts"][0]["most_tokens_per_second"] > 0
@@ -32,10 +32,10 @@ def test_json_and_a_picture(tmp_path: Path) -> None:
 def test_a_remote_file_is_not_downloaded(tmp_path: Path) -> None:
     data = MODEL.read_bytes()
     with hub({"tiny-Q8_0.gguf": data + bytes(20_000_000)}) as server:
-        found = json.loads(told(localllm("fit", f"hf:{REPOSITORY}", "--json", HF_ENDPOINT=server.url, HF_HOME=str(tmp_path))))
+        found = json.loads(stdout_of(localllm("fit", f"hf:{REPOSITORY}", "--json", HF_ENDPOINT=server.url, HF_HOME=str(tmp_path))))
         assert server.sent < 6_000_000
         url = f"{server.url}/{REPOSITORY}/resolve/main/tiny-Q8_0.gguf"
-        assert json.loads(told(localllm("fit", url, "--json")))["weights"] == found["weights"]
+        assert json.loads(stdout_of(localllm("fit", url, "--json")))["weights"] == found["weights"]
     assert (found["architecture"], found["quantization"]) == ("llama", "Q8_0")
 
 
@@ -64,5 +64,5 @@ def test_a_narrow_terminal() -> None:
 
 
 def test_a_model_of_ollama(ollama_url: str) -> None:
-    found = json.loads(told(localllm("fit", "ollama:cli-chat", "--json", OLLAMA_HOST=ollama_url)))
-    assert found["weights"] == json.loads(told(localllm("fit", MODEL, "--json")))["weights"]
+    found = json.loads(stdout_of(localllm("fit", "ollama:cli-chat", "--json", OLLAMA_HOST=ollama_url)))
+    assert found["weights"] == json.loads(stdout_of(localllm("fit", MODEL, "--json")))["weights"]

@@ -15,7 +15,7 @@ from langchain_localllm import LocalServer
 from langchain_localllm.cli.diagnosis.ollama import loaded_problems
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes.ollama.model_types import LoadedModel, ModelCard
-from tests.integration_tests.cli.command import COMMAND, check_fault, localllm, quick, told
+from tests.integration_tests.cli.command import COMMAND, check_fault, localllm, quick, stdout_of
 
 NAME = "Müller & ich-Q8_0.gguf"
 
@@ -35,7 +35,7 @@ def test_files_of_all_programs_are_listed(model: Path, home: Path) -> None:
     snapshot = home / ".cache" / "huggingface" / "hub" / "models--a--b" / "snapshots" / "1"
     snapshot.mkdir(parents=True)
     (snapshot / "other.gguf").write_bytes(b"GGUF and no more")
-    found = {Path(row["name"]).name: row for row in json.loads(told(localllm("models", "list", "--json")))}
+    found = {Path(row["name"]).name: row for row in json.loads(stdout_of(localllm("models", "list", "--json")))}
     assert set(found) == {NAME, "other.gguf", "tiny-chat.gguf", "tiny-embed.gguf"}
     assert (found[NAME]["place"], found[NAME]["quantization"], found[NAME]["family"]) == ("GPT4All", "Q8_0", "llama")
     assert (found[NAME]["context"], found[NAME]["tools"], found[NAME]["embeddings"]) == (2048, True, False)
@@ -45,18 +45,18 @@ def test_files_of_all_programs_are_listed(model: Path, home: Path) -> None:
 
 
 def test_ollama_s_and_the_table(ollama_url: str) -> None:
-    shown = told(localllm("models", OLLAMA_HOST=ollama_url))
+    shown = stdout_of(localllm("models", OLLAMA_HOST=ollama_url))
     assert "ollama:cli-chat:latest" in shown
-    rows = {row["name"]: row for row in json.loads(told(localllm("models", "--json", OLLAMA_HOST=ollama_url)))}
+    rows = {row["name"]: row for row in json.loads(stdout_of(localllm("models", "--json", OLLAMA_HOST=ollama_url)))}
     assert rows["ollama:cli-embed:latest"]["family"] == "bert"
     assert rows["ollama:cli-chat:latest"]["context"] == 2048
 
 
 def test_one_is_shown_by_a_short_name(model: Path, ollama_url: str) -> None:
-    assert "license: MIT" in told(localllm("models", "show", Path(NAME).stem))
-    facts = json.loads(told(localllm("models", "show", model, "--json")))
+    assert "license: MIT" in stdout_of(localllm("models", "show", Path(NAME).stem))
+    facts = json.loads(stdout_of(localllm("models", "show", model, "--json")))
     assert (facts["layers"], facts["title"]) == (6, "tiny-chat")
-    assert "capabilities: completion" in told(localllm("models", "show", "cli-chat", OLLAMA_HOST=ollama_url))
+    assert "capabilities: completion" in stdout_of(localllm("models", "show", "cli-chat", OLLAMA_HOST=ollama_url))
 
 
 @pytest.mark.usefixtures("model")
@@ -93,14 +93,14 @@ def test_the_content_in_the_hub_s_cache_goes_too(home: Path) -> None:
         path.parent.mkdir(parents=True)
     shutil.copy(tiny_chat_model(), blob)
     link.symlink_to(blob)
-    told(localllm("models", "rm", "x", "--yes"))
+    stdout_of(localllm("models", "rm", "x", "--yes"))
     assert not blob.exists()
     assert not link.is_symlink()
 
 
 def test_ollama_s_is_removed(ollama_url: str) -> None:
     requests.post(f"{ollama_url}/api/copy", json={"source": "cli-chat", "destination": "cli-copy"}, timeout=60).raise_for_status()
-    assert json.loads(told(localllm("models", "rm", "cli-copy", "-y", "--json", OLLAMA_HOST=ollama_url)))["removed"] == (
+    assert json.loads(stdout_of(localllm("models", "rm", "cli-copy", "-y", "--json", OLLAMA_HOST=ollama_url)))["removed"] == (
         "ollama:cli-copy:latest"
     )
     check_fault(localllm("models", "show", "ollama:cli-copy:latest", OLLAMA_HOST=ollama_url), 1, "There is no model")
@@ -160,7 +160,7 @@ def test_a_server_that_runs_is_found() -> None:
         pytest.skip(f"port 8000 is taken: {error}")
     with server:
         assert "running at http://127.0.0.1:8000" in localllm("doctor").stdout
-        assert "http://127.0.0.1:8000" in told(localllm("models"))
+        assert "http://127.0.0.1:8000" in stdout_of(localllm("models"))
 
 
 def test_a_context_that_is_too_small_and_an_idle_gpu() -> None:

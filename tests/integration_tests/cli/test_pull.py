@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from langchain_localllm.models import tiny_chat_model
-from tests.integration_tests.cli.command import COMMAND, Done, check_fault, in_process, localllm, quick, told
+from tests.integration_tests.cli.command import COMMAND, Done, check_fault, in_process, localllm, quick, stdout_of
 from tools.engines.hub import REPOSITORY, Hub, hub
 
 DATA = tiny_chat_model().read_bytes()
@@ -43,7 +43,7 @@ def models_in(folder: Path) -> list[Path]:
 
 def test_the_quantization_that_suits_this_machine(server: Hub, tmp_path: Path) -> None:
     done = pull(server, tmp_path, f"hf:{REPOSITORY}", "--json")
-    found = json.loads(told(done))
+    found = json.loads(stdout_of(done))
     assert found["quantization"] == "Q8_0"
     assert "the largest that fits" in found["reason"]
     assert found["reason"] in done.stderr
@@ -51,17 +51,17 @@ def test_the_quantization_that_suits_this_machine(server: Hub, tmp_path: Path) -
 
 
 def test_a_named_one_and_once_only(server: Hub, tmp_path: Path) -> None:
-    first = Path(told(pull(server, tmp_path, f"hf:{REPOSITORY}:q4_k_m")).strip())
+    first = Path(stdout_of(pull(server, tmp_path, f"hf:{REPOSITORY}:q4_k_m")).strip())
     assert first.read_bytes() == DATA
     sent = server.sent
-    assert Path(told(pull(server, tmp_path, f"hf:{REPOSITORY}:{SMALL}")).strip()) == first
+    assert Path(stdout_of(pull(server, tmp_path, f"hf:{REPOSITORY}:{SMALL}")).strip()) == first
     assert server.sent - sent < 10_000
 
 
 def test_a_cut_goes_on_where_it_was(server: Hub, tmp_path: Path) -> None:
     server.files[SMALL] = DATA + bytes(30 * 2**20)
     server.cut_after, server.cuts = 15 * 2**20, 2
-    path = Path(told(pull(server, tmp_path, f"hf:{REPOSITORY}:Q4_K_M")).strip())
+    path = Path(stdout_of(pull(server, tmp_path, f"hf:{REPOSITORY}:Q4_K_M")).strip())
     assert path.read_bytes() == server.files[SMALL]
     assert server.ranges == [10 * 2**20, 20 * 2**20]  # the client keeps parts of ten megabytes
 
@@ -121,11 +121,11 @@ def test_an_address(server: Hub, tmp_path: Path) -> None:
     folder = tmp_path / "Мои модели 笔记"
     server.files["die Hütte & ich.gguf"] = DATA
     url = address(server, "die%20H%C3%BCtte%20%26%20ich.gguf")
-    path = Path(told(localllm("pull", url, "--sha256", SHA256, "--to", folder)).strip())
+    path = Path(stdout_of(localllm("pull", url, "--sha256", SHA256, "--to", folder)).strip())
     assert path == folder / "die Hütte & ich.gguf"
     assert path.read_bytes() == DATA
     sent = server.sent
-    assert told(localllm("pull", url, "--sha256", SHA256, "--to", folder)).strip() == str(path)
+    assert stdout_of(localllm("pull", url, "--sha256", SHA256, "--to", folder)).strip() == str(path)
     assert server.sent == sent
 
 
@@ -135,7 +135,7 @@ def test_a_broken_download_goes_on(server: Hub, tmp_path: Path) -> None:
     check_fault(localllm(*arguments), 1, "was interrupted", "to resume it")
     begun = (tmp_path / f"{SMALL}.part").stat().st_size
     assert begun > 900_000
-    assert Path(told(localllm(*arguments)).strip()).read_bytes() == DATA
+    assert Path(stdout_of(localllm(*arguments)).strip()).read_bytes() == DATA
     assert server.ranges == [begun]
     assert [path.name for path in tmp_path.iterdir()] == [SMALL]
 
@@ -197,9 +197,15 @@ def test_ctrl_c_keeps_what_is_there(server: Hub, tmp_path: Path) -> None:
 
 
 def test_known_models() -> None:
-    shown = told(localllm("pull"))
+    shown = stdout_of(localllm("pull"))
     assert "Apache 2.0" in shown
-    assert {known["purpose"] for known in json.loads(told(localllm("pull", "--json")))} == {"chat", "code", "embeddings", "tiny"}
+    assert {known["purpose"] for known in json.loads(stdout_of(localllm("pull", "--json")))} == {
+        "chat",
+        "code",
+        "embeddings",
+        "small",
+        "tiny",
+    }
 
 
 def test_an_ollama_that_is_down() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from langchain_localllm import LocalServer
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
-from tests.integration_tests.cli.command import check_fault, in_process, localllm, told
+from tests.integration_tests.cli.command import check_fault, in_process, localllm, stdout_of
 
 FACT = "The hill is 143 metres high."
 QUESTION = "How high is the hill?"
@@ -60,30 +60,30 @@ def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("reference", CHAT.values(), ids=CHAT)
 def test_ask_and_run_accept_the_same_references(reference: str, fill: dict[str, str], notes: Path) -> None:
     reference = reference.format(**fill)
-    assert "143" in told(localllm("ask", notes, QUESTION, "-m", reference))
-    assert told(localllm("run", reference, "Hello!", "-t", "0")).startswith("Hello")
+    assert "143" in stdout_of(localllm("ask", notes, QUESTION, "-m", reference))
+    assert stdout_of(localllm("run", reference, "Hello!", "-t", "0")).startswith("Hello")
 
 
 @pytest.mark.parametrize("reference", EMBEDDINGS.values(), ids=EMBEDDINGS)
 def test_rag_with_any_reference_finds_its_models_again(reference: str, fill: dict[str, str], notes: Path) -> None:
-    told(localllm("rag", "index", notes, "--embedding-model", reference.format(**fill)))
+    stdout_of(localllm("rag", "index", notes, "--embedding-model", reference.format(**fill)))
     chat = CHAT["gpt4all name" if reference.startswith("gpt4all") else "llamacpp"]
-    assert "143" in told(localllm("rag", "ask", QUESTION, "-m", chat))
+    assert "143" in stdout_of(localllm("rag", "ask", QUESTION, "-m", chat))
     questions = notes / "q.jsonl"
     questions.write_text(json.dumps({"question": QUESTION, "answers": ["143 metres"], "source": "hill.txt"}))
-    assert json.loads(told(localllm("rag", "eval", questions, "--json", "-m", chat)))["questions"] == 1
+    assert json.loads(stdout_of(localllm("rag", "eval", questions, "--json", "-m", chat)))["questions"] == 1
 
 
 @pytest.mark.parametrize("reference", FILES.values(), ids=FILES)
 def test_commands_that_need_a_file_accept_the_same_references(reference: str, fill: dict[str, str]) -> None:
     reference = reference.format(**fill)
-    assert json.loads(told(in_process("fit", reference, "--json", "-c", "512")))["architecture"] == "llama"
-    assert json.loads(told(in_process("bench", reference, "-n", "2", "--json")))["runtimes"]
+    assert json.loads(stdout_of(in_process("fit", reference, "--json", "-c", "512")))["architecture"] == "llama"
+    assert json.loads(stdout_of(in_process("bench", reference, "-n", "2", "--json")))["runtimes"]
 
 
 @pytest.mark.parametrize("reference", CHAT.values(), ids=CHAT)
 def test_show_accepts_the_same_references(reference: str, fill: dict[str, str]) -> None:
-    assert json.loads(told(in_process("show", reference.format(**fill), "--json")))["context"] in {2048, 512}
+    assert json.loads(stdout_of(in_process("show", reference.format(**fill), "--json")))["context"] in {2048, 512}
 
 
 COMMANDS = {

@@ -43,7 +43,7 @@ def run(folder: Path, *arguments: str, before: Callable[[], None] | None = None)
     )
 
 
-def done(folder: Path, *arguments: str) -> str:
+def stdout_of(folder: Path, *arguments: str) -> str:
     """What a command prints that goes well."""
     ran = run(folder, *arguments)
     assert (ran.returncode, ran.stderr) == (0, ""), ran.stderr
@@ -60,30 +60,30 @@ def check_fault(ran: subprocess.CompletedProcess[str], code: int, *words: str) -
 
 
 def test_index_ask_status_and_again(folder: Path) -> None:
-    assert done(folder, "index", "notes") == "Files: 6 added. The index holds 24 passages of 6 files.\n"
-    answer, sources = done(folder, "ask", "Who is the warden?").split("\n\nSources:\n")
+    assert stdout_of(folder, "index", "notes") == "Files: 6 added. The index holds 24 passages of 6 files.\n"
+    answer, sources = stdout_of(folder, "ask", "Who is the warden?").split("\n\nSources:\n")
     assert "Odalys Fenn" in answer
     assert "notes/people.md, Who does what, line 3" in sources
     model = reranker(tiny_embedding_model(), folder / "rank.gguf")
-    ranked = json.loads(done(folder, "ask", "Who is the warden?", "--json", "--reranker", str(model)))
+    ranked = json.loads(stdout_of(folder, "ask", "Who is the warden?", "--json", "--reranker", str(model)))
     scores = [passage["score"] for passage in ranked["passages"]]
     assert scores == sorted(scores, reverse=True)
     assert not {0.5, 1.0} & set(scores), "they are the reranker's, not those of the merging"
     (folder / "notes" / "boats.md").unlink()
-    assert done(folder, "index").startswith("Files: 1 removed, 5 unchanged.")
-    status = json.loads(done(folder, "status", "--json"))
+    assert stdout_of(folder, "index").startswith("Files: 1 removed, 5 unchanged.")
+    status = json.loads(stdout_of(folder, "status", "--json"))
     assert (status["files"], status["paths"], status["dimension"], status["vectors"]) == (5, ["notes"], 256, "chroma")
     assert status["embedding_model"].endswith("tiny-embed")
-    assert "tiny-embed" in done(folder, "status")
+    assert "tiny-embed" in stdout_of(folder, "status")
 
 
 def test_an_index_elsewhere_and_an_answer_as_data(folder: Path, chat_server: LocalServer, embedding_server: LocalServer) -> None:
     store = ["--store", "elsewhere/index"]
     embedding = ["--embedding-model", embedding_server.base_url]
-    indexed = json.loads(done(folder, "index", "notes", "--vectors", "sqlite", "--json", *store, *embedding))
+    indexed = json.loads(stdout_of(folder, "index", "notes", "--vectors", "sqlite", "--json", *store, *embedding))
     assert indexed["added"] == 6
     assert indexed["index"]["passages"] == 24
-    asked = json.loads(done(folder, "ask", "How high is the hill?", "--json", *store, "--model", chat_server.base_url))
+    asked = json.loads(stdout_of(folder, "ask", "How high is the hill?", "--json", *store, "--model", chat_server.base_url))
     assert asked["passages"][0]["heading"] == "Boats and walks > Cairn Hill"
     assert asked["tokens"]["prompt"] > 100
     assert asked["timings"]["total"] >= asked["timings"]["first_token"] >= asked["timings"]["retrieval"] > 0
@@ -94,30 +94,30 @@ def test_an_index_elsewhere_and_an_answer_as_data(folder: Path, chat_server: Loc
 
 @pytest.mark.parametrize("kind", ["sqlite", "chroma"])
 def test_remove_takes_a_file_and_a_missing_folder_out(folder: Path, kind: str) -> None:
-    done(folder, "index", "notes", "--vectors", kind)
-    assert done(folder, "remove", "notes/boats.md") == "Removed from the index: 1 file.\n"
+    stdout_of(folder, "index", "notes", "--vectors", kind)
+    assert stdout_of(folder, "remove", "notes/boats.md") == "Removed from the index: 1 file.\n"
     (folder / "notes").rename(folder / "away")
-    assert json.loads(done(folder, "remove", "notes", "--json")) == {"removed": 5}
-    assert json.loads(done(folder, "status", "--json"))["passages"] == 0
+    assert json.loads(stdout_of(folder, "remove", "notes", "--json")) == {"removed": 5}
+    assert json.loads(stdout_of(folder, "status", "--json"))["passages"] == 0
 
 
 def test_nothing_relevant_is_said_without_a_word_of_the_model(folder: Path) -> None:
-    done(folder, "index", "notes", "--vectors", "sqlite")
-    assert json.loads(done(folder, "ask", "Zorvane quilb?", "--json"))["tokens"] == {}
-    assert done(folder, "ask", "Zorvane quilb?") == f"{NO_ANSWER}\n"
+    stdout_of(folder, "index", "notes", "--vectors", "sqlite")
+    assert json.loads(stdout_of(folder, "ask", "Zorvane quilb?", "--json"))["tokens"] == {}
+    assert stdout_of(folder, "ask", "Zorvane quilb?") == f"{NO_ANSWER}\n"
 
 
 def test_evaluation_on_questions_of_ones_own_and_on_made_ones(folder: Path) -> None:
-    done(folder, "index", "notes", "--vectors", "sqlite")
+    stdout_of(folder, "index", "notes", "--vectors", "sqlite")
     questions = [
         {"question": "How high is the hill?", "answers": ["143 metres"], "source": "boats.md", "quote": "143 metres high"},
         {"question": "Who is the zorvane?"},
     ]
     (folder / "q.jsonl").write_text("\n".join(map(json.dumps, questions)))
-    told = json.loads(done(folder, "eval", "q.jsonl", "--json", "--plot", "plot.svg"))
+    told = json.loads(stdout_of(folder, "eval", "q.jsonl", "--json", "--plot", "plot.svg"))
     assert (told["questions"], told["unanswerable"], told["recall_1"], told["mrr"], told["refused"]) == (1, 1, 1.0, 1.0, 1.0)
     assert (folder / "plot.svg").read_text().startswith("<svg")
-    table = done(folder, "eval", "--questions", "4", "--write", "made.jsonl")
+    table = stdout_of(folder, "eval", "--questions", "4", "--write", "made.jsonl")
     assert "4 questions that the documents answer" in table
     assert "citation precision" in table or "answered" in table
     assert len((folder / "made.jsonl").read_text().splitlines()) >= 4
@@ -137,17 +137,17 @@ def test_wrong_usage(folder: Path) -> None:
 
 
 def test_another_embedding_model_is_refused(folder: Path) -> None:
-    done(folder, "index", "notes", "--vectors", "sqlite")
+    stdout_of(folder, "index", "notes", "--vectors", "sqlite")
     with sqlite3.connect(folder / ".localllm" / "catalogue.sqlite") as db:
         [(probe,)] = db.execute("SELECT value FROM setting WHERE name = 'probe'").fetchall()
         db.execute("UPDATE setting SET value = ? WHERE name = 'probe'", (json.dumps([-x for x in json.loads(probe)]),))
     check_fault(run(folder, "ask", "Who is the warden?"), 1, "made with the embedding model", "localllm rag index --rebuild")
     check_fault(run(folder, "index", "notes"), 1, "localllm rag index --rebuild")
-    assert done(folder, "index", "--rebuild").startswith("Files: 6 added.")
+    assert stdout_of(folder, "index", "--rebuild").startswith("Files: 6 added.")
 
 
 def test_a_store_from_a_newer_version(folder: Path) -> None:
-    done(folder, "index", "notes", "--vectors", "sqlite")
+    stdout_of(folder, "index", "notes", "--vectors", "sqlite")
     with sqlite3.connect(folder / ".localllm" / "catalogue.sqlite") as db:
         db.execute("PRAGMA user_version = 99")
     for command in (["index", "notes"], ["ask", "Who?"], ["status"]):
@@ -162,9 +162,9 @@ def test_a_full_disk_and_then_room_again(folder: Path, kind: str) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))  # no file may grow beyond; writing fails as on a full disk
 
     check_fault(run(folder, "index", "notes", "more", "--vectors", kind, before=little_room), 1, "disk")
-    assert done(folder, "index", "notes", "more").startswith("Files: ")
-    assert "46 unchanged" in done(folder, "index")
-    assert "143 metres" in done(folder, "ask", "How high is the hill?", "-k", "1", "--show-passages")
+    assert stdout_of(folder, "index", "notes", "more").startswith("Files: ")
+    assert "46 unchanged" in stdout_of(folder, "index")
+    assert "143 metres" in stdout_of(folder, "ask", "How high is the hill?", "-k", "1", "--show-passages")
 
 
 def without_rights() -> None:
@@ -175,7 +175,7 @@ def without_rights() -> None:
 
 @pytest.mark.parametrize("kind", ["sqlite", "chroma"])
 def test_a_store_that_cannot_be_written_answers_and_is_not_indexed(folder: Path, kind: str) -> None:
-    done(folder, "index", "notes", "--vectors", kind)
+    stdout_of(folder, "index", "notes", "--vectors", kind)
     for path in [folder / ".localllm", *(folder / ".localllm").rglob("*")]:
         path.chmod(0o555 if path.is_dir() else 0o444)
     try:

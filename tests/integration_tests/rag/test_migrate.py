@@ -8,7 +8,7 @@ from langchain_localllm import LlamafileEmbeddings, errors
 from langchain_localllm.rag import LocalRAG
 from langchain_localllm.rag.index.migrate import move
 from langchain_localllm.rag.vectorstores.kinds import open_vectors
-from tests.integration_tests.cli.command import check_fault, localllm, told
+from tests.integration_tests.cli.command import check_fault, localllm, stdout_of
 from tests.integration_tests.rag.conftest import vector_ids
 
 QUESTION = "How high is the hill?"
@@ -36,9 +36,9 @@ def test_an_index_is_the_same_on_another_store(notes: Path, embeddings: Llamafil
 
 
 def test_the_command_moves_an_index(notes: Path) -> None:
-    told(localllm("rag", "index", notes, "--vectors", "chroma"))
-    assert "The index is on qdrant now" in told(localllm("rag", "move", "qdrant"))
-    assert "qdrant" in told(localllm("rag", "status"))
+    stdout_of(localllm("rag", "index", notes, "--vectors", "chroma"))
+    assert "The index is on qdrant now" in stdout_of(localllm("rag", "move", "qdrant"))
+    assert "qdrant" in stdout_of(localllm("rag", "status"))
     check_fault(localllm("rag", "move", "qdrant:http://elsewhere.example"), 2, "elsewhere.example")
 
 

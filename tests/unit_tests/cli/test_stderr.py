@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from langchain_localllm.cli import stderr as notes
-from langchain_localllm.cli.stderr import Progress, note
+from langchain_localllm.cli.stderr import Progress, print_stderr
 
 
 class Terminal(io.StringIO):
@@ -17,7 +17,7 @@ class Terminal(io.StringIO):
 def work(monkeypatch: pytest.MonkeyPatch, screen: io.StringIO, patience: float) -> str:
     """Do ten pieces of work with a bar, and return what the screen got."""
     monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setattr(notes, "_PATIENCE", patience)
+    monkeypatch.setattr(notes, "_BAR_DELAY", patience)
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "80")
     with Progress("Reading") as progress:
@@ -26,8 +26,8 @@ def work(monkeypatch: pytest.MonkeyPatch, screen: io.StringIO, patience: float) 
     return screen.getvalue()
 
 
-def test_a_note_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    note("Two\n  lines.")
+def test_print_stderr_writes_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    print_stderr("Two\n  lines.")
     assert capsys.readouterr().err == "localllm: Two lines.\n"
 
 
