@@ -124,12 +124,14 @@ def model_facts(options: OllamaServer) -> Plan[ModelFacts]:
             f"The server at {options.client.address.url} does not say what '{options.model}' is ({error}). Its context is the "
             "server's default, unless `num_ctx` is given, and it is not known whether the model runs on another machine."
         )
-        return options.remember(ModelFacts(UNKNOWN_CONTEXT))
+        facts = options.state.facts = ModelFacts(UNKNOWN_CONTEXT)
+        return facts
     try:
         options.refuse_remote(host=shown.get("remote_host") or "")
-        return options.remember(facts_of(shown))
+        facts = options.state.facts = facts_of(shown)
     except UNREADABLE:
         raise not_ollama(options.client.address.url, "its answer at /api/show cannot be read") from None
+    return facts
 
 
 def facts_of(shown: dict[str, Any]) -> ModelFacts:

@@ -21,12 +21,12 @@ from langchain_localllm.runtimes.ollama.client import OllamaModels
 from langchain_localllm.runtimes.ollama.dropped_messages import whole_conversation
 from langchain_localllm.runtimes.ollama.options import NOT_IN_A_COUNT, OllamaOptions
 from langchain_localllm.runtimes.ollama.request import open_stream
-from langchain_localllm.runtimes.ollama.token_count import CountingOptions, count_messages
+from langchain_localllm.runtimes.ollama.token_count import count_messages, count_text
 
 _NOT_SENT: Final = frozenset({"continue_final_message"})
 
 
-class ChatOllama(OllamaModels, CountingOptions, LocalChatModel):
+class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
     """A chat model on Ollama, with tools, structured output, reasoning and images, if the model supports them.
 
     A forced tool call (`tool_choice="any"`, or a tool's name) is enforced while the answer is decoded, by a JSON schema.
@@ -72,6 +72,10 @@ class ChatOllama(OllamaModels, CountingOptions, LocalChatModel):
         handle = HttpHandle(self.client, open_stream(self, "/api/chat", payload), ChatDecoder(self))
         checked = whole_conversation(handle, self, payload)
         return ReadHandle(checked, reader(tools, choice, keeps_thoughts=self.keeps_thoughts))
+
+    @override
+    def token_count(self, text: str) -> int:
+        return count_text(self, self.payload(NOT_IN_A_COUNT), text)
 
     @override
     def count_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None) -> int:

@@ -4,6 +4,7 @@ Ollama loads a model again when `num_ctx` changes. Its own default is OLLAMA_CON
 4,096 tokens, 32,768 or 262,144.
 """
 
+import contextlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -63,13 +64,13 @@ def with_context(
         except ContextLengthError:
             if larger == UNKNOWN_CONTEXT:
                 raise
-        context = options.raise_context(larger)
+        context = options.state.raise_to(larger)
     raise AssertionError  # the last turn returns or raises
 
 
 def needed_context(options: OllamaServer, size: int, load: Plan[Any], *, refuses: bool = False) -> Plan[int]:
     """Return the `num_ctx` to send with a request, or `UNKNOWN_CONTEXT` for none; the arguments are those of `with_context`."""
-    state = options.context_state
+    state = options.state
     if chosen := options.num_ctx or state.raised:
         return chosen
     if size <= LEAST_CONTEXT or not _may_be_raised(options):
@@ -78,7 +79,7 @@ def needed_context(options: OllamaServer, size: int, load: Plan[Any], *, refuses
         state.served = yield from _served_context(options, load)
     if size // _BYTES_PER_TOKEN <= state.served or (state.served and refuses) or (yield from refuses_long(options)):
         return UNKNOWN_CONTEXT
-    return options.raise_context(next(_larger(options, size), UNKNOWN_CONTEXT))
+    return options.state.raise_to(next(_larger(options, size), UNKNOWN_CONTEXT))
 
 
 def _may_be_raised(options: OllamaServer) -> bool:
@@ -105,8 +106,9 @@ def _larger(options: OllamaServer, size: int) -> Iterator[int]:
 
 def _served_context(options: OllamaServer, load: Plan[Any]) -> Plan[int]:
     """Load the model with the server's default, and return its context; `UNKNOWN_CONTEXT` where the server does not report it."""
-    try:
+    with contextlib.suppress(*_HIDDEN):  # a gateway may load the model, and not answer as Ollama does
         yield from load
+    try:
         rows = (yield from fetch(options, "GET", "/api/ps"))["models"]
         found = next((row.get("context_length") for row in rows if _full_name(row["name"]) == _full_name(options.model)), None)
         served = int(found or UNKNOWN_CONTEXT)
@@ -123,7 +125,7 @@ def _full_name(model: str) -> str:
 
 def refuses_long(options: OllamaServer) -> Plan[bool]:
     """Whether the server says that its version refuses a long prompt where `truncate` is false; asked for once."""
-    state = options.context_state
+    state = options.state
     if state.refuses_long is None:
         state.refuses_long = (version := (yield from server_version(options))) is not None and version >= _REFUSES_LONG
     return state.refuses_long

@@ -83,7 +83,7 @@ def _check(options: OllamaOptions, payload: dict[str, Any], prompt_tokens: int |
         "messages": [message for message in payload["messages"] if message is not first],
         "options": {**payload.get("options", {}), "num_predict": 1},
     }
-    body = options.request_body(without, options.num_ctx or options.context_state.raised)
+    body = options.request_body(without, options.num_ctx or options.state.raised)
     try:
         answer = yield from fetch(options, "POST", "/api/chat", body)
     except ModelCallError:  # the answer itself has come

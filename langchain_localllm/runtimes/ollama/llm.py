@@ -7,11 +7,12 @@ from langchain_localllm.base.llm import LocalLLM
 from langchain_localllm.base.token_stream import TokenStream
 from langchain_localllm.runtimes.ollama.api import GenerateDecoder
 from langchain_localllm.runtimes.ollama.client import OllamaModels
+from langchain_localllm.runtimes.ollama.options import NOT_IN_A_COUNT, OllamaOptions
 from langchain_localllm.runtimes.ollama.request import open_stream
-from langchain_localllm.runtimes.ollama.token_count import CountingOptions
+from langchain_localllm.runtimes.ollama.token_count import count_text
 
 
-class Ollama(OllamaModels, CountingOptions, LocalLLM):
+class Ollama(OllamaModels, OllamaOptions, LocalLLM):
     """A text LLM on Ollama.
 
     Ollama puts the prompt into the model's own template, unless `raw=True`.
@@ -48,6 +49,10 @@ class Ollama(OllamaModels, CountingOptions, LocalLLM):
             payload["options"]["stop"] = stop
         opening = open_stream(self, "/api/generate", {**payload, "prompt": prompt})
         return HttpHandle(self.client, opening, GenerateDecoder(self, keeps_context=self.context is not None))
+
+    @override
+    def token_count(self, text: str) -> int:
+        return count_text(self, self.payload(NOT_IN_A_COUNT), text)
 
 
 OllamaLLM = Ollama

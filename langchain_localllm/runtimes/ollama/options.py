@@ -120,19 +120,28 @@ class ModelFacts:
 
 
 @dataclass(slots=True)
-class ContextState:
-    """What calls found out about the context that a server gives to a model.
+class ModelState:
+    """What calls found out about a model on a server.
 
     Attributes:
+        facts: What the server reported about the model; `None` until it was asked.
         served: Tokens of context where a call sends no `num_ctx`; `UNKNOWN_CONTEXT` from a server that does not report it, and
             `None` until it was asked.
         raised: The `num_ctx` that all calls send since a prompt did not fit; `UNKNOWN_CONTEXT` for none.
         refuses_long: Whether the server can refuse a prompt that is too long, instead of cutting it; `None` until it was asked.
+        counts_all: Whether it was found that the server counts all tokens of a prompt, those in its cache too.
     """
 
+    facts: ModelFacts | None = None
     served: int | None = None
     raised: int = UNKNOWN_CONTEXT
     refuses_long: bool | None = None
+    counts_all: bool = False
+
+    def raise_to(self, num_ctx: int) -> int:
+        """Have all later calls send `num_ctx`, or the larger one that they send already; return what they send."""
+        self.raised = max(self.raised, num_ctx)
+        return self.raised
 
 
 class OllamaServer(ServerOptions):
@@ -192,9 +201,7 @@ class OllamaServer(ServerOptions):
     """Fields of the request that are not known here, for newer Ollamas; they win over fields of the same name. `options` in it is
     added to the other options."""
 
-    _facts: dict[tuple[str, str], ModelFacts] = PrivateAttr(default_factory=dict)  # by address and model; copies share it
-    _contexts: dict[tuple[str, str], ContextState] = PrivateAttr(default_factory=dict)  # as above
-    _counting: set[str] = PrivateAttr(default_factory=set)  # addresses of servers whose counts were checked; as above
+    _states: dict[tuple[str, str], ModelState] = PrivateAttr(default_factory=dict)  # by address and model; copies share it
 
     @classmethod
     @override
@@ -244,44 +251,24 @@ class OllamaServer(ServerOptions):
         return headers
 
     @property
-    def facts(self) -> ModelFacts | None:
-        """What is known of the model, once the server was asked."""
-        return self._facts.get((self.base_url, self.model))
-
-    def remember(self, facts: ModelFacts) -> ModelFacts:
-        """Keep what the server reported about the model."""
-        return self._facts.setdefault((self.base_url, self.model), facts)
+    def state(self) -> ModelState:
+        """What calls found out about the model on this server."""
+        return self._states.setdefault((self.base_url, self.model), ModelState())
 
     @property
-    def context_state(self) -> ContextState:
-        """What calls found out about the context of the model on this server."""
-        return self._contexts.setdefault((self.base_url, self.model), ContextState())
+    def facts(self) -> ModelFacts | None:
+        """What is known of the model, once the server was asked."""
+        return self.state.facts
 
     @property
     def context_tokens(self) -> int:
         """The context that the next call has; `UNKNOWN_CONTEXT` when it is not known."""
-        state, facts = self.context_state, self.facts
-        return self.num_ctx or state.raised or (facts.fixed_context if facts else 0) or state.served or UNKNOWN_CONTEXT
-
-    def raise_context(self, num_ctx: int) -> int:
-        """Have all later calls send `num_ctx`, or the larger one that they send already; return what they send."""
-        state = self.context_state
-        state.raised = max(state.raised, num_ctx)
-        return state.raised
+        fixed = self.facts.fixed_context if self.facts else UNKNOWN_CONTEXT
+        return self.num_ctx or self.state.raised or fixed or self.state.served or UNKNOWN_CONTEXT
 
     def forget_model(self) -> None:
-        """Ask about the model again before the next call, since it may be another one now."""
-        self._facts.clear()
-        self._contexts.clear()
-
-    @property
-    def counts_are_checked(self) -> bool:
-        """Whether it was found that the server counts all tokens of a prompt, and not only those that are not in its cache."""
-        return self.base_url in self._counting
-
-    def remember_counts_are_right(self) -> None:
-        """Keep that the server counts all tokens of a prompt."""
-        self._counting.add(self.base_url)
+        """Ask about the models again before the next call, since they may be others now."""
+        self._states.clear()
 
     def refuse_remote(self, model: str | None = None, host: str = "") -> None:
         """Raise when a model, this object's unless another is named, runs on another machine and that was not asked for.

@@ -5,13 +5,11 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from typing_extensions import override
-
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError
 from langchain_localllm.runtimes.ollama.api import ChatDecoder, GenerateDecoder, model_facts
 from langchain_localllm.runtimes.ollama.context import needed_context, prompt_bytes
-from langchain_localllm.runtimes.ollama.options import NOT_IN_A_COUNT, UNKNOWN_CONTEXT, OllamaOptions
+from langchain_localllm.runtimes.ollama.options import UNKNOWN_CONTEXT, OllamaOptions
 from langchain_localllm.runtimes.ollama.request import load_model, open_stream
 
 _LEAST_CONTEXT: Final = 2048
@@ -26,16 +24,20 @@ T = TypeVar("T")
 
 
 def count_text(options: OllamaOptions, payload: Mapping[str, Any], text: str) -> int:
-    """Return how many tokens Ollama reads for a text, without a template.
+    """Return how many tokens Ollama reads for a text, without a template, by a call that asks for one token.
+
+    It takes as long as reading the text.
 
     Args:
         options: The server and the model.
         payload: The request without a prompt, with the options that decide how the model is loaded.
-        text: The text. One that is longer than the context is counted in parts.
+        text: The text. One that is longer than the context is counted in parts, which may come to a few tokens more.
 
     Raises:
         InvalidRequestError: The server does not count all tokens.
     """
+    if not text:
+        return 0
     options = _without_cuts(options)
     _check_counts(options, payload)
 
@@ -151,14 +153,14 @@ def _check_length_is_countable(options: OllamaOptions, size: int) -> None:
 def _check_counts(options: OllamaOptions, payload: Mapping[str, Any]) -> None:
     """Raise `InvalidRequestError` for a server that does not count tokens which it has in its cache; tried once for a server."""
     options.client.run(model_facts(options))
-    if options.counts_are_checked:
+    if options.state.counts_all:
         return
     probe = {name: value for name, value in payload.items() if name in {"model", "keep_alive", "options"}}
     text = " ".join(secrets.token_hex(4))
     first, second = (_ask_for_text(options, probe, text) for _ in range(2))
     if first != second:
         raise InvalidRequestError(_CACHED.format(url=options.client.address.url))
-    options.remember_counts_are_right()
+    options.state.counts_all = True
 
 
 def _ask(options: OllamaOptions, path: str, payload: Mapping[str, Any], decoder: GenerateDecoder) -> int:
@@ -170,16 +172,3 @@ def _ask(options: OllamaOptions, path: str, payload: Mapping[str, Any], decoder:
     if not count:
         raise InvalidRequestError(_CACHED.format(url=options.client.address.url))
     return count
-
-
-class CountingOptions(OllamaOptions):
-    """The options of Ollama, on an object that counts tokens."""
-
-    @override
-    def token_count(self, text: str) -> int:
-        """Return how many tokens Ollama reads for a text, without a template, by a call that asks for one token.
-
-        It takes as long as reading the text. A text that is longer than the context is counted in parts, which may come to a few
-        tokens more.
-        """
-        return count_text(self, self.payload(NOT_IN_A_COUNT), text) if text else 0

@@ -13,6 +13,7 @@ from tests.integration_tests.scripted import Answer, Request, as_json
 
 LEVELS: Final = {(0, 22): {"low", "medium", "high", "max"}, (0, 11): {"low", "medium", "high"}, (0,): set[str]()}
 """What `think` accepts beside a boolean, from a version on."""
+_LOADED: Final = as_json({"model": "m", "response": "", "done": True, "done_reason": "load"})
 TOO_LONG: Final = as_json({"error": "the input length exceeds the context length"}, 400)
 
 
@@ -31,6 +32,7 @@ class ReplayedOllama:
         modelfile: The `num_ctx` of the Modelfile.
         message: What the model answers in a chat, a message for each line of the stream.
         logprobs: What the answer's first line reports.
+        loading: What a request is answered with that only loads the model.
         url: Its address.
         loads: The contexts with which the model was loaded, one after the other.
         bodies: The requests that were answered, without those that only load the model.
@@ -43,6 +45,7 @@ class ReplayedOllama:
     modelfile: int | None = None
     message: tuple[dict[str, Any], ...] = ({"content": "Yes."},)
     logprobs: Any = None
+    loading: Answer = _LOADED
     url: str = ""
     loads: list[int] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
@@ -92,7 +95,7 @@ class ReplayedOllama:
             return as_json({"error": words}, 400)
         context = self._load(body)
         if not body.get("prompt", "messages" in body):
-            return as_json({"model": "m", "response": "", "done": True, "done_reason": "load"})
+            return self.loading
         self.bodies.append(body)
         count = _tokens(body.get("prompt") or " ".join(message["content"] for message in body["messages"]))
         if count > context and self._is_from(0, 12, 6) and body.get("truncate") is False:
