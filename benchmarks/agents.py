@@ -254,6 +254,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, action="append", help="a GGUF file; default: tiny-chat and SmolLM2")
     parser.add_argument("--tasks", type=int, default=60, help="how many tasks, evenly taken from the 60")
     parser.add_argument("--format", help="the `chat_format` of ChatLlamaCpp for a file whose template takes no tools")
+    parser.add_argument("--only", default="", help="a part of the names of the classes to run")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     asked = tasks()
@@ -263,6 +264,8 @@ def main() -> None:
     for model in given.model or [tiny_chat_model(), *([_SMOLLM2] if _SMOLLM2.exists() else [])]:
         template = given.format or ("chatml" if model.name == _SMOLLM2.name else None)
         for name, chat in chats(Path(model), template):
+            if given.only not in name:
+                continue
             counts = measure(chat, asked)
             print(f"| {Path(model).stem} | {name} | {counts.row()} |", flush=True)
             for kind, number in counts.errors.items():

@@ -9,13 +9,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from langchain_core.messages import AIMessage
+from langchain.agents import create_agent
+from langchain.agents.middleware import HumanInTheLoopMiddleware
+from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage
 from langchain_core.utils.json import parse_partial_json
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command
 from pydantic import BaseModel
 
-from langchain_localllm import ChatLlamaCpp, ChatLlamafile, ChatOllama, LocalServer
+from langchain_localllm import ChatGPT4All, ChatLlamaCpp, ChatLlamafile, ChatOllama, LocalServer
 from langchain_localllm.base.call_or_answer import fits
 from langchain_localllm.base.tools import openai_tools
+from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.models import tiny_chat_model
 from tools.engines import ollama
 from tools.engines.models import go_template
@@ -139,3 +144,46 @@ def test_strict_tools_without_a_form_are_called_as_they_want(make: Make, name: s
         assert is_valid(step, name), step
     else:
         assert step.text == TEXTS[name]
+
+
+@pytest.fixture(scope="module", params=["llama-cpp-python", "xllamacpp"])
+def tiny(request: pytest.FixtureRequest) -> Iterator[ChatLlamaCpp]:
+    with ChatLlamaCpp(model_path=tiny_chat_model(), n_ctx=2048, backend=request.param, temperature=0, max_tokens=80) as chat:
+        yield chat
+
+
+def test_agent_with_a_form_is_interrupted_and_resumes_with_ids_of_their_own(tiny: ChatLlamaCpp) -> None:
+    review = HumanInTheLoopMiddleware(interrupt_on={"get_weather": True})
+    agent: Any = create_agent(
+        tiny, [get_weather], response_format=Weather.model_json_schema(), checkpointer=InMemorySaver(), middleware=[review]
+    )
+    config = {"configurable": {"thread_id": "1"}}
+    for city in ("Lisbon", "Rome"):
+        stopped = agent.invoke({"messages": [("user", f"What is the weather in {city}?")]}, config)
+        (asked,) = stopped["__interrupt__"][0].value["action_requests"]
+        assert asked["args"] == {"city": city}
+        state = agent.invoke(Command(resume={"decisions": [{"type": "approve"}]}), config)
+        Weather.model_validate(state["structured_response"])
+    ids = [call["id"] for message in state["messages"] if isinstance(message, AIMessage) for call in message.tool_calls]
+    assert len(ids) == len(set(ids)) == len([message for message in state["messages"] if isinstance(message, ToolMessage)]) == 2
+
+
+def test_agent_streams_calls_and_the_object_once_and_reads_no_prompt_again(tiny: ChatLlamaCpp) -> None:
+    agent: Any = create_agent(tiny.model_copy(update={"output_version": "v1"}), [get_weather], response_format=Weather)
+    asked = {"messages": [("user", "What is the weather in Oslo?")]}
+    streamed = list(agent.stream(asked, stream_mode=["messages", "updates"]))
+    updates = [part["model"] for mode, part in streamed if mode == "updates" and "model" in part]
+    (call,), (answer,) = (update["messages"] for update in updates)
+    assert [block["type"] for block in call.content] == ["tool_call"]
+    chunks = [part[0] for mode, part in streamed if mode == "messages" and isinstance(part[0], AIMessageChunk)]
+    assert "".join(chunk.text for chunk in chunks) == answer.text
+    assert Weather.model_validate_json(answer.text) == updates[1]["structured_response"]
+    read = answer.usage_metadata["input_tokens"] - answer.usage_metadata["input_token_details"]["cache_read"]
+    assert read <= 1  # the beginning that was dropped had read the rest
+
+
+def test_form_beside_tools_is_refused_by_the_package_of_gpt4all() -> None:
+    with ChatGPT4All(model=tiny_chat_model(), temperature=0, max_tokens=40) as chat:
+        assert (chat.profile or {})["structured_output"] is False
+        with pytest.raises(InvalidOptionError, match="ToolStrategy"):
+            chat.bind_tools([get_weather], response_format=Weather).invoke("Hello!")
