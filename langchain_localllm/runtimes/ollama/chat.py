@@ -1,6 +1,7 @@
 """The chat model on Ollama; Ollama applies the model's own template and reads its tool calls."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar, Final
 
 from langchain_core.language_models import ModelProfile
@@ -16,7 +17,7 @@ from langchain_localllm.base.response_parser import ReadHandle, reader
 from langchain_localllm.base.token_stream import TokenStream
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.errors import InvalidRequestError
-from langchain_localllm.runtimes.ollama.api import ChatDecoder
+from langchain_localllm.runtimes.ollama.api import ChatDecoder, model_facts
 from langchain_localllm.runtimes.ollama.client import OllamaModels
 from langchain_localllm.runtimes.ollama.dropped_messages import whole_conversation
 from langchain_localllm.runtimes.ollama.options import NOT_IN_A_COUNT, OllamaOptions
@@ -24,6 +25,8 @@ from langchain_localllm.runtimes.ollama.request import open_stream
 from langchain_localllm.runtimes.ollama.token_count import count_messages, count_text
 
 _NOT_SENT: Final = frozenset({"continue_final_message"})
+_SECONDS: Final = 5.0
+"""Silence after which a server is not asked any more what its model can do."""
 
 
 class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
@@ -88,8 +91,20 @@ class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
         return count_messages(self, payload)
 
     @override
-    def _resolve_model_profile(self) -> ModelProfile:
-        """What every model can do here, and of this one what `validate_model_on_init` asked the server for."""
+    def _resolve_model_profile(self) -> ModelProfile | None:
+        """Return what the model can do, where `validate_model_on_init` asked the server for it."""
+        return self._known_profile() if self.validate_model_on_init else None
+
+    @override
+    def find_profile(self) -> ModelProfile:
+        if self.facts is None:
+            limits = {"timeout": min(self.timeout or _SECONDS, _SECONDS), "max_retries": 0, "wait_until_ready": 0}
+            with suppress(Exception):  # as LangChain does: a missing profile is not an error
+                self.client.run(model_facts(self.with_options(limits)))
+        return self._known_profile()
+
+    def _known_profile(self) -> ModelProfile:
+        """Return what every model can do here, and of this one what the server reported."""
         profile = ModelProfile(structured_output=True)
         if self.num_ctx:
             profile["max_input_tokens"] = self.num_ctx
@@ -100,6 +115,7 @@ class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
             structured_output=True,
             tool_calling="tools" in facts.capabilities,
             image_inputs="vision" in facts.capabilities,
+            audio_inputs="audio" in facts.capabilities,
             reasoning_output="thinking" in facts.capabilities,
         )
 

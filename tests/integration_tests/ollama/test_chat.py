@@ -159,13 +159,15 @@ def test_an_image_for_a_model_without_eyes_is_refused(chat: ChatOllama) -> None:
 
 
 def test_the_profile_comes_from_the_model(url: str) -> None:
-    assert ChatOllama(base_url=url, model=TEMPLATED).profile == {"structured_output": True}
-    assert ChatOllama(model="unknown", num_ctx=8192).profile == {"structured_output": True, "max_input_tokens": 8192}
-    assert ChatOllama(base_url=url, model=TEMPLATED, validate_model_on_init=True).profile == {
+    chat = ChatOllama(base_url=url, model=TEMPLATED)
+    assert chat.profile == ChatOllama(base_url=url, model=TEMPLATED, validate_model_on_init=True).profile
+    assert ChatOllama(base_url=url, model="unknown", num_ctx=8192).profile == {"structured_output": True, "max_input_tokens": 8192}
+    assert chat.profile == {
         "max_input_tokens": 1024,
         "tool_calling": True,
         "structured_output": True,
         "image_inputs": False,
+        "audio_inputs": False,
         "reasoning_output": False,
     }
 
