@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from langchain_localllm.cli.chat_models import ANSWER_TOKENS
 from langchain_localllm.extras import pip_install
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from langchain_localllm.base.llm import LocalLLM
     from langchain_localllm.base.reranker import LocalReranker
     from langchain_localllm.manage.inventory import ListedModel
-
-_SERVER_ARGS: Final = {"reranker": ("--reranking",)}
-"""Kind to more arguments of a server that is started for it."""
 
 
 @contextmanager
@@ -98,9 +95,7 @@ def _opened(model: "ListedModel", kind: str, **options: Any) -> Iterator[Any]:
             if model.model:
                 chosen["model"] = model.model
         elif runtime == "llamafile":
-            server = langchain_localllm.LocalServer(
-                model.path, embedding=kind == "embeddings", extra_args=_SERVER_ARGS.get(kind, ())
-            )
+            server = langchain_localllm.LocalServer(model.path, embedding=kind == "embeddings", rerank=kind == "reranker")
             chosen["base_url"] = stack.enter_context(server).base_url
         else:
             chosen["model"] = str(model.path)

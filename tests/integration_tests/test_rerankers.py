@@ -16,12 +16,8 @@ import langchain_localllm
 from langchain_localllm import LlamaCppEmbeddings, LlamaCppReranker, LlamafileReranker, LocalServer
 from langchain_localllm.base.reranker import LocalReranker
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ModelFileError
-from langchain_localllm.gguf.header import RANK
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.runtimes.llamacpp.backend import Backend
-from langchain_localllm.runtimes.llamacpp.server_engine import _signal_handlers_kept
-from langchain_localllm.runtimes.llamacpp.server_params import new_server, server_params
-from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
 from tools.engines.models import reranker
 
 Make = Callable[..., LocalReranker]
@@ -40,12 +36,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def url(model: Path) -> Iterator[str]:
     """The address of llama.cpp's server with the reranker."""
-    sizes = {"n_batch": CONTEXT, "n_ctx": 2 * CONTEXT, "n_parallel": 2, "n_ubatch": CONTEXT}
-    params = server_params(EngineSettings(path=model, context={"n_threads": 1}), {**sizes, "embedding": True, "pooling_type": RANK})
-    with _signal_handlers_kept():
-        server = new_server(params)
-    yield server.listening_address
-    del server
+    with LocalServer(model, rerank=True, n_parallel=2) as server:
+        yield server.base_url
 
 
 @pytest.fixture(params=ENGINES)

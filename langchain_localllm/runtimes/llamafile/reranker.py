@@ -37,8 +37,8 @@ _HOW_TO_SERVE: Final = "Start llama-server with a reranker and `--reranking`."
 class LlamafileReranker(ManyServers, ServedBatches, LocalReranker):
     """Rerank documents by llama.cpp's server, or by any other that offers `/v1/rerank` or `/rerank`.
 
-    llama-server must be started with a reranker and `--reranking`. vLLM, SGLang, Infinity, Text Embeddings Inference (TEI),
-    LocalAI, Xinference and Lemonade are understood too.
+    llama-server must be started with a reranker and `--reranking`, or as `LocalServer(path, rerank=True)`. vLLM, SGLang, Infinity,
+    Text Embeddings Inference (TEI), LocalAI, Xinference and Lemonade are understood too.
 
     Scores are between 0 and 1 unless `normalize=False`: the sigmoid of llama.cpp's logits; probabilities, such as those of
     Qwen3-Reranker and of most other servers, are returned as they are. Logits are recognized by a score outside of 0 to 1. Where
@@ -55,8 +55,9 @@ class LlamafileReranker(ManyServers, ServedBatches, LocalReranker):
     """
 
     START_HINT: ClassVar[str] = (
-        "Start one with `llama-server --model reranker.gguf --reranking`, and give its address as `base_url`. "
-        "Without a server, use LlamaCppReranker."
+        "Start one with `llama-server --model reranker.gguf --reranking`, or from Python with "
+        "`langchain_localllm.LocalServer('reranker.gguf', rerank=True)`, and give its address as `base_url`. Without a server, use "
+        "LlamaCppReranker."
     )
 
     extra_body: dict[str, Any] | None = None
