@@ -223,6 +223,21 @@ def test_ollama_chat_reads_arguments_as_text(arguments: Any, args: dict[str, Any
         assert ChatOllama(base_url=server.base_url, model="m").invoke("Hello!").tool_calls[0]["args"] == args
 
 
+@pytest.mark.parametrize("count", ["3", 3.0, None, "many", float("inf")])
+def test_ollama_counts_and_timings_in_any_form_leave_the_answer_whole(count: Any) -> None:
+    end = {"done": True, "prompt_eval_count": count, "eval_count": count, "load_duration": count, "eval_duration": count}
+    rows = {"embeddings": [[3, 4]], "prompt_eval_count": count}
+    with ollama({"message": {"content": "Yes"}}, end) as server:
+        answer = ChatOllama(base_url=server.base_url, model="m").invoke("Hello!")
+    assert answer.text == "Yes"
+    usage = answer.usage_metadata
+    assert (usage["input_tokens"] if usage else 0) == (3 if count in {"3", 3.0} else 0)
+    with ScriptedServer(as_json(rows)) as server:
+        server.asides = dict(ASIDES)
+        embeddings = OllamaEmbeddings(base_url=server.base_url, model="m", num_ctx=64)
+        assert embeddings.embed_documents(["x" * 100]) == [[0.6, 0.8]]
+
+
 @pytest.mark.parametrize("status", [200, 500])
 @pytest.mark.parametrize("make", [ChatOllama, OllamaEmbeddings])
 def test_ollama_error_object_shows_its_message_alone(make: Any, status: int) -> None:

@@ -5,6 +5,7 @@ Source: https://github.com/ollama/ollama/blob/main/docs/api.md
 
 import json
 import logging
+import math
 import re
 import warnings
 from typing import Any, ClassVar, Final
@@ -207,7 +208,7 @@ class GenerateDecoder(AnswerDecoder):
     def _check_context(self, event: dict[str, Any]) -> None:
         options, facts = self._options, self._options.facts
         context = options.context_tokens
-        prompt, answer = event.get("prompt_eval_count") or 0, event.get("eval_count") or 0
+        prompt, answer = token_count(event, "prompt_eval_count") or 0, token_count(event, "eval_count") or 0
         is_trained = facts is not None and prompt == facts.trained_context
         if not options.truncate and (is_trained or (context and prompt >= context)):
             context = min(context or prompt, prompt)  # Ollama uses no more than the model's own context, whatever `num_ctx` is
@@ -270,8 +271,8 @@ def _thought(part: dict[str, Any]) -> str:
 def _finish(event: dict[str, Any], context: list[int] | None = None) -> CompletionInfo:
     return CompletionInfo(
         reason=event.get("done_reason") or "stop",
-        prompt_tokens=event.get("prompt_eval_count"),
-        completion_tokens=event.get("eval_count"),
+        prompt_tokens=token_count(event, "prompt_eval_count"),
+        completion_tokens=token_count(event, "eval_count"),
         timings=Timings(
             load=_seconds(event, "load_duration"),
             prompt=_seconds(event, "prompt_eval_duration"),
@@ -283,5 +284,19 @@ def _finish(event: dict[str, Any], context: list[int] | None = None) -> Completi
     )
 
 
+def token_count(event: dict[str, Any], name: str) -> int | None:
+    """Return a count of an answer, or `None` where the server sent none; servers like Ollama write it in other ways."""
+    found = _number(event, name)
+    return None if found is None else int(found)
+
+
 def _seconds(event: dict[str, Any], name: str) -> float | None:
-    return None if (value := event.get(name)) is None else value / _NANOSECONDS
+    return None if (found := _number(event, name)) is None else found / _NANOSECONDS
+
+
+def _number(event: dict[str, Any], name: str) -> float | None:
+    try:
+        found = float(event[name])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return found if math.isfinite(found) else None

@@ -12,7 +12,7 @@ from typing import Any, Final
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.token_stream import StreamEvent, TokenStream
 from langchain_localllm.errors import ContextLengthError, ModelCallError
-from langchain_localllm.runtimes.ollama.api import fetch
+from langchain_localllm.runtimes.ollama.api import fetch, token_count
 from langchain_localllm.runtimes.ollama.context import prompt_bytes, refuses_long
 from langchain_localllm.runtimes.ollama.options import OllamaOptions
 from langchain_localllm.transport.operations import Plan
@@ -88,7 +88,7 @@ def _check(options: OllamaOptions, payload: dict[str, Any], prompt_tokens: int |
         answer = yield from fetch(options, "POST", "/api/chat", body)
     except ModelCallError:  # the answer itself has come
         return
-    if answer.get("prompt_eval_count") == prompt_tokens:
+    if token_count(answer, "prompt_eval_count") == prompt_tokens:
         raise ContextLengthError(
             f"The conversation is longer than the context of {context} tokens, and Ollama dropped its first messages. "
             "Shorten it, as `trim_messages` does, or raise `num_ctx`.",

@@ -13,7 +13,7 @@ from langchain_localllm.base.embeddings import OURS, always_normalized
 from langchain_localllm.base.http import UNREADABLE
 from langchain_localllm.base.options import warn_once
 from langchain_localllm.errors import ContextLengthError, WrongServerError
-from langchain_localllm.runtimes.ollama.api import fetch, model_facts
+from langchain_localllm.runtimes.ollama.api import fetch, model_facts, token_count
 from langchain_localllm.runtimes.ollama.client import OllamaModels
 from langchain_localllm.runtimes.ollama.context import with_context
 from langchain_localllm.runtimes.ollama.options import UNKNOWN_CONTEXT, OllamaServer
@@ -85,7 +85,7 @@ class OllamaEmbeddings(OllamaModels, ServedEmbeddings):
         """The vectors, and how many tokens Ollama counted in all texts."""
         answer = yield from fetch(self, "POST", "/api/embed", {**self._body(num_ctx), "input": texts})
         try:
-            return list(answer["embeddings"]), answer.get("prompt_eval_count") or 0
+            return list(answer["embeddings"]), token_count(answer, "prompt_eval_count") or 0
         except UNREADABLE:
             raise WrongServerError(f"The server at {self.client.address.url} gives no vectors at /api/embed.") from None
 
