@@ -19,7 +19,7 @@ LocalLLMError
     ├── PermissionDeniedError PermissionError   core ModelPermissionDeniedError (403)
     ├── RateLimitError        RuntimeError      core ModelRateLimitError (429)
     ├── ServerError           RuntimeError      core ModelAPIError: the engine reports a failure
-    │   └── ModelLoadingError                   still loading when the wait was over (503)
+    │   └── ModelLoadingError                   timed out waiting for the model to load (503)
     ├── ConnectionFailedError ConnectionError   core ModelConnectionError: no server answers
     │   ├── WrongServerError                    something answers, but not this kind of server
     │   └── StreamBrokenError                   the answer was cut, ended early or is not readable
@@ -91,7 +91,7 @@ class StructuredOutputError(LocalLLMError, OutputParserException):
 
 
 class AnswerCutError(StructuredOutputError):
-    """An answer was cut in the middle of its JSON, at `max_tokens` or at the end of the context."""
+    """An answer was truncated mid-JSON, at `max_tokens` or at the end of the context."""
 
 
 class ModelCallError(LocalLLMError, ModelError):
@@ -151,7 +151,7 @@ class ServerError(ModelCallError, ModelAPIError, RuntimeError):
 
 
 class ModelLoadingError(ServerError):
-    """The server was still loading its model when the wait was over (HTTP 503)."""
+    """Waiting for the server to load its model timed out (HTTP 503)."""
 
 
 class ConnectionFailedError(ModelCallError, ModelConnectionError, ConnectionError):

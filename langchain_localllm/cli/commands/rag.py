@@ -59,7 +59,7 @@ def _rag(context: typer.Context) -> None:
 def index(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[PATH]", help="Files and folders. Default: those of earlier times.", show_default=False),
+        typer.Argument(metavar="[PATH]", help="Files and folders. Default: the paths indexed before.", show_default=False),
     ] = None,
     *,
     store: Store = _STORE,

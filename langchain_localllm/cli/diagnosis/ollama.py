@@ -75,7 +75,7 @@ def loaded_problems(server: "Ollama", model: "LoadedModel", *, gpu: bool) -> lis
     problems = []
     try:
         own = server.show(model.name).context or 0
-    except LocalLLMError:  # it was removed, and stays in memory for some minutes
+    except LocalLLMError:  # it was removed, and stays in memory for a few minutes
         own = 0
     wanted = min(own, DEFAULT_CONTEXT)
     if model.context and model.context < wanted:

@@ -232,7 +232,7 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
 
     @staticmethod
     def _is_form_beside_tools(request: dict[str, Any]) -> bool:
-        """Whether the server's grammar of a schema would allow any white space before the object, as it does beside tools."""
+        """Whether the server's grammar of a schema would allow any white space before the object, as it does with tools."""
         return bool(request.get("tools")) and request.get("tool_choice") == "none" and "response_format" in request
 
     def _open_rendered_here(

@@ -226,7 +226,7 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
     def _is_opened_raw(self, payload: dict[str, Any], facts: ServerFacts) -> bool:
         """Whether the answer is parsed here: where the server would lose a part of it, or would begin it with white space.
 
-        Beside tools, the server's grammar of a schema allows any white space before the object, and small models write much of it.
+        With tools, the server's grammar of a schema allows any white space before the object, and small models write much of it.
         """
         if (
             not facts.llama_cpp
