@@ -36,7 +36,7 @@ def prompt_bytes(options: OllamaServer, payload: Mapping[str, Any]) -> int:
     images = [*(payload.get("images") or ()), *(image for message in messages for image in message.get("images") or ())]
     texts = {name: payload[name] for name in _OF_PROMPT & payload.keys()}
     texts["messages"] = [{name: value for name, value in message.items() if name != "images"} for message in messages]
-    text = json.dumps(texts, ensure_ascii=False)
+    text = json.dumps(texts, ensure_ascii=False, default=str)  # what JSON cannot hold is refused when the request is sent
     own = options.facts.own_bytes if options.facts else 0
     return len(text.encode("utf-8", "replace")) + own + len(payload.get("context") or ()) + _IMAGE * len(images)
 

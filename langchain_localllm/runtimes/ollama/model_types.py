@@ -17,6 +17,8 @@ class InstalledModel:
         quantization: How they are stored, such as `Q4_K_M`.
         modified: When it was pulled or made.
         digest: SHA-256 of its manifest.
+        capabilities: What it can do, as in a `ModelCard`; empty from an Ollama whose list does not say.
+        context: The longest context in tokens that it was made for; `None` as above.
     """
 
     name: str
@@ -26,13 +28,17 @@ class InstalledModel:
     quantization: str
     modified: datetime
     digest: str
+    capabilities: tuple[str, ...] = ()
+    context: int | None = None
 
     @classmethod
     def read(cls, row: dict[str, Any]) -> Self:
         """A row of `/api/tags`."""
         about = row.get("details") or {}
         named = (about.get("family") or "", about.get("parameter_size") or "", about.get("quantization_level") or "")
-        return cls(row["name"], row["size"], *named, datetime.fromisoformat(row["modified_at"]), row["digest"])
+        modified = datetime.fromisoformat(row["modified_at"])
+        capabilities = tuple(row.get("capabilities") or ())
+        return cls(row["name"], row["size"], *named, modified, row["digest"], capabilities, about.get("context_length"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,9 @@ class ModelCard:
         license: Its licence's text, or an empty string.
         modelfile: The Modelfile that would make it again.
         metadata: What its file holds, by key.
+        requires: The oldest version of Ollama that runs it, or an empty string.
+        renderer: What writes its prompts in place of a template, such as `gemma4`, or an empty string.
+        parser: What reads its answers, or an empty string.
     """
 
     name: str
@@ -89,6 +98,9 @@ class ModelCard:
     license: str = field(repr=False)
     modelfile: str = field(repr=False)
     metadata: dict[str, Any] = field(repr=False)
+    requires: str = ""
+    renderer: str = ""
+    parser: str = ""
 
     @classmethod
     def read(cls, name: str, shown: dict[str, Any]) -> Self:
@@ -106,4 +118,7 @@ class ModelCard:
             license=shown.get("license") or "",
             modelfile=shown.get("modelfile") or "",
             metadata=metadata,
+            requires=shown.get("requires") or "",
+            renderer=shown.get("renderer") or "",
+            parser=shown.get("parser") or "",
         )

@@ -60,7 +60,12 @@ class ReplayedOllama:
                 capabilities = ["completion", "tools", "thinking", "embedding"]
                 parameters = f"num_ctx                        {self.modelfile}" if self.modelfile else ""
                 known = {"model_info": {"llama.context_length": self.trained}, "capabilities": capabilities}
-                return as_json({**known, "parameters": parameters, "template": "{{ .Prompt }}"})
+                named = {"renderer": "gemma4", "parser": "gemma4", "requires": "0.30.0"}
+                return as_json({**known, **named, "parameters": parameters, "template": "{{ .Prompt }}"})
+            case "/api/tags":
+                details = {"family": "llama", "context_length": self.trained}
+                row = {"name": "m:latest", "size": 1, "digest": "1", "modified_at": "2026-11-28T00:00:00Z", "details": details}
+                return as_json({"models": [row | {"capabilities": ["completion", "tools"]}]})
             case "/api/version":
                 return as_json({"version": self.version})
             case "/api/ps":

@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 from langchain_core.messages import AIMessageChunk
 
-from langchain_localllm import ChatOllama, Ollama, OllamaEmbeddings
+from langchain_localllm import ChatOllama, Ollama, OllamaClient, OllamaEmbeddings
 from tests.integration_tests.scripted import ScriptedServer
 
 from .replay import ReplayedOllama
@@ -96,3 +96,12 @@ def test_fields_that_are_newer_than_this_package_are_sent_as_they_are(serve: Ser
     for body in replayed.bodies:
         assert (body["new_field"], body["keep_alive"], body["options"]["new_option"]) == ({"a": 1}, 7, 2)
     assert [body["options"].get("top_k") for body in replayed.bodies] == [3, 3, None]
+
+
+def test_newer_facts_about_models_are_reported(serve: Serve) -> None:
+    client = OllamaClient(serve().url)
+    (installed,) = client.list()
+    assert (installed.capabilities, installed.context) == (("completion", "tools"), 131_072)
+    card = client.show("m")
+    assert (card.requires, card.renderer, card.parser) == ("0.30.0", "gemma4", "gemma4")
+    assert client.version() == "0.33.0"
