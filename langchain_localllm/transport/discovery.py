@@ -119,7 +119,7 @@ class FoundServer:
     version: str = ""
 
 
-def look_at(place: DefaultAddress, seconds: float = SECONDS) -> Plan[FoundServer | None]:
+def look_at(place: DefaultAddress, seconds: float | None = None) -> Plan[FoundServer | None]:
     """Ask what listens at a default address; `None` where nothing does."""
     found = yield from identify(place.url, place.program, seconds)
     if place.path and found is not None and found.problem:  # another program, whose API begins at the root
@@ -128,14 +128,15 @@ def look_at(place: DefaultAddress, seconds: float = SECONDS) -> Plan[FoundServer
     return found
 
 
-def identify(url: str, expected: str = "", seconds: float = SECONDS) -> Plan[FoundServer | None]:
+def identify(url: str, expected: str = "", seconds: float | None = None) -> Plan[FoundServer | None]:
     """Ask a server which program it is, without any key; `None` where nothing listens.
 
     Args:
         url: Its base URL.
         expected: The program that is likely there.
-        seconds: Silence after which it is given up.
+        seconds: Silence after which it is given up. Default: 2.
     """
+    seconds = SECONDS if seconds is None else seconds
     client = HttpClient(Address.parse(url), "")
     try:
         status, header, body = yield from _get(client, "/v1/models", seconds)

@@ -15,11 +15,14 @@ from langchain_localllm.cli.model_args import chat_model
 from langchain_localllm.errors import ConnectionFailedError, ModelMissingError
 from langchain_localllm.manage import inventory, probe, resolve
 from langchain_localllm.runtimes.llamafile import options
+from langchain_localllm.transport import discovery
 from langchain_localllm.transport.address import Address
 from langchain_localllm.transport.client import HttpClient
 from langchain_localllm.transport.discovery import DEFAULT_ADDRESSES, DefaultAddress, FoundServer, identify
 from tests.integration_tests.scripted import Answer, Request, ScriptedServer, Wait, as_json
 
+PATIENT = 60.0
+"""Seconds: a busy machine answers late."""
 NOT_FOUND = as_json({"error": "not found"}, 404)
 
 
@@ -61,7 +64,8 @@ def speaking(answers: dict[str, Answer]) -> ScriptedServer:
 
 
 def look(server: ScriptedServer, program: str) -> FoundServer:
-    found = HttpClient(Address.parse(server.base_url), "").run(identify(server.base_url + PATHS.get(program, ""), program))
+    url = server.base_url + PATHS.get(program, "")
+    found = HttpClient(Address.parse(server.base_url), "").run(identify(url, program, PATIENT))
     assert found is not None
     return found
 
@@ -92,7 +96,8 @@ def test_identify_names_the_program_by_its_answers(case: str) -> None:
 )
 def test_identify_unknown_program_has_no_name(answer: Answer, problem: str) -> None:
     with ScriptedServer(answer) as server:
-        found = HttpClient(Address.parse(server.base_url), "").run(identify(server.base_url, seconds=0.3))
+        seconds = 0.3 if "0.3" in problem else PATIENT
+        found = HttpClient(Address.parse(server.base_url), "").run(identify(server.base_url, seconds=seconds))
     assert found is not None
     assert found.program == ""
     assert problem in found.problem
@@ -113,6 +118,8 @@ def places(monkeypatch: pytest.MonkeyPatch) -> Any:
             monkeypatch.setattr(module, "DEFAULT_ADDRESSES", at(*urls))
 
     monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
+    monkeypatch.setattr(discovery, "SECONDS", PATIENT)
+    monkeypatch.setattr(options, "_SECONDS", PATIENT)
     return only
 
 

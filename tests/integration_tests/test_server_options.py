@@ -12,6 +12,7 @@ import requests
 
 from langchain_localllm import ChatLlamafile, LlamafileReranker, LocalServer
 from langchain_localllm.errors import InvalidOptionError, MissingDependencyError, ModelFileError
+from langchain_localllm.gguf.threads import physical_cores
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.runtimes.llamafile.launchers import SERVE, find_launcher
 from langchain_localllm.runtimes.llamafile.server_options import ALIASES, OPTIONS, ServerFlags
@@ -118,10 +119,10 @@ def test_threads_of_the_server_sleep(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert bool(sleeps) == (sys.platform == "linux")
     small = tmp_path / "small.gguf"
     small.write_bytes(tiny_chat_model().read_bytes() + bytes(30_000_000))
-    threads = find_launcher(small, "xllamacpp", router=False).threads
+    launcher = find_launcher(small, "xllamacpp", router=False)
+    assert launcher.threads == (physical_cores() if sys.platform == "linux" else 1)
     monkeypatch.setenv("OMP_WAIT_POLICY", "active")
-    assert find_launcher(small, "xllamacpp", router=False).threads == 1
-    assert threads == psutil.cpu_count(logical=False) or sys.platform != "linux" or threads
+    assert launcher.threads == 1
 
 
 # --- other programs ---

@@ -25,6 +25,8 @@ from langchain_localllm.transport.failover import Ask, T
 from langchain_localllm.transport.operations import Plan
 
 DEFAULT_URL: Final = "http://localhost:8080"
+_SECONDS: Final = 10.0
+"""How long a server may take to say what it is; where none listens, that is known at once."""
 _NOT_SENT: Final = CONNECTION_OPTIONS | {"base_url", "extra_body", "stop", "validate_model_on_init"}
 
 
@@ -77,7 +79,7 @@ def _find_server(hint: str) -> Plan[str]:
     """
     others: list[FoundServer] = []
     for place in DEFAULT_ADDRESSES:
-        found = yield from look_at(place)
+        found = yield from look_at(place, _SECONDS)
         if found is None:
             continue
         if found.program == LLAMA_CPP:
