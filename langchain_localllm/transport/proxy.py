@@ -1,6 +1,7 @@
 """Which proxy of the environment a request goes through, by the same rules for sync and async code."""
 
 import ipaddress
+import re
 from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -10,14 +11,15 @@ from requests.utils import get_environ_proxies, select_proxy
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.transport.address import Address
 
-_SCHEMES: Final = frozenset({"http", "https"})
+_PORTS: Final = {"http": 80, "https": 443}
+_WITH_PORT: Final = re.compile(r"(\[.*\]|[^:]+):(\d+)")
 
 
 def proxy_url(address: Address) -> str | None:
     """Return the proxy from `HTTP_PROXY`, `HTTPS_PROXY` or `ALL_PROXY` for a server, or `None`.
 
     A server on this machine is always reached directly, and so is one that `NO_PROXY` names: by its host, by a domain that it
-    belongs to, by its address, or by a network such as `10.0.0.0/8` or `fd00::/8`.
+    belongs to, by its address, or by a network such as `10.0.0.0/8` or `fd00::/8`; each may be followed by a port.
 
     Args:
         address: The server.
@@ -25,13 +27,13 @@ def proxy_url(address: Address) -> str | None:
     Raises:
         InvalidOptionError: The proxy is not an HTTP proxy.
     """
-    if address.is_loopback or _in_network(urlsplit(address.url).hostname or "", getproxies().get("no", "")):
+    if address.is_loopback or _is_excluded(address.url, getproxies().get("no", "")):
         return None
     proxy = select_proxy(address.url, get_environ_proxies(address.url))
     if not proxy:
         return None
     url = proxy if "://" in proxy else f"http://{proxy}"
-    if urlsplit(url).scheme not in _SCHEMES:
+    if urlsplit(url).scheme not in _PORTS:
         raise InvalidOptionError(
             f"The environment names a {urlsplit(url).scheme} proxy for {address.url}; only http and https proxies are supported. "
             "Name an HTTP proxy, or add the server's host to NO_PROXY."
@@ -39,13 +41,26 @@ def proxy_url(address: Address) -> str | None:
     return url
 
 
-def _in_network(host: str, no_proxy: str) -> bool:
-    """Return whether `NO_PROXY` lists a network that holds the host; requests knows IPv4 networks only (psf/requests#3640)."""
+def _is_excluded(url: str, no_proxy: str) -> bool:
+    """Whether `NO_PROXY` lists the server in a form that requests does not know (psf/requests#3640), as curl and Go do."""
+    parts = urlsplit(url)
+    port = parts.port or _PORTS[parts.scheme]
+    for entry in no_proxy.replace(",", " ").split():
+        place = _WITH_PORT.fullmatch(entry)
+        name, only_port = (place[1], int(place[2])) if place else (entry, port)
+        if only_port == port and _covers(name, parts.hostname or ""):
+            return True
+    return False
+
+
+def _covers(name: str, host: str) -> bool:
+    """Whether an entry is a network that holds the host, the host itself, or a domain that it belongs to."""
     try:
         ip = ipaddress.ip_address(host)
     except ValueError:
-        return False
-    return any(ip in network for entry in no_proxy.split(",") if (network := _network(entry.strip())) is not None)
+        domain = name.lower().removeprefix("*").strip(".")
+        return bool(domain) and f".{host.rstrip('.')}".endswith(f".{domain}")
+    return (network := _network(name)) is not None and ip in network
 
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:

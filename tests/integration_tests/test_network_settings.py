@@ -54,6 +54,15 @@ def path(request: pytest.FixtureRequest) -> paths.Path:
         ("http://gpu.example.org", ".example.org", False),
         ("http://gpu.example.org:8080", "gpu.example.org:8080", False),
         ("http://gpu.example.org", "*", False),
+        ("http://gpu.example.org", "*.example.org", False),
+        ("http://gpu.example.org", "other.org example.org", False),
+        ("http://gpu.example.org.", "EXAMPLE.org", False),
+        ("http://gpu.example.org:8080", "gpu.example.org:9090", True),
+        ("http://my-example.org", "example.org,*.example.org", True),
+        ("http://10.9.8.7:8080", "10.9.8.7:8080", False),
+        ("http://10.9.8.7:8080", "10.9.8.7:9090", True),
+        ("http://[fd00::1]:8080", "[fd00::1]:8080", False),
+        ("https://10.9.8.7", "10.9.8.7:443", False),
         ("http://gpu.example.org", "other.org,not/a/network", True),
         ("http://gpu.example.org", "", True),
         ("http://127.0.0.1:8080", "", False),
@@ -61,7 +70,7 @@ def path(request: pytest.FixtureRequest) -> paths.Path:
     ],
 )
 def test_no_proxy_is_followed(url: str, no_proxy: str, proxied: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
+    monkeypatch.setenv("all_proxy", "http://proxy.example:3128")
     monkeypatch.setenv("no_proxy", no_proxy)
     assert proxy_url(Address.parse(url)) == ("http://proxy.example:3128" if proxied else None)
 
