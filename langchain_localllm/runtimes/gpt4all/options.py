@@ -261,7 +261,8 @@ class GPT4AllOptions(ModelOptions, SamplingOptions):
         del sampling["n_batch"]  # of no effect but on speed, and part of what a model is loaded with
         sampling["last_n_tokens_size"] = sampling.pop("repeat_last_n")
         others = {name: getattr(self, name) for name in ("seed", *self.BINDING_LACKS)}
-        return {**super().llamacpp_options(), **sampling, **others}
+        same_digits = {"flash_attn": False}  # as the package computes, so that greedy answers are the same
+        return {**super().llamacpp_options(), **sampling, **others, **same_digits}
 
     @property
     @override

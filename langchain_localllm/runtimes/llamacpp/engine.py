@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from langchain_localllm.base.local_engine.stream import MIN_NOTIFY_INTERVAL, ResponseQueue
+from langchain_localllm.base.local_engine.stream import ResponseQueue
 from langchain_localllm.base.local_engine.thread import EngineThread, engine_closed_error
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ServerError
 from langchain_localllm.runtimes.llamacpp.context import ABORTED, DONE, NO_ROOM, Context, Part
@@ -52,8 +52,6 @@ _SOON: Final = 0.1
 _IDLE: Final = 0.3
 """Seconds without a request after which what was saved is written to the disk."""
 _MEBIBYTE: Final = 1 << 20
-_MAX_NOTIFY_INTERVAL: Final = 0.05
-"""Seconds between two wakes of a reader, at most."""
 _OUTPUTS: Final = 128
 """Tokens of a batch whose logits are wanted, at most."""
 _WORTH_WAITING: Final = 32
@@ -328,9 +326,8 @@ class _Worker:
         self._sequences.release(answer.sequence)
 
     def _share_wakes(self) -> None:
-        """Many readers together take hardly more time from the engine than one does."""
         for answer in self._answers:
-            answer.box.min_notify_interval = min(MIN_NOTIFY_INTERVAL * len(self._answers), _MAX_NOTIFY_INTERVAL)
+            answer.box.set_concurrent_answers(len(self._answers))
 
     # --- prompts that begin alike ---
 

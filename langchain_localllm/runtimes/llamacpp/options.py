@@ -200,8 +200,9 @@ class ModelOptions(InProcessOptions):
     """Type of the cache's keys, such as `q8_0`, by name or llama.cpp's number. Default: f16."""
     type_v: CacheType | None = None
     """Type of the cache's values."""
-    flash_attn: bool | None = False
-    """Use flash attention, which some GPUs are faster with; `None` leaves it to llama.cpp."""
+    flash_attn: bool | None = None
+    """Use flash attention. Default: with `xllamacpp` as llama.cpp decides, which is on wherever the device has it; off with
+    `llama-cpp-python`, where a given `None` leaves it to llama.cpp too."""
     offload_kqv: bool | None = None
     """Keep the cache on the GPU. Default: yes."""
     op_offload: bool | None = None
@@ -273,13 +274,18 @@ class ModelOptions(InProcessOptions):
         settings = {name: value for name in (*_CONTEXT, "type_k", "type_v") if (value := getattr(self, name)) is not None}
         threads = self.n_threads or self._default_threads(self._path)
         batch = self.n_threads_batch or self.n_threads or (threads if threads > 1 else None)
-        flash = -1 if self.flash_attn is None else int(self.flash_attn)
         return {
             **settings,
-            "flash_attn_type": flash,
+            "flash_attn_type": self._flash_attn_type(),
             "n_threads": threads,
             **({"n_threads_batch": batch} if batch else {}),
         }
+
+    def _flash_attn_type(self) -> int:
+        """Return llama.cpp's number: 1 for on, 0 for off, -1 for its own decision."""
+        if self.flash_attn is not None:
+            return int(self.flash_attn)
+        return -1 if self._on_server or "flash_attn" in self.model_fields_set else 0
 
     def _default_threads(self, path: Path) -> int:
         if not path.is_file():

@@ -54,6 +54,7 @@ from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
 from langchain_localllm.runtimes.llamacpp.sizing import bytes_per_token, cache_length, context_length, free_memory, host_cache_bytes
 from langchain_localllm.runtimes.llamacpp.unread_answers import UnreadAnswerError
 from langchain_localllm.runtimes.llamafile.api import ChatDecoder, CompletionDecoder, ErrorReader
+from langchain_localllm.transport.decoding import parse_json
 
 PARALLEL: Final = 8
 """Requests that are answered together where no number is given."""
@@ -305,13 +306,14 @@ class _Requests:
         def read(event: bytes) -> StreamEvent | None:
             if self.server is None:
                 raise engine_closed_error()
-            return decoder.event(json.loads(event))
+            return decoder.event(parse_json(event))
 
         def on_event(event: bytes) -> bool:
             """Pass on an event; return `True` to end the answer. llama.cpp ignores exceptions."""
             nonlocal failed
             try:
                 if piece := read(event):
+                    box.set_concurrent_answers(self._open)
                     box.put(piece)
             except BaseException as error:  # noqa: BLE001 - the reader gets it
                 failed = True

@@ -18,6 +18,7 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from pydantic import BaseModel
 
 from langchain_localllm import ChatLlamaCpp, LlamaCpp
+from langchain_localllm.base.local_engine.stream import MIN_NOTIFY_INTERVAL, ResponseQueue
 from langchain_localllm.errors import (
     ContextLengthError,
     InvalidOptionError,
@@ -190,6 +191,49 @@ def test_audio_reaches_llama_cpp_which_refuses_it_with_a_projector_for_images(tm
 # --- texts ---
 
 
+def test_readers_of_answers_that_are_made_together_are_woken_less_often() -> None:
+    submitted, counts = threading.Event(), []
+
+    class Queue(ResponseQueue):
+        def set_concurrent_answers(self, count: int) -> None:
+            submitted.wait(30)
+            super().set_concurrent_answers(count)
+            counts.append((count, self.min_notify_interval))
+
+    with LlamaCpp(model_path=tiny_chat_model(), backend="xllamacpp", n_ctx=512, n_parallel=4) as llm:
+        queues = [Queue() for _ in range(4)]
+        for queue in queues:
+            llm.engine.complete({"prompt": "Once", "n_predict": 8, "ignore_eos": True}, queue)
+        submitted.set()
+        for queue in queues:
+            while queue.take(30).finish is None:
+                pass
+    assert max(counts) == (4, 4 * MIN_NOTIFY_INTERVAL)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "number"),
+    [
+        ("xllamacpp", {}, -1),
+        ("xllamacpp", {"flash_attn": None}, -1),
+        ("xllamacpp", {"flash_attn": False}, 0),
+        ("xllamacpp", {"flash_attn": True}, 1),
+        ("llama-cpp-python", {}, 0),
+        ("llama-cpp-python", {"flash_attn": None}, -1),
+        ("llama-cpp-python", {"flash_attn": True}, 1),
+    ],
+)
+def test_flash_attention_is_llamacpps_choice_on_its_server(name: backend.Backend, given: dict[str, Any], number: int) -> None:
+    with LlamaCpp(model_path=tiny_chat_model(), n_ctx=512, backend=name, **given) as llm:
+        assert llm.engine_settings().context["flash_attn_type"] == number
+
+
+def test_greedy_answers_are_the_same_alone_and_in_a_batch() -> None:
+    prompts = [f"The {color} lamp is lit at" for color in ("red", "green", "blue", "white", "small", "old", "new", "warm")]
+    with LlamaCpp(model_path=tiny_chat_model(), backend="xllamacpp", n_ctx=512, temperature=0, max_tokens=24) as llm:
+        assert llm.batch(prompts) == [llm.invoke(prompt) for prompt in prompts]
+
+
 def test_both_backends_fill_a_gap_alike(tmp_path: Path) -> None:
     path = with_control_tokens(tiny_chat_model(), tmp_path / "code.gguf", ["<|fim_prefix|>", "<fim_suffix>", "<|code_middle|>"])
     results = []
@@ -201,6 +245,7 @@ def test_both_backends_fill_a_gap_alike(tmp_path: Path) -> None:
             "temperature": 0,
             "max_tokens": 8,
             "logprobs": 0,
+            "flash_attn": False,  # the last digits differ with it, and only xllamacpp has it on by default
         }
         with LlamaCpp(**given, suffix=" is lit </s><|fim_prefix|>") as llm:
             for spm_infill in (False, True):

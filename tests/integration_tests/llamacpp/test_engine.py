@@ -15,12 +15,12 @@ from langchain_core.runnables import ConfigurableField
 from llama_cpp import Llama
 
 from langchain_localllm import LlamaCpp, LlamaCppEmbeddings
-from langchain_localllm.base.local_engine.stream import MIN_NOTIFY_INTERVAL, ResponseQueue
+from langchain_localllm.base.local_engine.stream import _MAX_NOTIFY_INTERVAL, MIN_NOTIFY_INTERVAL, ResponseQueue
 from langchain_localllm.base.token_stream import CompletionInfo
 from langchain_localllm.errors import ContextLengthError, ServerError
 from langchain_localllm.models import tiny_embedding_model
 from langchain_localllm.runtimes.llamacpp.compute_thread import computing
-from langchain_localllm.runtimes.llamacpp.engine import _MAX_NOTIFY_INTERVAL, _Worker
+from langchain_localllm.runtimes.llamacpp.engine import _Worker
 from langchain_localllm.runtimes.llamacpp.ffi import lib
 from langchain_localllm.runtimes.llamacpp.request import Request
 from langchain_localllm.runtimes.llamacpp.sampler import Sampling
@@ -337,7 +337,7 @@ def test_a_state_that_cannot_be_cut_is_right_after_a_request_that_left(
 
 def test_waiting_consumer_gets_events_before_another_prompt_is_read(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MIN_NOTIFY_INTERVAL", "_MAX_NOTIFY_INTERVAL"):
-        monkeypatch.setattr(f"langchain_localllm.runtimes.llamacpp.engine.{name}", 1000.0)
+        monkeypatch.setattr(f"langchain_localllm.base.local_engine.stream.{name}", 1000.0)
     with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0) as llm:
         stream = llm.stream("Once", max_tokens=450)
         next(stream)
