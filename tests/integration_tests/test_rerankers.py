@@ -56,6 +56,19 @@ def test_scores_are_the_same_on_every_engine(model: Path, url: str) -> None:
         assert scores == pytest.approx(by_server, abs=0.005)
 
 
+def test_a_template_of_the_file_is_used_alike(tmp_path: Path, model: Path) -> None:
+    template = "[CLS] find: {query} in: {document} [SEP] answer yes or no [SEP]"
+    path = reranker(tiny_embedding_model(), tmp_path / "template.gguf", template)
+    texts = [*(text for text in TEXTS if "[SEP]" not in text), "lamp " * 600]  # the server reads special tokens of a text there
+
+    def scores(model: Path, backend: Backend) -> list[float]:
+        return LlamaCppReranker(model_path=model, backend=backend, normalize=False, truncate=True).rerank(QUERY, texts)
+
+    first, second = (scores(path, backend) for backend in BACKENDS)
+    assert first == pytest.approx(second, abs=0.005)
+    assert first != pytest.approx(scores(model, BACKENDS[0]), abs=0.05)
+
+
 def test_scores_are_the_sigmoid_of_logits_on_every_path(make: Make) -> None:
     logits = make(normalize=False).rerank(QUERY, TEXTS)
     assert min(logits) < 0

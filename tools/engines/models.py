@@ -172,9 +172,17 @@ def with_control_tokens(model: Path, target: Path, names: Sequence[str]) -> Path
     return written(writer, target)
 
 
-def reranker(model: Path, target: Path) -> Path:
-    """Write a copy of a BERT model with a classification head of random weights: a reranker whose scores mean nothing."""
+def reranker(model: Path, target: Path, template: str = "") -> Path:
+    """Write a copy of a BERT model with a classification head of random weights: a reranker whose scores mean nothing.
+
+    Args:
+        model: The embedding model.
+        target: The file to write.
+        template: How a pair is written, with `{query}` and `{document}`, as in the files of Qwen3-Reranker.
+    """
     writer = _as("bert", model, target, without=("pooling_type",))
+    if template:
+        writer.add_string("tokenizer.chat_template.rerank", template)
     writer.add_pooling_type(PoolingType.RANK)
     width = writer.tensors[0]["token_embd_norm.weight"].shape[0]
     writer.add_tensor("cls.output.weight", np.random.default_rng(1).normal(0, 1, (1, width)).astype(np.float32))

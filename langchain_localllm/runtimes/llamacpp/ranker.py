@@ -26,23 +26,35 @@ class _RankWorker(Worker):
 
     @override
     def _tokens(self, text: tuple[str, str], *, cut: bool) -> list[int]:
-        before, document, after = pair_tokens(self._model, *text)
-        tokens = [*before, *document, *after]
+        tokens = pair_tokens(self._model, *text)
         if len(tokens) <= self._n_ctx:
             return tokens
-        too_long = self._too_long(tokens)
         if not cut:
-            raise too_long
-        return [*before, *cut_tokens(document, too_long), *after]
+            raise self._too_long(tokens)
+        before, document, after = _pair_parts(self._model, *text)
+        return [*before, *cut_tokens(document, self._too_long([*before, *document, *after])), *after]
 
 
-def pair_tokens(model: Model, query: str, document: str) -> tuple[list[int], list[int], list[int]]:
-    """Return the tokens before a document, of the document and after it, as llama.cpp's server arranges them.
+def pair_tokens(model: Model, query: str, document: str) -> list[int]:
+    """Return the tokens of a pair, as llama.cpp's server arranges them.
 
     Source: `format_prompt_rerank` in llama.cpp/tools/server/server-common.cpp.
     """
+    template = model.metadata.get(_TEMPLATE)
+    if template and not any(map(model.reads_special_token, (query, document))):
+        head, _, tail = template.partition(_DOCUMENT)  # as a whole, since a token may reach over the edge of a gap
+        return model.tokenize(f"{head.replace(_QUERY, query)}{document}{tail}", begin=False)
+    before, middle, after = _pair_parts(model, query, document)
+    return [*before, *middle, *after]
+
+
+def _pair_parts(model: Model, query: str, document: str) -> tuple[list[int], list[int], list[int]]:
+    """Return the tokens before a document, of the document and after it; in both texts special tokens are not read."""
     if template := model.metadata.get(_TEMPLATE):
-        return _from_template(model, template, query, document)
+        head, _, tail = template.partition(_DOCUMENT)
+        start, _, rest = head.partition(_QUERY)
+        before = [*model.tokenize(start, begin=False), *model.tokenize_inner(LiteralText(query)), *model.tokenize_inner(rest)]
+        return before, model.tokenize_inner(LiteralText(document)), model.tokenize(tail, begin=False)
     vocabulary = model.vocabulary
     sep = lib.llama_vocab_sep(vocabulary)
     eos = sep if model.eos_token is None else model.eos_token
@@ -54,14 +66,6 @@ def pair_tokens(model: Model, query: str, document: str) -> tuple[list[int], lis
 
 def _literal(model: Model, text: str) -> list[int]:
     return model.tokenize(text, begin=False, special=False)
-
-
-def _from_template(model: Model, template: str, query: str, document: str) -> tuple[list[int], list[int], list[int]]:
-    """Return the tokens as above, of a template such as Qwen3-Reranker's, which is text with two gaps."""
-    head, _, tail = template.partition(_DOCUMENT)
-    start, _, rest = head.partition(_QUERY)
-    before = model.tokenize_parts([start, LiteralText(query), rest])
-    return before, model.tokenize_inner(LiteralText(document)), model.tokenize(tail, begin=False)
 
 
 class Ranker(Embedder):
