@@ -12,12 +12,15 @@ from langchain_core.runnables import RunnableLambda
 from pydantic import SecretStr
 
 from langchain_localllm import ChatLlamafile, LlamaCpp, Llamafile, LocalServer
+from langchain_localllm.base.http import CONNECTION_OPTIONS
 from langchain_localllm.base.results import short_name
 from langchain_localllm.errors import AuthenticationError, ConnectionFailedError, InvalidRequestError
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.testing.paths import PATHS
-from tests.unit_tests.option_cases import LLAMAFILE
+from tests.unit_tests.option_cases import LLAMAFILE, SUBJECTS
 from tools.engines.models import with_control_tokens
+
+from .scripted import ScriptedServer, as_json
 
 PROMPT = "The lamp on the table is"
 NOT_TOLD: Final = {
@@ -84,6 +87,30 @@ def test_get_num_tokens_from_messages_returns_the_tokens_of_the_prompt(
     usage = chat.invoke(messages, tools=tools).usage_metadata
     assert usage
     assert chat.get_num_tokens_from_messages(convert_to_messages(messages), tools=tools) == usage["input_tokens"]
+
+
+@pytest.mark.parametrize("kind", [Llamafile, ChatLlamafile])
+def test_each_option_of_an_object_and_of_a_call_is_in_the_request_over_http(kind: Any) -> None:
+    subject = SUBJECTS[kind.__name__]
+    answers = {
+        "GET": as_json({"default_generation_settings": {}}),
+        "POST": as_json(
+            {"content": "Hi", "stop": True, "tokens_predicted": 1, "tokens_evaluated": 1}
+            if kind is Llamafile
+            else {"choices": [{"index": 0, "finish_reason": "stop", "message": {"content": "Hi"}}]}
+        ),
+    }
+    wanted, sent = {}, {}
+    with ScriptedServer(lambda request: answers[request.method]) as server:
+        plain = kind(base_url=server.base_url)
+        for name in subject.options.keys() - CONNECTION_OPTIONS - {"base_url"}:
+            option = {name: subject.options[name].value}
+            server.requests.clear()
+            kind(base_url=server.base_url, **option).invoke("Hi")
+            plain.invoke("Hi", **option)
+            sent[name] = [request.body for request in server.requests if request.method == "POST"]
+            wanted[name] = [subject.request(**option)] * 2
+    assert sent == wanted
 
 
 def test_max_tokens_ends_the_answer(llm: Llamafile) -> None:
