@@ -1,8 +1,13 @@
-"""`LlamaCpp` with both backends against the bare packages and `langchain_community`'s class.
+"""`LlamaCpp` against llama-cpp-python's own loop, the bare `xllamacpp` and `langchain_community`'s class.
 
-`python -m benchmarks.llamacpp MODEL.gguf ...` prints a table of ratios for each model, each the median of several rounds in one
-run, and saves a plot of it where matplotlib is installed. Without models it makes two with random weights (250 MB and 7 MB) in a
-cache folder. With `--quick`, each case is run once; with `--busy`, other processes keep all cores busy meanwhile.
+`python -m benchmarks.llamacpp --model MODEL.gguf ...` prints a table of ratios for each model and takes about three minutes for
+one. Each ratio is the median of pairs: both sides are measured one right after the other, in turns, so that a machine whose speed
+varies does not matter much. Every row has the same share of `--seconds` and gets at least one pair; the number of pairs and the
+lowest and highest ratio are printed too.
+
+Without `--model` it makes two models with random weights (250 MB and 7 MB) in a cache folder. `--rows stream,batch` measures only
+rows whose name holds one of these texts, `--busy` keeps all cores busy with other processes meanwhile, and `--xquad` takes the
+passages for the row about drafts from XQuAD (https://github.com/google-deepmind/xquad). An embedding model gets a row of its own.
 """
 
 import argparse
@@ -14,18 +19,21 @@ import json
 import multiprocessing
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from benchmarks._random_models import LARGE, SMALL, random_model, text
-from langchain_localllm import LlamaCpp
+from langchain_localllm import LlamaCpp, LlamaCppEmbeddings
 from langchain_localllm.gguf.header import check_gguf
-from langchain_localllm.gguf.threads import default_threads, physical_cores
+from langchain_localllm.gguf.threads import default_threads, physical_cores, sleeping_openmp
+from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes.llamacpp.backend import Backend
 
 FOLDER: Final = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "langchain-localllm"
@@ -33,9 +41,24 @@ N_CTX: Final = 8192
 PERSONA: Final = 400
 TURN: Final = 8
 PREFIX: Final = 1000
+COLD: Final = 2
+"""Prompts of eight that are read from cold by the own loop; the others take as long."""
 LONG: Final = 4500
+BUSY_LONG: Final = 1000
+"""The same beside busy processes, where the own loop may take a hundred times as long."""
+MOST_PAIRS: Final = 9
 PAGES: Final = sorted((Path(__file__).parents[1] / "docs" / "handbook").glob("*.md"))
 GREEDY: Final[dict[str, Any]] = {"temperature": 0, "ignore_eos": True}
+FRESH: Final = """
+from langchain_localllm import LlamaCpp
+llm = LlamaCpp(model_path={path!r}, backend={backend!r}, n_ctx=512)
+next(llm.stream("Once upon a time"))
+import os
+os._exit(0)
+"""
+"""A program that imports the package and ends at the first token."""
+
+Ratio = Callable[[], float]
 
 
 class Side(ABC):
@@ -71,17 +94,18 @@ class Own(Side):
         return "".join(part["choices"][0]["text"] for part in parts)
 
     def cold(self, prompts: list[str], tokens: int) -> None:
-        """As `together`, with nothing in the cache each time."""
+        """Answer them one after the other, with nothing in the cache each time."""
         for prompt in prompts:
             self.llama.reset()  # type: ignore[no-untyped-call]  # the package has no types
             self.answer(prompt, tokens)
 
 
 class Bare(Side):
-    """xllamacpp's own server object, with the threads that `LlamaCpp` gives it."""
+    """xllamacpp's own server object, with the threads that `LlamaCpp` gives it, which sleep while they wait as there."""
 
     def __init__(self, path: Path, threads: int) -> None:
-        import xllamacpp
+        with sleeping_openmp():
+            import xllamacpp
 
         params = xllamacpp.CommonParams()
         params.model.path = str(path)
@@ -154,6 +178,30 @@ class Ours(Side):
         return beside / alone
 
 
+class OwnVectors:
+    """llama-cpp-python's own loop for embeddings."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        from llama_cpp import Llama
+
+        self.llama = Llama(str(path), embedding=True, n_threads=threads, n_threads_batch=threads, verbose=False)
+
+    def embed(self, texts: list[str]) -> None:
+        """Make vectors of them."""
+        self.llama.embed(texts, normalize=True)
+
+
+class OurVectors:
+    """This package's class for embeddings."""
+
+    def __init__(self, path: Path, backend: Backend | None) -> None:
+        self.embeddings = LlamaCppEmbeddings(model_path=path, backend=backend)
+
+    def embed(self, texts: list[str]) -> None:
+        """Make vectors of them."""
+        self.embeddings.embed_documents(texts)
+
+
 def seconds(work: Callable[[], object]) -> float:
     """How long it takes."""
     started = time.perf_counter()
@@ -164,10 +212,11 @@ def seconds(work: Callable[[], object]) -> float:
 class Apart:
     """One of the above in a process of its own: OpenMP's threads for one would slow the others down."""
 
-    def __init__(self, kind: Callable[[Path], Side], path: Path) -> None:
+    def __init__(self, kind: Callable[[Path], object], path: Path) -> None:
         spawn = multiprocessing.get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
-        spawn.Process(target=_serve, args=(theirs, kind, path), daemon=True).start()
+        self._process = spawn.Process(target=_serve, args=(theirs, kind, path), daemon=True)
+        self._process.start()
 
     def do(self, name: str, *args: Any) -> Any:
         """Call a method; gives its result."""
@@ -178,8 +227,13 @@ class Apart:
         """How long a method takes."""
         return seconds(lambda: self.do(name, *args))
 
+    def end(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.join()
 
-def _serve(pipe: Any, kind: Callable[[Path], Side], path: Path) -> None:
+
+def _serve(pipe: Any, kind: Callable[[Path], object], path: Path) -> None:
     side = kind(path)
     with contextlib.suppress(EOFError):  # when the benchmark has ended
         while True:
@@ -188,134 +242,191 @@ def _serve(pipe: Any, kind: Callable[[Path], Side], path: Path) -> None:
 
 
 class Bench:
-    """The cases, on one model and backend. `number` makes the prompts of each round new, so that no cache knows them."""
+    """The rows, on one model and backend. Each prompt is new, so that no cache knows it."""
 
-    number = 0
+    def __init__(self, path: Path, backend: Backend, threads: int, xquad: list[str]) -> None:
+        self.path, self.backend, self.passages = path, backend, xquad
+        info = check_gguf(path)
+        self.embeds, context = info.embeds, info.context_length or N_CTX
+        self.number, self.sides = 0, dict[str, Apart]()
+        self.long = min(LONG, context - 100)
+        self.kinds: dict[str, Callable[[Path], object]] = {
+            "ours": functools.partial(Ours, backend=backend, more={}),
+            "drafting": functools.partial(Ours, backend=backend, more={"spec_type": "ngram"}),
+            "checked": functools.partial(Ours, backend=backend, more={"flash_attn": True}),
+            "own": functools.partial(Own, threads=threads),
+            "bare": functools.partial(Bare, threads=default_threads(path, sleeping=True)),
+            "community": functools.partial(Community, threads=threads),
+            "our vectors": functools.partial(OurVectors, backend=backend),
+            "own vectors": functools.partial(OwnVectors, threads=threads),
+        }
 
-    def __init__(self, path: Path, backend: Backend, sides: "Sides") -> None:
-        self.ours = Apart(functools.partial(Ours, backend=backend, more={}), path)
-        self.drafting = Apart(functools.partial(Ours, backend=backend, more={"spec_type": "ngram"}), path)
-        self.own, self.bare, self.old = sides.own, sides.bare, sides.old
-        self.context = check_gguf(path).context_length or 0
-        self.words_per_token = 300 / self.ours.do("tokens", text(300))
+    def side(self, name: str) -> Apart:
+        """One of the sides, started when it is first needed."""
+        if name not in self.sides:
+            self.sides[name] = Apart(self.kinds[name], self.path)
+        return self.sides[name]
+
+    def end(self) -> None:
+        """End all processes."""
+        for side in self.sides.values():
+            side.end()
+
+    @functools.cached_property
+    def words_per_token(self) -> float:
+        """To make a prompt with a number of tokens."""
+        return 300 / int(self.side("ours").do("tokens", text(300)))
 
     def prompt(self, count: int) -> str:
         """A text of so many tokens that did not occur yet."""
-        Bench.number += 1
-        return text(round(count * self.words_per_token), first=Bench.number)
+        self.number += 1
+        return text(round(count * self.words_per_token), first=self.number)
 
-    def stream(self, other: Apart) -> float:
-        """Tokens per second of one answer of 64 tokens, over the other's."""
-        theirs = other.seconds("answer", self.prompt(30), 64)
-        return theirs / self.ours.seconds("answer", self.prompt(30), 64)
+    def ratio(self, other: str, method: str, arguments: Callable[[], tuple[Any, ...]]) -> float:
+        """The other's time over ours, which goes first in every second pair."""
+        given = {name: arguments() for name in (other, "ours")}
+        order = sorted(given, reverse=self.number % 2 == 1)
+        spent = {name: self.side(name).seconds(method, *given[name]) for name in order}
+        return spent[other] / spent["ours"]
 
-    def batch(self, other: Apart) -> float:
-        """8 prompts of 30 tokens with 32 tokens each."""
-        theirs, ours = (side.seconds("together", [self.prompt(30) for _ in range(8)], 32) for side in (other, self.ours))
-        return theirs / ours
+    def stream(self, other: str) -> float:
+        """One answer of 32 tokens to a prompt of 30."""
+        return self.ratio(other, "answer", lambda: (self.prompt(30), 32))
+
+    def batch(self, other: str) -> float:
+        """8 prompts of 30 tokens with 16 tokens each."""
+        return self.ratio(other, "together", lambda: ([self.prompt(30) for _ in range(8)], 16))
 
     def personas(self) -> float:
         """Two characters with personas of 400 tokens who speak in turn, 8 tokens a turn, 3 turns each."""
         people = [self.prompt(PERSONA) for _ in range(2)]
-        for side in (self.own, self.ours):
-            side.do("together", people, 1)  # both have read them before
-        return self.own.seconds("talk", people) / self.ours.seconds("talk", people)
+        for name in ("own", "ours"):
+            self.side(name).do("together", people, 1)  # both have read them before
+        return self.side("own").seconds("talk", people) / self.side("ours").seconds("talk", people)
 
     def prefix(self) -> float:
-        """8 prompts that share 1,000 tokens, from cold, against eight cold reads."""
-        shared = self.prompt(PREFIX)
+        """8 prompts that share 1,000 tokens, from cold, against eight cold reads, of which two are done and count fourfold."""
+        shared = self.prompt(min(PREFIX, self.long - 50))
         prompts = [shared + self.prompt(10) for _ in range(8)]
-        return self.own.seconds("cold", prompts, 4) / self.ours.seconds("together", prompts, 4)
+        cold = self.side("own").seconds("cold", prompts[:COLD], 4) * 8 / COLD
+        return cold / self.side("ours").seconds("together", prompts, 4)
 
-    def reading(self) -> float:
-        """A prompt of 4,500 tokens, up to its first token."""
-        return self.own.seconds("answer", self.prompt(LONG), 1) / self.ours.seconds("answer", self.prompt(LONG), 1)
+    def reading(self, tokens: int) -> float:
+        """A prompt, up to its first token."""
+        return self.ratio("own", "answer", lambda: (self.prompt(tokens), 1))
+
+    def reading_beside_others(self) -> float:
+        """As `reading`, while other processes keep all cores busy."""
+        with busy_cores():
+            return self.reading(min(BUSY_LONG, self.long))
 
     def first_token(self) -> float:
-        """Time to the first token of a short prompt while one of 1,500 is read, over that of an idle engine."""
-        ratio: float = self.ours.do("first_token", self.prompt(30), self.prompt(1500), self.prompt(30))
+        """Time to the first token of a short prompt while one of 1,000 is read, over that of an idle engine."""
+        long = self.prompt(min(PREFIX, self.long))
+        ratio: float = self.side("ours").do("first_token", self.prompt(30), long, self.prompt(30))
         return ratio
 
     def drafts(self) -> float:
-        """128 tokens that copy from a page of the handbook, greedily, with drafts by n-grams, over the same without."""
-        Bench.number += 1
-        page = PAGES[Bench.number % len(PAGES)].read_text("utf-8")[:1500]
+        """48 tokens that copy from a passage, greedily, with drafts by n-grams, over the same without; the answers are equal."""
+        self.number += 1
+        page = self.passages[self.number % len(self.passages)][:1200]
         prompt = f"{page}\n\nThe same text again, word for word:\n\n{page[:200]}"
-        return self.ours.seconds("answer", prompt, 128) / self.drafting.seconds("answer", prompt, 128)
+        spent, answers = {}, {}
+        for name in ("checked", "drafting"):
+            started = time.perf_counter()
+            answers[name] = self.side(name).do("answer", prompt, 48)
+            spent[name] = time.perf_counter() - started
+        if answers["checked"] != answers["drafting"]:
+            print(f"  drafts changed the answer: {answers}", flush=True)
+        return spent["checked"] / spent["drafting"]
 
-    def cases(self) -> dict[str, Callable[[], float]]:
+    def vectors(self) -> float:
+        """Vectors of 16 texts of 60 words."""
+        self.number += 16
+        texts = [text(60, first=self.number + each) for each in range(16)]
+        return self.side("own vectors").seconds("embed", texts) / self.side("our vectors").seconds("embed", texts)
+
+    def fresh(self) -> float:
+        """Seconds from the start of Python to the first token of tiny-chat; no ratio."""
+        program = FRESH.format(path=str(tiny_chat_model()), backend=self.backend)
+        return seconds(lambda: subprocess.run([sys.executable, "-c", program], check=True))  # noqa: S603 - a program of this file
+
+    def rows(self) -> dict[str, Ratio]:
         """The rows of the table."""
-        rows: dict[str, Callable[[], float]] = {
-            "stream, x own loop": functools.partial(self.stream, self.own),
-            "stream, x bare xllamacpp": functools.partial(self.stream, self.bare),
-            "batch of 8, x own loop": functools.partial(self.batch, self.own),
-            "batch of 8, x bare xllamacpp": functools.partial(self.batch, self.bare),
+        if self.embeds:
+            return {"embeddings of 16 texts, x own loop": self.vectors}
+        rows: dict[str, Ratio] = {
+            "stream, x own loop": functools.partial(self.stream, "own"),
+            "stream, x bare xllamacpp": functools.partial(self.stream, "bare"),
+            "batch of 8, x own loop": functools.partial(self.batch, "own"),
+            "batch of 8, x bare xllamacpp": functools.partial(self.batch, "bare"),
             "two personas in turn, x own loop": self.personas,
             "8 prompts, one prefix, x own loop": self.prefix,
             "drafts by n-grams, x without": self.drafts,
+            f"reading {self.long:,} tokens, x own loop": functools.partial(self.reading, self.long),
+            "reading 1,000 tokens beside busy processes, x own loop": self.reading_beside_others,
             "first token beside a long prompt, x alone": self.first_token,
+            "import and first token of tiny-chat, seconds": self.fresh,
         }
-        if self.context >= N_CTX:
-            rows["reading 4,500 tokens, x own loop"] = self.reading
-        if self.old:
-            rows["stream, x langchain_community"] = functools.partial(self.stream, self.old)
+        if importlib.util.find_spec("langchain_community"):
+            rows["stream, x langchain_community"] = functools.partial(self.stream, "community")
         return rows
 
 
-class Sides:
-    """What this package is compared with, on one model."""
-
-    def __init__(self, path: Path) -> None:
-        threads = _best_threads(path)
-        self.own = Apart(functools.partial(Own, threads=threads), path)
-        self.bare = Apart(functools.partial(Bare, threads=default_threads(path)), path)
-        community = importlib.util.find_spec("langchain_community")
-        self.old = Apart(functools.partial(Community, threads=threads), path) if community else None
-
-
-def _best_threads(path: Path) -> int:
+def best_threads(path: Path) -> int:
     """The number of threads with which llama-cpp-python's own loop is the fastest."""
+    if check_gguf(path).embeds:
+        return physical_cores()
     spent = {}
     for threads in sorted({1, physical_cores()}):
         side = Apart(functools.partial(Own, threads=threads), path)
-        side.do("answer", text(30), 4)
-        spent[threads] = sum(side.seconds("answer", text(30, first=first), 32) for first in range(1, 4))
+        side.do("answer", text(8), 2)
+        spent[threads] = statistics.median(side.seconds("answer", text(8, first=first), 12) for first in range(1, 4))
+        side.end()
     return min(spent, key=lambda threads: spent[threads])
 
 
-def measure(path: Path, rounds: int) -> dict[str, dict[str, float]]:
-    """Row to backend to its median ratio."""
-    sides = Sides(path)
-    results: dict[str, dict[str, float]] = {}
-    backends: tuple[Backend, ...] = ("llama-cpp-python", "xllamacpp")
-    for backend in backends:
-        for name, case in Bench(path, backend, sides).cases().items():
-            case()  # what is set up at the first use
-            results.setdefault(name, {})[backend] = statistics.median(case() for _ in range(rounds))
-            print(f"  {backend}, {name}: {results[name][backend]:.2f}", flush=True)
+def pairs(row: Ratio, budget: float) -> list[float]:
+    """The ratios of a row, for so many seconds; at least one, after one that is not counted where that leaves time for others."""
+    started = time.perf_counter()
+    ratios = [row()]
+    if time.perf_counter() - started < budget / 3:
+        ratios.clear()  # it set up what is set up at the first use
+    while not ratios or (len(ratios) < MOST_PAIRS and time.perf_counter() - started < budget):
+        ratios.append(row())
+    return ratios
+
+
+def measure(bench: Bench, wanted: list[str], budget: float) -> dict[str, list[float]]:
+    """Row to its ratios."""
+    rows = {name: row for name, row in bench.rows().items() if not wanted or any(word in name for word in wanted)}
+    started, results = time.perf_counter(), dict[str, list[float]]()
+    for place, (name, row) in enumerate(rows.items()):
+        left = max(0.0, budget - (time.perf_counter() - started))
+        results[name] = pairs(row, left / (len(rows) - place))
+        print(f"  {bench.backend}, {describe(name, results[name])}", flush=True)
     return results
 
 
-def plot(results: dict[str, dict[str, dict[str, float]]], path: Path) -> None:
-    """Save the ratios as a picture."""
+def describe(name: str, ratios: list[float]) -> str:
+    """A line of the table."""
+    spread = f"{min(ratios):.2f} to {max(ratios):.2f}, {len(ratios)} pairs"
+    return f"{name:<58}{statistics.median(ratios):>7.2f}   ({spread})"
+
+
+@contextlib.contextmanager
+def busy_cores() -> Iterator[None]:
+    """Keep all cores busy by other processes."""
+    spawn = multiprocessing.get_context("spawn")
+    others = [spawn.Process(target=_spin, daemon=True) for _ in range(os.cpu_count() or 1)]
+    for other in others:
+        other.start()
     try:
-        pyplot = importlib.import_module("matplotlib.pyplot")
-    except ImportError:
-        return
-    figure, all_axes = pyplot.subplots(1, len(results), figsize=(7 * len(results), 5), squeeze=False, sharey=True)
-    for axes, (model, rows) in zip(all_axes[0], results.items(), strict=True):
-        for offset, backend in enumerate(["llama-cpp-python", "xllamacpp"]):
-            places = [place + 0.4 * offset for place in range(len(rows))]
-            axes.barh(places, [row[backend] for row in rows.values()], height=0.4, label=f'backend="{backend}"')
-        axes.set_yticks([place + 0.2 for place in range(len(rows))], list(rows))
-        axes.axvline(1, color="black", linewidth=0.8)
-        axes.set_title(model)
-        axes.set_xlabel("ratio")
-    all_axes[0][0].invert_yaxis()
-    all_axes[0][0].legend()
-    figure.tight_layout()
-    figure.savefig(path)
-    print(f"plot: {path}")
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.join()
 
 
 def _spin() -> None:
@@ -323,25 +434,40 @@ def _spin() -> None:
         pass
 
 
+def _passages(xquad: Path | None) -> list[str]:
+    if xquad is None:
+        return [page.read_text("utf-8") for page in PAGES]
+    data = json.loads(xquad.read_text("utf-8"))["data"]
+    return [paragraph["context"] for article in data for paragraph in article["paragraphs"]]
+
+
 def main() -> None:
     """Print the tables."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("models", nargs="*", type=Path, help="GGUF files; without, models with random weights")
-    arguments.add_argument("--quick", action="store_true", help="run each case once")
+    arguments.add_argument("--model", action="append", type=Path, default=[], help="the same; can be given several times")
+    arguments.add_argument("--backend", choices=get_args(Backend), action="append", help="default: xllamacpp")
+    arguments.add_argument("--rows", default="", help="texts in the names of the rows to measure, with commas between them")
+    arguments.add_argument("--seconds", type=float, default=170, help="for each model and backend, about")
     arguments.add_argument("--busy", action="store_true", help="keep all cores busy meanwhile")
+    arguments.add_argument("--xquad", type=Path, help="xquad.en.json")
     chosen = arguments.parse_args()
-    for _ in range(os.cpu_count() or 1 if chosen.busy else 0):
-        multiprocessing.get_context("spawn").Process(target=_spin, daemon=True).start()
-    models = chosen.models or [random_model(size, FOLDER) for size in (LARGE, SMALL)]
-    rounds = 1 if chosen.quick else 5
+    models = [*chosen.models, *chosen.model] or [random_model(size, FOLDER) for size in (LARGE, SMALL)]
+    wanted = [word.strip() for word in chosen.rows.split(",") if word.strip()]
+    passages = _passages(chosen.xquad)
     print(f"load before: {os.getloadavg()[0]:.1f}")
-    results = {path.stem: measure(path, rounds) for path in models}
-    for model, rows in results.items():
-        print(f"\n{model + ', median of ' + str(rounds):<55}{'llama-cpp-python':>18}{'xllamacpp':>12}")
-        for name, row in rows.items():
-            print(f"{name:<55}{row['llama-cpp-python']:>18.2f}{row['xllamacpp']:>12.2f}")
+    lines: list[str] = []
+    with busy_cores() if chosen.busy else contextlib.nullcontext():
+        for path in models:
+            threads = best_threads(path)
+            for backend in chosen.backend or ["xllamacpp"]:
+                print(f"{path.stem}, own loop with {threads} threads", flush=True)
+                bench = Bench(path, backend, threads, passages)
+                results = measure(bench, wanted, chosen.seconds)
+                bench.end()
+                lines += ["", f"{path.stem}, {backend}", *(describe(*row) for row in results.items())]
+    print("\n".join(lines))
     print(f"load after: {os.getloadavg()[0]:.1f}")
-    plot(results, Path(tempfile.gettempdir()) / "llamacpp-benchmark.png")
 
 
 if __name__ == "__main__":

@@ -228,12 +228,6 @@ def test_flash_attention_is_llamacpps_choice_on_its_server(name: backend.Backend
         assert llm.engine_settings().context["flash_attn_type"] == number
 
 
-def test_greedy_answers_are_the_same_alone_and_in_a_batch() -> None:
-    prompts = [f"The {color} lamp is lit at" for color in ("red", "green", "blue", "white", "small", "old", "new", "warm")]
-    with LlamaCpp(model_path=tiny_chat_model(), backend="xllamacpp", n_ctx=512, temperature=0, max_tokens=24) as llm:
-        assert llm.batch([*prompts]) == [llm.invoke(prompt) for prompt in prompts]
-
-
 def test_both_backends_fill_a_gap_alike(tmp_path: Path) -> None:
     path = with_control_tokens(tiny_chat_model(), tmp_path / "code.gguf", ["<|fim_prefix|>", "<fim_suffix>", "<|code_middle|>"])
     results = []
