@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from langchain_localllm.base.json_schema import broken_rules
 from langchain_localllm.base.token_stream import StreamEvent, TokenStream
-from langchain_localllm.errors import ServerError
+from langchain_localllm.errors import ServerError, StreamBrokenError
 from langchain_localllm.templates.tool_calls import FORMATS
 
 _LOG: Final = logging.getLogger(__name__)
@@ -74,9 +74,9 @@ class Decision:
         self.follows = self._instead_of_calls(cut=event.finish.reason == "length")
         return self.held if self.follows is None else ()
 
-    def recover(self) -> bool:
-        """Have a call made again that the server failed to read: llama.cpp's answers 500 where one is not in its model's format."""
-        self.follows = self._call_again()
+    def recover(self, error: ServerError | StreamBrokenError) -> bool:
+        """Choose what follows an error: llama.cpp's server fails at calls of a wrong format, and Ollama at repetitions."""
+        self.follows = self._call_again() if isinstance(error, ServerError) else self.answer
         return self.follows is not None
 
     def _call_again(self) -> Opening | None:
@@ -136,8 +136,8 @@ class CallOrAnswer:
                     yield from self.decision.read(event)
                     if self.decision.follows is not None:
                         break
-        except ServerError:
-            if not self.decision.recover():
+        except (ServerError, StreamBrokenError) as error:
+            if not self.decision.recover(error):
                 raise
         if self.decision.follows is not None:
             yield from self.decision.follows().events()
@@ -151,8 +151,8 @@ class CallOrAnswer:
                         yield part
                     if self.decision.follows is not None:
                         break
-        except ServerError:
-            if not self.decision.recover():
+        except (ServerError, StreamBrokenError) as error:
+            if not self.decision.recover(error):
                 raise
         if self.decision.follows is not None:
             async with aclosing(self.decision.follows().aevents()) as events:

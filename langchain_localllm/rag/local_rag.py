@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, cast
@@ -19,13 +20,15 @@ from langchain_core.prompts import BasePromptTemplate
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, RunnablePassthrough
 from langchain_core.runnables.config import merge_configs
 from langchain_core.runnables.utils import AddableDict
+from langchain_core.tools import BaseTool, StructuredTool
 from langchain_core.vectorstores import VectorStore
+from pydantic import BaseModel
 from typing_extensions import override
 
 from langchain_localllm.errors import InvalidOptionError, LocalLLMError
 from langchain_localllm.model_info.introspect import look_again
 from langchain_localllm.prompts.library import CONDENSE_QUESTION
-from langchain_localllm.rag.answer.chain import answer_chain, is_extractive
+from langchain_localllm.rag.answer.chain import NO_ANSWER, answer_chain, is_extractive
 from langchain_localllm.rag.answer.citations import Citation, InvalidCitation
 from langchain_localllm.rag.answer.privacy import ain_private, in_private, refuse_remote, untraced
 from langchain_localllm.rag.answer.retrieve import HybridRetriever, Reranker
@@ -179,6 +182,55 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
         """Work like `ask`."""
         return _as_answer(await self.ainvoke({"question": question, "chat_history": chat_history}))
 
+    @override
+    def as_tool(
+        self,
+        args_schema: type[BaseModel] | None = None,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        arg_types: dict[str, type] | None = None,
+        answer: bool = False,
+    ) -> BaseTool:
+        """Return a tool with which an agent searches the documents.
+
+        Its content is the passages that were found, each with its file and place, and its artifact the documents. With
+        `answer=True`, the content is this object's own answer with its sources, and the artifact the citations. LangSmith, where it
+        is enabled, traces tools with what they return.
+
+        Args:
+            args_schema: With this or `arg_types`, LangChain's own tool for a Runnable is returned.
+            name: The tool's name. Default: `search_documents`.
+            description: What the model is told of it. Say here what the documents are about.
+            arg_types: As `args_schema`.
+            answer: Whether the tool answers the question, instead of returning passages.
+
+        Example:
+            >>> from langchain_localllm import LlamafileEmbeddings, LocalServer
+            >>> from langchain_localllm.models import tiny_embedding_model
+            >>> with LocalServer(tiny_embedding_model(), embedding=True) as embedder:
+            ...     rag = LocalRAG(None, LlamafileEmbeddings(base_url=embedder.base_url))
+            ...     report = rag.index("docs/handbook")
+            ...     print(rag.as_tool().invoke("Who is the warden?").splitlines()[0])
+            [1] docs/handbook/people.md, line 3
+        """
+        if args_schema is not None or arg_types is not None:
+            return super().as_tool(args_schema, name=name, description=description, arg_types=arg_types)
+
+        def search(question: str) -> tuple[str, list[Any]]:
+            if answer:
+                found = self.ask(question)
+                return _with_sources(found), found.citations
+            passages = self.retriever.invoke(question)
+            return "\n\n".join(map(_numbered, passages, count(1))) or NO_ANSWER, passages
+
+        return StructuredTool.from_function(
+            search,
+            name=name or "search_documents",
+            description=description or "Search the user's documents for what a question asks about.",
+            response_format="content_and_artifact",
+        )
+
     def close(self) -> None:
         """Close the files of the index."""
         self.store.close()
@@ -316,3 +368,19 @@ def _condensing(llm: Runnable[Any, Any]) -> Runnable[dict[str, Any], str]:
 def _as_answer(found: dict[str, Any]) -> Answer:
     names = ("question", "answer", "citations", "left_out", "rejected", "timings", "tokens")
     return Answer(passages=found["context"], **{name: found[name] for name in names})
+
+
+def _numbered(passage: Document, number: int) -> str:
+    place = _place(passage.metadata.get("source"), passage.metadata.get("page"), passage.metadata.get("line"))
+    return f"[{number}] {place}\n{passage.page_content}"
+
+
+def _with_sources(found: Answer) -> str:
+    sources = dict.fromkeys(
+        f"[{each.marker}] {_place(each.source, each.page, each.line)}: {each.quote}" for each in found.citations
+    )
+    return "\n".join([found.answer, *(["", "Sources:", *sources] if sources else [])])
+
+
+def _place(source: Any, page: Any, line: Any) -> str:
+    return f"{source}, page {page}" if page else f"{source}, line {line}" if line else str(source)

@@ -119,3 +119,15 @@ def test_what_is_missing_is_named(notes: Path, tmp_path: Path) -> None:
         asked(notes, None).ask(QUESTION)  # type: ignore[arg-type]  # the fault
     with pytest.raises(StoreError, match="There is no index in"):
         LocalRAG(MODELS[0], DeterministicFakeEmbedding(size=8), tmp_path / "none").ask(QUESTION)
+
+
+async def test_as_tool_returns_passages_or_an_answer_with_their_places(notes: Path) -> None:
+    rag = asked(notes, MODELS[0])
+    call = {"name": "search_documents", "args": {"question": QUESTION}, "id": "1", "type": "tool_call"}
+    found = await rag.as_tool().ainvoke(call)
+    assert found.content == "[1] notes.txt, line 1\nThe boat is blue."
+    assert found.artifact == rag.retriever.invoke(QUESTION)
+    answered = rag.as_tool(name="ask_notes", description="Ask.", answer=True).invoke(call)
+    assert answered.content == "The boat is blue [1].\n\nSources:\n[1] notes.txt, line 1: The boat is blue."
+    assert answered.artifact == rag.ask(QUESTION).citations
+    assert list(rag.as_tool(arg_types={"question": str, "chat_history": list}).args) == ["question", "chat_history"]
