@@ -78,11 +78,11 @@ _SEEDS: Final = 1 << 32
 def _cache_type(value: Any) -> Any:
     if isinstance(value, str):
         if value.lower() not in CACHE_TYPES:
-            raise InvalidOptionError(f"The cache has no type {value!r}. There are {', '.join(CACHE_TYPES)}.")
+            raise InvalidOptionError(f"{value!r} is not a cache type. Use one of {', '.join(CACHE_TYPES)}.")
         return CACHE_TYPES[value.lower()]
     if isinstance(value, int) and value not in CACHE_TYPES.values():  # llama.cpp would end the process
         numbers = ", ".join(f"{number} ({name})" for name, number in CACHE_TYPES.items())
-        raise InvalidOptionError(f"The cache has no type {value}. There are {numbers}.")
+        raise InvalidOptionError(f"{value} is not a cache type. Use one of {numbers}.")
     return value
 
 
