@@ -52,7 +52,7 @@ def test_a_file_that_is_no_model_is_a_reason_and_no_exception(tmp_path: Path) ->
     family = model_family(FromFile(responses=[], model_path=str(file)))
     assert family.name == "llama2"
     assert "cut off or damaged" in family.reason
-    assert "name 'llama-2-7b-chat.gguf' tells it" in family.reason
+    assert "It follows from the name 'llama-2-7b-chat.gguf'" in family.reason
     with pytest.raises(ModelFileError):
         model_info_from_file(file)
 
