@@ -28,6 +28,10 @@ _LARGEST: Final = 500
 """Characters that a pattern's bounded repetitions may span; llama.cpp refuses grammars with more."""
 
 
+_LONGEST_LIMIT: Final = 100
+"""Longest strings whose `*` and `+` get a limit: every one of them adds so many rules to the grammar."""
+
+
 class _Unsupported(Exception):  # noqa: N818 - not an error of the caller
     """The pattern cannot be rewritten."""
 
@@ -37,7 +41,7 @@ def grammar_pattern(pattern: str, longest: int | None = None) -> str | None:
 
     Args:
         pattern: A pattern of JSON Schema.
-        longest: The string's longest length, which bounds what follows a pattern without `$`.
+        longest: The string's longest length, which bounds what follows a pattern without `$`, and `*` and `+` after a character.
 
     Returns:
         A pattern from `^` to `$` whose matches are matches of the original, but for lookarounds and `\b`, which are left out; or
@@ -63,6 +67,7 @@ class _Writer:
         self._pattern = pattern
         self._longest = longest
         self._at = 0
+        self._depth = 0  # of groups
 
     def whole(self) -> str:
         """Return the pattern, each of whose alternatives begins with `^` and may end with `$`."""
@@ -88,12 +93,14 @@ class _Writer:
         """Return what is written for a group, up to its end, and how many characters it spans at most, not counting `*` and `+`."""
         alternatives: list[str] = []
         largest, last = 0, "|"
+        self._depth += 1
         while last == "|":
             written, size, last = self._sequence()
             if last not in {"|", ")"} or not written:
                 raise _Unsupported
             alternatives.append(written)
             largest = max(largest, size)
+        self._depth -= 1
         return f"({'|'.join(alternatives)})", largest
 
     def _sequence(self) -> tuple[str, int, str]:
@@ -107,10 +114,17 @@ class _Writer:
             if found["begin"]:
                 raise _Unsupported
             if found["quantifier"]:
-                parts[-1:] = [_repeated(parts[-1] if parts else None, found["quantifier"])]
+                parts[-1:] = [self._limited(parts[-1] if parts else None, found["quantifier"])]
             else:
                 parts.append(self._group() if found["open"] else (_class(found), 1))
         return "".join(written for written, _ in parts), sum(size for _, size in parts), last
+
+    def _limited(self, part: tuple[str, int] | None, quantifier: str) -> tuple[str, int]:
+        """Return a repeated part; one character without a limit is repeated no more often than the string is long."""
+        least = {"*": 0, "+": 1}.get(quantifier)
+        if part is None or least is None or part[1] != 1 or self._depth or not 0 < (self._longest or 0) <= _LONGEST_LIMIT:
+            return _repeated(part, quantifier)
+        return _repeated(part, f"{{{least},{self._longest}}}")[0], 1
 
     def _next(self) -> "re.Match[str] | None":
         while found := _ASSERTION.match(self._pattern, self._at):

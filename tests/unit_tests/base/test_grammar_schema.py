@@ -83,6 +83,20 @@ def test_grammar_pattern_leaves_assertions_out(pattern: str, written: str) -> No
     assert grammar_pattern(pattern) == written
 
 
+@pytest.mark.parametrize(
+    ("pattern", "written"),
+    [
+        ("^[a-z]+b*$", "^([a-z]{1,9}[b]{0,9})$"),
+        ("^a?(b+)+$", "^([a]?([b]+){1,9})$"),
+        ("^(ab)+$", "^(([a][b])+)$"),
+        ("^a{2,}$", "^([a]{2,})$"),
+    ],
+)
+def test_grammar_pattern_repeats_a_character_no_more_often_than_the_string_is_long(pattern: str, written: str) -> None:
+    assert grammar_pattern(pattern, 9) == written
+    assert grammar_pattern(pattern, 101) == grammar_pattern(pattern)
+
+
 def test_grammar_pattern_open_at_its_end_is_bounded_by_the_length() -> None:
     written = grammar_pattern("^[A-Z]", 3)
     assert written is not None
