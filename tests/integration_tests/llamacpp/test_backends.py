@@ -1,6 +1,7 @@
 """llama.cpp's server in this process, and the choice between it and llama-cpp-python."""
 
 import base64
+import itertools
 import json
 import os
 import signal
@@ -226,6 +227,15 @@ def test_readers_of_answers_that_are_made_together_are_woken_less_often() -> Non
 def test_flash_attention_is_llamacpps_choice_on_its_server(name: backend.Backend, given: dict[str, Any], number: int) -> None:
     with LlamaCpp(model_path=tiny_chat_model(), n_ctx=512, backend=name, **given) as llm:
         assert llm.engine_settings().context["flash_attn_type"] == number
+
+
+def test_engines_of_both_backends_answer_side_by_side() -> None:
+    texts = ["the red lamp is lit at dusk", "the green boat leaves at noon"]
+    given: dict[str, Any] = {"model_path": tiny_chat_model(), "n_ctx": 512, "max_tokens": 40}
+    with LlamaCpp(**given, backend="xllamacpp") as server, LlamaCpp(**given, backend="llama-cpp-python") as own:
+        streams = [llm.stream("Say:", grammar=f'root ::= "{text}"') for llm, text in zip((server, own), texts, strict=True)]
+        pieces = list(itertools.zip_longest(*streams, fillvalue=""))
+    assert ["".join(column) for column in zip(*pieces, strict=True)] == texts
 
 
 def test_both_backends_fill_a_gap_alike(tmp_path: Path) -> None:
