@@ -201,7 +201,7 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
         Args:
             args_schema: With this or `arg_types`, LangChain's own tool for a Runnable is returned.
             name: The tool's name. Default: `search_documents`.
-            description: What the model is told of it. Say here what the documents are about.
+            description: How the model sees it. Say here what the documents are about.
             arg_types: As `args_schema`.
             answer: Whether the tool answers the question, instead of returning passages.
 
