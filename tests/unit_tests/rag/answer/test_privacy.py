@@ -54,7 +54,7 @@ def test_what_works_elsewhere_is_refused_unless_it_is_allowed(name: str) -> None
 
 def test_a_reranker_elsewhere_is_refused_unless_it_is_allowed() -> None:
     reranker = LlamafileReranker(base_url=ELSEWHERE)
-    with pytest.raises(InvalidOptionError, match="reranker: LlamafileReranker works at"):
+    with pytest.raises(InvalidOptionError, match="reranker: LlamafileReranker is at"):
         LocalRAG(None, HERE, reranker=reranker)
     LocalRAG(None, HERE, reranker=reranker, allow_remote=True)
 
