@@ -16,7 +16,7 @@ help:  ## Show these targets
 demo: .venv/demo.stamp  ## Ask the tiny models about the handbook in docs/handbook
 	$(BIN)/python tools/demo.py
 
-test: .venv/test.stamp .engines/ollama/done  ## Run all tests, those with real engines too; PYTEST_ARGS adds options
+test: .venv/test.stamp .engines/ollama/done .engines/models/done  ## Run all tests, those with real engines too; PYTEST_ARGS adds options
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 unit: .venv/test.stamp  ## Run the unit tests and the examples in docstrings: no server is started
@@ -64,6 +64,9 @@ clean:  ## Remove what these targets made
 
 .engines/ollama/done: .venv/test.stamp tools/engines/ollama.py
 	$(BIN)/python -m tools.engines.ollama
+
+.engines/models/done: .venv/test.stamp tools/engines/real_models.py
+	$(BIN)/python -m tools.engines.real_models
 
 # llama-cpp-python comes as source only: it compiles for a quarter of an hour on two cores, and pip keeps what came out.
 .venv/llamacpp.stamp: .venv/python.stamp

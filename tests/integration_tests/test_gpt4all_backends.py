@@ -25,16 +25,13 @@ from langchain_localllm.runtimes.gpt4all.llamacpp_engine import LlamaCppEngine
 from langchain_localllm.runtimes.gpt4all.vocabulary import Vocabulary
 from tools.engines.gguf_mutations import STRING, Header
 from tools.engines.models import recurrent, with_newer_type, with_window
+from tools.engines.real_models import GEMMA, SMOLLM2
 
 ROOT: Final = Path(__file__).parents[2]
 TINY: Final = str(tiny_chat_model())
 PROMPT: Final = "<|im_start|>user\nRepeat: red lamp<|im_end|>\n<|im_start|>assistant\n"
 LLAMACPP: Final[tuple[Any, ...]] = ("llama-cpp-python", "xllamacpp")
-REAL: Final = [
-    path
-    for name in ("SmolLM2-135M-Instruct.Q4_1.gguf", "gemma-3-270m-q4_k_m.gguf")
-    if (path := ROOT / "real_models" / name).exists()
-]
+REAL: Final = [path for path in (SMOLLM2, GEMMA) if path.exists()]
 
 
 @pytest.fixture(autouse=True)

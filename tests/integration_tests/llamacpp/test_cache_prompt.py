@@ -7,11 +7,11 @@ import pytest
 
 from langchain_localllm import LlamaCpp
 from langchain_localllm.models import tiny_chat_model
+from tools.engines.real_models import SMOLLM2
 
 SHARED = "The lamp is red. The boat is green. The house is old. " * 4
 PROMPTS = [SHARED * (number % 3) + f"Repeat number {number}: the" for number in range(50)]
-REAL = Path("real_models/SmolLM2-135M-Instruct.Q4_1.gguf")
-MODELS = [Path(tiny_chat_model()), *([REAL] if REAL.exists() else [])]
+MODELS = [Path(tiny_chat_model()), *([SMOLLM2] if SMOLLM2.exists() else [])]
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
