@@ -507,6 +507,8 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
             chosen["n_predict"] = self.max_tokens
         if self.seed is not None and self.seed >= 0:
             chosen["seed"] = self.seed % _SEEDS
+        if self.cache_prompt is not None:
+            chosen["cache_prompt"] = self.cache_prompt
         if self.logit_bias:
             self.engine.check_tokens(token for token in self.logit_bias if isinstance(token, int))
             chosen["logit_bias"] = [[token, bias] for token, bias in self.logit_bias.items()]

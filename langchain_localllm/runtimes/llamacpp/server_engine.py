@@ -159,9 +159,12 @@ class ServerEngine:
 
     def _submit(self, method: str, payload: Mapping[str, Any], decoder: ChatDecoder, box: ResponseQueue) -> None:
         refuse_fork()
-        extra = {"stream": True, "stream_options": {"include_usage": True}, "return_progress": True}
-        prepare = partial(self._slots.restore_for, dict(payload)) if self._slots else None
-        self._requests.submit(_Job(method, as_json({**payload, **extra}), decoder, box, prepare))
+        extra: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}, "return_progress": True}
+        isolated = payload.get("cache_prompt") is False
+        if "seed" in payload and "cache_prompt" not in payload and not self.busy:
+            extra["cache_prompt"] = False  # a request with a seed repeats itself, where nothing else is computed
+        prepare = partial(self._slots.restore_for, dict(payload)) if self._slots and not isolated else None
+        self._requests.submit(_Job(method, as_json({**payload, **extra}), decoder, box, prepare, isolated=isolated))
 
     def check_tokens(self, tokens: Iterable[int]) -> None:
         """Raise `InvalidRequestError` for a token that the vocabulary does not have; the server would ignore it."""
@@ -243,6 +246,40 @@ class _Job:
     decoder: ChatDecoder
     box: ResponseQueue
     prepare: Callable[[], None] | None = None
+    isolated: bool = False
+    """Whether no other request may be computed at the same time, which would change the last digits."""
+
+
+class _Turns:
+    """Lets requests be computed together, and those that are isolated alone."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._running = self._isolated_waiting = 0
+        self._isolated_runs = False
+
+    @contextlib.contextmanager
+    def take(self, *, isolated: bool) -> Iterator[None]:
+        """Wait for a turn, and hold it within this block. One that is isolated comes before others that wait."""
+        with self._changed:
+            self._isolated_waiting += isolated
+            self._changed.wait_for(self._is_idle if isolated else self._may_join)
+            self._isolated_waiting -= isolated
+            self._running += 1
+            self._isolated_runs = isolated
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._isolated_runs = False
+                self._changed.notify_all()
+
+    def _is_idle(self) -> bool:
+        return self._running == 0
+
+    def _may_join(self) -> bool:
+        return not self._isolated_runs and not self._isolated_waiting
 
 
 class _Requests:
@@ -259,6 +296,7 @@ class _Requests:
         self._threads: list[WorkThread] = []
         self._open = 0
         self._lock = threading.Lock()
+        self._turns = _Turns()
         self.process = os.getpid()
         keep_from_forks(self)
 
@@ -285,9 +323,10 @@ class _Requests:
     def _work(self) -> None:
         while (job := self._inbox.get()) is not None:
             try:
-                if job.prepare and not job.box.cancelled:
-                    job.prepare()
-                self._answer(job)
+                with self._turns.take(isolated=job.isolated):
+                    if job.prepare and not job.box.cancelled:
+                        job.prepare()
+                    self._answer(job)
             except BaseException as error:  # noqa: BLE001 - the reader gets it, and the thread has others to answer
                 job.box.put(error)
             finally:
