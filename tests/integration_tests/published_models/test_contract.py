@@ -1,4 +1,4 @@
-"""The contract's rules on a real model, on the runtimes that run it: one answer on every path, limits, stop sequences, counts and errors."""
+"""The contract's rules on a published model, on the runtimes that run it: one answer on every path, limits, counts and errors."""
 
 from typing import Any
 
