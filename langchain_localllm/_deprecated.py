@@ -139,7 +139,13 @@ NAMES: Final[dict[str, dict[str, str]]] = {
     "rag.answer.citations": {"Rejected": "InvalidCitation"},
     "rag.index.catalog": {"Catalogue": "Catalog"},
     "scale": {"Measured": "ActorThroughput", "Need": "CapacityPlan", "machines": "plan_capacity"},
-    "transport.operations": {"First": "FirstBytes", "Patience": "RetryPolicy", "Pause": "Sleep"},
+    "transport.operations": {
+        "First": "FirstBytes",
+        "Patience": "transport.retry:RetryPolicy",
+        "Pause": "Sleep",
+        "fetch_json": "transport.retry:fetch_json",
+        "open_reply": "transport.retry:open_reply",
+    },
 }
 """Module, below the package, to old name to new name, with a module and a colon before it where that is another one."""
 

@@ -16,7 +16,8 @@ from langchain_localllm.transport.address import Address
 from langchain_localllm.transport.client import Decoder, HttpClient
 from langchain_localllm.transport.decoding import HalfCharacters, LineBuffer
 from langchain_localllm.transport.failover import Ask, BackendPool, T, run_with_failover
-from langchain_localllm.transport.operations import Plan, RetryPolicy
+from langchain_localllm.transport.operations import Plan
+from langchain_localllm.transport.retry import RetryPolicy
 from langchain_localllm.transport.tls import trusted
 
 CONNECTION_OPTIONS: Final = frozenset({"api_key", "headers", "max_retries", "timeout", "verify", "wait_until_ready"})

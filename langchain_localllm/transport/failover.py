@@ -21,7 +21,8 @@ from langchain_localllm.errors import (
     WrongServerError,
 )
 from langchain_localllm.transport.client import HttpClient
-from langchain_localllm.transport.operations import FirstBytes, Plan, Read, RetryPolicy, Send
+from langchain_localllm.transport.operations import FirstBytes, Plan, Read, Send
+from langchain_localllm.transport.retry import RetryPolicy
 
 T = TypeVar("T")
 

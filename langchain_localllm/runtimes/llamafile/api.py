@@ -27,7 +27,8 @@ from langchain_localllm.runtimes.llamafile.tool_call_deltas import ToolCallDelta
 from langchain_localllm.transport.client import HttpClient
 from langchain_localllm.transport.decoding import json_or_text, parse_json
 from langchain_localllm.transport.failover import Ask, T
-from langchain_localllm.transport.operations import Plan, Read, RetryPolicy, Send, fetch_json, open_reply
+from langchain_localllm.transport.operations import Plan, Read, Send
+from langchain_localllm.transport.retry import RetryPolicy, fetch_json, open_reply
 
 __all__ = [
     "ChatDecoder",

@@ -20,7 +20,8 @@ from langchain_localllm.runtimes.llamafile.error_reader import ErrorReader
 from langchain_localllm.runtimes.llamafile.model_types import LoraAdapter, ServedModel, Slot
 from langchain_localllm.runtimes.llamafile.options import ManyServers
 from langchain_localllm.transport.client import HttpClient
-from langchain_localllm.transport.operations import Plan, RetryPolicy, Send, Sleep, fetch_json
+from langchain_localllm.transport.operations import Plan, Send, Sleep
+from langchain_localllm.transport.retry import RetryPolicy, fetch_json
 
 Models = list[ServedModel]
 Slots = list[Slot]

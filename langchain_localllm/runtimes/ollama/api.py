@@ -30,7 +30,8 @@ from langchain_localllm.gguf.capacity import DEFAULT_CONTEXT
 from langchain_localllm.runtimes.ollama.options import UNKNOWN_CONTEXT, ModelFacts, OllamaOptions, OllamaServer
 from langchain_localllm.transport.decoding import parse_json
 from langchain_localllm.transport.errors import reason_of, status_error
-from langchain_localllm.transport.operations import Plan, Send, fetch_json
+from langchain_localllm.transport.operations import Plan, Send
+from langchain_localllm.transport.retry import fetch_json
 
 _LOG: Final = logging.getLogger(__name__)
 _MODELFILE_CONTEXT: Final = re.compile(r"^num_ctx\s+(\d+)", re.MULTILINE)

@@ -14,7 +14,8 @@ from langchain_localllm.runtimes.ollama.model_types import InstalledModel, Loade
 from langchain_localllm.runtimes.ollama.options import OllamaServer
 from langchain_localllm.runtimes.ollama.progress import PullProgress
 from langchain_localllm.transport.decoding import LineBuffer, parse_json
-from langchain_localllm.transport.operations import Plan, Read, Send, open_reply
+from langchain_localllm.transport.operations import Plan, Read, Send
+from langchain_localllm.transport.retry import open_reply
 
 _NOT_IN_REGISTRY: Final = "file does not exist"
 _DONE: Final = "success"

@@ -7,7 +7,8 @@ from langchain_localllm.base.http import UNREADABLE
 from langchain_localllm.model_info.info import ModelInfo
 from langchain_localllm.runtimes.ollama.api import facts_of, not_ollama, reader_for
 from langchain_localllm.runtimes.ollama.options import OllamaServer
-from langchain_localllm.transport.operations import Plan, RetryPolicy, Send, fetch_json
+from langchain_localllm.transport.operations import Plan, Send
+from langchain_localllm.transport.retry import RetryPolicy, fetch_json
 
 _SECONDS: Final = 10.0
 """Silence after which the question is given up."""

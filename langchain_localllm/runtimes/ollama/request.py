@@ -9,7 +9,8 @@ from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.runtimes.ollama.api import fetch, model_facts, reader_for
 from langchain_localllm.runtimes.ollama.context import prompt_bytes, server_version, with_context
 from langchain_localllm.runtimes.ollama.options import OllamaOptions, OllamaServer
-from langchain_localllm.transport.operations import Plan, Send, open_reply
+from langchain_localllm.transport.operations import Plan, Send
+from langchain_localllm.transport.retry import open_reply
 
 _ANY_ROLE: Final = re.compile(r"\{\{-?\s*\.Role\s*-?\}\}")
 """Where a template writes a role, whatever it is."""
