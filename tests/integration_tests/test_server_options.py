@@ -10,12 +10,12 @@ import psutil
 import pytest
 import requests
 
-from langchain_localllm import ChatLlamafile, LlamafileReranker, LocalServer
+from langchain_localllm import ChatLlamafile, LlamafileEmbeddings, LlamafileReranker, LocalServer
 from langchain_localllm.errors import InvalidOptionError, MissingDependencyError, ModelFileError
 from langchain_localllm.gguf.threads import physical_cores
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.runtimes.llamafile.launchers import SERVE, find_launcher
-from langchain_localllm.runtimes.llamafile.server_options import ALIASES, OPTIONS, ServerFlags
+from langchain_localllm.runtimes.llamafile.server_options import ALIASES, OPTIONS, ServerFlags, read_options
 from tests.integration_tests.cli.command import check_fault, in_process
 from tools.engines.images import projector
 from tools.engines.models import lora_adapter, reranker
@@ -103,6 +103,13 @@ def test_adapters_and_a_projector_are_loaded(files: Path) -> None:
 def test_reranker_is_served(files: Path) -> None:
     with LocalServer(files / "rank.gguf", rerank=True) as server:
         assert len(LlamafileReranker(base_url=server.base_url).rerank("a lamp", ["The lamp is lit.", "A boat leaves."])) == 2
+
+
+def test_switches_that_are_off_change_nothing() -> None:
+    off: Any = {name: False for name, option in OPTIONS.items() if option.kind == "switch"}
+    assert read_options(off, frozenset()) == {}
+    with LocalServer(tiny_embedding_model(), embedding=True, rerank=False) as server:
+        assert len(LlamafileEmbeddings(base_url=server.base_url).embed_query("red lamp")) == 256
 
 
 def test_vectors_are_pooled_and_scaled_as_set() -> None:

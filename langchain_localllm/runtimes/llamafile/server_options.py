@@ -441,6 +441,8 @@ def read_options(given: Mapping[str, Any], own: frozenset[str]) -> dict[str, Any
             raise InvalidOptionError(f"`{name}` was given twice, once as `{spelling}`. Give it once.")
         if value is not None:
             read[name] = _READERS[OPTIONS[name].kind](OPTIONS[name], value)
+    for name in [name for name, value in read.items() if OPTIONS[name].kind == "switch" and not value]:
+        del read[name]  # a switch can only be turned on: off is what it is without it
     return _checked(read)
 
 

@@ -46,7 +46,7 @@ def test_a_remote_file_is_not_downloaded(tmp_path: Path) -> None:
         (["tiny_chat"], 1, "Did you mean"),
         (["ollama:tiny"], 1, "Start Ollama with `ollama serve`"),
         ([__file__], 1, "is not a GGUF model file"),
-        ([str(MODEL), "--type-k", "q9"], 2, "There are f32, f16"),
+        ([str(MODEL), "--type-k", "q9"], 2, "Use one of f32, f16"),
         ([str(MODEL), "--type-v", "q8_0", "--no-flash-attn"], 2, "needs flash attention"),
         ([str(MODEL), "-c", "0"], 2, "--context"),
         (["hf:nobody"], 2, "hf:OWNER/REPO"),

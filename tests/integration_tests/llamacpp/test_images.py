@@ -373,8 +373,8 @@ def test_what_an_object_took_is_freed_with_it(llava: Path) -> None:
     [
         (b"", "has no data"),
         (b"RIFF\x10\0\0\0WEBPVP8 ", "convert it to PNG"),
-        (b"RIFF\x10\0\0\0WAVEfmt ", "none of PNG"),
-        (b"<svg/>", "none of PNG"),
+        (b"RIFF\x10\0\0\0WAVEfmt ", "not one of PNG"),
+        (b"<svg/>", "not one of PNG"),
         (RED[:60], "damaged"),
         (RED.replace(b"IDAT", b"IDOT"), "damaged"),
         (b"\xff\xd8\xff" + bytes(100), "like a JPEG file, but is damaged"),
