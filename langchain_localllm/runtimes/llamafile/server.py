@@ -97,7 +97,8 @@ class LocalServer:
     ) -> None:
         given = dict(options)
         n_ctx = _given_once("n_ctx", n_ctx, given.pop("ctx_size", None))
-        n_parallel = _given_once("n_parallel", n_parallel, given.pop("parallel", None)) or 1
+        n_parallel = _given_once("n_parallel", n_parallel, given.pop("parallel", None))
+        n_parallel = 1 if n_parallel is None else n_parallel
         embedding = bool(_given_once("embedding", embedding or None, given.pop("embeddings", None)))
         _check_range("n_ctx", n_ctx, 1)
         _check_range("n_parallel", n_parallel, 1)
