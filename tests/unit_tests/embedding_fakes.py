@@ -44,7 +44,7 @@ def carry_out(plan: Plan[T], server: Callable[[Send], Answer]) -> T:
         return end.value  # type: ignore[no-any-return]  # StopIteration is not generic
 
 
-class _Answered:
+class Answered:
     """What the classes below share; `asked` are the requests for vectors, `server` answers those."""
 
     _asked: list[Send]
@@ -80,7 +80,7 @@ class _Answered:
         raise NotImplementedError
 
 
-class FakeLlamafile(_Answered, LlamafileEmbeddings):
+class FakeLlamafile(Answered, LlamafileEmbeddings):
     """Vectors of length five, unless another server is set."""
 
     _asked: list[Send] = PrivateAttr(default_factory=list)
@@ -96,7 +96,7 @@ class FakeLlamafile(_Answered, LlamafileEmbeddings):
         return openai_answer([[3.0, 4.0]] * len(inputs(send)))
 
 
-class FakeOllama(_Answered, OllamaEmbeddings):
+class FakeOllama(Answered, OllamaEmbeddings):
     """The same on Ollama."""
 
     _asked: list[Send] = PrivateAttr(default_factory=list)

@@ -9,7 +9,6 @@ import pytest
 from pydantic import PrivateAttr
 
 from langchain_localllm import LlamafileReranker
-from langchain_localllm.base.embedding_batches import Plan, T
 from langchain_localllm.errors import (
     ContextLengthError,
     InvalidOptionError,
@@ -20,39 +19,22 @@ from langchain_localllm.errors import (
 )
 from langchain_localllm.runtimes.llamafile.options import DEFAULT_URL
 from langchain_localllm.transport.operations import Send
-from tests.unit_tests.embedding_fakes import Answer, body_of, carry_out
+from tests.unit_tests.embedding_fakes import Answer, Answered, body_of
 
 NOT_THERE: Answer = (404, {"error": {"message": "File Not Found"}})
 LOGITS = {"a lamp": 2.0, "bread": -3.0, "the moon": 0.5}
 PROBABILITIES = {"a lamp": 0.9, "bread": 0.1, "the moon": 0.5}
 
 
-class FakeReranker(LlamafileReranker):
+class FakeReranker(Answered, LlamafileReranker):
     """A reranker whose server is a function; `asked` are its requests."""
 
     _asked: list[Send] = PrivateAttr(default_factory=list)
     _server: Any = PrivateAttr(default=None)
     _default_server: dict[str, str] = PrivateAttr(default_factory=lambda: {DEFAULT_URL: DEFAULT_URL})
 
-    @property
-    def asked(self) -> list[Send]:
-        return self._asked
-
-    def answering(self, server: Callable[[Send], Answer]) -> "FakeReranker":
-        self._server = server
-        return self
-
-    def _run(self, plan: Plan[T]) -> T:
-        return carry_out(plan, self._reply)
-
-    async def _arun(self, plan: Plan[T]) -> T:
-        await asyncio.sleep(0)
-        return carry_out(plan, self._reply)
-
-    def _reply(self, send: Send) -> Answer:
-        self._asked.append(send)
-        answer: Answer = self._server(send)
-        return answer
+    def _known(self, _send: Send) -> None:
+        """Every request goes to the server."""
 
 
 def sorted_rows(body: dict[str, Any], known: dict[str, float], name: str = "relevance_score") -> list[dict[str, Any]]:

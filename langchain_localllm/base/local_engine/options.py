@@ -4,12 +4,13 @@ import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
-from types import TracebackType
-from typing import Any, ClassVar, Final, NoReturn, Protocol, Self
+from typing import Any, ClassVar, Final, NoReturn, Protocol
 from weakref import WeakValueDictionary
 
 from pydantic import Field, PrivateAttr, SecretStr
+from typing_extensions import override
 
+from langchain_localllm.base.closing import Closing
 from langchain_localllm.base.options import Options
 
 
@@ -45,7 +46,7 @@ class _Held(dict[Hashable, Any]):
         return _Held, ()  # a copy in another process loads its own, and a deep one here finds them again
 
 
-class InProcessOptions(Options, ABC):
+class InProcessOptions(Options, Closing, ABC):
     """Options of classes whose engine is a library. The model is loaded when the object is made."""
 
     LOADING: ClassVar[frozenset[str]]
@@ -90,22 +91,12 @@ class InProcessOptions(Options, ABC):
         """Return what decides whether two objects can share an engine."""
         return tuple((name, repr(getattr(self, name))) for name in sorted(self.LOADING))
 
+    @override
     def close(self) -> None:
         """Free the model, unless another object uses it. The next call loads it again."""
         self._engines.clear()
 
+    @override
     async def aclose(self) -> None:
         """Work like `close`."""
-        self.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()

@@ -5,11 +5,11 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing, closing
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from typing_extensions import override
 
+from langchain_localllm.base.closing import Closing
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.runtimes.ollama import management
 from langchain_localllm.runtimes.ollama.api import model_facts
@@ -27,7 +27,7 @@ Files = Mapping[str, str | Path]
 _READ_SIZE: Final = 1 << 20
 
 
-class OllamaClient:
+class OllamaClient(Closing):
     """Manage the models of an Ollama server: pull, create, list, show, copy, delete, load and unload them.
 
     Each method has an async form with an `a` before its name. `ChatOllama`, `Ollama` and `OllamaEmbeddings` have one for their own
@@ -197,25 +197,15 @@ class OllamaClient:
         version = await self._server.client.arun(server_version(self._server))
         return ".".join(map(str, version or ()))
 
+    @override
     def close(self) -> None:
         """Close idle connections. The client can be used again."""
         self._server.close()
 
+    @override
     async def aclose(self) -> None:
         """Close the connections of this event loop, and those of sync code."""
         await self._server.aclose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self.aclose()
 
     def _named(self, model: str | None) -> str:
         if (name := model or self._model) is None:
