@@ -42,6 +42,7 @@ TRIED: Final = {
     "ray": "import ray.data, langchain_localllm",
     "server": _MODEL + "from langchain_localllm import ChatLlamafile, LocalServer; server = LocalServer(tiny_chat_model()); "
     "chat = ChatLlamafile(base_url=server.base_url); " + _CHAT + "; server.close()",
+    "ui": "import langchain_localllm.rag, langchain_localllm.web.security, langchain_localllm.web.serving",
 }
 
 
