@@ -1,6 +1,7 @@
 """Stream answers from an engine's thread to callers in other threads and event loops."""
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator
@@ -21,19 +22,22 @@ _MAX_NOTIFY_INTERVAL: Final = 0.05
 class ResponseQueue:
     """Pass the events of one answer from the engine's thread to one consumer in another thread or event loop.
 
+    The consumer is woken for the first event at once, and after that once per `min_notify_interval`. It looks for events that
+    came in between itself, when that time is over: the engine may pause, or make tokens without text.
+
     Attributes:
         cancelled: Whether the consumer is gone; the engine's thread then ends the answer within a token.
         min_notify_interval: Seconds between two wake-ups of the consumer.
         on_cancel: Called by the consumer when it cancels, for engines that must react at once.
     """
 
-    __slots__ = ("_items", "_notified", "_signals", "_wake", "cancelled", "min_notify_interval", "on_cancel")
+    __slots__ = ("_items", "_quiet_until", "_signals", "_wake", "cancelled", "min_notify_interval", "on_cancel")
 
     def __init__(self, wake: Callable[[], object] | None = None) -> None:
         self._items: deque[StreamEvent | BaseException] = deque()
         self._signals: SimpleQueue[None] = SimpleQueue()
         self._wake = wake or partial(self._signals.put, None)
-        self._notified = 0.0
+        self._quiet_until = 0.0
         self.cancelled = False
         self.min_notify_interval = MIN_NOTIFY_INTERVAL
         self.on_cancel: Callable[[], object] | None = None
@@ -44,22 +48,17 @@ class ResponseQueue:
         The consumer is woken at once, unless it was woken less than `min_notify_interval` seconds ago.
         """
         self._items.append(item)
-        if not isinstance(item, StreamEvent) or item.finish or time.perf_counter() - self._notified > self.min_notify_interval:
-            self.notify()
+        now = time.perf_counter()  # after the event was added: see `max_wait`
+        if now > self._quiet_until or not isinstance(item, StreamEvent) or item.finish:
+            self._quiet_until = now + self.min_notify_interval
+            try:
+                self._wake()
+            except RuntimeError:  # the consumer's event loop is closed
+                self.cancelled = True
 
     def set_concurrent_answers(self, count: int) -> None:
         """Wake the consumer less often while several answers are made: all consumers together then cost as much as one."""
         self.min_notify_interval = min(MIN_NOTIFY_INTERVAL * count, _MAX_NOTIFY_INTERVAL)
-
-    def notify(self) -> None:
-        """Wake the consumer, if there is something to read."""
-        if not self._items:
-            return
-        self._notified = time.perf_counter()
-        try:
-            self._wake()
-        except RuntimeError:  # the consumer's event loop is closed
-            self.cancelled = True
 
     def cancel(self) -> None:
         """Cancel the request. The consumer calls this when it stops reading."""
@@ -71,6 +70,14 @@ class ResponseQueue:
         """Report whether there is nothing to read."""
         return not self._items
 
+    def max_wait(self) -> float | None:
+        """Return how many seconds the consumer may wait before it looks again, or `None` where the next event wakes it.
+
+        To be asked before `empty`: an event that is added after that wakes the consumer, or comes within this time.
+        """
+        quiet = self._quiet_until - time.perf_counter()
+        return quiet + MIN_NOTIFY_INTERVAL if quiet >= 0 else None
+
     def take(self, seconds: float | None) -> StreamEvent:
         """Wait for the next event and return it.
 
@@ -81,8 +88,15 @@ class ResponseQueue:
             queue.Empty: No event came in time.
             BaseException: The error that ended the answer.
         """
+        deadline = None if seconds is None else time.monotonic() + seconds
         while not self._items:
-            self._signals.get(timeout=seconds)
+            look_again, left = self.max_wait(), _left(deadline)
+            if self.empty():
+                try:
+                    self._signals.get(timeout=_shorter(look_again, left))
+                except Empty:
+                    if left == 0:
+                        raise
         item = self._items.popleft()
         if isinstance(item, BaseException):
             raise item
@@ -128,8 +142,9 @@ class WorkerHandle:
             finished = False
             while not finished:
                 arrived.clear()
+                look_again = box.max_wait()
                 if box.empty():
-                    await self._until(arrived, deadline)
+                    await self._until(arrived, look_again, deadline)
                     continue
                 event = box.take(0)
                 finished = event.finish is not None
@@ -140,12 +155,13 @@ class WorkerHandle:
     def _deadline(self) -> float | None:
         return None if self.timeout is None else time.monotonic() + self.timeout
 
-    async def _until(self, arrived: asyncio.Event, deadline: float | None) -> None:
-        try:
-            async with asyncio.timeout(_left(deadline)):
+    async def _until(self, arrived: asyncio.Event, look_again: float | None, deadline: float | None) -> None:
+        left = _left(deadline)
+        if left == 0:
+            raise self._late()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_shorter(look_again, left)):
                 await arrived.wait()
-        except TimeoutError:
-            raise self._late() from None
 
     def _late(self) -> CallTimeoutError:
         return CallTimeoutError(
@@ -155,3 +171,7 @@ class WorkerHandle:
 
 def _left(deadline: float | None) -> float | None:
     return None if deadline is None else max(0.0, deadline - time.monotonic())
+
+
+def _shorter(first: float | None, second: float | None) -> float | None:
+    return min((seconds for seconds in (first, second) if seconds is not None), default=None)

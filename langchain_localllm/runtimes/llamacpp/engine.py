@@ -243,7 +243,6 @@ class _Worker:
         for answer in [answer for answer in self._answers if answer.box.cancelled]:
             self._finish(answer)
         if self._waiting:
-            self._ring()
             self._admit()
         self._encode_next_image()
         if parts := self._plan():
@@ -364,7 +363,6 @@ class _Worker:
         answer = min(due, key=lambda answer: answer.looked)
         answer.looked = time.perf_counter()
         if image := answer.image:
-            self._ring()
             status = self._decode_image(answer, image)
             if status == DONE:
                 self._sequences.add(answer.sequence, answer.rest[: image.positions], alone=True)
@@ -403,15 +401,7 @@ class _Worker:
             drafts -= len(guessed)
             room -= len(guessed)
             plan.append((answer, self._part(answer, [*answer.rest, *guessed], 1 + len(guessed))))
-        reading = self._plan_reading(room, beside=bool(going_on))
-        if reading:
-            self._ring()
-        return plan + reading
-
-    def _ring(self) -> None:
-        """Have all readers read what there is, since the next token takes longer."""
-        for answer in self._answers:
-            answer.box.notify()
+        return plan + self._plan_reading(room, beside=bool(going_on))
 
     def _plan_reading(self, room: int, *, beside: bool) -> list[tuple[Answer, Part]]:
         """Parts of prompts. The shortest and the oldest take turns, so that neither waits long for the other."""
@@ -447,7 +437,6 @@ class _Worker:
     def _draft_tokens(self, answer: Answer, room: int) -> list[int]:
         if not answer.request.draft or answer.request.isolated or answer.request.images or not self._model.supports_partial_removal:
             return []
-        self._ring()
         tokens = np.array([*answer.sequence.tokens, *answer.rest], np.intc)
         room = min(room, self._n_ctx - len(tokens))
         guessed = (int(token) for token in answer.request.draft(tokens)[: max(room, 0)])

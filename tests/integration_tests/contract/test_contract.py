@@ -53,13 +53,18 @@ def test_tokens_reach_async_handlers(make: Make, path: Path) -> None:
 @chat_only
 def test_the_first_token_comes_long_before_the_last(make: Make, engine: Engine) -> None:
     model = make(max_tokens=400, **engine.varied)
-    started = time.perf_counter()
-    stream = model.stream(PROMPT)
-    next(stream)
-    first = time.perf_counter() - started
-    for _ in stream:
-        pass
-    assert first < 0.7 * (time.perf_counter() - started)
+
+    def first_and_all() -> tuple[float, float]:
+        started = time.perf_counter()
+        stream = model.stream(PROMPT)
+        next(stream)
+        first = time.perf_counter() - started
+        for _ in stream:
+            pass
+        return first, time.perf_counter() - started
+
+    # One of three: a busy machine can let the reader wait for the length of an answer. Where tokens are kept, none succeeds.
+    assert any(first < 0.7 * whole for first, whole in (first_and_all() for _ in range(3)))
 
 
 @chat_only

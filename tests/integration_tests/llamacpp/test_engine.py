@@ -335,20 +335,6 @@ def test_a_state_that_cannot_be_cut_is_right_after_a_request_that_left(
 # --- readers ---
 
 
-def test_waiting_consumer_gets_events_before_another_prompt_is_read(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MIN_NOTIFY_INTERVAL", "_MAX_NOTIFY_INTERVAL"):
-        monkeypatch.setattr(f"langchain_localllm.base.local_engine.stream.{name}", 1000.0)
-    with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0) as llm:
-        stream = llm.stream("Once", max_tokens=450)
-        next(stream)
-        other = threading.Timer(0.1, llm.invoke, [LONG], {"max_tokens": 1})
-        other.start()
-        next(stream)
-        assert llm.engine.busy, "it came with the end only"
-        stream.close()
-        other.join()
-
-
 def test_a_prompt_beside_an_answer_is_read_in_large_parts_where_every_batch_is_slow(
     model_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from langchain_localllm.base.local_engine import stream
 from langchain_localllm.base.local_engine.stream import ResponseQueue, WorkerHandle
 from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent
 from langchain_localllm.errors import CallTimeoutError, ServerError
@@ -228,14 +229,40 @@ def test_pieces_that_come_fast_wake_the_reader_together() -> None:
         box.put(StreamEvent("on "))
     assert 1 <= len(wakes) < 20
     before = len(wakes)
-    box.notify()
-    assert len(wakes) == before + 1
     assert [box.take(0).text for _ in range(100)] == ["on "] * 100
-    box.notify()
-    assert len(wakes) == before + 1, "there is nothing to read"
     for last in (StreamEvent("", END), ServerError("it broke")):
         box.put(last)
-    assert len(wakes) == before + 3
+    assert len(wakes) == before + 2
+
+
+@each_way
+def test_an_event_reaches_the_consumer_although_none_follows_soon(way: Way) -> None:
+    consumed = threading.Semaphore(0)
+    in_time: list[bool] = []
+
+    class Queue(ResponseQueue):
+        def take(self, seconds: float | None) -> StreamEvent:
+            event = super().take(seconds)
+            consumed.release()
+            return event
+
+    def pausing() -> Iterator[StreamEvent]:
+        for text in ("at once ", "within the interval "):
+            yield StreamEvent(text)
+            in_time.append(consumed.acquire(timeout=20))
+        yield StreamEvent("", END)
+
+    engine = Engine(pausing)
+
+    def submit(box: ResponseQueue) -> None:
+        box.min_notify_interval = 1
+        engine.submit(box)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stream, "ResponseQueue", Queue)
+        assert [event.text for event in way(WorkerHandle(submit, timeout=60))] == ["at once ", "within the interval ", ""]
+    assert in_time == [True, True]
+    engine.join()
 
 
 def test_pieces_that_come_slowly_wake_the_reader_each() -> None:
