@@ -1,5 +1,6 @@
 """Files to LangChain Documents."""
 
+import logging
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +14,7 @@ from langchain_localllm.errors import DocumentError, MissingDependencyError
 from langchain_localllm.rag.ingest.discover import OnUnreadable, find_files, unreadable_reason
 from langchain_localllm.rag.ingest.file_keys import readable
 from langchain_localllm.rag.ingest.formats import Reader, reader_for
+from langchain_localllm.rag.ingest.formats.attachment import Attachment
 from langchain_localllm.rag.ingest.formats.code import code_reader
 from langchain_localllm.rag.ingest.formats.located import as_it_is
 from langchain_localllm.rag.ingest.formats.markdown import read_markdown
@@ -25,6 +27,9 @@ _MOST: Final = 500_000_000
 _PIECE: Final = 1_000_000
 """Characters of a piece."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_MOST_ATTACHED: Final = 10
+"""How deep files may be attached to attached files."""
+_LOGGER: Final = logging.getLogger(__name__)
 _LONGEST_LINE: Final = 100_000
 """Characters of a line after which a piece may end within it."""
 
@@ -34,7 +39,7 @@ def load_documents(
     on_unreadable: OnUnreadable | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[Document]:
-    r"""Read text, Markdown, HTML and PDF files, folders recursively.
+    r"""Read documents of all formats that `load_file` reads, folders recursively.
 
     Args:
         paths: Files and folders.
@@ -43,7 +48,7 @@ def load_documents(
         on_progress: Called before each file with the number of files read so far and the number of all.
 
     Returns:
-        A Document for each page of a PDF, each section of a Markdown or HTML file, and each other file. The metadata
+        A Document for each page of a PDF, slide, row of a table, section of a text with headings, and each other file. The metadata
         holds `source` (the path), and `page` (from 1) or `heading` (`"Boats > Prices"`) where there is one.
 
     Raises:
@@ -72,7 +77,7 @@ def load_documents(
             on_unreadable(error)
     if not documents:
         names = ", ".join(map(str, paths))
-        raise DocumentError(f"There is no readable text in {names}. Give text, Markdown, HTML or PDF files, or folders of them.")
+        raise DocumentError(f"There is no readable text in {names}. Give text, Markdown, HTML, PDF or Office files, or folders.")
     return documents
 
 
@@ -80,8 +85,8 @@ def load_file(path: str | Path) -> list[Document]:
     """Read one file. Its format is detected by its extension and its first bytes.
 
     Args:
-        path: A text, Markdown, HTML, XML, PDF, docx, RTF, mail, CSV, JSON or notebook file, or source code. Any other file is
-            read as plain text unless it looks binary.
+        path: A text, Markdown, HTML, XML, PDF, Office, OpenDocument, EPUB, RTF, mail, CSV, JSON or notebook file, or source code.
+            Any other file is read as plain text unless it looks binary.
 
     Returns:
         Documents with metadata `source`, and `page`, `heading`, `cell` or `language` where there is one; at least one.
@@ -148,7 +153,26 @@ def _documents(path: Path) -> Iterator[Document]:
         elif status.st_size > _MOST:
             raise DocumentError(f"it has {status.st_size / 1e6:.0f} MB, which is too much to read at once. Split it.")
         else:
-            yield from reader(start + file.read())
+            yield from _opened(reader(start + file.read()))
+
+
+def _opened(documents: Iterable[Document], depth: int = 0) -> Iterator[Document]:
+    """Yield documents, and those of attached files in their place. An attached file that cannot be read is left out."""
+    for document in documents:
+        if not isinstance(document, Attachment):
+            yield document
+            continue
+        if depth >= _MOST_ATTACHED:
+            continue
+        try:
+            for each in _opened(reader_for(Path(document.name), document.data)(document.data), depth + 1):
+                heading = " > ".join(filter(None, [document.metadata.get("heading"), each.metadata.get("heading")]))
+                each.metadata = {**each.metadata, **({"heading": heading} if heading else {})}
+                yield each
+        except MissingDependencyError:
+            raise
+        except Exception as error:  # noqa: BLE001 - readers' libraries raise errors of any type; the file around it is readable
+            _LOGGER.info("The attachment %s was not read: %s", document.name, error)
 
 
 def _is_text(reader: Reader) -> bool:

@@ -10,8 +10,9 @@ _OFFICE: Final = "Save it as .docx, .pdf or .txt."
 _UNPACK: Final = "Unpack it and index the files."
 _OCR: Final = "Run text recognition (OCR) on it first."
 _AUDIO: Final = "Index a transcript of it."
+_OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _SIGNATURES: Final[list[tuple[bytes, str]]] = [
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", f"an Office file of an old or encrypted format. {_OFFICE} A mail can be saved as .eml."),
+    (_OLE, f"an Office file of an old format. {_OFFICE} A mail can be saved as .eml."),
     (b"%!PS", "a PostScript program. Convert it to PDF."),
     (b"\x1f\x8b", f"a gzip file. {_UNPACK}"),
     (b"BZh", f"a bzip2 file. {_UNPACK}"),
@@ -28,19 +29,29 @@ _SIGNATURES: Final[list[tuple[bytes, str]]] = [
     (b"ID3", f"an audio file. {_AUDIO}"),
     (b"OggS", f"an audio or video file. {_AUDIO}"),
     (b"RIFF", f"an image, audio or video file. {_AUDIO}"),
+    (b"fLaC", f"an audio file. {_AUDIO}"),
+    (b"\x1aE\xdf\xa3", f"a video file. {_AUDIO}"),
+    (b"\x7fELF", "a program."),
+    (b"\0asm", "a program."),
+    (b"wOFF", "a font."),
+    (b"wOF2", "a font."),
+    (b"\0\1\0\0\0", "a font."),
+    (b"OTTO", "a font."),
+    (b"AT&TFORM", f"a DjVu document. {_OCR}"),
+    (b"ITSF", "a compiled help file. Unpack it and index the HTML files."),
+    (b"GGUF", "a language model."),
     (b"SQLite format 3\0", "an SQLite database. Export its tables as CSV."),
 ]
 _ENDINGS: Final = {
     ".doc": f"a Word file of the old format. {_OFFICE}",
-    ".epub": f"an EPUB book. {_OFFICE}",
+    ".key": f"a Keynote file. {_OFFICE}",
     ".msg": "an Outlook message. Save it as .eml.",
-    ".odp": f"OpenDocument slides. {_OFFICE}",
-    ".ods": "an OpenDocument table. Save it as .csv.",
-    ".odt": f"an OpenDocument text. {_OFFICE}",
-    ".ppt": f"PowerPoint slides. {_OFFICE}",
-    ".pptx": f"PowerPoint slides. {_OFFICE}",
-    ".xls": "an Excel table. Save it as .csv.",
-    ".xlsx": "an Excel table. Save it as .csv.",
+    ".numbers": "a Numbers table. Save it as .xlsx or .csv.",
+    ".pages": f"a Pages document. {_OFFICE}",
+    ".pot": "PowerPoint slides of the old format. Save them as .pptx or .pdf.",
+    ".pps": "PowerPoint slides of the old format. Save them as .pptx or .pdf.",
+    ".ppt": "PowerPoint slides of the old format. Save them as .pptx or .pdf.",
+    ".xlsb": "a binary Excel table. Save it as .xlsx or .csv.",
 }
 _MAIL_HEADER: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9-]*:[ \t].*\r?\n(?:[ \t].*\r?\n)*){3}")
 _OF_A_MAIL: Final = re.compile(r"^(?:Received|Message-ID|MIME-Version|Return-Path|Delivered-To):", re.IGNORECASE | re.MULTILINE)
@@ -52,6 +63,10 @@ _OF_HTML: Final = re.compile(
     re.IGNORECASE,
 )
 _HEAD: Final = 4000
+_OLE_ENCRYPTED: Final = "EncryptedPackage".encode("utf-16-le")
+_OLE_EXCEL: Final = ("Workbook\0".encode("utf-16-le"), "Book\0".encode("utf-16-le"))
+_OLE_OTHERS: Final = ("WordDocument".encode("utf-16-le"), "PowerPoint Document".encode("utf-16-le"))
+_EXCEL_WITHOUT_OLE: Final = (b"\x09\x08\x10\0", b"\x09\x08\x08\0", b"\x09\x04\x06\0", b"\x09\x02\x06\0", b"\x09\0\x04\0")
 
 
 def refuse_unsupported(path: Path, start: bytes) -> None:
@@ -61,9 +76,25 @@ def refuse_unsupported(path: Path, start: bytes) -> None:
         path: The file; its ending says more where several formats begin alike.
         start: Its first bytes.
     """
+    if start.startswith(_OLE) and _OLE_ENCRYPTED in start:
+        raise DocumentError("it is an encrypted Office file. Save a copy without a password.")
+    if start[4:8] == b"ftyp":
+        is_image = start[8:12] in {b"heic", b"heix", b"mif1", b"msf1", b"avif"}
+        raise DocumentError(f"it is an image. {_OCR}" if is_image else f"it is an audio or video file. {_AUDIO}")
+    if start.startswith(b"RIFF") and start[8:12] == b"WEBP":
+        raise DocumentError(f"it is an image. {_OCR}")
     for signature, what in _SIGNATURES:
         if start.startswith(signature):
             raise DocumentError(f"it is {_ENDINGS.get(path.suffix.lower(), what)}")
+
+
+def is_old_excel(path: Path, start: bytes) -> bool:
+    """Return whether a file is an Excel table of before 2007, by its name and first bytes."""
+    if start.startswith(_EXCEL_WITHOUT_OLE):
+        return True
+    if not start.startswith(_OLE) or _OLE_ENCRYPTED in start or any(other in start for other in _OLE_OTHERS):
+        return False
+    return path.suffix.lower() in {".xls", ".xlt"} or any(name in start for name in _OLE_EXCEL)
 
 
 def detect(start: bytes) -> str:

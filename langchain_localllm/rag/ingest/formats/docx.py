@@ -2,25 +2,19 @@
 
 import re
 from collections.abc import Iterator
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
-from zipfile import BadZipFile, ZipFile
 
 from langchain_core.documents import Document
 
 from langchain_localllm.errors import DocumentError, MissingDependencyError
 from langchain_localllm.extras import pip_install
+from langchain_localllm.rag.ingest.formats.archive import office_file
 from langchain_localllm.rag.ingest.formats.markdown import sections
 
 if TYPE_CHECKING:
     from docx.document import Document as WordDocument
 
 _HEADING = re.compile(r"(?:Heading (\d)|(Title))$")
-_MOST_XML = 50_000_000
-"""Bytes of XML that the file may hold unpacked; its tree takes about ten times as much memory."""
-_MOST = 500_000_000
-"""Bytes that it may hold unpacked in all, with its pictures."""
-_MOST_PARTS = 10_000
 _W: Final = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _SKIPPED: Final = frozenset(
     [
@@ -30,43 +24,30 @@ _SKIPPED: Final = frozenset(
 )
 """Elements whose text is not shown."""
 _CHARACTERS: Final = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
-_NOTES: Final = {f"{_W}footnoteReference": "footnotes", f"{_W}endnoteReference": "endnotes"}
-"""An element that refers to a note, and the kind of part that holds the note."""
+_NOTES: Final = {f"{_W}{name}Reference": f"{name}s" for name in ("footnote", "endnote", "comment")}
+"""An element that refers to a note or a comment, and the kind of part that holds it."""
+_M: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
+_TEXTS: Final = frozenset([f"{_W}t", f"{_M}t"])
 
 
 def read_docx(data: bytes) -> Iterator[Document]:
     """Yield the sections of a Word document, with the headings above each in `heading`.
 
-    Tables are read row by row, notes where they are referred to, and text boxes after their paragraph. The text of page headers and
-    footers comes last. Deleted text of tracked changes is left out.
+    Tables are read row by row, notes and comments where they are referred to, and text boxes after their paragraph. The text of
+    page headers and footers comes last. Deleted text of tracked changes is left out.
     """
     try:
         import docx
     except ImportError as error:
         raise MissingDependencyError(f"Reading docx needs python-docx: {pip_install('rag')}.") from error
     try:
-        with ZipFile(BytesIO(data)) as archive:
-            _refuse_bomb(archive)
-        blocks = list(_Reader(docx.Document(BytesIO(data))).blocks())
+        blocks = list(_Reader(docx.Document(office_file(data, "a .docx file"))).blocks())
     except DocumentError:
         raise
-    except BadZipFile:
-        raise DocumentError("it is not a .docx file, or encrypted. Save it again without a password.") from None
     except Exception as error:  # python-docx raises errors of many types on broken files
         raise DocumentError(f"it is a broken .docx file ({error}). Save it again.") from error
     for section in sections("\n\n".join(blocks)):
         yield Document(section.page_content, metadata=section.metadata)  # a Word document has no lines
-
-
-def _refuse_bomb(archive: ZipFile) -> None:
-    parts = archive.infolist()
-    xml = sum(part.file_size for part in parts if part.filename.lower().endswith((".xml", ".rels")))
-    size = sum(part.file_size for part in parts)
-    if xml > _MOST_XML or size > _MOST or len(parts) > _MOST_PARTS:
-        raise DocumentError(
-            f"it is far larger unpacked than a document is ({size / 1e6:,.0f} MB in {len(parts):,} parts). "
-            "Save its text as a .txt file and index that."
-        )
 
 
 class _Reader:
@@ -112,7 +93,7 @@ class _Reader:
             name = str(child.tag).removeprefix(_W)
             if child.tag == f"{_W}txbxContent":
                 boxes.append(child)
-            elif child.tag == f"{_W}t":
+            elif child.tag in _TEXTS:
                 yield child.text or ""
             elif child.tag in _NOTES:
                 note = self._notes[child.tag].get(child.get(f"{_W}id"), "")

@@ -10,19 +10,29 @@ from langchain_core.documents import Document
 from langchain_localllm.errors import DocumentError, MissingDependencyError
 from langchain_localllm.extras import pip_install
 from langchain_localllm.rag.ingest.formats.markdown import sections
+from langchain_localllm.rag.ingest.formats.table import table_text
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup
+    from bs4.element import Tag
 
 _NOT_TEXT = frozenset({"head", "script", "style", "template", "noscript", "svg", "iframe"})
 _MOST: Final = 30_000_000
 """Bytes; the tree of an HTML or XML file takes about ten times as much memory."""
 _HEADINGS = {f"h{level}": ("\n\n" + "#" * level + " ", "\n\n") for level in range(1, 7)}
-_ROWS = {"li": ("\n- ", ""), "br": ("\n", ""), "tr": ("\n", ""), "td": ("", " | "), "th": ("", " | ")}
+_ROWS = {"li": ("\n- ", ""), "br": ("\n", ""), "tr": ("\n", ""), "td": (" | ", ""), "th": (" | ", "")}
 _BLOCKS = (
     *("address", "article", "aside", "blockquote", "dd", "details", "div", "dl", "dt", "figcaption", "footer", "form"),
     *("header", "hr", "main", "nav", "ol", "p", "pre", "section", "summary", "table", "ul"),
 )
+_LAID_OUT: Final = frozenset(["table", "h1", "h2", "h3", "h4", "h5", "h6", "pre"])
+"""What the cells of a table hold that only places parts of a page."""
+_OF_ROWS: Final = ["tr", "td", "th"]
+_LONGEST_CELL: Final = 2000
+_COVERED: Final = "\0"
+"""The column of a cell that the one before it spans."""
+_MOST_SPANNED: Final = 1000
+_HIDDEN: Final = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 _AROUND = {**_HEADINGS, **_ROWS, **dict.fromkeys(_BLOCKS, ("\n\n", "\n\n"))}  # what a tag puts before and after its text
 
 
@@ -52,7 +62,7 @@ def markup_sections(soup: "BeautifulSoup", not_text: frozenset[str] = _NOT_TEXT)
         yield Document(section.page_content, metadata=section.metadata)  # the lines of the Markdown are not those of the file
 
 
-def _markdown(soup: "BeautifulSoup", not_text: frozenset[str]) -> str:
+def _markdown(soup: "Tag", not_text: frozenset[str]) -> str:
     from bs4.element import CData, NavigableString, Tag
 
     pieces: list[str] = []
@@ -60,7 +70,11 @@ def _markdown(soup: "BeautifulSoup", not_text: frozenset[str]) -> str:
     while waiting:
         node = waiting.pop()
         if isinstance(node, Tag):
-            if node.name not in not_text:
+            if node.name in not_text or _HIDDEN.search(str(node.get("style", ""))):
+                continue
+            if node.name == "table" and (table := _table(node, not_text)):
+                pieces.append(f"\n\n{table}\n\n")
+            else:
                 before, after = _AROUND.get(node.name, ("", ""))
                 pieces.append(before)
                 waiting += [after, *([node.get_text()] if node.name == "pre" else reversed(node.contents))]
@@ -70,4 +84,45 @@ def _markdown(soup: "BeautifulSoup", not_text: frozenset[str]) -> str:
             pieces.append(re.sub(r"\s+", " ", node))
         elif type(node) is str:
             pieces.append(node)
-    return "\n".join(line.strip(" ") for line in "".join(pieces).split("\n"))
+    return "\n".join(line.strip(" ").removeprefix("|").lstrip(" ") for line in "".join(pieces).split("\n"))
+
+
+def _table(table: "Tag", not_text: frozenset[str]) -> str:
+    """Return a table as a line for each row, or an empty string for one that only places parts of a page.
+
+    A cell that spans several rows is repeated in each, so that every row says what it is about.
+    """
+    if table.find([*_LAID_OUT]):
+        return ""
+    caption = table.find("caption")
+    rows: list[list[str]] = []
+    spanned: dict[int, tuple[int, str]] = {}  # column -> how many rows more, and the text
+    for row in table.find_all("tr"):
+        cells: list[str] = []
+        for cell in row.find_all(["td", "th"], recursive=False):
+            if cell.find(_OF_ROWS):  # its end tags are left out, which the parser does not know
+                return ""
+            _fill(cells, spanned)
+            text = " ".join(_markdown(cell, not_text).split()).removeprefix("- ")
+            down, right = _span(cell, "rowspan"), _span(cell, "colspan")
+            if down > 1:
+                spanned[len(cells)] = (down, text)
+            cells += [text, *[_COVERED] * (right - 1)]
+        _fill(cells, spanned)
+        spanned = {column: (rows - 1, text) for column, (rows, text) in spanned.items() if rows > 1}
+        rows.append(cells)
+    if max(map(len, rows), default=0) < 2 or any(len(cell) > _LONGEST_CELL for row in rows for cell in row):  # noqa: PLR2004
+        return ""
+    title = " ".join(caption.get_text(" ").split()) if caption else ""
+    return "\n\n".join(filter(None, [title, table_text([cell for cell in row if cell != _COVERED] for row in rows)]))
+
+
+def _fill(cells: list[str], spanned: dict[int, tuple[int, str]]) -> None:
+    """Add the cells of rows above that span the next columns of this row."""
+    while len(cells) in spanned:
+        cells.append(spanned[len(cells)][1])
+
+
+def _span(cell: "Tag", name: str) -> int:
+    value = str(cell.get(name, "1")).strip()
+    return min(int(value), _MOST_SPANNED) if value.isdecimal() else 1

@@ -1,4 +1,4 @@
-"""Mails, mailboxes and saved web pages (MHTML): their text, decoded; attachments are named."""
+"""Mails, mailboxes and saved web pages (MHTML): their text, decoded, and that of attached documents."""
 
 import re
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from typing import Final
 from langchain_core.documents import Document
 
 from langchain_localllm.errors import DocumentError
+from langchain_localllm.rag.ingest.formats.attachment import attachment
 from langchain_localllm.rag.ingest.formats.html import read_html
 from langchain_localllm.rag.ingest.formats.text import decode, tidy
 from langchain_localllm.rag.ingest.normalize import normalize
@@ -20,16 +21,17 @@ _MOST_NESTED: Final = 20
 
 
 def read_mailbox(data: bytes) -> Iterator[Document]:
-    """Yield the mails of an mbox file."""
+    """Yield the mails of an mbox file. A mail without a header is read as its text."""
     for part in _SEPARATOR.split(data):
         if part.strip():
-            yield from read_mail(_QUOTED_FROM.sub(rb"\1", part))
+            yield from _sections(message_from_bytes(_QUOTED_FROM.sub(rb"\1", part), policy=policy.default), 0)
 
 
 def read_mail(data: bytes) -> Iterator[Document]:
     """Yield the sections of a mail and of the mails within it, with the subject as the first part of `heading`.
 
-    Of a text that is there as plain text and as HTML, the plain one is read. Attachments are named, not read.
+    Of a text that is there as plain text and as HTML, the plain one is read. Attached documents are read with their name in
+    `heading`; those that cannot be read are only named.
     """
     message = message_from_bytes(data, policy=policy.default)
     if not message.keys():
@@ -40,11 +42,11 @@ def read_mail(data: bytes) -> Iterator[Document]:
 def _sections(message: EmailMessage, depth: int) -> Iterator[Document]:
     shown = [f"{name}: {value}" for name in _SHOWN if (value := _header(message, name))]
     subject = _header(message, "Subject")
-    texts, attached, names = _parts(message)
-    if names:
+    texts, attached, files = _parts(message)
+    if names := [name for part in files if (name := _file_name(part))]:
         shown.append(f"Attachments: {', '.join(names)}")
-    plain = "\n\n".join(_text(part) for part in texts if part.get_content_type() != "text/html")
-    yield _under(subject, Document(tidy("\n".join([*shown, "", plain]))))
+    plain = tidy("\n\n".join(_text(part) for part in texts if part.get_content_type() != "text/html"))
+    yield _under(subject, Document("\n\n".join(filter(None, ["\n".join(shown), plain]))))
     for part in texts:
         if part.get_content_type() == "text/html":
             for section in read_html(_text(part).encode()):
@@ -52,13 +54,30 @@ def _sections(message: EmailMessage, depth: int) -> Iterator[Document]:
     if depth < _MOST_NESTED:
         for each in attached:
             yield from _sections(each, depth + 1)
+        for part in files:
+            yield from _attached(part, subject)
 
 
-def _parts(message: EmailMessage) -> tuple[list[EmailMessage], list[EmailMessage], list[str]]:
-    """Return the parts that hold the mail's own text, the mails within it, and the names of attachments."""
+def _attached(part: EmailMessage, subject: str) -> Iterator[Document]:
+    """Yield an attached file, if it has a name and is not empty."""
+    name = _file_name(part)
+    data = part.get_payload(decode=True)
+    if name and isinstance(data, bytes) and data:
+        yield attachment(name, data, " > ".join(filter(None, [subject, name])))
+
+
+def _file_name(part: EmailMessage) -> str:
+    try:
+        return " ".join(normalize(part.get_filename() or "").split())
+    except (ValueError, LookupError, IndexError, TypeError, AttributeError):  # the email module on headers that are damaged
+        return ""
+
+
+def _parts(message: EmailMessage) -> tuple[list[EmailMessage], list[EmailMessage], list[EmailMessage]]:
+    """Return the parts that hold the mail's own text, the mails within it, and the attachments."""
     texts: list[EmailMessage] = []
     attached: list[EmailMessage] = []
-    names: list[str] = []
+    files: list[EmailMessage] = []
     waiting = [message]
     while waiting:
         part = waiting.pop(0)
@@ -74,9 +93,9 @@ def _parts(message: EmailMessage) -> tuple[list[EmailMessage], list[EmailMessage
             waiting[:0] = inner
         elif kind.startswith("text/") and part.get_content_disposition() != "attachment":
             texts.append(part)
-        elif name := part.get_filename():
-            names.append(" ".join(normalize(name).split()))
-    return texts, attached, names
+        else:
+            files.append(part)
+    return texts, attached, files
 
 
 def _header(message: EmailMessage, name: str) -> str:

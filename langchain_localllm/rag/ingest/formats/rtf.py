@@ -11,7 +11,9 @@ from langchain_localllm.extras import pip_install
 from langchain_localllm.rag.ingest.formats.text import tidy
 
 START: Final = b"{\\rtf"
-_BINARY: Final = re.compile(rb"\\bin(\d+) ?")
+_ROW: Final = re.compile(r"^(?:[^|\n]*\|){2,}$", re.MULTILINE)
+"""A row of a table, as striprtf writes it."""
+_BINARY: Final = re.compile(rb"\\bin(\d*) ?")
 
 
 def read_rtf(data: bytes) -> Iterator[Document]:
@@ -26,7 +28,7 @@ def read_rtf(data: bytes) -> Iterator[Document]:
         text = str(rtf_to_text(_without_binary(data).decode("latin-1"), errors="replace"))  # type: ignore[no-untyped-call]  # striprtf has no types
     except (ValueError, LookupError, IndexError, TypeError) as error:
         raise DocumentError(f"it is a broken RTF file ({error}). Save it again as .rtf or .docx.") from error
-    yield Document(tidy(text))
+    yield Document(tidy(_ROW.sub(lambda row: row[0][:-1].replace("|", " | "), text)))
 
 
 def _without_binary(data: bytes) -> bytes:
@@ -34,5 +36,5 @@ def _without_binary(data: bytes) -> bytes:
     pieces, position = [], 0
     while found := _BINARY.search(data, position):
         pieces.append(data[position : found.start()])
-        position = found.end() + int(found[1])
+        position = found.end() + int(found[1] or 0)
     return b"".join([*pieces, data[position:]])

@@ -52,6 +52,8 @@ _SAMPLE = 100_000
 _BINARY = "it is a binary file of an unsupported type. Save its text as .docx, .pdf or .txt."
 _WRAPPED = 50  # a line of at least so many characters was broken by its editor, not by its author
 _NEW_BLOCK = re.compile(r"\s*([-*+•|>#]|```|~~~|\d+[.)]\s)")
+_CELLS = " | "
+"""Between the cells of a row, which is a line of its own however long it is."""
 _HYPHENS = ("-", "\u2010", "\u00ad")
 _CUT_WORD = re.compile(r"[^\W\d_](?:-|\u2010|\u00ad)$")
 _LAST_WORD = re.compile(r"([^\W\d_]+).$")
@@ -220,7 +222,7 @@ def tidied(lines: Iterable[tuple[int, str]], metadata: dict[str, Any] | None = N
             length -= len(pieces[-1])
             pieces[-1], joint = _joined(pieces[-1], before, text, hyphenated)
             length += len(pieces[-1])
-        elif not blank and len(before) >= _WRAPPED and not _NEW_BLOCK.match(line):
+        elif not blank and len(before) >= _WRAPPED and not _NEW_BLOCK.match(line) and _CELLS not in before + line:
             text, joint = line.lstrip(), " "
         pieces += (joint, text)
         length += len(joint)

@@ -79,7 +79,7 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
     "archive.zip": (docx({"a.txt": b"The boat."}), "a ZIP archive"),
     "deep.json": (b"[" * 100_000, "not valid JSON"),
     "deep.html": (b"<div>" * 20_000, "holds no text"),
-    "table.xlsx": (docx({"xl/workbook.xml": b"<x/>"}), "an Excel table"),
+    "table.xlsx": (docx({"xl/workbook.xml": b"<x/>"}), r"broken \.xlsx"),
     "picture.pdf": (b"\xff\xd8\xff" + bytes(400), "it is an image"),
     "notes.pdf": (b"The boat is blue.", "not a PDF file: it does not begin with %PDF"),
     "dump.txt": (b"0123456789abcdef" * 600, "encoded data and no text"),

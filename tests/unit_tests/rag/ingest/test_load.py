@@ -56,7 +56,7 @@ def test_html_sections_without_script_and_style(tmp_path: Path) -> None:
     )
     assert [(text, meta.get("heading")) for text, meta in load_bytes(tmp_path, "a.html", html)] == [
         ("Hello big world.", None),
-        ("A day costs 14.\nPay first.\n\n- no dogs\n- no boots\n\nBoat | Price |\nHeron | 9 |", "Boats > Prices"),
+        ("A day costs 14.\nPay first.\n\n- no dogs\n- no boots\n\nBoat | Price\nHeron | 9", "Boats > Prices"),
     ]
 
 

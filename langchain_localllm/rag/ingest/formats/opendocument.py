@@ -1,0 +1,183 @@
+"""OpenDocument: texts (.odt), tables (.ods) and slides (.odp)."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+from zipfile import ZipFile
+
+from langchain_core.documents import Document
+
+from langchain_localllm.errors import DocumentError
+from langchain_localllm.rag.ingest.formats.archive import open_archive, parse_xml
+from langchain_localllm.rag.ingest.formats.markdown import sections
+from langchain_localllm.rag.ingest.formats.table import Cells, read_sheet, table_text
+from langchain_localllm.rag.ingest.formats.text import tidy
+from langchain_localllm.rag.ingest.normalize import normalize
+
+START: Final = b"mimetypeapplication/vnd.oasis.opendocument."
+"""What the first part of such an archive holds, after the 30 bytes of its header."""
+_HEADER: Final = 30
+_OFFICE: Final = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
+_TEXT: Final = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
+_TABLE: Final = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
+_DRAW: Final = "{urn:oasis:names:tc:opendocument:xmlns:drawing:1.0}"
+_STYLE: Final = "{urn:oasis:names:tc:opendocument:xmlns:style:1.0}"
+_PRESENTATION: Final = "{urn:oasis:names:tc:opendocument:xmlns:presentation:1.0}"
+_MARGINS: Final = [f"{_STYLE}{name}" for name in ("header", "header-left", "header-first", "footer", "footer-left", "footer-first")]
+_SKIPPED: Final = frozenset(
+    [
+        *(
+            f"{_TEXT}{name}"
+            for name in ("tracked-changes", "note-citation", "sequence-decls", "variable-decls", "user-field-decls")
+        ),
+        *(f"{_TEXT}{name}" for name in ("table-of-content", "alphabetical-index", "ruby-text")),
+        *(f"{_OFFICE}{name}" for name in ("annotation-end", "forms", "scripts", "binary-data")),
+        f"{_TABLE}tracked-changes",
+        f"{_TABLE}shapes",
+    ]
+)
+"""Elements whose text is not shown, or is elsewhere too."""
+_ROW_PARENTS: Final = frozenset(f"{_TABLE}{name}" for name in ("table-header-rows", "table-rows", "table-row-group"))
+_MOST_REPEATED: Final = 50
+_DEEPEST: Final = 6
+_MOST_SPACES: Final = 100
+
+
+def is_opendocument(start: bytes) -> bool:
+    """Return whether the first bytes are those of an OpenDocument file."""
+    return start[_HEADER:].startswith(START)
+
+
+def read_opendocument(data: bytes) -> Iterator[Document]:
+    """Yield sections of a text with `heading`, rows of a table, or slides with `page`, whatever the file holds."""
+    with open_archive(data, "an OpenDocument file") as archive:
+        names = set(archive.namelist())
+        if "META-INF/manifest.xml" in names and b":encryption-data" in archive.read("META-INF/manifest.xml"):
+            raise DocumentError("it is encrypted. Save a copy without a password.")
+        if "content.xml" not in names:
+            raise DocumentError("it is not an OpenDocument file: it has no content.xml. Save it again.")
+        root = parse_xml(archive.read("content.xml"))
+        margins = list(_margins(archive)) if "styles.xml" in names else []
+    body = next(root.iter(f"{_OFFICE}body"), root)
+    if next(body.iterchildren(f"{_OFFICE}spreadsheet"), None) is not None:
+        for table in body.iter(f"{_TABLE}table"):
+            yield from read_sheet(_rows(table), normalize(table.get(f"{_TABLE}name", "")))
+    elif slides := list(body.iter(f"{_DRAW}page")):
+        for number, slide in enumerate(slides, 1):
+            yield _slide(slide, number)
+    else:
+        for section in sections("\n\n".join([*_blocks(body), *margins])):
+            yield Document(section.page_content, metadata=section.metadata)  # it has no lines
+
+
+def _slide(slide: Any, number: int) -> Document:
+    heading = ""
+    shapes = []
+    notes = []
+    for child in slide:
+        text = "\n".join(filter(str.strip, _blocks(child)))
+        if child.tag == f"{_PRESENTATION}notes":
+            notes += [f"Notes: {text}"] if text else []
+        elif child.get(f"{_PRESENTATION}class") == "title" and not heading:
+            heading = " ".join(text.split())
+        elif child.get(f"{_PRESENTATION}class") not in {"page-number", "date-time", "footer", "header"}:
+            shapes.append(text)
+    text = tidy("\n\n".join([*shapes, *notes])) or heading
+    return Document(text, metadata={"page": number, **({"heading": heading} if heading and heading != text else {})})
+
+
+def _margins(archive: ZipFile) -> Iterator[str]:
+    """Yield the texts of page headers and footers."""
+    blocks = [block for margin in parse_xml(archive.read("styles.xml")).iter(*_MARGINS) for block in _blocks(margin)]
+    yield from dict.fromkeys(block for block in blocks if block.strip())
+
+
+def _blocks(parent: Any, item: str = "") -> Iterator[str]:
+    """Yield paragraphs, lists and tables as Markdown."""
+    for child in parent:
+        if child.tag == f"{_TEXT}h":
+            level = int(child.get(f"{_TEXT}outline-level") or 1)
+            yield from _paragraph(child, "#" * max(1, min(level, _DEEPEST)) + " ")
+        elif child.tag == f"{_TEXT}p":
+            yield from _paragraph(child, item)
+            item = ""
+        elif child.tag == f"{_TEXT}list-item":
+            yield from _blocks(child, "- ")
+        elif child.tag == f"{_TABLE}table":
+            yield table_text(map(_texts, _rows_of(child)))
+        elif child.tag not in _SKIPPED:
+            yield from _blocks(child)
+
+
+def _texts(row: Any) -> list[str]:
+    """Return the cells of a row within a text."""
+    cells = (list(_blocks(cell)) for cell in row.iterchildren(f"{_TABLE}table-cell"))
+    return [blocks[0].removeprefix("- ") if len(blocks) == 1 else " ".join(blocks) for blocks in cells]
+
+
+def _paragraph(paragraph: Any, before: str) -> Iterator[str]:
+    boxes: list[Any] = []
+    text = "".join(_pieces(paragraph, boxes)).strip()
+    if text:
+        yield before + text
+    for box in boxes:
+        yield from _blocks(box)
+
+
+def _pieces(element: Any, boxes: list[Any]) -> Iterator[str]:
+    """Yield the texts of a paragraph: notes in parentheses; text boxes go into `boxes`."""
+    yield " ".join(_split(element.text))
+    for child in element:
+        name = str(child.tag)
+        if name == f"{_TEXT}s":
+            yield " " * min(int(child.get(f"{_TEXT}c") or 1), _MOST_SPACES)
+        elif name == f"{_TEXT}tab":
+            yield "\t"
+        elif name == f"{_TEXT}line-break":
+            yield "\n"
+        elif name in {f"{_TEXT}note", f"{_OFFICE}annotation"}:
+            note = " ".join(" ".join(_blocks(child)).split())
+            yield f" ({note})" if note else ""
+        elif name in {f"{_DRAW}frame", f"{_DRAW}custom-shape", f"{_DRAW}g"}:
+            boxes.append(child)
+        elif name not in _SKIPPED:
+            yield from _pieces(child, boxes)
+        yield " ".join(_split(child.tail))
+
+
+def _split(text: str | None) -> list[str]:
+    """Return a text in words: white space counts as one space, also at its ends."""
+    return (text or "").replace("\n", " ").replace("\t", " ").split(" ") if text and text.strip() else [" "] if text else []
+
+
+def _rows_of(table: Any) -> Iterator[Any]:
+    """Yield the rows of a table, also within groups, but not those of tables within it."""
+    for child in table:
+        if child.tag == f"{_TABLE}table-row":
+            yield child
+        elif child.tag in _ROW_PARENTS:
+            yield from _rows_of(child)
+
+
+def _rows(table: Any) -> Iterator[tuple[int, Cells]]:
+    """Yield the rows of a sheet that are not empty. A row that is repeated comes once."""
+    number = 1
+    for row in _rows_of(table):
+        cells = dict(_cells(row))
+        if cells:
+            yield number, cells
+        number += _count(row, "rows")
+
+
+def _cells(row: Any) -> Iterable[tuple[int, str]]:
+    column = 0
+    for cell in row.iterchildren(f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell"):
+        repeated = _count(cell, "columns")
+        if text := normalize("\n".join(_blocks(cell))).strip():
+            for place in range(min(repeated, _MOST_REPEATED)):
+                yield column + place, text
+        column += repeated
+
+
+def _count(element: Any, what: str) -> int:
+    repeated = element.get(f"{_TABLE}number-{what}-repeated") or "1"
+    return int(repeated) if repeated.isdecimal() else 1

@@ -1,0 +1,98 @@
+"""PowerPoint slides (.pptx): a Document for each slide."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from langchain_core.documents import Document
+
+from langchain_localllm.errors import DocumentError, MissingDependencyError
+from langchain_localllm.extras import pip_install
+from langchain_localllm.rag.ingest.formats.archive import office_file, parse_xml
+from langchain_localllm.rag.ingest.formats.table import table_text
+from langchain_localllm.rag.ingest.formats.text import tidy
+
+_A: Final = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+_DEEPEST: Final = 50
+_NOT_SHOWN: Final = ("SLIDE_NUMBER", "DATE", "FOOTER")
+"""Kinds of placeholders whose text is the same on all slides."""
+
+
+def read_pptx(data: bytes) -> Iterator[Document]:
+    """Yield the slides, numbered from 1 in `page`, with their title in `heading`: texts, tables, charts, diagrams and notes."""
+    try:
+        import pptx
+    except ImportError as error:
+        raise MissingDependencyError(f"Reading slides needs python-pptx: {pip_install('rag')}.") from error
+    file = office_file(data, "a .pptx file")
+    try:
+        presentation = pptx.Presentation(file)
+    except Exception as error:  # python-pptx raises errors of many types on broken files
+        raise DocumentError(f"it is a broken .pptx file ({error}). Save it again.") from error
+    for number, slide in enumerate(presentation.slides, 1):
+        title = slide.shapes.title
+        heading = " ".join(title.text_frame.text.split()) if title is not None and title.has_text_frame else ""
+        blocks = list(_blocks(slide.shapes, title))
+        if slide.has_notes_slide and (frame := slide.notes_slide.notes_text_frame) is not None and frame.text.strip():
+            blocks.append(f"Notes: {frame.text}")
+        text = tidy("\n\n".join(blocks).replace("\x0b", "\n")) or heading
+        yield Document(text, metadata={"page": number, **({"heading": heading} if heading and text != heading else {})})
+
+
+def _blocks(shapes: Iterable[Any], title: Any, depth: int = 0) -> Iterator[str]:
+    """Yield the texts of shapes, those of a group after each other."""
+    for shape in shapes:
+        if title is not None and shape.element is title.element:
+            continue
+        if shape.is_placeholder and str(shape.placeholder_format.type).startswith(_NOT_SHOWN):
+            continue
+        if hasattr(shape, "shapes"):
+            if depth < _DEEPEST:
+                yield from _blocks(shape.shapes, title, depth + 1)
+        elif getattr(shape, "has_table", False):
+            yield table_text([cell.text for cell in row.cells] for row in shape.table.rows)
+        elif getattr(shape, "has_chart", False):
+            yield _chart_text(shape.chart)
+        elif shape.has_text_frame:
+            yield "\n".join(_paragraphs(shape.text_frame))
+        else:
+            yield from _diagram(shape)
+
+
+def _paragraphs(frame: Any) -> Iterator[str]:
+    """Yield the paragraphs of a text; those of a list with a dash, since each is a point of its own."""
+    paragraphs = [paragraph for paragraph in frame.paragraphs if paragraph.text.strip()]
+    for paragraph in paragraphs:
+        yield f"- {paragraph.text.strip()}" if len(paragraphs) > 1 else paragraph.text
+
+
+def _chart_text(chart: Any) -> str:
+    """Return a chart as its title and a table of its values."""
+    title = chart.chart_title.text_frame.text if chart.has_title and chart.chart_title.has_text_frame else ""
+    try:
+        plot = chart.plots[0]
+        series = list(plot.series)
+        rows = [["", *(each.name for each in series)]]
+        rows += [
+            [str(category), *("" if each.values[place] is None else f"{each.values[place]:.15g}" for each in series)]
+            for place, category in enumerate(plot.categories)
+        ]
+    except (
+        AttributeError,
+        IndexError,
+        KeyError,
+        NotImplementedError,
+        TypeError,
+        ValueError,
+    ):  # of a kind that python-pptx does not know
+        rows = []
+    return "\n".join(filter(None, [title, table_text(rows)]))
+
+
+def _diagram(shape: Any) -> Iterator[str]:
+    """Yield the texts of a diagram (SmartArt), which is in a part of its own."""
+    for element in shape.element.iter("{*}relIds"):
+        relation = next((value for name, value in element.attrib.items() if str(name).endswith("}dm")), None)
+        if relation and relation in shape.part.rels:
+            root = parse_xml(shape.part.related_part(relation).blob)
+            lines = ("".join(text.text or "" for text in paragraph.iter(f"{_A}t")) for paragraph in root.iter(f"{_A}p"))
+            yield "\n".join(f"- {line}" for line in lines if line.strip())

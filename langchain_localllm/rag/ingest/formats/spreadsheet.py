@@ -1,0 +1,148 @@
+"""Excel tables (.xlsx, .xlsm, .xls): a Document for each row."""
+
+import warnings
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, time, timedelta
+from io import StringIO
+from typing import Any, Final
+
+from langchain_core.documents import Document
+
+from langchain_localllm.errors import DocumentError, MissingDependencyError
+from langchain_localllm.extras import pip_install
+from langchain_localllm.rag.ingest.formats.archive import office_file, open_archive, parse_xml
+from langchain_localllm.rag.ingest.formats.table import Cells, read_sheet
+from langchain_localllm.rag.ingest.normalize import normalize
+
+_MOST_XML: Final = 500_000_000
+"""Bytes of XML; sheets are read row by row."""
+_MOST_STRINGS: Final = 50_000_000
+"""Bytes of the table of strings, which is in memory as a whole."""
+_MOST_CELLS: Final = 20_000_000
+"""Cells that are looked at, with empty ones before filled ones: a file of a few bytes can have rows of 16,384."""
+_ERRORS: Final = frozenset(["#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"])
+_DRAWN: Final = ("xl/comments", "xl/threadedComments/", "xl/drawings/", "xl/charts/")
+"""Parts that hold texts outside of cells."""
+
+
+def read_xlsx(data: bytes) -> Iterator[Document]:
+    """Yield the rows of each sheet as `"boat: Heron; price: 14"`, then comments, text boxes and the titles of charts.
+
+    The name of the sheet is the first part of `heading`. Of a formula, the value that was saved with it is read.
+    """
+    with open_archive(data, "an .xlsx file", _MOST_XML) as archive:
+        strings = sum(part.file_size for part in archive.infolist() if part.filename.lower().endswith("sharedstrings.xml"))
+        if strings > _MOST_STRINGS:
+            raise DocumentError(f"it has {strings / 1e6:,.0f} MB of texts, which is too much to read at once. Save it as .csv.")
+        drawn = [name for name in archive.namelist() if name.startswith(_DRAWN) and name.endswith(".xml")]
+        book = _workbook(data)
+        seen = [0]
+        try:
+            for sheet in book.worksheets:
+                sheet.reset_dimensions()  # they may be wrong, or as wide as Excel allows
+                yield from read_sheet(_rows(sheet.iter_rows(), seen), normalize(sheet.title))
+        finally:
+            book.close()
+        for name in drawn:
+            if text := _drawn_text(archive.read(name)):
+                yield Document(text)
+
+
+def _workbook(data: bytes) -> Any:
+    try:
+        import openpyxl
+    except ImportError as error:
+        raise MissingDependencyError(f"Reading Excel files needs openpyxl: {pip_install('rag')}.") from error
+    file = office_file(data, "an .xlsx file", _MOST_XML)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about styles and extensions, which are not read
+        try:
+            return openpyxl.load_workbook(file, read_only=True, data_only=True)
+        except Exception as error:  # openpyxl raises errors of many types on broken files
+            raise DocumentError(f"it is a broken .xlsx file ({error}). Save it again.") from error
+
+
+def read_xls(data: bytes) -> Iterator[Document]:
+    """Yield the rows of each sheet of an Excel file of before 2007, as of `read_xlsx`."""
+    try:
+        import xlrd
+    except ImportError as error:
+        raise MissingDependencyError(f"Reading .xls needs xlrd: {pip_install('rag')}.") from error
+    try:
+        book = xlrd.open_workbook(file_contents=data, logfile=StringIO(), on_demand=True, ragged_rows=True)
+    except xlrd.XLRDError as error:
+        if "encrypted" in str(error).lower():
+            raise DocumentError("it is encrypted. Save a copy without a password.") from None
+        raise DocumentError(f"it is not an Excel file that can be read ({error}). Save it as .xlsx or .csv.") from error
+    for name in book.sheet_names():
+        sheet = book.sheet_by_name(name)
+        yield from read_sheet(_xls_rows(sheet, book.datemode), normalize(name))
+        book.unload_sheet(name)
+
+
+def cell_text(value: object, number_format: str = "") -> str:
+    """Return a cell as a person sees it.
+
+    Example:
+        >>> cell_text(0.1 + 0.2), cell_text(0.25, "0%"), cell_text(datetime(2026, 11, 28))
+        ('0.3', '25%', '2026-11-28')
+    """
+    if value is None or value in _ERRORS:
+        return ""
+    if isinstance(value, datetime):
+        return value.isoformat(" ", "minutes") if value.time() != time() else value.date().isoformat()
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, bool | timedelta):
+        return str(value)
+    if isinstance(value, int | float):
+        is_share = "%" in number_format
+        return f"{value * 100:.6g}%" if is_share else f"{value:.15g}" if isinstance(value, float) else str(value)
+    return normalize(str(value)).strip()
+
+
+def _rows(rows: Iterable[tuple[Any, ...]], seen: list[int]) -> Iterator[tuple[int, Cells]]:
+    for number, row in enumerate(rows, 1):
+        if not row:
+            continue
+        seen[0] += len(row)
+        if seen[0] > _MOST_CELLS:
+            raise DocumentError(f"it has more than {_MOST_CELLS / 1e6:.0f} million cells. Save the filled part as .csv.")
+        cells: Cells = {}
+        for column, cell in enumerate(row):
+            if cell.value is not None and (text := cell_text(cell.value, cell.number_format or "")):
+                cells[column] = text
+        if cells:
+            yield number, cells
+
+
+def _xls_rows(sheet: Any, datemode: int) -> Iterator[tuple[int, Cells]]:
+    import xlrd
+
+    for number in range(sheet.nrows):
+        cells: Cells = {}
+        for column, cell in enumerate(sheet.row(number)):
+            value = cell.value
+            if cell.ctype == xlrd.XL_CELL_DATE:
+                try:
+                    value = xlrd.xldate_as_datetime(value, datemode)
+                except (ValueError, OverflowError):
+                    value = cell.value
+            elif cell.ctype == xlrd.XL_CELL_BOOLEAN:
+                value = bool(value)
+            elif cell.ctype == xlrd.XL_CELL_ERROR:
+                continue
+            if text := cell_text(value):
+                cells[column] = text
+        if cells:
+            yield number + 1, cells
+
+
+def _drawn_text(data: bytes) -> str:
+    """Return the text of a part that is not a sheet, a line for each paragraph."""
+    lines: list[str] = []
+    for element in parse_xml(data).iter("{*}p", "{*}comment", "{*}threadedComment"):
+        line = " ".join("".join(text.text or "" for text in element.iter("{*}t", "{*}text") if text.text).split())
+        if line and line not in lines:
+            lines.append(line)
+    return normalize("\n".join(lines))
