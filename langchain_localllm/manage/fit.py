@@ -16,7 +16,7 @@ from langchain_localllm.gguf.remote_header import remote_header
 from langchain_localllm.manage.hub import HubModel, hub_files
 from langchain_localllm.manage.model_ref import Source, quantization_in
 
-__all__ = ["BITS", "FILE_TYPES", "Fit", "FitRow", "describe", "fit"]
+__all__ = ["BITS", "FILE_TYPES", "Fit", "FitRow", "describe", "fit", "verdict"]
 
 BITS: Final = {"Q2_K": 3.16, "Q3_K_M": 4.0, "Q4_K_M": 4.89, "Q5_K_M": 5.70, "Q6_K": 6.56, "Q8_0": 8.5, "F16": 16.0}
 """Average bits per weight by quantization, from llama.cpp's `tools/quantize/README.md` for Llama 3.1 8B."""
@@ -231,3 +231,12 @@ def describe(found: Fit) -> dict[str, Any]:
             for row in found.rows
         ],
     }
+
+
+def verdict(found: Fit) -> str:
+    """Return in a sentence whether a model fits this machine, and with what context."""
+    if not found.largest_context:
+        return "It does not fit here: take a smaller model, or a quantization with fewer bits."
+    if found.largest_context >= found.trained_context:
+        return f"It runs here with all of its context, {found.largest_context:,} tokens."
+    return f"It runs here with up to {found.largest_context:,} of its {found.trained_context:,} tokens of context."

@@ -12,7 +12,7 @@ import re
 import secrets
 import socket
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs
@@ -137,6 +137,7 @@ class Guard:
         limits: Of the body of each request.
         path_limits: Of paths that have others.
         headers: Headers of every response, in addition to `SECURITY_HEADERS` or instead of them.
+        refusal: Makes the response to a refused request from its scope and the error. Default: `refuse`.
     """
 
     def __init__(
@@ -150,6 +151,7 @@ class Guard:
         limits: RequestLimits = DEFAULT_LIMITS,
         path_limits: Mapping[str, RequestLimits] | None = None,
         headers: Mapping[str, str] | None = None,
+        refusal: Callable[[Scope, HTTPException], Response] | None = None,
     ) -> None:
         if not key:
             raise InvalidOptionError("A server needs a key; new_key() makes one.")
@@ -161,6 +163,7 @@ class Guard:
         self._limits = limits
         self._path_limits = path_limits or {}
         self._headers = {**SECURITY_HEADERS, **(headers or {})}
+        self._refusal = refusal or (lambda _, error: refuse(error))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -188,7 +191,7 @@ class Guard:
         except HTTPException as refusal:
             if started:
                 raise
-            await refuse(refusal)(scope, receive, send_with_headers)
+            await self._refusal(scope, refusal)(scope, receive, send_with_headers)
 
     def _check(self, scope: Scope, headers: Headers, limits: RequestLimits) -> None:
         host = headers.get("host", "")

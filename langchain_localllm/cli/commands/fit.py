@@ -63,12 +63,14 @@ def _place(model: str) -> str:
 
 
 def _print(found: "Fit") -> None:
+    from langchain_localllm.manage.fit import verdict
+
     machine = found.machine
     about = [found.architecture, f"{_count(found.parameters)} weights", found.quantization, f"{found.layers} layers"]
     print(f"{found.name}: {', '.join(filter(None, about))}, {size(found.weights)}")
     gpus = "".join(f", {size(gpu.free)} on {gpu.name}" for gpu in machine.gpus)
     print(f"Free here: {size(machine.free)} of {size(machine.total)}{gpus}; memory moves {found.bandwidth / 1e9:.1f} GB/s.")
-    print(_verdict(found))
+    print(verdict(found))
     columns = ["context", "weights", "cache", "buffers", "total", "fits", "tokens/s at most"]
     if machine.gpus:
         columns.append("layers on GPU")
@@ -83,14 +85,6 @@ def _print(found: "Fit") -> None:
 
 def _count(number: int) -> str:
     return f"{number / 1e9:.1f} billion" if number >= 1e9 else f"{number / 1e6:.0f} million"  # noqa: PLR2004 - a billion
-
-
-def _verdict(found: "Fit") -> str:
-    if not found.largest_context:
-        return "It does not fit here: take a smaller model, or a quantization with fewer bits."
-    if found.largest_context >= found.trained_context:
-        return f"It runs here with all of its context, {found.largest_context:,} tokens."
-    return f"It runs here with up to {found.largest_context:,} of its {found.trained_context:,} tokens of context."
 
 
 def _draw(found: "Fit", path: Path) -> None:

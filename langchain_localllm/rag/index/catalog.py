@@ -199,6 +199,11 @@ class Catalog:
         rows = self._db.all_of("SELECT id, text, metadata FROM passage WHERE live AND id IN ({})", ids)
         return {key: Document(text, id=key, metadata=json.loads(metadata)) for key, text, metadata in rows}
 
+    def passages_of(self, path: str) -> list[Document]:
+        """Return the live passages of a file, in its order."""
+        rows = self._db.all("SELECT id, text, metadata FROM passage WHERE live AND path = ? ORDER BY place", (path,))
+        return [Document(text, id=key, metadata=json.loads(metadata)) for key, text, metadata in rows]
+
     def neighbors(self, ids: Sequence[str]) -> dict[str, list[str]]:
         """Return the texts of the previous and the next passage in the file, for each id."""
         found: dict[str, list[str]] = {key: [] for key in ids}

@@ -1,0 +1,97 @@
+"""What is behind the page: conversations on disk, objects that are replaced while they are used, streams that end early."""
+
+import asyncio
+import json
+import stat
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from langchain_localllm.errors import InvalidOptionError, StoreError
+from langchain_localllm.web.history import History
+from langchain_localllm.web.replaceable import Replaceable
+from langchain_localllm.web.streaming import JSONLinesResponse
+
+
+def test_conversations_are_kept_on_disk_for_their_owner_only(tmp_path: Path) -> None:
+    key = History(tmp_path / "kept").add("", {"question": "Wie geht es? \u2603" * 20})
+    History(tmp_path / "kept").add(key, {"question": "And now?"})
+    (path,) = (tmp_path / "kept").iterdir()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    (listed,) = History(tmp_path / "kept").list()
+    assert listed["title"].startswith("Wie geht es? \u2603")
+    assert len(listed["title"]) <= 80
+    assert len(History(tmp_path / "kept").read(key)["turns"]) == 2
+    History(tmp_path / "kept").clear()
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "{", '{"turns": 5}', '{"title": "x"}'])
+def test_a_damaged_conversation_is_listed_and_can_be_deleted(tmp_path: Path, text: str) -> None:
+    history = History(tmp_path)
+    (tmp_path / "0123456789abcdef.json").write_text(text, encoding="utf-8")
+    (tmp_path / "notes.json").write_text("{}", encoding="utf-8")
+    assert [each["title"] for each in history.list()] == [""]
+    with pytest.raises(InvalidOptionError, match="damaged"):
+        history.read("0123456789abcdef")
+    history.delete("0123456789abcdef")
+    history.clear()
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.json"]
+
+
+@pytest.mark.parametrize("key", ["..", "../x", "0123456789ABCDEF", "0123456789abcdef/", "0123456789abcdef\n", "a"])
+def test_an_id_names_no_other_file(tmp_path: Path, key: str) -> None:
+    for act in (History(tmp_path).read, History(tmp_path).delete):
+        with pytest.raises(InvalidOptionError, match="not valid"):
+            act(key)
+
+
+def test_a_replaced_object_is_closed_after_its_last_user() -> None:
+    said: list[str] = []
+
+    @contextmanager
+    def opened(name: str) -> Iterator[str]:
+        yield name
+        said.append(f"{name} closed")
+
+    part = Replaceable[str]("There is none.")
+    part.replace(opened("one"))
+    with part.use() as one, part.use():
+        part.replace(opened("two"))
+        with part.use() as two:
+            assert (one, two, said) == ("one", "two", [])
+    assert said == ["one closed"]
+    part.close()
+    part.close()
+    assert said == ["one closed", "two closed"]
+    with pytest.raises(StoreError, match="There is none"), part.use():
+        pass
+
+
+async def test_a_stream_ends_its_work_when_the_client_is_gone() -> None:
+    sent: list[dict[str, Any]] = []
+    ended = asyncio.Event()
+    first = asyncio.Event()
+
+    async def events() -> AsyncIterator[dict[str, Any]]:
+        try:
+            yield {"answer": "a\nb"}
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+        if message.get("body"):
+            first.set()
+
+    async def receive() -> Any:
+        await first.wait()
+        return {"type": "http.disconnect"}
+
+    await JSONLinesResponse(events)({"type": "http"}, receive, send)
+    assert ended.is_set()
+    assert json.loads(sent[1]["body"]) == {"answer": "a\nb"}
