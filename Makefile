@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-c
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint docs outputs bench compare dist release-check clean
+.PHONY: help chromium demo test unit lint docs outputs bench compare dist release-check clean
 
 help:  ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,7 +16,7 @@ help:  ## Show these targets
 demo: .venv/demo.stamp  ## Ask the tiny models about the handbook in docs/handbook
 	$(BIN)/python tools/demo.py
 
-test: .venv/test.stamp .engines/ollama/done .engines/models/done  ## Run all tests, those with real engines too; PYTEST_ARGS adds options
+test: .venv/test.stamp .engines/ollama/done .engines/models/done chromium  ## Run all tests, those with real engines too; PYTEST_ARGS adds options
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 unit: .venv/test.stamp  ## Run the unit tests and the examples in docstrings: no server is started
@@ -68,6 +68,10 @@ clean:  ## Remove what these targets made
 .engines/models/done: .venv/test.stamp tools/engines/real_models.py
 	$(BIN)/python -m tools.engines.real_models
 
+# The page is tested in a browser. Where Chromium is missing and cannot be installed, those tests are skipped.
+chromium:
+	@command -v chromium google-chrome >/dev/null || .ci/install_chromium || echo "Chromium is not installed: the tests of the page are skipped."
+
 # llama-cpp-python comes as source only: it compiles for a quarter of an hour on two cores, and pip keeps what came out.
 .venv/llamacpp.stamp: .venv/python.stamp
 	$(PIP) llama-cpp-python
@@ -75,7 +79,7 @@ clean:  ## Remove what these targets made
 .venv/test.stamp .venv/lint.stamp: .venv/llamacpp.stamp
 
 # What each target installs: extras of the package, and a dependency group of pyproject.toml.
-.venv/demo.stamp: EXTRAS := [cli,rag,server]
+.venv/demo.stamp: EXTRAS := [ui,server]
 .venv/test.stamp: EXTRAS := [all,llama-cpp-python]
 .venv/test.stamp: GROUPS := test
 .venv/lint.stamp: EXTRAS := [all,llama-cpp-python]

@@ -23,7 +23,8 @@ _HEAD: Final = """\
 # The command `localllm`
 
 `pip install "langchain-localllm[cli]"` installs the command (not on PyPI yet: in a clone, `pip install ".[cli]"`). Add the
-extras for the runtimes you use: `llamacpp`, `gpt4all`, `server` (llama.cpp's server), `rag`.
+extras for the runtimes you use: `llamacpp`, `gpt4all`, `server` (llama.cpp's server), `rag`,
+`ui` (the page).
 
 ![localllm in a terminal](cli.svg)
 
@@ -41,6 +42,7 @@ localllm compare "Why is the sky blue?" -m model.gguf -m ollama:llama3.2
 localllm serve model.gguf                         # OpenAI's API at http://127.0.0.1:8080/v1
 localllm bench model.gguf --plot speed.svg        # on every runtime that is installed
 localllm ask notes/ "When does the library close?"
+localllm ui notes/                                # the same in a page of the browser
 ```
 
 Answers go to stdout; notes and progress go to stderr, one line each. Every command that prints results has `--json`.

@@ -32,6 +32,8 @@ def main() -> int:
             wrong += 1
             print(f"Wrong: expected {right!r}, exit code {code}.\n", file=sys.stderr)
     print(f"{len(QUESTIONS) - wrong} of {len(QUESTIONS)} answers are right.")
+    command = Path(sys.executable).with_name("localllm")
+    print(f"Open the same in a page: {command} ui {HANDBOOK}")
     return 1 if wrong else 0
 
 

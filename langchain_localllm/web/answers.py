@@ -24,7 +24,7 @@ class AnswerTurn:
         model: The name of the model.
 
     Attributes:
-        turn: The turn as far as it has come: `question`, `answer`, `citations`, `passages`, `left_out`, `rejected`, `timings`,
+        turn: The turn so far: `question`, `answer`, `citations`, `passages`, `left_out`, `rejected`, `timings`,
             `tokens`, `tokens_per_second`, `model`, `asked` (seconds since 1970), `status` (`stopped`, `done`, `failed`), `fault`.
     """
 

@@ -40,7 +40,7 @@ class Replaceable(Generic[T]):
         self._held: _Held[T] | None = None
 
     def replace(self, context: AbstractContextManager[T]) -> None:
-        """Open another object in the place of this one."""
+        """Open another object in place of this one."""
         held = _Held(context)
         self._swap(held)
 
