@@ -10,6 +10,8 @@ from langchain_core.language_models import BaseLLM
 from langchain_localllm.testing.paths import PATHS, one_event_loop
 
 _PACKAGE: Final = f"{__package__}."
+TRIES: Final = 10
+"""How often a time is measured before a test fails, since a busy machine disturbs single measurements."""
 
 
 class LLMTests:

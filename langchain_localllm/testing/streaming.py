@@ -1,16 +1,13 @@
 """Standard tests: tokens reach those who listen."""
 
 import time
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
-from langchain_localllm.testing.base import IntegrationTests, each_path, on_paths
+from langchain_localllm.testing.base import TRIES, IntegrationTests, each_path, on_paths
 from langchain_localllm.testing.paths import ASYNC_PATHS, BATCH_PATHS, PATHS, run
 from langchain_localllm.testing.recorder import AsyncRecorder, Recorder
-
-_TRIES: Final = 3
-"""A busy machine may be slow once."""
 
 
 class StreamingTests(IntegrationTests):
@@ -71,7 +68,7 @@ class StreamingTests(IntegrationTests):
         If this test fails, the answer is probably collected before it is returned: ask the engine for a stream, read it with
         `_stream` and `_astream`, and do not block the event loop meanwhile.
         """
-        assert any(self._share_before_first_token(path) < 0.7 for _ in range(_TRIES))
+        assert any(self._share_before_first_token(path) < 0.7 for _ in range(TRIES))
 
     def _share_before_first_token(self, path: str) -> float:
         notes = _Clock()

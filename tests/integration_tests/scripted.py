@@ -213,7 +213,7 @@ class ScriptedServer:
         self.close()
 
 
-def soon(happened: Callable[[], bool], within: float = 5.0) -> bool:
+def soon(happened: Callable[[], bool], within: float = 60.0) -> bool:
     """Whether something has happened, or happens within so many seconds."""
     end = time.monotonic() + within
     while not happened() and time.monotonic() < end:

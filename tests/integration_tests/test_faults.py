@@ -209,8 +209,8 @@ def test_a_fault_has_the_same_type_when_ollama_is_asked_about_the_model(
 
 @pytest.mark.parametrize("slow_path", [paths.stream, paths.astream])
 def test_the_timeout_is_for_silence_and_not_for_the_whole(slow_path: paths.Path, wire: Wire, server: ScriptedServer) -> None:
-    server.script = lambda _: wire.streamed(*[part for text in HELLO for part in (wire.token(text), Wait(0.2))], wire.ending())
-    assert slow_path(wire.make(base_url=server.base_url, timeout=0.6), PROMPT) == SAYS_HELLO
+    server.script = lambda _: wire.streamed(*[part for text in HELLO for part in (wire.token(text), Wait(0.4))], wire.ending())
+    assert slow_path(wire.make(base_url=server.base_url, timeout=1.5), PROMPT) == SAYS_HELLO
 
 
 def embed_query(model: Embeddings) -> list[float]:
@@ -349,7 +349,7 @@ TEXT = pytest.mark.parametrize("wire", ["Llamafile", "Ollama"], indirect=True)
 @pytest.mark.parametrize("path", [paths.batch, paths.abatch])
 def test_the_first_real_error_of_a_batch_is_raised(path: paths.Path, wire: Wire, server: ScriptedServer) -> None:
     """A prompt that is stopped because another one failed does not hide why."""
-    slow = wire.streamed(*[part for _ in range(100) for part in (wire.token("a"), Wait(0.02))], wire.ending())
+    slow = wire.streamed(*[part for _ in range(100) for part in (wire.token("a"), Wait(0.2))], wire.ending())
     server.script = in_turn([slow, wire.reported(400, "refused")])
     with pytest.raises(errors.InvalidRequestError, match="refused"):
         path(wire.make(base_url=server.base_url), PROMPT)

@@ -66,7 +66,7 @@ def finish_of(llm: GPT4All, prompt: str = PROMPT, **options: Any) -> CompletionI
 def wait_until_idle(llm: GPT4All) -> None:
     idle = threading.Event()
     llm.engine.submit(lambda _: idle.set())  # jobs are done in turn
-    assert idle.wait(20)
+    assert idle.wait(60)
 
 
 # --- ends before the end ---

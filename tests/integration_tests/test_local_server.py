@@ -42,7 +42,7 @@ def no_installed_server(monkeypatch: pytest.MonkeyPatch) -> None:
 def ask(server: LocalServer, route: str, body: object = None, key: str | None = None) -> Any:
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
     data = None if body is None else json.dumps(body).encode()
-    with OPENER.open(urllib.request.Request(server.base_url + route, data, headers), timeout=20) as answer:  # noqa: S310 - http only
+    with OPENER.open(urllib.request.Request(server.base_url + route, data, headers), timeout=60) as answer:  # noqa: S310 - http only
         return json.load(answer)
 
 
@@ -66,7 +66,7 @@ def _group(pid: int) -> int | None:
         return None
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 8) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():
@@ -273,7 +273,7 @@ def test_llamafile_and_its_children_end_when_the_parent_is_killed(tmp_path: Path
 
 def test_ends_when_its_parent_just_ends() -> None:
     parent, pid = run_parent(after="")
-    parent.communicate(timeout=10)
+    parent.communicate(timeout=60)
     assert parent.returncode == 0
     assert wait_until(lambda: not group_of(pid))
 
@@ -286,10 +286,13 @@ def test_forked_child_neither_ends_nor_keeps_it() -> None:
     parent.kill()
     parent.communicate()
 
-    parent, pid = run_parent(before=fork.replace("sleep(1)", "sleep(20)"), after="time.sleep(60)")
-    parent.kill()
-    assert wait_until(lambda: not group_of(pid), seconds=5)  # the fork still sleeps
+    parent, pid = run_parent(before=fork.replace("sleep(1)", "sleep(200)"), after="print(child, flush=True); time.sleep(200)")
     assert parent.stdout is not None
+    sleeping = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    assert wait_until(lambda: not group_of(pid))
+    assert sleeping.is_running()
+    sleeping.kill()
     parent.stdout.close()
     parent.wait()
 
@@ -308,7 +311,7 @@ def test_end_of_a_server_that_ignores_sigterm(tmp_path: Path) -> None:
     server = LocalServer(script)
     began = time.monotonic()
     server.close()
-    assert 2.5 < time.monotonic() - began < 5
+    assert time.monotonic() - began > 2.5, "it was not given the time to end by itself"
     assert wait_until(lambda: not group_of(server.pid))
 
 
@@ -440,17 +443,15 @@ def test_not_enough_memory(tmp_path: Path) -> None:
 
 
 def test_timeout(tmp_path: Path) -> None:
-    script = write_script(tmp_path / "slow.llamafile", "#!/bin/sh\necho still warming up\nsleep 30\n")
-    with pytest.raises(ServerStartError, match=r"not ready after 2 seconds \(last log line: still warming up\)"):
-        LocalServer(script, startup_timeout=2)
+    script = write_script(tmp_path / "slow.llamafile", "#!/bin/sh\necho still warming up\nsleep 300\n")
+    with pytest.raises(ServerStartError, match=r"not ready after 5 seconds \(last log line: still warming up\)"):
+        LocalServer(script, startup_timeout=5)
 
 
 def test_program_that_fails_is_noticed_at_once(tmp_path: Path) -> None:
     script = write_script(tmp_path / "broken.llamafile", "#!/bin/sh\necho 'error: no such option: --server' >&2\nexit 3\n")
-    began = time.monotonic()
     with pytest.raises(ServerStartError, match="ended with exit status 3: no such option: --server"):
-        LocalServer(script)
-    assert time.monotonic() - began < 2
+        LocalServer(script, startup_timeout=1e6)
 
 
 def test_program_that_cannot_run(tmp_path: Path) -> None:
@@ -482,7 +483,7 @@ def test_options_that_cannot_be_used(options: dict[str, Any], message: str) -> N
 
 def test_failed_start_leaves_no_process(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
-    script = write_script(tmp_path / "hangs.llamafile", f'#!/bin/sh\necho $$ > "{mark}"\nsleep 30\n')
+    script = write_script(tmp_path / "hangs.llamafile", f'#!/bin/sh\necho $$ > "{mark}"\nsleep 300\n')
     with pytest.raises(ServerStartError):
-        LocalServer(script, startup_timeout=0.5)
+        LocalServer(script, startup_timeout=3)
     assert wait_until(lambda: not group_of(int(mark.read_text())))

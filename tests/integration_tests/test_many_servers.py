@@ -71,7 +71,7 @@ def test_500_requests_outlive_a_killed_and_a_frozen_server(three: list[LocalServ
     assert sorted(answers) == [(number, asked_for(number)) for number in range(REQUESTS)], "an answer is lost, doubled or mixed up"
     first, second, _ = fleet(llm)._servers
     assert first.ejected
-    assert soon(lambda: not second.ejected, 20), "a server that goes on is not taken back"
+    assert soon(lambda: not second.ejected), "a server that goes on is not taken back"
     llm.close()
 
 
@@ -171,10 +171,12 @@ def test_an_answer_of_which_something_was_seen_is_not_begun_again(pair: Pair, wa
     ],
     ids=["cut", "no answer", "cut before the first bytes", "empty", "500", "503", "429", "silence"],
 )
-def test_a_fault_before_the_first_bytes_sends_the_request_elsewhere(pair: Pair, fault: Answer) -> None:
+def test_a_fault_before_the_first_bytes_sends_the_request_elsewhere(
+    pair: Pair, fault: Answer, request: pytest.FixtureRequest
+) -> None:
     one, other = pair
     one.script = lambda _: fault
-    llm = over(*pair, timeout=0.5)
+    llm = over(*pair, timeout=2 if "silence" in request.node.name else None)  # the other server may be slow on a busy machine
     assert list(llm.stream("a")) == HELLO
     assert asyncio.run(collected(llm)) == HELLO
     assert len(one.requests) in {1, 2}, "a failed connection is tried once more"

@@ -132,7 +132,7 @@ def test_actors_write_passages_into_an_index(tmp_path: Path, embedding_server: L
 
 def opened(make: Callable[[], Any]) -> Any:
     """What it makes, once the actor that has the files has ended."""
-    for _ in range(200):
+    for _ in range(1200):
         with contextlib.suppress(RuntimeError):
             return make()
         time.sleep(0.05)

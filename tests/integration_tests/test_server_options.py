@@ -38,11 +38,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def get(server: LocalServer, path: str) -> Any:
-    return requests.get(server.base_url + path, timeout=20).json()
+    return requests.get(server.base_url + path, timeout=60).json()
 
 
 def post(server: LocalServer, path: str, **body: Any) -> Any:
-    return requests.post(server.base_url + path, json=body, timeout=20).json()
+    return requests.post(server.base_url + path, json=body, timeout=60).json()
 
 
 # --- the real server ---
@@ -87,7 +87,7 @@ def test_options_are_in_effect_on_the_real_server(tmp_path: Path, files: Path) -
         assert answer["timings"]["draft_n"] > 0
         assert post(server, "/slots/0?action=save", filename="saved.bin")["n_saved"] > 0
         assert (tmp_path / "saved.bin").stat().st_size > 0
-        assert "llamacpp:" in requests.get(f"{server.base_url}/metrics", timeout=20).text
+        assert "llamacpp:" in requests.get(f"{server.base_url}/metrics", timeout=60).text
 
 
 def test_adapters_and_a_projector_are_loaded(files: Path) -> None:

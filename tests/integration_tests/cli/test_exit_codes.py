@@ -200,13 +200,15 @@ def test_ctrl_c_in_columns_leaves_the_cursor_visible(silent: socket.socket) -> N
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
         connection, _ = silent.accept()
         with connection:
-            time.sleep(0.5)  # the columns are drawn
+            shown = b""
+            while b"\x1b[?25l" not in shown:  # until the columns are drawn
+                shown += os.read(ours, 65_536)
             process.send_signal(signal.SIGINT)
             assert process.wait(60) == 130
-    shown = os.read(ours, 65_536).decode()
+    shown += os.read(ours, 65_536)
     os.close(theirs)
     os.close(ours)
-    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
+    assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
 
 
 def test_interrupts_that_are_ignored_stay_ignored(silent: socket.socket) -> None:

@@ -89,7 +89,7 @@ def llamafile(model: Path, _: Path) -> Iterator[Engine]:
     with LocalServer(model, n_ctx=CONTEXT, n_parallel=4) as server:
 
         def busy() -> bool:
-            slots = requests.get(f"{server.base_url}/slots", timeout=5).json()
+            slots = requests.get(f"{server.base_url}/slots", timeout=60).json()
             return any(slot["is_processing"] for slot in slots)
 
         refused = {"grammar": "root ::= nothing-such"}

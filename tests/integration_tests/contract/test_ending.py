@@ -17,7 +17,7 @@ PROMPT = "Once"
 
 
 def _slot(server: LocalServer) -> dict[str, Any]:
-    slots: list[dict[str, Any]] = requests.get(f"{server.base_url}/slots", timeout=5).json()
+    slots: list[dict[str, Any]] = requests.get(f"{server.base_url}/slots", timeout=60).json()
     return slots[0]
 
 

@@ -1,7 +1,7 @@
 """LlamaCppEmbeddings, what is particular about it."""
 
 import asyncio
-import time
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
@@ -95,21 +95,30 @@ def test_a_call_that_takes_too_long_ends_and_the_engine_is_free_again(embeddings
     assert embeddings.embed_query("it still works")
 
 
-def test_a_cancelled_task_ends_the_work(embeddings: LlamaCppEmbeddings) -> None:
-    async def cancelled() -> float:
+def test_a_cancelled_task_ends_the_work(embeddings: LlamaCppEmbeddings, monkeypatch: pytest.MonkeyPatch) -> None:
+    context, batches = embeddings.engine._worker._context, []
+    begun, cancelled = threading.Event(), threading.Event()
+    decode = context.decode
+
+    def decode_after_the_cancel(parts: Any) -> Any:
+        batches.append(len(parts))
+        begun.set()
+        assert cancelled.wait(60)
+        return decode(parts)
+
+    monkeypatch.setattr(context, "decode", decode_after_the_cancel)
+
+    async def cancel() -> None:
         task = asyncio.ensure_future(embeddings.aembed_documents(TEXTS * 20))
-        await asyncio.sleep(0.05)
+        assert await asyncio.to_thread(begun.wait, 60)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        started = time.perf_counter()
+        cancelled.set()
         await embeddings.aembed_query("next")
-        return time.perf_counter() - started
 
-    started = time.perf_counter()
-    embeddings.embed_documents(TEXTS)
-    of_forty = time.perf_counter() - started
-    assert asyncio.run(cancelled()) < 8 * of_forty, "800 texts would take twenty times as long"
+    asyncio.run(cancel())
+    assert len(batches) == 2, "of 800 texts, only the batch that had begun is computed"
 
 
 def test_freeing_ends_what_runs() -> None:

@@ -95,7 +95,7 @@ def main() -> None:
         for done in [pool.submit(requests.sync) for _ in range(THREADS)]:
             done.result()
         loop.result()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while llm.engine.busy and time.monotonic() < deadline:
         time.sleep(0.01)
     grown = psutil.Process().memory_info().rss - requests.middle

@@ -344,8 +344,8 @@ def address(server_family: Family) -> Iterator[str]:
 
 def test_server_over_http_reads_answers(server_family: Family, address: str) -> None:
     family = server_family
-    model = ChatLlamafile(base_url=address, temperature=0, max_tokens=400, timeout=10, chat_template_kwargs=THINKING)
+    model = ChatLlamafile(base_url=address, temperature=0, max_tokens=400, timeout=120, chat_template_kwargs=THINKING)
     request: dict[str, Any] = {"messages": to_openai(QUESTION), "chat_template_kwargs": THINKING}
     request |= {"tools": TOOLS} if family.calls else {}
-    prompt = requests.post(f"{address}/apply-template", json=request, timeout=10).json()["prompt"]
+    prompt = requests.post(f"{address}/apply-template", json=request, timeout=120).json()["prompt"]
     check_answers(family, model, end_of(prompt, family.answers), NOT_READ.get(family.name, ()))

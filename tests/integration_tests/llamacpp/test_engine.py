@@ -282,13 +282,23 @@ def test_a_whole_sequence_that_lost_what_its_window_needs_is_not_continued(
 
 
 def quiet_soon(llm: LlamaCpp) -> bool:
-    deadline = time.monotonic() + 5
-    while llm.engine.busy and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return not llm.engine.busy
+    return soon(lambda: not llm.engine.busy)
 
 
-def test_a_stream_that_is_closed_ends_the_work(llm: LlamaCpp) -> None:
+def compute_slowly(llm: LlamaCpp, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compute a batch in 20 ms, so that an answer takes seconds however long this thread is not scheduled."""
+    context = llm.engine._worker._context
+    decode = context.decode
+
+    def decode_late(parts: Any) -> Any:
+        time.sleep(0.02)
+        return decode(parts)
+
+    monkeypatch.setattr(context, "decode", decode_late)
+
+
+def test_a_stream_that_is_closed_ends_the_work(llm: LlamaCpp, monkeypatch: pytest.MonkeyPatch) -> None:
+    compute_slowly(llm, monkeypatch)
     stream = llm.stream("Once", max_tokens=480)
     next(stream)
     assert llm.engine.busy
@@ -401,7 +411,7 @@ def test_an_engine_may_be_ended_by_the_thread_that_it_waits_for(model_file: Path
 
     ending = threading.Thread(target=computing.run_parallel, args=(end,), daemon=True)
     ending.start()
-    ending.join(20)
+    ending.join(60)
     assert not ending.is_alive()
     with pytest.raises(ServerError, match="freed"):
         list(stream)
@@ -489,12 +499,12 @@ def test_texts_whose_batch_is_given_up_are_embedded_all_the_same() -> None:
 
 def test_only_what_takes_too_long_by_itself_is_interrupted() -> None:
     interrupted = threading.Event()
-    before = threading.Thread(target=computing.run_parallel, args=(lambda: time.sleep(0.3),))
+    before = threading.Thread(target=computing.run_parallel, args=(lambda: time.sleep(1.5),))
     before.start()
-    assert computing.run_parallel(lambda: "in time", limit=0.1, interrupt=interrupted.set) == "in time"
+    assert computing.run_parallel(lambda: "in time", limit=1, interrupt=interrupted.set) == "in time"
     before.join()
     assert not interrupted.is_set()
-    assert computing.run_parallel(lambda: interrupted.wait(10), limit=0.05, interrupt=interrupted.set)
+    assert computing.run_parallel(lambda: interrupted.wait(60), limit=0.05, interrupt=interrupted.set)
 
 
 @pytest.mark.parametrize("how", ["close", "forget"])

@@ -5,7 +5,6 @@ import base64
 import ctypes
 import gc
 import threading
-import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +26,7 @@ from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes.llamacpp.ffi import lib
 from langchain_localllm.runtimes.llamacpp.request import Request
 from langchain_localllm.runtimes.llamacpp.sampler import Sampling
+from tests.integration_tests.scripted import soon
 from tools.engines.images import GEMMA, LLAVA, QWEN, block, png, projector
 from tools.engines.models import with_mrope
 
@@ -311,10 +311,7 @@ def test_the_profile_tells_of_images(chat: ChatLlamaCpp) -> None:
 
 
 def quiet_soon(chat: ChatLlamaCpp) -> bool:
-    deadline = time.monotonic() + 5
-    while chat.engine.busy and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return not chat.engine.busy
+    return soon(lambda: not chat.engine.busy)
 
 
 def test_a_stream_that_is_closed_ends_the_work(chat: ChatLlamaCpp) -> None:

@@ -36,8 +36,8 @@ from langchain_localllm import LlamaCpp
 
 llm = LlamaCpp(model_path=sys.argv[1], n_ctx=2048, temperature=0, max_tokens=4, backend=sys.argv[2])
 answer = llm.invoke("Rain is")
-threading.Timer(0.05, signal.raise_signal, [signal.SIGINT]).start()
 try:
+    threading.Timer(0.05, signal.raise_signal, [signal.SIGINT]).start()
     while True:
         llm.invoke("The boat on the river is red. " * 200, max_tokens=100)
 except KeyboardInterrupt:

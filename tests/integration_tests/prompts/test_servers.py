@@ -1,7 +1,7 @@
 """The first look at models on servers, and servers that are not there."""
 
 import asyncio
-import json
+import threading
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from langchain_localllm.prompts import (
     supports_tools,
 )
 from langchain_localllm.prompts.library import EXPLAIN
-from tests.integration_tests.scripted import Answer, ScriptedServer, Wait, as_json, in_turn
+from tests.integration_tests.scripted import Answer, Request, ScriptedServer, as_json, in_turn
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -101,16 +101,22 @@ def test_a_strange_answer_is_no_exception(body: Any) -> None:
 
 
 async def test_an_event_loop_does_not_wait_for_a_server() -> None:
-    slow = Answer([Wait(0.5), json.dumps(props()).encode()], 200, {"Content-Type": "application/json"})
+    goes_on = threading.Event()
+
+    def answer_when_the_loop_has_turned(_: Request) -> Answer:
+        assert goes_on.wait(60)
+        return as_json(props())
+
     selector = ConditionalPromptSelector(EXPLAIN.text, [(is_family("gemma"), EXPLAIN.text)])
     for ask in (amodel_family, EXPLAIN.aget_prompt, selector.aget_prompt):
-        with ScriptedServer(slow) as server:
+        goes_on.clear()
+        with ScriptedServer(answer_when_the_loop_has_turned) as server:
             looking = asyncio.ensure_future(ask(Llamafile(base_url=server.base_url)))
-            turns = 0
-            while not looking.done():
+            for _ in range(10):
                 await asyncio.sleep(0.01)
-                turns += 1
-            assert turns > 10
+                assert not looking.done()
+            goes_on.set()
+            await looking
             assert len(server.requests) == 1
 
 

@@ -12,7 +12,7 @@ def test_a_batch_is_with_the_engine_at_the_same_time() -> None:
 
     class Waiting(FakeChat):
         def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> TokenStream:
-            together.wait(timeout=20)
+            together.wait(timeout=60)
             return super().open_answer(messages, stop, request)
 
     assert len(Waiting().batch(["Hi"] * 12)) == 12

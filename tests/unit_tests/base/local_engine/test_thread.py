@@ -40,7 +40,7 @@ def test_after_the_end_nothing_is_taken() -> None:
 
 def test_the_end_interrupts_what_is_being_done() -> None:
     interrupted = threading.Event()
-    thread = make(lambda thread: [interrupted.wait(10) for _ in thread.items()], interrupted.set)
+    thread = make(lambda thread: [interrupted.wait(60) for _ in thread.items()], interrupted.set)
     thread.submit("a")
     thread.end()
     assert interrupted.is_set()
@@ -56,14 +56,14 @@ def test_the_thread_itself_may_end_it() -> None:
 
     thread = make(work)
     thread.submit("a")
-    assert went_on.wait(10)
+    assert went_on.wait(60)
     assert thread.ended
 
 
 def test_threads_of_engines_do_not_wait_for_each_others_end() -> None:
     helped = threading.Event()
     got_help: list[bool] = []
-    other = make(lambda thread: got_help.extend(helped.wait(5) for _ in thread.items()))
+    other = make(lambda thread: got_help.extend(helped.wait(60) for _ in thread.items()))
     other.submit("what the thread below has to help with")
 
     def work(thread: EngineThread[str]) -> None:
@@ -113,7 +113,7 @@ def test_a_fork_leaves_the_end_alone() -> None:
 
     child = multiprocessing.get_context("fork").Process(target=in_the_fork)
     child.start()
-    child.join(10)
+    child.join(60)
     assert child.exitcode == 0
     thread.end()
     assert interrupted == [os.getpid()]
