@@ -4,46 +4,33 @@ import json
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from langchain_localllm.cli.app import USAGE
 from langchain_localllm.cli.chat_models import AnswerTokens, ChatTemplate, Model, RefusalQuantile
 from langchain_localllm.cli.indexing import index_paths
-from langchain_localllm.cli.model_args import answering_model
-from langchain_localllm.cli.model_args import embedding_model as opened_embedding_model
-from langchain_localllm.cli.model_args import reranker as opened_reranker
+from langchain_localllm.cli.open_rag import (
+    STORE,
+    EmbeddingModel,
+    Passages,
+    Remote,
+    RerankerModel,
+    Store,
+    open_rag,
+    resolve_chat_model,
+)
 from langchain_localllm.cli.plot import Bar, write_bars
 from langchain_localllm.cli.rag_output import note_problems, show_answer
 from langchain_localllm.cli.stderr import Progress
 from langchain_localllm.errors import InvalidOptionError, StoreError
 from langchain_localllm.rag.defaults import PASSAGES
 
-if TYPE_CHECKING:
-    from langchain_localllm.manage.inventory import ListedModel
-    from langchain_localllm.rag import LocalRAG
-
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-_STORE = Path(".localllm")
-
-Store = Annotated[Path, typer.Option("--store", help="The folder of the index.")]
-EmbeddingModel = Annotated[
-    str, typer.Option("--embedding-model", help="The same for the embeddings. Default: that of the index, else the tiny one.")
-]
-RerankerModel = Annotated[
-    str,
-    typer.Option(
-        "--reranker",
-        help="Order the passages by this reranker: a GGUF file, or a server's address. Default: none.",
-        show_default=False,
-    ),
-]
-Passages = Annotated[int, typer.Option("--passages", "-k", min=1, help="How many passages the model is given.")]
-Remote = Annotated[bool, typer.Option("--allow-remote", help="Allow servers on other machines.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -62,7 +49,7 @@ def index(
         typer.Argument(metavar="[PATH]", help="Files and folders. Default: the paths indexed before.", show_default=False),
     ] = None,
     *,
-    store: Store = _STORE,
+    store: Store = STORE,
     embedding_model: EmbeddingModel = "",
     vectors: Annotated[
         str, typer.Option("--vectors", help="The vector store of a new index: chroma, or sqlite. Default: chroma if installed.")
@@ -85,7 +72,7 @@ def index(
     given = {f"--{name.replace('_', '-')}": value for name, value in {"embedding_model": embedding_model, **options}.items()}
     with (
         _with_options(given),
-        _opened(store, None, embedding_model, allow_remote=allow_remote, rebuild=rebuild, **options) as rag,
+        open_rag(store, None, embedding_model, allow_remote=allow_remote, rebuild=rebuild, **options) as rag,
     ):
         report = index_paths(rag, paths or [], rebuild=rebuild)
         counts = rag.store.catalog.counts()
@@ -102,7 +89,7 @@ def index(
 def ask(
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="The question, in quotes.", show_default=False)],
     *,
-    store: Store = _STORE,
+    store: Store = STORE,
     model: Model = "",
     embedding_model: EmbeddingModel = "",
     passages: Passages = PASSAGES,
@@ -135,14 +122,14 @@ def ask(
         "reranker": reranker,
         "refusal_quantile": refusal_quantile,
     }
-    with _opened(
-        store, _chat_model(model, chat_template), embedding_model, allow_remote=allow_remote, filter=wanted, **options
+    with open_rag(
+        store, resolve_chat_model(model, chat_template), embedding_model, allow_remote=allow_remote, filter=wanted, **options
     ) as rag:
         show_answer(rag, question, as_json=as_json, in_full=show_passages)
 
 
 @app.command()
-def status(*, store: Store = _STORE, as_json: AsJson = False) -> None:
+def status(*, store: Store = STORE, as_json: AsJson = False) -> None:
     """Show the contents and the settings of the index."""
     from langchain_localllm.rag import Store as Index
 
@@ -169,7 +156,7 @@ def status(*, store: Store = _STORE, as_json: AsJson = False) -> None:
 @app.command(name="list")
 def list_(
     *,
-    store: Store = _STORE,
+    store: Store = STORE,
     problems: Annotated[bool, typer.Option("--problems", help="Only the files that were left out, with the reason.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -190,7 +177,7 @@ def list_(
 def remove(
     paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Files and folders, by any path.")],
     *,
-    store: Store = _STORE,
+    store: Store = STORE,
     allow_remote: Remote = False,
     as_json: AsJson = False,
 ) -> None:
@@ -215,7 +202,7 @@ def move(
         typer.Argument(metavar="KIND", help="chroma, sqlite, or qdrant:http://localhost:6333/NAME for a collection on a server."),
     ],
     *,
-    store: Store = _STORE,
+    store: Store = STORE,
     embedding_model: EmbeddingModel = "",
     allow_remote: Remote = False,
 ) -> None:
@@ -225,7 +212,7 @@ def move(
 
     if not allow_remote:
         refuse_remote(vectors=kind)
-    with _opened(store, None, embedding_model, allow_remote=allow_remote) as rag:
+    with open_rag(store, None, embedding_model, allow_remote=allow_remote) as rag:
         moved = move_index(rag.store, kind)
     print(f"The index is on {kind.partition(':')[0]} now: {moved} passages moved." if moved else f"The index is on {kind} already.")
 
@@ -239,7 +226,7 @@ def evaluation(
         ),
     ] = None,
     *,
-    store: Store = _STORE,
+    store: Store = STORE,
     model: Model = "",
     embedding_model: EmbeddingModel = "",
     passages: Passages = PASSAGES,
@@ -262,7 +249,7 @@ def evaluation(
 
     questions = read_questions(file) if file else None
     options: dict[str, Any] = {"max_tokens": max_tokens, "chat_template": chat_template, "k": passages, "reranker": reranker}
-    with _opened(store, _chat_model(model, chat_template), embedding_model, allow_remote=allow_remote, **options) as rag:
+    with open_rag(store, resolve_chat_model(model, chat_template), embedding_model, allow_remote=allow_remote, **options) as rag:
         if questions is None:
             questions = make_questions(rag.store, rag.llm, most)
             if write:
@@ -294,48 +281,6 @@ def _with_options(given: dict[str, Any]) -> Iterator[None]:
         raise
 
 
-@contextmanager
-def _opened(
-    store: Path,
-    model: "ListedModel | None",
-    embedding_model: str,
-    *,
-    allow_remote: bool,
-    rebuild: bool = False,
-    max_tokens: int | None = None,
-    chat_template: str = "",
-    reranker: str = "",
-    **options: Any,
-) -> "Iterator[LocalRAG]":
-    """Open the index with its models. Servers that they need run within the block."""
-    from langchain_localllm.manage.resolve import resolve
-    from langchain_localllm.rag import LocalRAG
-    from langchain_localllm.rag import Store as Index
-    from langchain_localllm.rag.answer.privacy import silence_process
-
-    silence_process()
-    held = Index(store)
-    settings = held.readable_settings() if rebuild else held.catalog.settings() if held.exists else {}
-    held.close()
-    embedding = resolve(embedding_model or settings.get("embedding_source", ""), "embeddings")
-    ranking = resolve(reranker, "reranker") if reranker else None
-    with ExitStack() as parts:
-        embeddings = parts.enter_context(opened_embedding_model(embedding))
-        if ranking:
-            options["reranker"] = parts.enter_context(opened_reranker(ranking))
-        llm = parts.enter_context(answering_model(model, max_tokens, chat_template, allow_remote=allow_remote)) if model else None
-        rag = parts.enter_context(LocalRAG(llm, embeddings, store, allow_remote=allow_remote, **options))
-        if embedding_model:
-            rag.store.embedding_source = embedding.reference
-        yield rag
-
-
-def _chat_model(reference: str, chat_template: str) -> "ListedModel":
-    from langchain_localllm.manage.resolve import resolve
-
-    return resolve(reference, "text" if chat_template else "chat")
-
-
 def _sources(store: Path, names: list[str]) -> list[str]:
     """Return the files of the index that a person names, by any path or as the command prints them."""
     from langchain_localllm.rag import Store as Index
@@ -352,7 +297,7 @@ def _sources(store: Path, names: list[str]) -> list[str]:
 
 
 def _store_option(store: Path) -> str:
-    return "" if store == _STORE else f" --store {store}"
+    return "" if store == STORE else f" --store {store}"
 
 
 def _fields(thing: Any) -> dict[str, Any]:
