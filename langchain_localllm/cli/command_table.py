@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "ask": "Answer a question from your own files, and name the sources.",
     "rag": "Index your files on disk, ask questions about them, and measure the answers.",
     "ui": "Open a page in the browser, to ask questions about your documents, until Ctrl-C.",
+    "mcp": "Offer your documents to an MCP client, such as Claude Desktop, VS Code or LM Studio.",
     "bench": "Measure the tokens per second of one model on every runtime installed here, side by side.",
     "prompt": "Show the exact text that a model receives for a message, and its tokens.",
 }
