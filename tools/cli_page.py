@@ -43,6 +43,7 @@ localllm serve model.gguf                         # OpenAI's API at http://127.0
 localllm bench model.gguf --plot speed.svg        # on every runtime that is installed
 localllm ask notes/ "When does the library close?"
 localllm ui notes/                                # the same in a page of the browser
+localllm mcp notes/                               # for Claude Desktop, VS Code, LM Studio and other MCP clients
 ```
 
 Answers go to stdout; notes and progress go to stderr, one line each. Every command that prints results has `--json`.

@@ -158,7 +158,7 @@ class Documents:
             return writer.index(paths, on_progress=on_progress)
 
     def _all(self) -> list[Path]:
-        """Return the folders to pass for an update of all: only new ones, since the index knows the others, and which are missing."""
+        """Return the folders to pass for an update of all: new ones only, since the index knows the others."""
         store = self.rag.store
         known = {store.root / root for root in store.setting("roots") or ()} if store.exists else set()
         new = [folder for folder in self._given if folder not in known]
