@@ -33,7 +33,7 @@ async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
     result = await client.call_tool(tool, arguments)
     assert not result.is_error, result.content
     assert result.structured_content is not None
-    return result.structured_content
+    return dict(result.structured_content)
 
 
 async def refusal(client: Client, tool: str, **arguments: Any) -> str:
@@ -89,10 +89,10 @@ async def test_index_reports_progress_and_takes_in_a_new_file(server: DocumentSe
         (folder / name).write_text("# Ships\n\nThe ferry Sula sails at noon.\n", encoding="utf-8")
         seen: list[tuple[float, float | None, str | None]] = []
 
-        async def progress(done: float, total: float | None, message: str | None) -> None:
-            seen.append((done, total, message))
+        async def seen_now(progress: float, total: float | None, message: str | None) -> None:
+            seen.append((progress, total, message))
 
-        result = await client.call_tool("index", {"paths": [name]}, progress_callback=progress)
+        result = await client.call_tool("index", {"paths": [name]}, progress_callback=seen_now)
         assert result.structured_content is not None
         assert result.structured_content["added"] == 1
         assert seen
@@ -184,7 +184,7 @@ def test_stdout_has_protocol_messages_only_although_everything_is_logged(own: Pa
         f"sys.exit(run(['mcp', {str(own)!r}]))"
     )
     hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
-    requests = [
+    requests: list[dict[str, Any]] = [
         {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello},
         {"jsonrpc": "2.0", "method": "notifications/initialized"},
         {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "index", "arguments": {}}},
@@ -200,7 +200,7 @@ def test_stdout_has_protocol_messages_only_although_everything_is_logged(own: Pa
         messages = []
         for line in process.stdout:
             messages.append(json.loads(line))
-            if messages[-1].get("id") == requests[-1]["id"]:
+            if messages[-1].get("id") == 2:
                 process.stdin.close()  # at which the server ends
         assert process.wait(timeout=120) == 0
         assert "DEBUG" in (tmp_path / "errors").read_text(encoding="utf-8")
