@@ -1,6 +1,5 @@
 """The options of classes whose engine is a server."""
 
-from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
@@ -9,12 +8,11 @@ from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_valid
 from typing_extensions import override
 
 from langchain_localllm.base.closing import Closing
-from langchain_localllm.base.options import Options, warn_once
+from langchain_localllm.base.options import Options
 from langchain_localllm.base.token_stream import StreamEvent
-from langchain_localllm.errors import InvalidOptionError, StreamBrokenError
+from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.transport.address import Address
 from langchain_localllm.transport.client import Decoder, HttpClient
-from langchain_localllm.transport.decoding import HalfCharacters, LineBuffer
 from langchain_localllm.transport.failover import Ask, BackendPool, T, run_with_failover
 from langchain_localllm.transport.operations import Plan
 from langchain_localllm.transport.retry import RetryPolicy
@@ -22,10 +20,6 @@ from langchain_localllm.transport.tls import trusted
 
 CONNECTION_OPTIONS: Final = frozenset({"api_key", "headers", "max_retries", "timeout", "verify", "wait_until_ready"})
 """Options that change how the server is reached, but not what it answers."""
-
-UNREADABLE: Final = (AttributeError, IndexError, KeyError, TypeError)
-"""What reading an answer of another shape raises."""
-_SHOWN: Final = 80
 
 
 class ServerOptions(Options, Closing):
@@ -172,93 +166,6 @@ def _without_credentials(urls: str | Sequence[str], headers: dict[str, str] | No
         )
     distinct = dict.fromkeys(address.url for address in addresses)
     return tuple(distinct), dict(Address.parse(urls[0], headers).headers)
-
-
-class AnswerDecoder(ABC):
-    """Decode lines of an answer to events. The answer is complete when an event with `finish` has come."""
-
-    WHY_CUT: ClassVar[str] = "See the server's log for the reason."
-    """What an error says about an answer that ends too early."""
-
-    def __init__(self) -> None:
-        self._lines = LineBuffer()
-        self._finished = False
-        self._halves = HalfCharacters()
-        self._texts: list[str] = []
-        self._thoughts_read: list[str] = []
-
-    def feed(self, data: bytes) -> list[StreamEvent]:
-        """Return the events that are complete with these bytes."""
-        return [event for line in self._lines.feed(data) if line.strip() and (event := self._read(line))]
-
-    def end(self) -> list[StreamEvent]:
-        """Return what is left when the bytes have ended; raise `StreamBrokenError` when the answer is not whole."""
-        rest = self._lines.end().strip()
-        try:
-            last = self._read(rest) if rest else None
-        except StreamBrokenError:  # a line that was cut
-            raise self._broken() from None
-        if not self._finished:
-            raise self._broken()
-        return [last] if last else []
-
-    def _broken(self) -> StreamBrokenError:
-        return StreamBrokenError(f"The server ended its answer before it was complete. {self.WHY_CUT}")
-
-    def _read(self, line: bytes) -> StreamEvent | None:
-        if self._finished:
-            return None  # what comes after the end is not part of the answer
-        try:
-            event = self._piece(line)
-        except UNREADABLE:
-            raise _unreadable(line) from None
-        if event is not None:
-            if not isinstance(event.text, str):
-                raise _unreadable(line)
-            self._keep(event)
-        return event
-
-    def _keep(self, event: StreamEvent) -> None:
-        """Note what an event holds, with whole characters; the last one gets what is left of them."""
-        if event.finish is None and not (event.tool_calls or event.reasoning or self._halves.waiting) and event.text.isascii():
-            if event.text:
-                self._texts.append(event.text)
-            return  # most tokens
-        event.text, event.reasoning = self._halves.feed(event.text), self._halves.feed(event.reasoning, "reasoning")
-        for call in event.tool_calls or ():
-            if isinstance(call.get("args"), str):
-                call["args"] = self._halves.feed(call["args"], call.get("index"))
-        if event.finish is not None:
-            self._finished = True
-            event.text += self._halves.end()
-            event.reasoning += self._halves.end("reasoning")
-        if event.text:
-            self._texts.append(event.text)
-        if event.reasoning:
-            self._thoughts_read.append(event.reasoning)
-
-    def _leave_out_what_came(self, event: StreamEvent) -> None:
-        """Empty the text and the thoughts of an event that ends an answer, where they repeat the whole of it."""
-        if event.text and event.text == "".join(self._texts):
-            event.text = ""
-        if event.reasoning and event.reasoning == "".join(self._thoughts_read):
-            event.reasoning = ""
-
-    @abstractmethod
-    def _piece(self, line: bytes) -> StreamEvent | None:
-        """Return the event for a line, if it holds one; raises the error that it reports."""
-
-
-def warn_left_out(kind: str, url: str) -> None:
-    """Warn once that an answer held something that is not text."""
-    warn_once(
-        f"The server at {url} sent {kind} in its answer, which this class cannot return: only text, thoughts and calls are kept."
-    )
-
-
-def _unreadable(line: bytes) -> StreamBrokenError:
-    shown = line[:_SHOWN].decode("utf-8", "replace")
-    return StreamBrokenError(f"The server sent what cannot be read: {shown!r}. Is another program answering there?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from typing_extensions import override
 
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, ModelCallError
 from langchain_localllm.transport.address import Address
-from langchain_localllm.transport.errors import CONNECTION_FAULTS, connection_error, unreadable_encoding
+from langchain_localllm.transport.connection_errors import CONNECTION_FAULTS, connection_error, unreadable_encoding
 from langchain_localllm.transport.operations import FirstBytes, Plan, Read, Send, Sleep, Step
 from langchain_localllm.transport.proxy import proxy_url as _proxy_for
 from langchain_localllm.transport.tls import ssl_context, trusted

@@ -50,6 +50,12 @@ def test_a_runtime_loads_no_other_and_no_foreign_binding(runtime: str) -> None:
     assert not loaded & BINDINGS
 
 
+def test_llamacpp_in_this_process_loads_no_http_library_of_its_own_and_no_numpy() -> None:
+    loaded = loaded_by("from langchain_localllm.runtimes.llamacpp import server_engine")
+    assert "xllamacpp" in loaded
+    assert not loaded & {"aiohttp", "llama_cpp", "numpy"}, "each takes a tenth of a second"
+
+
 @pytest.mark.parametrize("package", LAZY_PACKAGES)
 def test_every_public_name_is_there(package: str) -> None:
     module = importlib.import_module(package)

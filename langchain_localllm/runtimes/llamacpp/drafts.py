@@ -1,15 +1,12 @@
 """Drafting the next tokens of an answer from the text so far (n-gram speculation)."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-SIZE_N: Final = 3
-"""Tokens that have to repeat before what followed them is drafted."""
-N_MAX: Final = 4
-"""Tokens to draft: checking more takes a CPU longer than it saves."""
+from langchain_localllm.runtimes.llamacpp.settings import DEFAULT_N_MAX, DEFAULT_SIZE_N
 
 
 def prompt_lookup(size_n: int | None = None, n_max: int | None = None) -> Callable[[npt.NDArray[Any]], npt.NDArray[Any]]:
@@ -24,7 +21,7 @@ def prompt_lookup(size_n: int | None = None, n_max: int | None = None) -> Callab
         >>> draft(np.array([1, 2, 3, 4, 5, 1, 2])).tolist()
         [3, 4, 5]
     """
-    same, most = size_n or SIZE_N, n_max or N_MAX
+    same, most = size_n or DEFAULT_SIZE_N, n_max or DEFAULT_N_MAX
 
     def draft(tokens: npt.NDArray[Any]) -> npt.NDArray[Any]:
         count = len(tokens) - same  # places at which an earlier occurrence can begin

@@ -5,10 +5,10 @@ from collections.abc import Sequence as ListOf
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:  # where only xllamacpp is installed, `context` cannot be imported; NumPy takes long to import
+    import numpy as np
+    import numpy.typing as npt
 
-if TYPE_CHECKING:  # where only xllamacpp is installed, `context` cannot be imported
     from langchain_localllm.runtimes.llamacpp.context import Context
     from langchain_localllm.runtimes.llamacpp.prompt_files import PromptFiles
 
@@ -32,7 +32,7 @@ class Saved:
     """
 
     tokens: list[int]
-    state: npt.NDArray[np.uint8]
+    state: "npt.NDArray[np.uint8]"
     first: int
     on_disk: bool = False
 

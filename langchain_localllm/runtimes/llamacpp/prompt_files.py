@@ -14,15 +14,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from langchain_localllm.gguf.header import GGUFInfo, part_names
 from langchain_localllm.runtimes.llamacpp.host_cache import WORTH_KEEPING, common_length
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
 from langchain_localllm.runtimes.llamacpp.sizing import depends_on_length
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 _FORMAT: Final = 1
 """Part of what a file is valid for; raise it when the format changes."""
@@ -121,8 +122,10 @@ class PromptFiles:
         opened.seek(0)
         return opened
 
-    def read(self, file: PromptFile) -> npt.NDArray[np.uint8] | None:
+    def read(self, file: PromptFile) -> "npt.NDArray[np.uint8] | None":
         """Return what llama.cpp's cache held of the tokens; `None` where the file is gone or damaged."""
+        import numpy as np
+
         opened = self.take(file)
         if opened is None:
             return None
@@ -130,12 +133,12 @@ class PromptFiles:
             content = np.fromfile(opened, np.uint8)
         return content[12 + 4 * len(file.tokens) : -_HASH_BYTES]
 
-    def write(self, tokens: Sequence[int], state: npt.NDArray[np.uint8], first: int = 0) -> None:
+    def write(self, tokens: Sequence[int], state: "npt.NDArray[np.uint8]", first: int = 0) -> None:
         """Save a sequence; it is left out where the disk is full or the folder cannot be written to."""
         path = self.new_path()
         with contextlib.suppress(OSError):
             with _private(path) as file:
-                file.write(_MAGIC + struct.pack("<II", first, len(tokens)) + np.asarray(tokens, "<i4").tobytes())
+                file.write(_MAGIC + struct.pack("<II", first, len(tokens)) + _packed(tokens))
                 file.write(state.data)
             self.adopt(path)
         path.unlink(missing_ok=True)
@@ -161,7 +164,7 @@ class PromptFiles:
             before = _read_file(other).tokens
             if len(before) < len(tokens) and tokens[: len(before)] == before:
                 self._delete(other)
-        path.replace(self.folder / f"{hashlib.sha256(np.asarray(tokens, '<i4').tobytes()).hexdigest()}{_SUFFIX}")
+        path.replace(self.folder / f"{hashlib.sha256(_packed(tokens)).hexdigest()}{_SUFFIX}")
         self._make_room()
 
     def _make_room(self) -> None:
@@ -183,6 +186,10 @@ class PromptFiles:
             path.unlink(missing_ok=True)
 
 
+def _packed(tokens: Sequence[int]) -> bytes:
+    return struct.pack(f"<{len(tokens)}i", *tokens)
+
+
 def _private(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
@@ -195,7 +202,7 @@ def _read_file(path: Path, *, sealed: bool = True) -> PromptFile:
             magic, first, count = struct.unpack("<4sII", file.read(12))
             if magic != _MAGIC or 12 + 4 * count > size:
                 return PromptFile(path, [])
-            tokens: list[int] = np.frombuffer(file.read(4 * count), "<i4").tolist()
+            tokens: list[int] = list(struct.unpack(f"<{count}i", file.read(4 * count)))
     except (OSError, ValueError, struct.error):
         return PromptFile(path, [])
     if tokens[:1] == [_NO_TOKEN]:

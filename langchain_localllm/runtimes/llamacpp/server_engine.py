@@ -53,7 +53,8 @@ from langchain_localllm.runtimes.llamacpp.server_params import VERSION, new_serv
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
 from langchain_localllm.runtimes.llamacpp.sizing import bytes_per_token, cache_length, context_length, free_memory, host_cache_bytes
 from langchain_localllm.runtimes.llamacpp.unread_answers import UnreadAnswerError
-from langchain_localllm.runtimes.llamafile.api import ChatDecoder, CompletionDecoder, ErrorReader
+from langchain_localllm.runtimes.llamafile.answer_decoder import ChatDecoder, CompletionDecoder
+from langchain_localllm.runtimes.llamafile.error_reader import ErrorReader
 from langchain_localllm.transport.decoding import parse_json
 
 PARALLEL: Final = 8

@@ -11,8 +11,7 @@ from typing import Any, Final
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.gguf.threads import sleeping_openmp
 from langchain_localllm.runtimes.llamacpp.backend import missing_backend
-from langchain_localllm.runtimes.llamacpp.drafts import N_MAX, SIZE_N
-from langchain_localllm.runtimes.llamacpp.settings import EngineSettings, Speculation
+from langchain_localllm.runtimes.llamacpp.settings import DEFAULT_N_MAX, DEFAULT_SIZE_N, EngineSettings, Speculation
 from langchain_localllm.runtimes.llamafile.server_options import parameter_of
 
 try:
@@ -95,7 +94,7 @@ def _set_speculation(params: Any, speculation: Speculation) -> None:
         chosen.draft.cpuparams_batch.n_threads = params.cpuparams_batch.n_threads
         chosen.draft.n_max = speculation.n_max or chosen.draft.n_max
     chosen.types = kinds
-    size_n, n_max = speculation.size_n or SIZE_N, speculation.n_max or N_MAX
+    size_n, n_max = speculation.size_n or DEFAULT_SIZE_N, speculation.n_max or DEFAULT_N_MAX
     for ngram in (chosen.ngram_simple, chosen.ngram_map_k, chosen.ngram_map_k4v):
         ngram.size_n, ngram.size_m = size_n, max(size_n, n_max)  # llama.cpp drafts no fewer than it compares
     chosen.ngram_mod.n_match = speculation.size_n or chosen.ngram_mod.n_match

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from langchain_localllm.gguf.companion_files import check_adapter, check_projector
 from langchain_localllm.gguf.trial_load import require_usable
@@ -14,6 +14,11 @@ Adapters = tuple[tuple[str, float], ...]
 
 SpecType = Literal["ngram-simple", "ngram-map-k", "ngram-map-k4v", "ngram-mod", "ngram-cache"]
 """llama.cpp's ways to draft the next tokens from what was read and written before."""
+
+DEFAULT_SIZE_N: Final = 3
+"""Tokens that have to repeat before what followed them is drafted."""
+DEFAULT_N_MAX: Final = 4
+"""Tokens to draft: checking more takes a CPU longer than it saves."""
 
 
 @dataclass(frozen=True, slots=True)

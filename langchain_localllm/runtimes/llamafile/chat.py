@@ -12,10 +12,11 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatResult
 from typing_extensions import override
 
+from langchain_localllm.base.answer_decoder import UNREADABLE
 from langchain_localllm.base.chat import OTHER_ANSWERS, LocalChatModel
 from langchain_localllm.base.chat_templated import RawAnswer, ends_in_thoughts, thought_tags, without_thoughts
 from langchain_localllm.base.content import PARTS, check_parts, hold_parts
-from langchain_localllm.base.http import UNREADABLE, HttpHandle
+from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.messages import STANDARD_ROLES, check_roles, to_openai, with_role_probes
 from langchain_localllm.base.reasoning import ALIASES as REASONING_ALIASES
 from langchain_localllm.base.reasoning import ReasoningBudgetOptions
@@ -33,7 +34,9 @@ from langchain_localllm.errors import (
     ModelMissingError,
     WrongServerError,
 )
-from langchain_localllm.runtimes.llamafile.api import ChatDecoder, ErrorReader, ask, open_stream, tokenize
+from langchain_localllm.runtimes.llamafile.answer_decoder import ChatDecoder
+from langchain_localllm.runtimes.llamafile.api import ask, open_stream, tokenize
+from langchain_localllm.runtimes.llamafile.error_reader import ErrorReader
 from langchain_localllm.runtimes.llamafile.management import LlamaServerClient
 from langchain_localllm.runtimes.llamafile.options import LlamafileOptions
 from langchain_localllm.runtimes.llamafile.payload import (

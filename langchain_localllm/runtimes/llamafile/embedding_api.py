@@ -10,8 +10,9 @@ from collections.abc import Callable
 from statistics import fmean
 from typing import Any, Final
 
+from langchain_localllm.base.answer_decoder import UNREADABLE
 from langchain_localllm.base.embedding_batches import Plan, Vectors
-from langchain_localllm.base.http import UNREADABLE, ServerOptions
+from langchain_localllm.base.http import ServerOptions
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ModelCallError, WrongServerError
 from langchain_localllm.runtimes.llamafile.api import ask
 from langchain_localllm.runtimes.llamafile.error_reader import ErrorReader, reported_error

@@ -9,7 +9,9 @@ from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.llm import LocalLLM
 from langchain_localllm.base.token_stream import TokenStream
 from langchain_localllm.errors import WrongServerError
-from langchain_localllm.runtimes.llamafile.api import CompletionDecoder, ErrorReader, name_if_told, open_stream
+from langchain_localllm.runtimes.llamafile.answer_decoder import CompletionDecoder
+from langchain_localllm.runtimes.llamafile.api import name_if_told, open_stream
+from langchain_localllm.runtimes.llamafile.error_reader import ErrorReader
 from langchain_localllm.runtimes.llamafile.management import LlamaServerClient
 from langchain_localllm.runtimes.llamafile.options import LlamafileOptions
 from langchain_localllm.runtimes.llamafile.payload import as_openai, completion_payload

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
-from langchain_localllm.base.http import UNREADABLE
+from langchain_localllm.base.answer_decoder import UNREADABLE
 from langchain_localllm.errors import (
     InvalidOptionError,
     InvalidRequestError,

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Final
 
-from langchain_localllm.base.http import UNREADABLE
+from langchain_localllm.base.answer_decoder import UNREADABLE
 from langchain_localllm.errors import WrongServerError
 from langchain_localllm.model_info.info import ModelInfo, takes_tools
 from langchain_localllm.runtimes.llamafile.api import ask, model_name

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Final
 from pydantic import PrivateAttr
 from typing_extensions import override
 
+from langchain_localllm.base.answer_decoder import UNREADABLE
 from langchain_localllm.base.embedding_batches import Plan
-from langchain_localllm.base.http import UNREADABLE
 from langchain_localllm.base.reranker import CUTS, LocalReranker, cut_tokens
 from langchain_localllm.base.text_batches_http import ServedBatches
 from langchain_localllm.errors import (

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
-from langchain_localllm.base.http import UNREADABLE, AnswerDecoder, warn_left_out
+from langchain_localllm.base.answer_decoder import UNREADABLE, AnswerDecoder, warn_left_out
 from langchain_localllm.base.options import warn_once
 from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent, Timings
 from langchain_localllm.errors import (

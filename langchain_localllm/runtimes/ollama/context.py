@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
-from langchain_localllm.base.http import UNREADABLE
+from langchain_localllm.base.answer_decoder import UNREADABLE
 from langchain_localllm.errors import ContextLengthError, PermissionDeniedError, WrongServerError
 from langchain_localllm.gguf.capacity import DEFAULT_CONTEXT
 from langchain_localllm.runtimes.ollama.api import fetch

@@ -7,10 +7,10 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import AfterValidator
 from typing_extensions import override
 
+from langchain_localllm.base.answer_decoder import UNREADABLE
 from langchain_localllm.base.embedding_batches import Plan, Vectors
 from langchain_localllm.base.embedding_http import ServedEmbeddings
 from langchain_localllm.base.embeddings import OURS, always_normalized
-from langchain_localllm.base.http import UNREADABLE
 from langchain_localllm.base.options import warn_once
 from langchain_localllm.errors import ContextLengthError, WrongServerError
 from langchain_localllm.runtimes.ollama.api import fetch, model_facts, token_count

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from langchain_localllm.base.http import UNREADABLE
+from langchain_localllm.base.answer_decoder import UNREADABLE
 from langchain_localllm.errors import ModelCallError, ModelMissingError, ServerError, StreamBrokenError
 from langchain_localllm.runtimes.ollama.api import fetch, not_ollama, reader_for
 from langchain_localllm.runtimes.ollama.model_types import InstalledModel, LoadedModel, ModelCard

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any, Final
 
-from langchain_localllm.base.http import UNREADABLE
+from langchain_localllm.base.answer_decoder import UNREADABLE
 from langchain_localllm.model_info.info import ModelInfo
 from langchain_localllm.runtimes.ollama.api import facts_of, not_ollama, reader_for
 from langchain_localllm.runtimes.ollama.options import OllamaServer

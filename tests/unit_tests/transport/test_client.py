@@ -17,8 +17,9 @@ from langchain_localllm import errors
 from langchain_localllm.transport import client
 from langchain_localllm.transport.address import Address
 from langchain_localllm.transport.client import HttpClient
+from langchain_localllm.transport.connection_errors import connection_error
 from langchain_localllm.transport.decoding import LineBuffer, parse_json
-from langchain_localllm.transport.errors import connection_error, status_error
+from langchain_localllm.transport.errors import status_error
 from langchain_localllm.transport.operations import Plan, Read, Send, Sleep
 from langchain_localllm.transport.retry import RetryPolicy, fetch_json, open_reply
 

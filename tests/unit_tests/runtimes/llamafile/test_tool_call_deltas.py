@@ -11,7 +11,7 @@ from typing_extensions import override
 from langchain_localllm import ChatLlamafile
 from langchain_localllm.base.response_parser import ReadHandle, reader
 from langchain_localllm.base.token_stream import StreamEvent, TokenStream
-from langchain_localllm.runtimes.llamafile.api import ChatDecoder
+from langchain_localllm.runtimes.llamafile.answer_decoder import ChatDecoder
 from langchain_localllm.runtimes.llamafile.error_reader import ErrorReader
 
 NAMES = ("add", "mul", "now")
