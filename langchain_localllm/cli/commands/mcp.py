@@ -1,21 +1,17 @@
 """`localllm mcp`: your documents for MCP clients."""
 
-import json
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from langchain_localllm.cli.chat_models import AnswerTokens, ChatTemplate, Model, RefusalQuantile
 from langchain_localllm.cli.open_rag import STORE, EmbeddingModel, Passages, Remote, RerankerModel, open_rag, resolve_chat_model
 from langchain_localllm.cli.stderr import print_stderr
-from langchain_localllm.cli.web_args import AsJson, Host, Key, Port, require_modules
+from langchain_localllm.cli.web_args import AsJson, Host, Key, Port, require_modules, serve_with_key
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.rag.defaults import PASSAGES
-
-if TYPE_CHECKING:
-    from langchain_localllm.web.mcp_server import DocumentServer
 
 
 def mcp(
@@ -79,24 +75,7 @@ def mcp(
             parts.enter_context(BackgroundIndexing(documents, print_stderr))
         server = DocumentServer(documents, read_only=read_only)
         if http:
-            _serve(server, host, port, api_key, as_json=as_json)
+            app = server.streamable_http_app(host=host)
+            serve_with_key(app, "/mcp", host=host, port=port, api_key=api_key, as_json=as_json)
         else:
             server.run("stdio")
-
-
-def _serve(server: "DocumentServer", host: str, port: int, api_key: str, *, as_json: bool) -> None:
-    from langchain_localllm.web.security import Guard, address_of, check_host, listen, new_key
-    from langchain_localllm.web.serving import serve_app
-
-    check_host(host, api_key)
-    key = api_key or new_key()
-    with listen(host, port) as sock:
-        address = f"{address_of(sock)}/mcp"
-
-        def ready() -> None:
-            about = {"address": address, "api_key": key}
-            print(json.dumps(about) if as_json else address, flush=True)
-            if not as_json:
-                print_stderr(f"Clients send the header Authorization: Bearer {'YOUR KEY' if api_key else key}. Ctrl-C ends it.")
-
-        serve_app(Guard(server.streamable_http_app(host=host), key=key, host=host), sock, on_ready=ready)

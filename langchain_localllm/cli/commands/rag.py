@@ -25,6 +25,7 @@ from langchain_localllm.cli.open_rag import (
 )
 from langchain_localllm.cli.plot import Bar, write_bars
 from langchain_localllm.cli.rag_output import note_problems, show_answer
+from langchain_localllm.cli.rag_serve import serve
 from langchain_localllm.cli.stderr import Progress
 from langchain_localllm.errors import InvalidOptionError, StoreError
 from langchain_localllm.rag.defaults import PASSAGES
@@ -267,6 +268,9 @@ def evaluation(
         print(f"{name:<20}{share:>7.1%}")
     for name in ("retrieval", "first_token", "total"):
         print(f"{name.replace('_', ' '):<20}{getattr(found, name) * 1000:>6.0f} ms")
+
+
+app.command()(serve)
 
 
 @contextmanager

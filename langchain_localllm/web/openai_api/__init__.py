@@ -1,0 +1,1 @@
+"""OpenAI's API for the documents of an index: `localllm rag serve`."""
