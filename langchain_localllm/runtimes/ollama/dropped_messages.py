@@ -1,8 +1,10 @@
 """Notices that an older Ollama dropped the first messages of a conversation that is longer than the context.
 
-It reports nothing of it (ollama/ollama#4967). Newer versions refuse such a conversation, since they are sent `truncate: false`.
+It reports nothing of it (ollama/ollama#4967), or fails while it answers. Newer versions refuse such a conversation, since
+they are sent `truncate: false`.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, closing
@@ -11,22 +13,27 @@ from typing import Any, Final
 
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.token_stream import StreamEvent, TokenStream
-from langchain_localllm.errors import ContextLengthError, ModelCallError
+from langchain_localllm.errors import ContextLengthError, ModelCallError, ServerError, StreamBrokenError
 from langchain_localllm.runtimes.ollama.api import fetch, token_count
 from langchain_localllm.runtimes.ollama.context import prompt_bytes, refuses_long
 from langchain_localllm.runtimes.ollama.options import OllamaOptions
+from langchain_localllm.runtimes.ollama.token_count import count_long_messages
 from langchain_localllm.transport.operations import Plan
 
 _AROUND_A_MESSAGE: Final = 64
 """Tokens that a template writes around a message, and some more."""
 _MOST_OF_AN_IMAGE: Final = 5000
 """More tokens than a model makes of an image."""
+_MOST_COUNTED: Final = 32
+"""Bytes per token of context up to which a prompt that is too long is counted; that takes as long as reading it."""
+_COUNT_LIMITS: Final = {"max_retries": 0, "wait_until_ready": 0}
+_MAY_BE_TOO_LONG: Final = (ContextLengthError, ServerError, StreamBrokenError)
 
 Message = dict[str, Any]
 
 
 def whole_conversation(handle: HttpHandle, options: OllamaOptions, payload: dict[str, Any]) -> TokenStream:
-    """Return an answer's handle that raises `ContextLengthError` at its end where the server dropped messages.
+    """Return an answer's handle that raises `ContextLengthError` where the prompt was too long.
 
     Args:
         handle: The answer.
@@ -47,19 +54,65 @@ class _CheckedHandle:
 
     def events(self) -> Generator[StreamEvent]:
         """Yield the events of the answer."""
-        with closing(self.handle.events()) as events:
-            for event in events:
-                if event.finish:
-                    self.handle.client.run(_check(self.options, self.payload, event.finish.prompt_tokens))
-                yield event
+        try:
+            with closing(self.handle.events()) as events:
+                for event in events:
+                    if event.finish:
+                        self.handle.client.run(_check(self.options, self.payload, event.finish.prompt_tokens))
+                    yield event
+        except _MAY_BE_TOO_LONG as error:
+            if (longer := _with_lengths(error, self.options, self.payload)) is None:
+                raise
+            raise longer from error
 
     async def aevents(self) -> AsyncGenerator[StreamEvent]:
         """Yield the events of the answer, in async code."""
-        async with aclosing(self.handle.aevents()) as events:
-            async for event in events:
-                if event.finish:
-                    await self.handle.client.arun(_check(self.options, self.payload, event.finish.prompt_tokens))
-                yield event
+        try:
+            async with aclosing(self.handle.aevents()) as events:
+                async for event in events:
+                    if event.finish:
+                        await self.handle.client.arun(_check(self.options, self.payload, event.finish.prompt_tokens))
+                    yield event
+        except _MAY_BE_TOO_LONG as error:
+            if (longer := await asyncio.to_thread(_with_lengths, error, self.options, self.payload)) is None:
+                raise
+            raise longer from error
+
+
+def _with_lengths(error: ModelCallError, options: OllamaOptions, payload: dict[str, Any]) -> ContextLengthError | None:
+    """Return the error that names the prompt's length and the context's; `None` where it does not know more."""
+    size, context = prompt_bytes(options, payload), _context(options)
+    if not context or size <= context:  # a token is at least a byte
+        return None
+    prompt, least = _count(options, payload, context) if size <= context * _MOST_COUNTED else (None, size)
+    if isinstance(error, ContextLengthError):
+        words = f"{error} The prompt has {prompt} tokens."
+        return ContextLengthError(words, prompt_tokens=prompt, context_tokens=context) if prompt else None
+    if least <= context:
+        return None
+    length = f"{prompt} tokens" if prompt else f"{size} bytes"
+    return ContextLengthError(
+        f"The prompt of {length} is longer than the context of {context} tokens, and Ollama failed while it answered. "
+        "Shorten it, as `trim_messages` does, or raise `num_ctx`.",
+        prompt_tokens=prompt,
+        context_tokens=context,
+    )
+
+
+def _count(options: OllamaOptions, payload: dict[str, Any], context: int) -> tuple[int | None, int]:
+    """Return the count of a prompt, and how many tokens it has at least; `(None, 0)` where the server does not count."""
+    counted = {name: value for name, value in payload.items() if name != "format"}
+    try:
+        prompt, parts = count_long_messages(options.with_options(_COUNT_LIMITS), counted, context)
+    except ModelCallError:
+        return None, 0
+    return prompt, prompt - parts * _AROUND_A_MESSAGE
+
+
+def _context(options: OllamaOptions) -> int:
+    """Return the context that the server reads a prompt with; 0 where it is not known."""
+    trained = options.facts.trained_context if options.facts else None
+    return min(options.context_tokens, trained or options.context_tokens)
 
 
 def _check(options: OllamaOptions, payload: dict[str, Any], prompt_tokens: int | None) -> Plan[None]:
@@ -68,8 +121,7 @@ def _check(options: OllamaOptions, payload: dict[str, Any], prompt_tokens: int |
     That is asked only where it is possible: Ollama drops a message that, with all that comes after it, is longer than the context.
     """
     *earlier, _ = payload["messages"]
-    trained = options.facts.trained_context if options.facts else None
-    context = min(options.context_tokens, trained or options.context_tokens)
+    context = _context(options)
     first = next((message for message in earlier if message["role"] != "system"), None)
     if not (context and prompt_tokens and first) or prompt_tokens + max(map(_most_tokens, earlier)) <= context:
         return

@@ -2,7 +2,8 @@
 
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, TypeVar
 
 from langchain_localllm.base.http import HttpHandle
@@ -73,6 +74,45 @@ def count_messages(options: OllamaOptions, payload: Mapping[str, Any]) -> int:
         short = [{"role": "user", "content": "a"}]
         tools = _ask_for_chat(options, payload, short) - count(short)
     return tools + _in_parts(count, payload["messages"], _halves_of_chat)
+
+
+def count_long_messages(options: OllamaOptions, payload: Mapping[str, Any], part_bytes: int) -> tuple[int, int]:
+    """Return how many tokens a conversation has that does not fit, and in how many parts it was counted.
+
+    An older Ollama can fail where a prompt fills the context, so no part does. The template is written around each part, which
+    comes to some tokens more for each.
+
+    Args:
+        options: The server and the model.
+        payload: The request, with `messages` and `tools`.
+        part_bytes: Most bytes of the JSON of a part.
+
+    Raises:
+        InvalidRequestError: The server does not count all tokens.
+        ContextLengthError: The tools alone, or an image, fill the context.
+    """
+    options = _without_cuts(options)
+    _check_counts(options, payload)
+
+    def count(messages: list[Message], names: AbstractSet[str]) -> int:
+        body = {name: value for name, value in payload.items() if name in names} | {"messages": messages}
+        return _ask(options, "/api/chat", body, ChatDecoder(options))
+
+    without_tools, short = payload.keys() - {"tools"}, [{"role": "user", "content": "a"}]
+    tools = count(short, payload.keys()) - count(short, without_tools) if "tools" in payload else 0
+    filled = [message for message in payload["messages"] if any(map(message.get, ("content", "images", "tool_calls")))]
+    parts = list(_parts_of_chat(filled, part_bytes))
+    return tools + sum(count(part, without_tools) for part in parts), len(parts)
+
+
+def _parts_of_chat(messages: list[Message], part_bytes: int) -> Iterator[list[Message]]:
+    texts = [{**message, "images": ()} for message in messages]
+    size = len(json.dumps(texts, ensure_ascii=False).encode("utf-8", "replace"))
+    if size <= part_bytes or (halves := _halves_of_chat(messages)) is None:
+        yield messages
+        return
+    for half in halves:
+        yield from _parts_of_chat(half, part_bytes)
 
 
 def _without_cuts(options: OllamaOptions) -> OllamaOptions:

@@ -9,7 +9,7 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage, trim_messages
 
 from langchain_localllm import ChatLlamaCpp, ChatOllama, LlamaCpp, Ollama
-from langchain_localllm.errors import ContextLengthError, InvalidRequestError
+from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ServerError, StreamBrokenError
 from langchain_localllm.models import tiny_chat_model
 from tests.integration_tests.scripted import Answer, Request, ScriptedServer, as_json
 from tools.engines import ollama
@@ -87,8 +87,9 @@ def test_a_conversation_whose_first_message_is_dropped_raises_on_every_path(url:
     assert usage
     assert 100 < usage["input_tokens"] < 124  # a larger one would be dropped, so that it was looked at
     for call in (chat.invoke, lambda talk: list(chat.stream(talk)), lambda talk: asyncio.run(chat.ainvoke(talk))):
-        with pytest.raises(ContextLengthError, match="context of 128 tokens, and Ollama dropped its first messages"):
+        with pytest.raises(ContextLengthError, match="context of 128 tokens, and Ollama dropped its first messages") as error:
             call(long)
+        assert error.value.context_tokens == 128 < (error.value.prompt_tokens or 0)
 
 
 # --- servers of other versions ---
@@ -176,11 +177,34 @@ async def test_messages_that_an_older_version_drops_are_noticed(
     talk = [SystemMessage(""), HumanMessage("a" * first), AIMessage("b" * 10), HumanMessage("c" * 30)]
     if dropped:
         for _ in range(2):
-            with pytest.raises(ContextLengthError, match="context of 100 tokens"):
+            with pytest.raises(ContextLengthError, match="context of 100 tokens") as error:
                 await chat.ainvoke(talk)
+            assert (error.value.prompt_tokens, error.value.context_tokens) == (first + 40, 100)
     else:
         assert (await chat.ainvoke(talk)).text == "a"
-    assert len(script.bodies) == (4 if dropped else 2 if version == "0.9.3" else 1)
+        assert len(script.bodies) == (2 if version == "0.9.3" else 1)
+
+
+@pytest.mark.parametrize(("letters", "prompt"), [(3000, 3000), (40_000, None)], ids=["counted", "too long to count"])
+@pytest.mark.parametrize(
+    "cut", [as_json({"error": "model runner has unexpectedly stopped"}), Answer([b""])], ids=["error", "no end"]
+)
+async def test_a_prompt_at_which_an_older_version_fails_is_too_long(
+    server: ScriptedServer, cut: Answer, letters: int, prompt: int | None
+) -> None:
+    counting = _Ollama(context=1000)
+    server.asides = {"/api/version": as_json({"version": "0.9.3"})}
+    server.script = lambda request: counting(request) if _is_count(request) else cut
+    chat = ChatOllama(base_url=server.base_url, model="m", num_ctx=1000)
+    with pytest.raises(ContextLengthError, match="longer than the context of 1000 tokens, and Ollama failed") as error:
+        await chat.ainvoke([HumanMessage("a" * letters)])
+    assert (error.value.prompt_tokens, error.value.context_tokens) == (prompt, 1000)
+    with pytest.raises((ServerError, StreamBrokenError)):
+        chat.invoke([HumanMessage("a" * 600)])
+
+
+def _is_count(request: Request) -> bool:
+    return request.path == "/api/show" or request.body.get("options", {}).get("num_predict") == 1
 
 
 def test_a_length_that_cannot_be_known_is_not_guessed(server: ScriptedServer) -> None:
