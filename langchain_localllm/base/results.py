@@ -131,9 +131,14 @@ def _generation(events: Iterable[StreamEvent]) -> tuple[Generation, Sequence[lis
 
 
 def _info(finish: CompletionInfo | None, logprobs: list[dict[str, Any]] | None, reasoning: str) -> dict[str, Any]:
-    """Return the `generation_info`; thoughts have the two names that `langchain_ollama` gives them."""
+    """Return the `generation_info`; thoughts have the two names that `langchain_ollama` gives them.
+
+    Tracers such as OpenInference and Langfuse read `usage_metadata` there, since a stream of a text class has no `llm_output`.
+    """
+    usage = usage_metadata(finish) if finish else None
     return {
         **(describe(finish) if finish else {}),
+        **({"usage_metadata": usage} if usage else {}),
         **({} if logprobs is None else {"logprobs": logprobs}),
         **({"reasoning_content": reasoning, "thinking": reasoning} if reasoning else {}),
     }
