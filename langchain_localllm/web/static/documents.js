@@ -84,18 +84,25 @@ async function add(files) {
 
 /** Return the files of what was dropped, those in folders too. */
 async function dropped(items) {
-  const entries = [...items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
   const found = [];
+  const entries = []; // they can be asked for only now, before anything is awaited
+  for (const item of items) {
+    const entry = item.webkitGetAsEntry?.();
+    const file = entry ? null : item.getAsFile();
+    if (entry) entries.push(entry);
+    else if (file) found.push({ name: file.name, file });
+  }
   const walk = async (entry, folder) => {
     const name = `${folder}${entry.name}`;
-    if (entry.isFile) found.push({ name, file: await new Promise((resolve, reject) => entry.file(resolve, reject)) });
-    else {
-      const reader = entry.createReader();
-      for (;;) {
-        const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject)); // at most 100 each time
-        if (!some.length) return;
-        for (const inner of some) await walk(inner, `${name}/`);
-      }
+    if (entry.isFile) {
+      found.push({ name, file: await new Promise((resolve, reject) => entry.file(resolve, reject)) });
+      return;
+    }
+    const reader = entry.createReader();
+    for (;;) {
+      const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject)); // at most 100 each time
+      if (!some.length) return;
+      for (const inner of some) await walk(inner, `${name}/`);
     }
   };
   for (const entry of entries) await walk(entry, "");

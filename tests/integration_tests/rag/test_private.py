@@ -4,11 +4,15 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 
 from tests.integration_tests.rag.conftest import HANDBOOK
+from tests.integration_tests.ui.conftest import served
 
 RECORDER = r"""
 #define _GNU_SOURCE
@@ -118,6 +122,31 @@ def test_the_command_connects_to_this_machine_only(recorder: Path, notes: Path) 
     assert places <= LOOPBACK  # the models run in the process, so there may be none
     printed, places = attempts(recorder, notes, *command, "ask", "How high is the hill?")
     assert "143" in printed
+    assert places <= LOOPBACK
+
+
+def test_the_page_connects_to_this_machine_only(recorder: Path, notes: Path) -> None:
+    record = notes / "record.txt"
+    tracing = {"LD_PRELOAD": str(recorder), "RECORD_CONNECTIONS": str(record), "LANGSMITH_TRACING": "true"}
+    with served("ui", "notes", "--no-open", cwd=notes, LANGSMITH_ENDPOINT=f"http://{ELSEWHERE}", **tracing) as address:
+        place = urlsplit(address)
+        api = f"http://{place.netloc}/api"
+        with requests.Session() as session:
+            session.headers["Authorization"] = f"Bearer {parse_qs(place.query)['token'][0]}"
+            end = time.monotonic() + 120
+            while (state := session.get(f"{api}/state").json())["job"] and time.monotonic() < end:
+                time.sleep(0.1)
+            assert state["documents"]["files"] == 7, state
+            answer = session.post(f"{api}/ask", json={"question": "How high is the hill?"}).text
+            assert '"status": "done"' in answer
+            assert "boats.md" in answer
+            picture = session.get(f"{api}/page", params={"source": "notes/safety.pdf", "page": "1"})
+            assert picture.content.startswith(b"\x89PNG")
+            assert "tiny-chat.gguf" in session.get(f"{api}/models").text
+            assert session.get(f"{api}/state", headers={"Origin": "http://evil.example"}).status_code == 403
+            assert session.get(f"{api}/state", headers={"Host": "evil.example"}).status_code == 403
+            assert session.get(f"{api}/state", headers={"Authorization": "Bearer wrong"}).status_code == 401
+    places = {line.split(" ", 1)[1] for line in record.read_text().splitlines()} if record.exists() else set()
     assert places <= LOOPBACK
 
 
