@@ -57,7 +57,7 @@ _SYNONYMS: Final = {
     "rag ls": "rag list",
     "rag query": "rag ask",
     "rag rm": "rag remove",
-    "rag search": "rag ask",
+    "rag find": "rag search",
     "rag show": "rag status",
     "rag update": "rag index",
 }

@@ -14,8 +14,24 @@ if TYPE_CHECKING:
 _COUNTS: Final = "{task.fields[files]}/{task.fields[all_files]} files, {task.fields[passages]} passages"
 
 
-def index_paths(rag: "LocalRAG", paths: Sequence[Path], *, rebuild: bool = False) -> "Report":
+def index_paths(
+    rag: "LocalRAG",
+    paths: Sequence[Path],
+    *,
+    rebuild: bool = False,
+    exclude: Sequence[str] | None = None,
+    gitignore: bool | None = None,
+    may_be_empty: bool = False,
+) -> "Report":
     """Index files and folders, and show the progress.
+
+    Args:
+        rag: The index.
+        paths: Files and folders; none for those indexed before.
+        rebuild: Whether the index is made from scratch.
+        exclude: Patterns of files that are left out; an empty one forgets those of before.
+        gitignore: Whether `.gitignore` files count.
+        may_be_empty: Whether an index without passages is fine.
 
     Raises:
         DocumentError: They contain no readable text.
@@ -25,10 +41,11 @@ def index_paths(rag: "LocalRAG", paths: Sequence[Path], *, rebuild: bool = False
         def show(now: "IndexProgress") -> None:
             progress(now.bytes, now.all_bytes, files=now.files, all_files=now.all_files, passages=now.passages)
 
-        report = rag.index(paths, rebuild=rebuild, on_progress=show)
-    if not rag.store.catalog.counts().passages:
+        patterns = None if exclude is None else [pattern for pattern in exclude if pattern.strip()]
+        report = rag.index(paths, rebuild=rebuild, exclude=patterns, gitignore=gitignore, on_progress=show)
+    if not may_be_empty and not rag.store.catalog.counts().passages:
         if len(report.problems) == 1:
             raise DocumentError(report.problems[0])
         names = ", ".join(map(str, paths or rag.store.setting("roots")))
-        raise DocumentError(f"There is no readable text in {names}. Give files of text, Markdown, HTML, PDF or Word, or folders.")
+        raise DocumentError(f"There is no readable text in {names}. Give text, Markdown, HTML, PDF or Office files, or folders.")
     return report

@@ -73,6 +73,17 @@ def show_answer(rag: "LocalRAG", question: str, *, as_json: bool, in_full: bool)
         _print_passages(rag, found["context"])
 
 
+def show_passages(rag: "LocalRAG", passages: "list[Document]", *, as_json: bool) -> None:
+    """Print passages that were searched for, each with its place."""
+    if as_json:
+        print(json.dumps([{**passage.metadata, "text": passage.page_content} for passage in passages], ensure_ascii=False))
+        return
+    for number, passage in enumerate(passages, 1):
+        print(f"[{number}] {_place(rag, passage.metadata)}\n{textwrap.indent(passage.page_content, '    ')}")
+    if not passages:
+        print_stderr("Nothing was found.")
+
+
 def _gathered(stream: Iterator[dict[str, Any]], found: dict[str, Any]) -> Iterator[str]:
     """Yield the pieces of the answer; everything else goes into `found`."""
     repetition = RepetitionDetector()

@@ -1,8 +1,9 @@
 """Answer questions about your own documents with one object."""
 
 import asyncio
+import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field
 from itertools import count
@@ -36,6 +37,7 @@ from langchain_localllm.rag.defaults import PASSAGES
 from langchain_localllm.rag.index.store import Store
 from langchain_localllm.rag.index.update import OnProgress, Report, remove, update
 from langchain_localllm.rag.vectorstores.filters import Filter
+from langchain_localllm.rag.watch import watch
 
 Asked = str | dict[str, Any]
 """A question, or `{"question": ..., "chat_history": [...]}`."""
@@ -152,10 +154,30 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
         self._chain: Runnable[dict[str, Any], dict[str, Any]] | None = None
 
     def index(
-        self, paths: str | Path | Sequence[str | Path] = (), *, rebuild: bool = False, on_progress: OnProgress | None = None
+        self,
+        paths: str | Path | Sequence[str | Path] = (),
+        *,
+        rebuild: bool = False,
+        exclude: Sequence[str] | None = None,
+        gitignore: bool | None = None,
+        on_progress: OnProgress | None = None,
     ) -> Report:
         """Update the index with files and folders; see `rag.index.update`. Default: the paths indexed before."""
-        return update(self.store, [paths] if isinstance(paths, str | Path) else paths, rebuild=rebuild, on_progress=on_progress)
+        paths = [paths] if isinstance(paths, str | Path) else paths
+        return update(self.store, paths, rebuild=rebuild, exclude=exclude, gitignore=gitignore, on_progress=on_progress)
+
+    def watch(
+        self,
+        paths: str | Path | Sequence[str | Path] = (),
+        on_update: Callable[[Report], None] | None = None,
+        *,
+        stop: threading.Event | None = None,
+        on_error: Callable[[LocalLLMError], None] | None = None,
+        poll: bool = False,
+    ) -> None:
+        """Keep the index up to date with its files until `stop` is set; see `rag.watch.watch`."""
+        paths = [paths] if isinstance(paths, str | Path) else paths
+        watch(self.store, paths, on_update, stop=stop, on_error=on_error, poll=poll)
 
     def remove(self, paths: str | Path | Sequence[str | Path]) -> int:
         """Remove files and folders from the index, whether they exist or not; see `rag.index.update.remove`.

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,14 +24,35 @@ from langchain_localllm.cli.open_rag import (
     resolve_chat_model,
 )
 from langchain_localllm.cli.plot import Bar, write_bars
-from langchain_localllm.cli.rag_output import note_problems, show_answer
+from langchain_localllm.cli.rag_output import note_problems, show_answer, show_passages
 from langchain_localllm.cli.rag_serve import serve
-from langchain_localllm.cli.stderr import Progress
+from langchain_localllm.cli.stderr import Progress, print_stderr
 from langchain_localllm.errors import InvalidOptionError, StoreError
 from langchain_localllm.rag.defaults import PASSAGES
 
+if TYPE_CHECKING:
+    from langchain_localllm.rag import Report
+
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="PATTERN",
+        help="Leave out files and folders, as a line of .gitignore does: '*.log', 'drafts/', '!keep.log'; can be given several "
+        "times. It is kept for later runs; '' forgets it. Default: as before.",
+        show_default=False,
+    ),
+]
+Gitignore = Annotated[
+    bool | None,
+    typer.Option(
+        "--gitignore/--no-gitignore",
+        help="Leave out what .gitignore files name. Default: as before, at first yes.",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -61,6 +82,8 @@ def index(
     chunk_overlap: Annotated[
         int | None, typer.Option("--chunk-overlap", min=0, help="Bytes that neighboring passages may share. Default: 0.")
     ] = None,
+    exclude: Exclude = None,
+    gitignore: Gitignore = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Make the index from scratch, with its paths and settings.")] = False,
     allow_remote: Remote = False,
     as_json: AsJson = False,
@@ -75,15 +98,78 @@ def index(
         _with_options(given),
         open_rag(store, None, embedding_model, allow_remote=allow_remote, rebuild=rebuild, **options) as rag,
     ):
-        report = index_paths(rag, paths or [], rebuild=rebuild)
+        report = index_paths(rag, paths or [], rebuild=rebuild, exclude=exclude, gitignore=gitignore)
         counts = rag.store.catalog.counts()
     note_problems(report.problems, f"localllm rag list{_store_option(store)} --problems")
     if as_json:
         print(json.dumps(_fields(report) | {"index": _fields(counts)}, ensure_ascii=False))
         return
-    done = {"added": report.added, "changed": report.changed, "removed": report.removed, "unchanged": report.unchanged}
-    what = ", ".join(f"{number} {name}" for name, number in done.items() if number) or "nothing"
-    print(f"Files: {what}. The index holds {counts.passages} passages of {counts.files} files.")
+    print(_done(report, counts))
+
+
+@app.command()
+def watch(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[PATH]", help="Files and folders. Default: the paths indexed before.", show_default=False),
+    ] = None,
+    *,
+    store: Store = STORE,
+    embedding_model: EmbeddingModel = "",
+    exclude: Exclude = None,
+    gitignore: Gitignore = None,
+    poll: Annotated[bool, typer.Option("--poll", help="Look at all files again and again, for network drives.")] = False,
+    allow_remote: Remote = False,
+    as_json: AsJson = False,
+) -> None:
+    """Keep the index up to date while files change, until Ctrl-C.
+
+    It is updated now, and within about two seconds after each change. Other commands can use the index meanwhile.
+    """
+    with open_rag(store, None, embedding_model, allow_remote=allow_remote) as rag:
+        index_paths(rag, paths or [], exclude=exclude, gitignore=gitignore, may_be_empty=True)
+        print_stderr("Watching the files of the index. Ctrl-C ends it.")
+        seen: list[str] = []
+
+        def show(report: "Report") -> None:
+            counts = rag.store.catalog.counts()
+            note_problems([problem for problem in report.problems if problem not in seen])
+            seen[:] = report.problems
+            line = (
+                json.dumps(_fields(report) | {"index": _fields(counts)}, ensure_ascii=False) if as_json else _done(report, counts)
+            )
+            print(line, flush=True)
+
+        rag.watch((), show, on_error=lambda error: print_stderr(f"The index was not updated: {error}"), poll=poll)
+
+
+@app.command()
+def search(
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="Words or a question, in quotes.", show_default=False)],
+    *,
+    store: Store = STORE,
+    embedding_model: EmbeddingModel = "",
+    passages: Annotated[int, typer.Option("--passages", "-k", min=1, help="How many passages are shown.")] = 10,
+    source: Annotated[
+        list[str] | None,
+        typer.Option("--source", help="Look in this file or folder only; can be given several times.", show_default=False),
+    ] = None,
+    reranker: RerankerModel = "",
+    allow_remote: Remote = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the passages of the index that fit words or a question best, without a model's answer."""
+    if not query.strip():
+        raise InvalidOptionError('The query is empty. Search for something: localllm rag search "boat prices"')
+    query = query.encode(errors="replace").decode()  # a terminal may send invalid bytes
+    options: dict[str, Any] = {
+        "filter": {"source": _sources(store, source)} if source else None,
+        "k": passages,
+        "reranker": reranker,
+        "refusal_quantile": 0,
+    }
+    with open_rag(store, None, embedding_model, allow_remote=allow_remote, **options) as rag:
+        show_passages(rag, rag.retriever.invoke(query), as_json=as_json)
 
 
 @app.command()
@@ -298,6 +384,13 @@ def _sources(store: Path, names: list[str]) -> list[str]:
     if all(key in problems for key in found):
         raise InvalidOptionError(f"Nothing of {', '.join(names)} is in the index. {problems[found[0]]}")
     return found
+
+
+def _done(report: "Report", counts: Any) -> str:
+    """Return what an update did, in a sentence."""
+    done = {"added": report.added, "changed": report.changed, "removed": report.removed, "unchanged": report.unchanged}
+    what = ", ".join(f"{number} {name}" for name, number in done.items() if number) or "nothing"
+    return f"Files: {what}. The index holds {counts.passages} passages of {counts.files} files."
 
 
 def _store_option(store: Path) -> str:

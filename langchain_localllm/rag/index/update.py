@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from langchain_localllm.errors import DocumentError, LocalLLMError
 from langchain_localllm.rag.index.catalog import FileEntry, StagedChunk
@@ -21,6 +21,7 @@ from langchain_localllm.rag.index.threshold import calibrate
 from langchain_localllm.rag.ingest.discover import check_path, find_files, unreadable_reason
 from langchain_localllm.rag.ingest.file_keys import FileKeys, from_root, readable, relative_key
 from langchain_localllm.rag.ingest.formats import READERS_VERSION
+from langchain_localllm.rag.ingest.ignore import IgnoreRules
 from langchain_localllm.rag.ingest.load import iterate_file
 from langchain_localllm.rag.ingest.split import iterate_passages
 
@@ -69,7 +70,14 @@ class Report:
 
 
 def update(
-    store: Store, paths: Sequence[str | Path] = (), *, rebuild: bool = False, on_progress: OnProgress | None = None
+    store: Store,
+    paths: Sequence[str | Path] = (),
+    *,
+    rebuild: bool = False,
+    exclude: Sequence[str] | None = None,
+    gitignore: bool | None = None,
+    on_progress: OnProgress | None = None,
+    digests: "Digests | None" = None,
 ) -> Report:
     """Update an index.
 
@@ -78,7 +86,11 @@ def update(
         paths: Files and folders. Files that were deleted there are removed from the index; files elsewhere are kept, and so are
             those of a folder that is missing or empty. Default: the paths of all earlier updates.
         rebuild: Rebuild the index from scratch, including the paths of earlier updates, with its settings unless others are given.
+        exclude: Patterns of files and folders that are left out, and removed if the index has them; see `find_files`. They are kept
+            for later updates. Default: those of the last update that was given some; `[]` forgets them.
+        gitignore: Whether `.gitignore` files count. It is kept, too. Default: as before, and true for a new index.
         on_progress: Called with the progress after each file and each batch of passages.
+        digests: What earlier updates of this process know of files, so that unchanged ones are not read again.
 
     Returns:
         What was done. Unreadable files are listed in `problems` and do not raise.
@@ -90,6 +102,7 @@ def update(
     start = time.monotonic()
     report = Report()
     given, away = _existing(store, paths, report, rebuild=rebuild)
+    rules = _ignore_options(store, exclude, gitignore)
     with store.writing(rebuild=rebuild):
         store.check_model()
         store.purge()
@@ -101,14 +114,16 @@ def update(
             if isinstance(error.__cause__, OSError):
                 unopened[f"{keys.key(error.__cause__.filename).rstrip('/')}/"] = str(error)
 
-        files = [path for path in find_files(given, on_unreadable) if not store.owns(path)]
+        files = [path for path in find_files(given, on_unreadable, **rules) if not store.owns(path)]
         roots = dict.fromkeys([*(store.setting("roots") or ()), *(relative_key(store.root, path) for path in given)])
         elsewhere = [path for path in map(keys.path, store.setting("mounts") or ()) if not _is_in(path, given)]
         mounts = dict.fromkeys(relative_key(store.root, path) for path in [*elsewhere, *_mounts(given, files), *away])
-        store.catalog.write_settings(roots=list(roots), mounts=list(mounts))
+        store.catalog.write_settings(roots=list(roots), mounts=list(mounts), **rules)
         before = store.catalog.counts().passages
-        _remove_gone(store, keys, given, {*map(keys.key, files), *(key for path in away for key in keys.below(path))}, report)
-        with _Writer(store, files, report, on_progress) as writer:
+        present = {*map(keys.key, files), *(key for path in away for key in keys.below(path))}
+        others = [path for path in map(keys.path, roots) if path not in given]
+        report.removed = _remove_gone(store, keys, given, present, _IsGone(given, others, rules))
+        with _Writer(store, files, report, on_progress, digests or Digests()) as writer:
             for path in files:
                 if problem := _read(store, writer, path, keys.key(path), report):
                     unopened[keys.key(path)] = problem
@@ -251,7 +266,7 @@ def _read(store: Store, writer: "_Writer", path: Path, key: str, report: Report)
         Why it cannot be opened now, or `None`. Such a file keeps its old passages, since the next update may be able to open it.
     """
     try:
-        digest = _hash(path)
+        digest = writer.digests.digest(path)
     except OSError as error:
         problem = f"{readable(path)}: {unreadable_reason(path, error)}"
         report.problems.append(problem)
@@ -295,17 +310,47 @@ def _passages(store: Store, path: Path, key: str) -> Iterator[StagedChunk]:
         raise DocumentError(f"{readable(path)}: it cannot be split into passages ({reason}).") from error
 
 
-def _remove_gone(store: Store, keys: FileKeys, given: Iterable[Path], present: set[str], report: Report) -> None:
-    """Remove deleted files below the given paths, and duplicate entries of one file."""
+class _IsGone:
+    """Decides whether a file of the index that was not found belongs there no longer: it was deleted, or is left out now.
+
+    Args:
+        given: The paths of this update.
+        others: Those of earlier updates; a file that is one of them, or in one of them, is not left out by another.
+        rules: What is left out.
+    """
+
+    def __init__(self, given: Iterable[Path], others: Iterable[Path], rules: dict[str, Any]) -> None:
+        self._others = list(others)
+        self._rules = [(root, IgnoreRules(root, **rules)) for root in given if root.is_dir()]
+
+    def __call__(self, path: Path) -> bool:
+        return _is_gone(path) or (not _is_in(path, self._others) and self._is_left_out(path))
+
+    def _is_left_out(self, path: Path) -> bool:
+        found = [rules.excludes(path) for root, rules in self._rules if path.is_relative_to(root)]
+        return bool(found) and all(found)
+
+
+def _ignore_options(store: Store, exclude: Sequence[str] | None, gitignore: bool | None) -> dict[str, Any]:
+    """Return which files are left out: as asked for, else as the index keeps it."""
+    settings = store.readable_settings() if store.exists else {}
+    return {
+        "exclude": list(exclude if exclude is not None else settings.get("exclude") or ()),
+        "gitignore": gitignore if gitignore is not None else settings.get("gitignore", True),
+    }
+
+
+def _remove_gone(store: Store, keys: FileKeys, given: Iterable[Path], present: set[str], is_gone: Callable[[Path], bool]) -> int:
+    """Remove files below the given paths that are gone, and duplicate entries of one file; return how many are gone."""
     known = {key for key in store.catalog.paths() if not key.endswith("/")}
     absent = {key for folder in given for key in keys.below(folder)} & known - present
-    gone = {key for key in absent if _is_gone(keys.path(key))}
+    gone = {key for key in absent if is_gone(keys.path(key))}
     for key in sorted(gone):
         store.catalog.remove(key)
     for key in keys.duplicates:
         store.catalog.remove(key)
-    report.removed += len(gone)
     store.purge()
+    return len(gone)
 
 
 def _is_gone(path: Path) -> bool:
@@ -334,10 +379,34 @@ def _hash(path: Path) -> str:
         return f"{READERS_VERSION}:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
+class Digests:
+    """Remembers the hashes of files by their size and times, for updates that follow each other soon."""
+
+    _SETTLED: Final = 2.0
+    """Seconds after which a change would change the time too, on every file system."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, tuple[tuple[int, ...], str]] = {}
+
+    def digest(self, path: Path) -> str:
+        """Return the hash of a file, which is read only if it seems to have changed."""
+        status = path.stat()
+        seen = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        if path in self._known and self._known[path][0] == seen:
+            return self._known[path][1]
+        digest = _hash(path)
+        if time.time() - max(status.st_mtime, status.st_ctime) > self._SETTLED:
+            self._known[path] = (seen, digest)
+        return digest
+
+
 class _Writer:
     """Collect passages into batches; meanwhile embed the previous batch and store the one before."""
 
-    def __init__(self, store: Store, files: Sequence[Path], report: Report, on_progress: OnProgress | None) -> None:
+    def __init__(
+        self, store: Store, files: Sequence[Path], report: Report, on_progress: OnProgress | None, digests: Digests
+    ) -> None:
+        self.digests = digests
         self._store = store
         self._report = report
         self._on_progress = on_progress

@@ -2,29 +2,40 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from langchain_localllm.errors import DocumentError
 from langchain_localllm.rag.ingest.file_keys import readable
+from langchain_localllm.rag.ingest.ignore import IgnoreRules
 
 OnUnreadable = Callable[[DocumentError], None]
 
 
-def find_files(paths: Iterable[str | Path], on_unreadable: OnUnreadable | None = None) -> list[Path]:
-    """List the files in `paths`: folders recursively and sorted, without hidden files, each file once.
+def find_files(
+    paths: Iterable[str | Path],
+    on_unreadable: OnUnreadable | None = None,
+    *,
+    exclude: Sequence[str] = (),
+    gitignore: bool = True,
+) -> list[Path]:
+    """List the files in `paths`: folders recursively and sorted, each file once.
 
+    Hidden files are left out, and so are those that a `.gitignore` names, and the folders `node_modules` and `__pycache__`.
     Symbolic links are followed, and a link that leads back to a folder already seen is left out.
 
     Args:
-        paths: Files and folders. A file that is named here is taken even when it is hidden.
+        paths: Files and folders. A file that is named here is taken even when it is hidden or ignored.
         on_unreadable: Called with the error for each folder that cannot be opened. Default: such an error is raised.
+        exclude: Patterns as in a `.gitignore` of each folder: `*.log`, `drafts/`, `!a.log`. They win over `.gitignore` files.
+        gitignore: Whether `.gitignore` files count, as git reads them, also those above a folder in its repository.
 
     Returns:
         The files, in the order of `paths`.
 
     Raises:
         DocumentError: A path does not exist, or a folder cannot be opened and `on_unreadable` is not given.
+        InvalidOptionError: A pattern is not valid.
 
     Example:
         >>> import tempfile
@@ -46,7 +57,7 @@ def find_files(paths: Iterable[str | Path], on_unreadable: OnUnreadable | None =
     files: dict[str, Path] = {}  # by real path, so that no file comes twice
     for path in map(Path, paths):
         check_path(path)
-        for file in _walk(path, report) if path.is_dir() else [path]:
+        for file in _walk(path, report, IgnoreRules(path, exclude, gitignore=gitignore)) if path.is_dir() else [path]:
             real = os.path.realpath(file)
             if real not in files or (files[real].is_symlink() and not file.is_symlink()):  # a file comes before links to it
                 files[real] = file
@@ -71,7 +82,7 @@ def unreadable_reason(path: Path, fault: OSError) -> str:
     return f"it cannot be read ({fault.strerror or fault}).{advice}"
 
 
-def _walk(folder: Path, report: Callable[[OSError], None]) -> Iterator[Path]:
+def _walk(folder: Path, report: Callable[[OSError], None], rules: IgnoreRules) -> Iterator[Path]:
     real = os.path.realpath(folder)
     seen = {real, *map(str, Path(real).parents)}  # a link to a folder that this one is in would bring in that one
     waiting = [(folder, real)]  # os.walk calls itself for each level on Python 3.11, which ends at about 1,000
@@ -84,6 +95,7 @@ def _walk(folder: Path, report: Callable[[OSError], None]) -> Iterator[Path]:
             fault.filename = str(place)
             report(fault)
             continue
+        found = [entry for entry in found if not rules.ignores(place / entry[0], is_folder=entry[1])]
         yield from (place / name for name, is_folder, _ in found if not is_folder)
         folders = []
         for path, is_link in ((place / name, is_link) for name, is_folder, is_link in found if is_folder):

@@ -5,6 +5,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -105,6 +106,28 @@ def test_nothing_relevant_is_said_without_a_word_of_the_model(folder: Path) -> N
     stdout_of(folder, "index", "notes", "--vectors", "sqlite")
     assert json.loads(stdout_of(folder, "ask", "Zorvane quilb?", "--json"))["tokens"] == {}
     assert stdout_of(folder, "ask", "Zorvane quilb?") == f"{NO_ANSWER}\n"
+
+
+def test_search_and_files_that_are_left_out(folder: Path) -> None:
+    (folder / "notes" / ".gitignore").write_text("boats.*\n")
+    assert "Files: 4 added." in stdout_of(folder, "index", "notes", "--exclude", "*people*")
+    found = json.loads(stdout_of(folder, "search", "When is the library open?", "-k", "2", "--json"))
+    assert len(found) == 2
+    assert all(each["source"].startswith("notes/") and each["text"] for each in found)
+    assert stdout_of(folder, "search", "library", "--source", found[0]["source"]).startswith(f"[1] {found[0]['source']}, ")
+    assert "Files: 2 added, 4 unchanged." in stdout_of(folder, "index", "--exclude", "", "--no-gitignore")
+    check_fault(run(folder, "search", " "), 2, "The query is empty")
+
+
+def test_watch_until_ctrl_c(folder: Path) -> None:
+    with subprocess.Popen([*COMMAND, "watch", "notes", "--json"], cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["index"]["files"] == 6
+        (folder / "notes" / "new.md").write_text("The key hangs behind the barometer.")
+        assert json.loads(process.stdout.readline())["added"] == 1
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    assert "notes/new.md: 1 passage" in stdout_of(folder, "list")
 
 
 def test_evaluation_on_questions_of_ones_own_and_on_made_ones(folder: Path) -> None:
