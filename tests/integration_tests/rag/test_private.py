@@ -76,6 +76,39 @@ with LocalServer(tiny_chat_model()) as chat, LocalServer(tiny_embedding_model(),
 wait_for_all_tracers()
 """
 
+SERVE_SCRIPT = """
+import asyncio, json, os, subprocess, sys
+import requests
+from mcp import Client, StdioServerParameters
+
+command = [sys.executable, "-m", "langchain_localllm.cli"]
+question = "How high is the hill?"
+
+async def over_mcp():
+    server = StdioServerParameters(command=command[0], args=[*command[1:], "mcp", "notes"], env=dict(os.environ))
+    async with Client(server) as client:
+        await client.call_tool("index", {})
+        await client.call_tool("search", {"query": "Open tracer.invalid"})
+        for resource in (await client.list_resources()).resources:
+            await client.read_resource(resource.uri)
+        return (await client.call_tool("ask", {"question": question})).structured_content["answer"]
+
+print(asyncio.run(over_mcp()))
+serve = [*command, "rag", "serve", "--store", "notes/.localllm", "--port", "0", "--json"]
+with subprocess.Popen(serve, stdout=subprocess.PIPE) as server:
+    about = json.loads(server.stdout.readline())
+    with requests.Session() as session:
+        session.headers["Authorization"] = "Bearer " + about["api_key"]
+        for asked in (question, "Open tracer.invalid"):
+            body = {"messages": [{"role": "user", "content": asked}]}
+            message = session.post(about["address"] + "/chat/completions", json=body).json()["choices"][0]["message"]
+            print(message["content"])
+            for annotation in message["annotations"]:
+                print(annotation["url_citation"]["url"])
+        print(len(session.post(about["address"] + "/embeddings", json={"input": "boat"}).json()["data"]))
+    server.terminate()
+"""
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the recorder is for Linux")
 
 
@@ -107,7 +140,7 @@ def attempts(recorder: Path, folder: Path, *command: str) -> tuple[str, set[str]
     tracing = {"LANGSMITH_TRACING": "true", "LANGSMITH_API_KEY": "none", "LANGSMITH_ENDPOINT": f"http://{ELSEWHERE}"}
     environment = {**os.environ, **tracing, "LD_PRELOAD": str(recorder), "RECORD_CONNECTIONS": str(record)}
     done = subprocess.run(
-        [sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=240
     )
     assert done.returncode == 0, done.stderr
     lines = record.read_text().splitlines() if record.exists() else []
@@ -154,6 +187,16 @@ def test_the_class_connects_to_this_machine_only_though_tracing_is_on(recorder: 
     printed, places = attempts(recorder, notes, "-c", SCRIPT, "private")
     assert printed.startswith("7\n")
     assert printed.endswith("True\n")
+    assert places
+    assert places <= LOOPBACK
+
+
+def test_the_servers_for_other_programs_connect_to_this_machine_only(recorder: Path, notes: Path) -> None:
+    printed, places = attempts(recorder, notes, "-c", SERVE_SCRIPT)
+    assert printed.count("143") == 2
+    links = [line for line in printed.splitlines() if "://" in line and line.startswith(("http", "file"))]
+    assert links
+    assert all(link.startswith("file:///") for link in links)  # no address out of a document
     assert places
     assert places <= LOOPBACK
 
