@@ -144,7 +144,10 @@ class _Api:
 
     def pdf_page(self, request: Request) -> Response:
         path = self._library.path(request.query_params.get("source", ""))
-        picture = draw_page(path, _number(request, "page"), request.query_params.get("quote", ""))
+        page = _number(request, "page")
+        if not page:
+            raise HTTPException(400, "Pages are numbered from 1.")
+        picture = draw_page(path, page, request.query_params.get("quote", ""))
         return Response(picture, media_type="image/png")
 
     def models(self, _: Request) -> Response:
@@ -176,7 +179,7 @@ class _Api:
 async def _json_of(request: Request) -> dict[str, Any]:
     try:
         body = json.loads(await request.body())
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
         raise HTTPException(400, "The request is not a JSON object.")

@@ -60,14 +60,17 @@ class History:
         """Add a turn to a conversation, and return the conversation's id.
 
         Args:
-            key: The conversation; an empty string begins a new one. One that was deleted meanwhile begins again.
+            key: The conversation; an empty string begins a new one. If it was deleted meanwhile, nothing is added.
             turn: The turn, with `question`.
         """
         with self._lock:
+            is_new = not key
             key = key or secrets.token_hex(8)
             path = self._path(key)
+            if not is_new and not path.exists():
+                return key
             new: dict[str, Any] = {"id": key, "title": _short(turn["question"]), "turns": []}
-            conversation = self.read(key) if path.exists() else new
+            conversation = new if is_new else self.read(key)
             conversation["turns"].append(turn)
             conversation["updated"] = time.time()
             _write(path, json.dumps(conversation, ensure_ascii=False))

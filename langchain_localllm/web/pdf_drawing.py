@@ -8,6 +8,7 @@ import re
 import struct
 import sys
 import zlib
+from contextlib import suppress
 from typing import Any, Final
 
 _WIDTH: Final = 1100
@@ -61,7 +62,8 @@ def _png(pixels: Any) -> bytes:
 def _limit_memory() -> None:
     import resource
 
-    resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    with suppress(OSError, ValueError):  # macOS has no such limit
+        resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
 if __name__ == "__main__":

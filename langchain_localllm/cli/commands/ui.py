@@ -14,6 +14,7 @@ import typer
 from langchain_localllm.cli.chat_models import AnswerTokens, Model
 from langchain_localllm.cli.model_args import answering_model
 from langchain_localllm.cli.model_args import embedding_model as opened_embedding_model
+from langchain_localllm.cli.open_rag import STORE, EmbeddingModel, Remote
 from langchain_localllm.cli.stderr import print_stderr
 from langchain_localllm.extras import pip_install
 
@@ -29,11 +30,9 @@ def ui(
         typer.Argument(metavar="[PATH]", help="Files and folders to index. More can be added in the page.", show_default=False),
     ] = None,
     *,
-    store: Annotated[Path, typer.Option("--store", help="The folder of the index and of the conversations.")] = Path(".localllm"),
+    store: Annotated[Path, typer.Option("--store", help="The folder of the index and of the conversations.")] = STORE,
     model: Model = "",
-    embedding_model: Annotated[
-        str, typer.Option("--embedding-model", help="The same for the embeddings. Default: that of the index, else the tiny one.")
-    ] = "",
+    embedding_model: EmbeddingModel = "",
     max_tokens: AnswerTokens = None,
     port: Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="Port; 0 is a free one.")] = 0,
     host: Annotated[
@@ -49,7 +48,7 @@ def ui(
         ),
     ] = "",
     open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
-    allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Allow models on other machines.")] = False,
+    allow_remote: Remote = False,
 ) -> None:
     """Open a page in the browser, to ask questions about your documents, until Ctrl-C.
 

@@ -47,7 +47,8 @@ function showState({ job, documents, models, fault, report }) {
   showJob(job);
   if (fault && fault !== faultBefore) showFault(fault);
   faultBefore = fault;
-  const now = JSON.stringify([documents, report?.seconds, Boolean(job) && documents.files < 100]);
+  const isLarge = documents.files > 500; // its list is shown again only when the job is done
+  const now = JSON.stringify([job && isLarge ? "" : documents, report?.seconds]);
   if (now !== before) showDocuments().catch(() => {});
   before = now;
 }
@@ -90,6 +91,11 @@ byId("question").addEventListener("keydown", (event) => {
   event.preventDefault();
   submit();
 });
+if (!CSS.supports("field-sizing", "content"))
+  byId("question").addEventListener("input", ({ target }) => {
+    target.style.height = "auto";
+    target.style.height = `${target.scrollHeight}px`;
+  });
 byId("stop").addEventListener("click", stop);
 byId("new-conversation").addEventListener("click", () => {
   openConversation("");

@@ -139,6 +139,12 @@ def test_files_are_listed_with_the_reason_why_one_was_left_out(api: TestClient) 
     assert "broken" in found["files"][0]["problem"]
     assert [file["name"] for file in api.get("/api/files", params={"words": "NOTES boats"}).json()["files"]] == ["notes/boats.md"]
     assert api.get("/api/files", params={"offset": "x"}).status_code == 400
+    assert api.get("/api/page", params={"source": "notes/broken.pdf", "page": 0}).status_code == 400
+    assert (
+        api.get("/api/page", params={"source": "notes/broken.pdf", "page": 1})
+        .json()["error"]["message"]
+        .endswith("cannot be drawn.")
+    )
 
 
 def test_an_uploaded_file_is_indexed_answers_and_can_be_removed(library: Library) -> None:
@@ -189,7 +195,7 @@ def test_an_upload_that_is_too_large_leaves_nothing(library: Library) -> None:
 BAD_ID = '{"question": "x", "conversation": "../../secret"}'
 
 
-@pytest.mark.parametrize("body", ["", "[]", "{", "null", '{"question": 5}', '{"question": ""}', BAD_ID, "\udcff"])
+@pytest.mark.parametrize("body", ["", "[]", "{", "null", "[" * 100_000, '{"question": 5}', '{"question": ""}', BAD_ID, "\udcff"])
 def test_a_bad_question_is_refused(api: TestClient, body: str) -> None:
     assert api.post("/api/ask", content=body.encode("utf-8", "surrogateescape")).status_code == 400
 

@@ -26,6 +26,7 @@ def test_conversations_are_kept_on_disk_for_their_owner_only(tmp_path: Path) -> 
     assert len(listed["title"]) <= 80
     assert len(History(tmp_path / "kept").read(key)["turns"]) == 2
     History(tmp_path / "kept").clear()
+    History(tmp_path / "kept").add(key, {"question": "An answer that ends after the conversation was deleted?"})
     assert list((tmp_path / "kept").iterdir()) == []
 
 
