@@ -110,8 +110,9 @@ MODULES: Final[dict[str, str]] = {
     "runtimes.llamafile.facts": "runtimes.llamafile.server_info",
     "runtimes.llamafile.vectors": "runtimes.llamafile.embedding_api",
     "runtimes.ollama.about": "runtimes.ollama.model_info",
-    "runtimes.ollama.cards": "runtimes.ollama.model_types",
+    "runtimes.ollama.cards": "runtimes.ollama.model_list",
     "runtimes.ollama.manage": "runtimes.ollama.management",
+    "runtimes.ollama.model_types": "runtimes.ollama.model_list",
     "transport.balance": "transport.failover",
     "transport.faults": "transport.errors",
     "transport.lines": "transport.decoding",
@@ -138,6 +139,7 @@ NAMES: Final[dict[str, dict[str, str]]] = {
     "rag.answer.context_budget": {"fit": "fit_passages"},
     "rag.answer.citations": {"Rejected": "InvalidCitation"},
     "rag.index.catalog": {"Catalogue": "Catalog"},
+    "runtimes.ollama.model_list": {"ModelCard": "runtimes.ollama.api_show:ModelCard"},
     "scale": {"Measured": "ActorThroughput", "Need": "CapacityPlan", "machines": "plan_capacity"},
     "transport.operations": {
         "First": "FirstBytes",

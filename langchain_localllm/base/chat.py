@@ -34,6 +34,7 @@ from langchain_localllm.base.structured import METHODS, Method, StructuredOutput
 from langchain_localllm.base.token_stream import StreamEvent, TokenStream
 from langchain_localllm.base.tool_arguments import with_read_calls
 from langchain_localllm.base.tools import choice_of, chosen_tools, openai_tools
+from langchain_localllm.base.trace_names import label_trace
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, StructuredOutputError
 
 _MAX_CONCURRENCY: Final = 32
@@ -97,7 +98,8 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
 
     @override
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        return self.label_trace(super()._get_ls_params(self.stops(stop) or None, **kwargs), kwargs.get("model"))
+        params = super()._get_ls_params(self.stops(stop) or None, **kwargs)
+        return label_trace(params, self.model_label, kwargs.get("model"))
 
     @model_validator(mode="after")
     def _set_model_profile(self) -> Self:

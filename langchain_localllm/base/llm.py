@@ -25,6 +25,7 @@ from langchain_localllm.base.options import STREAM_SWITCHES, SamplingOptions, ca
 from langchain_localllm.base.prompt_progress import areport_progress, report_progress
 from langchain_localllm.base.results import combined, joined, text_chunk
 from langchain_localllm.base.token_stream import StreamEvent, TokenStream
+from langchain_localllm.base.trace_names import label_trace
 from langchain_localllm.errors import InvalidRequestError, ModelCallError
 
 _MAX_CONCURRENCY: Final = 32
@@ -58,7 +59,8 @@ class LocalLLM(SamplingOptions, BaseLLM):
 
     @override
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        return self.label_trace(super()._get_ls_params(self.stops(stop) or None, **kwargs), kwargs.get("model"))
+        params = super()._get_ls_params(self.stops(stop) or None, **kwargs)
+        return label_trace(params, self.model_label, kwargs.get("model"))
 
     @override
     def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:

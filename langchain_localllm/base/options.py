@@ -9,12 +9,12 @@ from typing import Annotated, Any, ClassVar, Final, Self
 
 from langchain_core.caches import BaseCache
 from langchain_core.globals import get_llm_cache
-from langchain_core.language_models import BaseChatModel, LangSmithParams
+from langchain_core.language_models import BaseChatModel
 from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from langchain_localllm.base.results import short_name
 from langchain_localllm.base.token_stream import CompletionInfo
+from langchain_localllm.base.trace_names import short_name
 from langchain_localllm.errors import InvalidOptionError
 
 _ON_THE_WAY: Final = frozenset({"jsonschema", "langchain_core", "langchain_localllm", "pydantic"})
@@ -269,11 +269,6 @@ class SamplingOptions(Options):
 
     def answered(self, finish: CompletionInfo) -> None:
         """Learn from how an answer ended, such as the name of a server's model."""
-
-    def label_trace(self, params: LangSmithParams, model: Any = None) -> LangSmithParams:
-        """Return what LangChain reports to tracers, with the name of the model, or of the one that a call asks for."""
-        label = short_name(model) if isinstance(model, str) else self.model_label
-        return {**params, "ls_model_name": label} if label else params
 
     @property
     def other_servers(self) -> int:

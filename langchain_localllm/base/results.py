@@ -1,6 +1,5 @@
 """From an engine's finish to what LangChain reports."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -10,6 +9,7 @@ from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, Us
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult, RunInfo
 
 from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent
+from langchain_localllm.base.trace_names import short_name
 
 _NORMALIZED: Final = {
     "stop": "stop",
@@ -19,18 +19,6 @@ _NORMALIZED: Final = {
     "content_filter": "content_filter",
 }
 """Finish reasons under the names of langchain-core 1.8.4 and later, which reads `normalized_finish_reason`."""
-_PATH: Final = re.compile(r"^([/~\\]|\.{1,2}[/\\]|[A-Za-z]:[/\\])|\.(gguf|llamafile)$")
-"""A model's name that is the path of its file; `meta-llama/Llama-3.1-8B` is not one."""
-
-
-def short_name(model: str) -> str:
-    """Return a model's name without the folders of its file, since traces may be read elsewhere.
-
-    Example:
-        >>> short_name("/home/me/models/llama.gguf"), short_name("meta-llama/Llama-3.1-8B")
-        ('llama.gguf', 'meta-llama/Llama-3.1-8B')
-    """
-    return re.split(r"[/\\]", model)[-1] if _PATH.search(model) else model
 
 
 def describe(finish: CompletionInfo) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from langchain_localllm.transport.address import Address
 
 if TYPE_CHECKING:
     from langchain_localllm import Ollama
-    from langchain_localllm.runtimes.ollama.model_types import InstalledModel
+    from langchain_localllm.runtimes.ollama.model_list import InstalledModel
 
 __all__ = ["Purpose", "is_installed", "resolve"]
 

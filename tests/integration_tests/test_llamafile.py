@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from langchain_localllm import ChatLlamafile, LlamaCpp, Llamafile, LocalServer
 from langchain_localllm.base.http import CONNECTION_OPTIONS
-from langchain_localllm.base.results import short_name
+from langchain_localllm.base.trace_names import short_name
 from langchain_localllm.errors import AuthenticationError, ConnectionFailedError, InvalidRequestError
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.testing.paths import PATHS

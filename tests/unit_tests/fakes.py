@@ -11,7 +11,7 @@ from langchain_localllm.base.response_parser import ReadHandle
 from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent, TokenStream
 from langchain_localllm.runtimes.llamafile.options import DEFAULT_URL
 from langchain_localllm.runtimes.llamafile.server_info import Known, ServerFacts
-from langchain_localllm.runtimes.ollama.options import ModelFacts
+from langchain_localllm.runtimes.ollama.api_show import ModelFacts
 from langchain_localllm.transport.operations import Send
 
 ANSWER = ["Hel", "lo"]

@@ -20,12 +20,12 @@ from langchain_localllm import ChatOllama, Ollama, OllamaEmbeddings, chat_models
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.logits import normalize_logit_bias
 from langchain_localllm.base.response_parser import ReadHandle
-from langchain_localllm.base.results import describe, short_name
+from langchain_localllm.base.results import describe
 from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent, TokenStream
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.registry import RUNTIMES
-from langchain_localllm.runtimes.ollama.options import ModelFacts
+from langchain_localllm.runtimes.ollama.api_show import ModelFacts
 from tests.unit_tests.fakes import FakeChat, FakeChatOllama, FakeOllama, FakeText
 from tests.unit_tests.option_cases import SUBJECTS
 
@@ -100,25 +100,6 @@ def test_traces_name_the_model_that_a_server_named_in_its_last_answer(name: str)
     model.invoke("Hi")
     assert model._get_ls_params()["ls_model_name"] == "tiny"
     assert model._get_ls_params(model="/models/other.gguf")["ls_model_name"] == "other.gguf"
-
-
-@pytest.mark.parametrize(
-    ("model", "short"),
-    [
-        ("/home/me/models/a.gguf", "a.gguf"),
-        (r"C:\Users\me\a.gguf", "a.gguf"),
-        ("models/a.gguf", "a.gguf"),
-        ("~/a-model", "a-model"),
-        ("./a", "a"),
-        ("/opt/mixtral.llamafile", "mixtral.llamafile"),
-        ("meta-llama/Llama-3.1-8B", "meta-llama/Llama-3.1-8B"),
-        ("hf.co/bartowski/Llama-3.2-1B-GGUF:Q4_K_M", "hf.co/bartowski/Llama-3.2-1B-GGUF:Q4_K_M"),
-        ("llama3.2:1b", "llama3.2:1b"),
-    ],
-)
-def test_a_models_name_loses_its_folders_and_nothing_else(model: str, short: str) -> None:
-    assert short_name(model) == short
-    assert describe(CompletionInfo("stop", model=model))["model_name"] == short
 
 
 @pytest.mark.parametrize(("reason", "normalized"), [("stop", "stop"), ("length", "length"), ("tool_calls", "tool_call")])

@@ -11,7 +11,7 @@ from langchain_localllm.manage.probe import location
 
 if TYPE_CHECKING:
     from langchain_localllm import Ollama
-    from langchain_localllm.runtimes.ollama.model_types import LoadedModel
+    from langchain_localllm.runtimes.ollama.model_list import LoadedModel
 
 _ASKED: Final = 20
 """Models whose context is asked for."""

@@ -8,7 +8,6 @@ import itertools
 import logging
 import time
 import weakref
-from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from langchain_localllm.base.local_engine.stream import ResponseQueue
 from langchain_localllm.base.local_engine.thread import EngineThread, engine_closed_error
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ServerError
+from langchain_localllm.runtimes.llamacpp.admission import Admission
 from langchain_localllm.runtimes.llamacpp.context import ABORTED, DONE, NO_ROOM, Context, Part
 from langchain_localllm.runtimes.llamacpp.ffi import lib
 from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
@@ -182,9 +182,9 @@ class _Worker:
         lora: tuple[float, ...],
     ) -> None:
         self._context, self._sequences, self._model = context, sequences, context.model
-        self._parallel, self._cells, self._n_ctx, self._on_disk = parallel, cells, n_ctx, on_disk
-        self._lora = self._applied_lora = lora
-        self._waiting: deque[tuple[Request, ResponseQueue]] = deque()
+        self._parallel, self._n_ctx, self._on_disk = parallel, n_ctx, on_disk
+        self._applied_lora = lora
+        self._admission = Admission(parallel, cells, n_ctx, lora)
         self._answers: list[Answer] = []
         self._speed = 0.0  # tokens of prompts read in a second
         self._step = 0.0  # seconds that a batch without prompts takes
@@ -204,7 +204,7 @@ class _Worker:
     @property
     def busy(self) -> bool:
         """Whether there is something to do."""
-        return bool(self._answers or self._waiting) or not self.thread.inbox.empty()
+        return bool(self._answers or self._admission) or not self.thread.inbox.empty()
 
     def _reader_left(self) -> None:
         """End a computation that no request waits for; a batch that others share continues, since it takes no longer than a token.
@@ -232,18 +232,17 @@ class _Worker:
     def _fail_all(self, failure: Exception) -> None:
         for answer in list(self._answers):
             self._finish(answer, failure)
-        while self._waiting:
-            self._waiting.popleft()[1].put(failure)
+        self._admission.fail_all(failure)
 
     def _round(self) -> None:
-        self._receive(wait=not (self._answers or self._waiting))
+        self._receive(wait=not (self._answers or self._admission))
         self._context.clear_abort()
         if self.thread.ended:
             return
         for answer in [answer for answer in self._answers if answer.box.cancelled]:
             self._finish(answer)
-        if self._waiting:
-            self._admit()
+        while admitted := self._admission.admit(self._answers):
+            self._begin(*admitted)
         self._encode_next_image()
         if parts := self._plan():
             self._compute(parts)
@@ -253,7 +252,7 @@ class _Worker:
             item = self._wait() if wait else self.thread.inbox.get_nowait()
             while True:
                 if item:
-                    self._waiting.append(item)
+                    self._admission.add(*item)
                 item = self.thread.inbox.get_nowait()
         except Empty:
             pass
@@ -271,26 +270,6 @@ class _Worker:
                         break
         return self.thread.inbox.get()
 
-    def _admit(self) -> None:
-        """Begin answers in the order in which they came, as long as there is room for all that they may become."""
-        while self._waiting and len(self._answers) < self._parallel:
-            request, box = self._waiting[0]
-            if not box.cancelled:
-                if self._answers and self._has_to_wait(request):
-                    return
-                limit = self._n_ctx - request.tokens()
-                if request.max_tokens is not None and request.max_tokens >= 0:
-                    limit = min(limit, request.max_tokens)
-                if sum(answer.room for answer in self._answers) + request.tokens() + limit > self._cells:
-                    return
-                self._begin(request, box, limit)
-            self._waiting.popleft()
-
-    def _has_to_wait(self, request: Request) -> bool:
-        """Return whether a request cannot be computed together with those that are being answered."""
-        alone = request.isolated or self._answers[0].request.isolated
-        return alone or (self._lora if request.lora is None else request.lora) != self._applied_lora
-
     def _apply_lora(self, scales: tuple[float, ...]) -> None:
         """Apply adapters with other scales. No answer may be in work: all are computed with the same ones."""
         if scales != self._applied_lora:
@@ -300,7 +279,7 @@ class _Worker:
 
     def _begin(self, request: Request, box: ResponseQueue, limit: int) -> None:
         if not self._answers:
-            self._apply_lora(self._lora if request.lora is None else request.lora)
+            self._apply_lora(self._admission.lora_scales(request))
         by_seed = request.cache_prompt is None and request.sampling.has_seed and not self._answers
         sequence = self._sequences.take(request.prompt, reset=request.isolated or by_seed)
         try:

@@ -48,6 +48,7 @@ from langchain_localllm.gguf.load_errors import load_error
 from langchain_localllm.gguf.trial_load import require_loadable
 from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
 from langchain_localllm.runtimes.llamacpp.prompt_files import prompt_files
+from langchain_localllm.runtimes.llamacpp.server_admission import Turns
 from langchain_localllm.runtimes.llamacpp.server_cache import SlotFiles, slot_path
 from langchain_localllm.runtimes.llamacpp.server_params import VERSION, new_server, server_params
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
@@ -251,38 +252,6 @@ class _Job:
     """Whether no other request may be computed at the same time, which would change the last digits."""
 
 
-class _Turns:
-    """Lets requests be computed together, and those that are isolated alone."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._running = self._isolated_waiting = 0
-        self._isolated_runs = False
-
-    @contextlib.contextmanager
-    def take(self, *, isolated: bool) -> Iterator[None]:
-        """Wait for a turn, and hold it within this block. One that is isolated comes before others that wait."""
-        with self._changed:
-            self._isolated_waiting += isolated
-            self._changed.wait_for(self._is_idle if isolated else self._may_join)
-            self._isolated_waiting -= isolated
-            self._running += 1
-            self._isolated_runs = isolated
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._running -= 1
-                self._isolated_runs = False
-                self._changed.notify_all()
-
-    def _is_idle(self) -> bool:
-        return self._running == 0
-
-    def _may_join(self) -> bool:
-        return not self._isolated_runs and not self._isolated_waiting
-
-
 class _Requests:
     """The threads in which the server answers, one for each request that it answers at the same time.
 
@@ -297,7 +266,7 @@ class _Requests:
         self._threads: list[WorkThread] = []
         self._open = 0
         self._lock = threading.Lock()
-        self._turns = _Turns()
+        self._turns = Turns()
         self.process = os.getpid()
         keep_from_forks(self)
 

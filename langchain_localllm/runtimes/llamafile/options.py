@@ -11,9 +11,9 @@ from typing_extensions import override
 
 from langchain_localllm.base.http import CONNECTION_OPTIONS, ServerOptions
 from langchain_localllm.base.logits import LogitBias, enable_logprobs, normalize_logit_bias
-from langchain_localllm.base.results import short_name
 from langchain_localllm.base.sampler_options import SamplerOptions
 from langchain_localllm.base.token_stream import CompletionInfo
+from langchain_localllm.base.trace_names import short_name
 from langchain_localllm.base.type_schema import JsonSchema
 from langchain_localllm.errors import ConnectionFailedError, WrongServerError
 from langchain_localllm.runtimes.llamafile.api import model_at, name_if_told, token_ids, tokenize

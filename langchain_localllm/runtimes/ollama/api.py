@@ -26,15 +26,14 @@ from langchain_localllm.errors import (
     StreamBrokenError,
     WrongServerError,
 )
-from langchain_localllm.gguf.capacity import DEFAULT_CONTEXT
-from langchain_localllm.runtimes.ollama.options import UNKNOWN_CONTEXT, ModelFacts, OllamaOptions, OllamaServer
+from langchain_localllm.runtimes.ollama.api_show import UNKNOWN_CONTEXT, ModelFacts
+from langchain_localllm.runtimes.ollama.options import OllamaOptions, OllamaServer
 from langchain_localllm.transport.decoding import parse_json
 from langchain_localllm.transport.errors import reason_of, status_error
 from langchain_localllm.transport.operations import Plan, Send
 from langchain_localllm.transport.retry import fetch_json
 
 _LOG: Final = logging.getLogger(__name__)
-_MODELFILE_CONTEXT: Final = re.compile(r"^num_ctx\s+(\d+)", re.MULTILINE)
 _NOT_FOUND: Final = 404
 _NOT_OFFERED: Final = frozenset({404, 405, 501})
 """What a server answers to a path, or to a method, that it does not offer."""
@@ -130,31 +129,10 @@ def model_facts(options: OllamaServer) -> Plan[ModelFacts]:
         return facts
     try:
         options.refuse_remote(host=shown.get("remote_host") or "")
-        facts = options.state.facts = facts_of(shown)
+        facts = options.state.facts = ModelFacts.read(shown)
     except UNREADABLE:
         raise not_ollama(options.client.address.url, "its answer at /api/show cannot be read") from None
     return facts
-
-
-def facts_of(shown: dict[str, Any]) -> ModelFacts:
-    """What an answer of `/api/show` says."""
-    lengths = [int(value) for name, value in (shown.get("model_info") or {}).items() if name.endswith(".context_length")]
-    trained, chosen = min(lengths, default=None), _MODELFILE_CONTEXT.search(shown.get("parameters") or "")
-    template = shown.get("template") or ""
-    own = template + (shown.get("system") or "") + json.dumps(shown.get("messages") or "", ensure_ascii=False)
-    return ModelFacts(
-        int(chosen[1]) if chosen else min([DEFAULT_CONTEXT, *lengths]),
-        _capabilities_of(shown),
-        template,
-        trained,
-        chosen is not None,
-        len(own.encode("utf-8", "replace")),
-    )
-
-
-def _capabilities_of(shown: dict[str, Any]) -> frozenset[str] | None:
-    named = shown.get("capabilities")
-    return None if named is None else frozenset(named)
 
 
 # --- decoders ---

@@ -13,9 +13,10 @@ from langchain_localllm.base.closing import Closing
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.runtimes.ollama import management
 from langchain_localllm.runtimes.ollama.api import model_facts
+from langchain_localllm.runtimes.ollama.api_show import ModelCard
 from langchain_localllm.runtimes.ollama.context import server_version
 from langchain_localllm.runtimes.ollama.management import StepDecoder
-from langchain_localllm.runtimes.ollama.model_types import InstalledModel, LoadedModel, ModelCard
+from langchain_localllm.runtimes.ollama.model_list import InstalledModel, LoadedModel
 from langchain_localllm.runtimes.ollama.options import OllamaServer
 from langchain_localllm.runtimes.ollama.progress import PullProgress, show_on_stderr
 from langchain_localllm.transport.operations import Plan

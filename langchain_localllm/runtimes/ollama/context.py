@@ -14,7 +14,8 @@ from langchain_localllm.base.answer_decoder import UNREADABLE
 from langchain_localllm.errors import ContextLengthError, PermissionDeniedError, WrongServerError
 from langchain_localllm.gguf.capacity import DEFAULT_CONTEXT
 from langchain_localllm.runtimes.ollama.api import fetch
-from langchain_localllm.runtimes.ollama.options import LEAST_CONTEXT, UNKNOWN_CONTEXT, OllamaServer
+from langchain_localllm.runtimes.ollama.api_show import LEAST_CONTEXT, UNKNOWN_CONTEXT
+from langchain_localllm.runtimes.ollama.options import OllamaServer
 from langchain_localllm.transport.operations import Plan
 
 T = TypeVar("T")

@@ -14,9 +14,10 @@ from langchain_localllm.base.embeddings import OURS, always_normalized
 from langchain_localllm.base.options import warn_once
 from langchain_localllm.errors import ContextLengthError, WrongServerError
 from langchain_localllm.runtimes.ollama.api import fetch, model_facts, token_count
+from langchain_localllm.runtimes.ollama.api_show import UNKNOWN_CONTEXT
 from langchain_localllm.runtimes.ollama.client import OllamaModels
 from langchain_localllm.runtimes.ollama.context import with_context
-from langchain_localllm.runtimes.ollama.options import UNKNOWN_CONTEXT, OllamaServer
+from langchain_localllm.runtimes.ollama.options import OllamaServer
 
 _SENT: Final = frozenset({"dimensions", "truncate"})
 """Options of all embedding classes that Ollama knows too."""

@@ -10,7 +10,8 @@ from typing import Any, Final, TypeVar
 from langchain_localllm.base.answer_decoder import UNREADABLE
 from langchain_localllm.errors import ModelCallError, ModelMissingError, ServerError, StreamBrokenError
 from langchain_localllm.runtimes.ollama.api import fetch, not_ollama, reader_for
-from langchain_localllm.runtimes.ollama.model_types import InstalledModel, LoadedModel, ModelCard
+from langchain_localllm.runtimes.ollama.api_show import ModelCard
+from langchain_localllm.runtimes.ollama.model_list import InstalledModel, LoadedModel
 from langchain_localllm.runtimes.ollama.options import OllamaServer
 from langchain_localllm.runtimes.ollama.progress import PullProgress
 from langchain_localllm.transport.decoding import LineBuffer, parse_json

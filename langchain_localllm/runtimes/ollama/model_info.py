@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from langchain_localllm.base.answer_decoder import UNREADABLE
 from langchain_localllm.model_info.info import ModelInfo
-from langchain_localllm.runtimes.ollama.api import facts_of, not_ollama, reader_for
+from langchain_localllm.runtimes.ollama.api import not_ollama, reader_for
+from langchain_localllm.runtimes.ollama.api_show import ModelFacts
 from langchain_localllm.runtimes.ollama.options import OllamaServer
 from langchain_localllm.transport.operations import Plan, Send
 from langchain_localllm.transport.retry import RetryPolicy, fetch_json
@@ -26,7 +27,7 @@ def model_info(options: OllamaServer) -> Plan[ModelInfo]:
 
 
 def _read(shown: dict[str, Any], options: OllamaServer) -> ModelInfo:
-    facts = facts_of(shown)
+    facts = ModelFacts.read(shown)
     info = shown.get("model_info") or {}
     return ModelInfo(
         source="Ollama's /api/show",

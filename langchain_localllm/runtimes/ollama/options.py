@@ -20,6 +20,7 @@ from langchain_localllm.base.options import SamplingOptions, advise, warn_once
 from langchain_localllm.base.reasoning import ReasoningOptions, no_budget
 from langchain_localllm.base.type_schema import as_json_schema
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
+from langchain_localllm.runtimes.ollama.api_show import UNKNOWN_CONTEXT, ModelFacts
 from langchain_localllm.transport.address import Address, basic_auth
 
 _PORT: Final = 11434
@@ -86,37 +87,6 @@ def _read_host(text: str) -> str:
     host, _, port = place.rpartition(":") if _HAS_PORT.search(place) else (place, "", "")
     url = f"{scheme or 'http'}://{_HERE.get(host, host)}:{port or _PORTS.get(scheme, _PORT)}"
     return f"{url}/{path}" if path else url
-
-
-UNKNOWN_CONTEXT: Final = 0
-LEAST_CONTEXT: Final = 512
-"""No server's default context has fewer tokens, so it holds a prompt of so many bytes, and a model made for so few has them all."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelFacts:
-    """What the server reported about a model.
-
-    Attributes:
-        context: Tokens of context to plan a prompt with when the object names none; `UNKNOWN_CONTEXT` where the server did not say.
-        capabilities: What the model can do, such as `completion` or `vision`; `None` from an Ollama that does not report it.
-        template: The model's template, in Go's language; empty where it is not known.
-        trained_context: Tokens of context that the model was made for; Ollama uses no more, whatever `num_ctx` is.
-        is_fixed: Whether the Modelfile sets the context, and not the server's default.
-        own_bytes: Bytes that the model's template, system message and first messages may add to a prompt.
-    """
-
-    context: int
-    capabilities: frozenset[str] | None = None
-    template: str = ""
-    trained_context: int | None = None
-    is_fixed: bool = False
-    own_bytes: int = 0
-
-    @property
-    def fixed_context(self) -> int:
-        """Tokens of context that every call without `num_ctx` has; `UNKNOWN_CONTEXT` where that is the server's default."""
-        return self.context if self.is_fixed or self.context <= LEAST_CONTEXT else UNKNOWN_CONTEXT
 
 
 @dataclass(slots=True)

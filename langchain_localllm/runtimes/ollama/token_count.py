@@ -9,8 +9,9 @@ from typing import Any, Final, TypeVar
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError
 from langchain_localllm.runtimes.ollama.api import ChatDecoder, GenerateDecoder, model_facts
+from langchain_localllm.runtimes.ollama.api_show import UNKNOWN_CONTEXT
 from langchain_localllm.runtimes.ollama.context import needed_context, prompt_bytes
-from langchain_localllm.runtimes.ollama.options import UNKNOWN_CONTEXT, OllamaOptions
+from langchain_localllm.runtimes.ollama.options import OllamaOptions
 from langchain_localllm.runtimes.ollama.request import load_model, open_stream
 
 _LEAST_CONTEXT: Final = 2048

@@ -14,7 +14,8 @@ import requests
 from langchain_localllm import LocalServer
 from langchain_localllm.cli.diagnosis.ollama import loaded_problems
 from langchain_localllm.models import tiny_chat_model
-from langchain_localllm.runtimes.ollama.model_types import LoadedModel, ModelCard
+from langchain_localllm.runtimes.ollama.api_show import ModelCard
+from langchain_localllm.runtimes.ollama.model_list import LoadedModel
 from tests.integration_tests.cli.command import COMMAND, check_fault, localllm, quick, stdout_of
 
 NAME = "Müller & ich-Q8_0.gguf"

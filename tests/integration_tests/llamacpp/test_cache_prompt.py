@@ -9,7 +9,7 @@ import pytest
 
 from langchain_localllm import LlamaCpp
 from langchain_localllm.models import tiny_chat_model
-from langchain_localllm.runtimes.llamacpp.server_engine import _Turns
+from langchain_localllm.runtimes.llamacpp.server_admission import Turns
 from tools.engines.real_models import SMOLLM2
 
 SHARED = "The lamp is red. The boat is green. The house is old. " * 4
@@ -48,7 +48,7 @@ def test_request_with_a_seed_reads_its_prompt_from_scratch(backend: Any) -> None
 
 
 def test_isolated_request_is_computed_alone_and_before_others_that_wait() -> None:
-    turns, order = _Turns(), []
+    turns, order = Turns(), []
 
     def compute(name: str, *, isolated: bool) -> None:
         with turns.take(isolated=isolated):

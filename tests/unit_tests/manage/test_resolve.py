@@ -13,7 +13,8 @@ from langchain_localllm.manage import resolve as module
 from langchain_localllm.manage.inventory import ListedModel
 from langchain_localllm.manage.resolve import Purpose, is_installed, resolve
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
-from langchain_localllm.runtimes.ollama.model_types import InstalledModel, ModelCard
+from langchain_localllm.runtimes.ollama.api_show import ModelCard
+from langchain_localllm.runtimes.ollama.model_list import InstalledModel
 from tests.unit_tests.gguf.test_header import write_gguf
 from tools.engines.gguf_mutations import UINT32, Header
 
