@@ -129,7 +129,9 @@ class LocalEmbeddings(TextBatches, Embeddings):
         Prefixes, `dimensions`, `normalize` and `truncate` are in the hash. It fits into a file's name.
         """
         names = self._run(self._names())
-        chosen = self.chosen(self.NOT_IN_KEY | self.NOT_IN_CACHE_KEY | {"model", "model_path", "query_prefix", "document_prefix"})
+        chosen = self.set_options(
+            self.NOT_IN_KEY | self.NOT_IN_CACHE_KEY | {"model", "model_path", "query_prefix", "document_prefix"}
+        )
         digest = hashlib.sha256(repr([names, self.prefixes(), sorted(chosen.items())]).encode()).hexdigest()
         readable = re.sub(r"[^a-zA-Z0-9_.-]+", "-", re.split(r"[/\\]", names[0])[-1] if names else "model")
         return f"{readable[:_NAME_LENGTH]}-{digest[:_DIGEST_LENGTH]}"

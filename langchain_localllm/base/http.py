@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final, Self
 from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 from typing_extensions import override
 
+from langchain_localllm._deprecated import renamed_attribute
 from langchain_localllm.base.closing import Closing
 from langchain_localllm.base.options import Options
 from langchain_localllm.base.token_stream import StreamEvent
@@ -115,11 +116,11 @@ class ServerOptions(Options, Closing):
             streamed: Whether the result is a reply whose body is still to be read.
         """
         if isinstance(self.base_url, str):
-            return ask(self.client, self.patience)
+            return ask(self.client, self.retry_policy)
         clients = tuple(map(self._client_of, self._addresses()))
         if (servers := self._fleets.get(clients)) is None:
             servers = self._fleets.setdefault(clients, BackendPool(clients))
-        return run_with_failover(servers, self._identify, ask, self.patience, streamed=streamed)
+        return run_with_failover(servers, self._identify, ask, self.retry_policy, streamed=streamed)
 
     def _identify(self, client: HttpClient) -> Plan[str | None]:
         """Ask a server which model it runs; a runtime that takes several addresses says how."""
@@ -131,9 +132,11 @@ class ServerOptions(Options, Closing):
         return len(_each(self.base_url)) - 1
 
     @property
-    def patience(self) -> RetryPolicy:
+    def retry_policy(self) -> RetryPolicy:
         """How long to retry."""
         return RetryPolicy(self.max_retries, self.wait_until_ready)
+
+    patience = renamed_attribute("patience", "retry_policy")
 
     @override
     def close(self) -> None:

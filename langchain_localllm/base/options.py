@@ -13,6 +13,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from langchain_localllm._deprecated import renamed_attribute
 from langchain_localllm.base.token_stream import CompletionInfo
 from langchain_localllm.base.trace_names import short_name
 from langchain_localllm.errors import InvalidOptionError
@@ -79,7 +80,7 @@ class Options(BaseModel):
         try:
             super().__init__(**kwargs)
         except ValidationError as error:
-            raise _refusal(error) from None
+            raise _to_option_error(error) from None
 
     @classmethod
     def _normalize_names(cls, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,10 +129,12 @@ class Options(BaseModel):
                 raise cls._unknown(name, frozenset(cls.model_fields))
         return named
 
-    def chosen(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
+    def set_options(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
         """Return the options that are set, without LangChain's own fields and those to ignore."""
         values = ((name, getattr(self, name)) for name in type(self).model_fields if name not in self.NOT_PER_CALL | ignored)
         return {name: value for name, value in values if value is not None}
+
+    chosen = renamed_attribute("chosen", "set_options")
 
     def with_options(self, options: Mapping[str, Any]) -> Self:
         """Return this object with other values for some options, for one call; the fields are validated, connections are shared.
@@ -149,11 +152,11 @@ class Options(BaseModel):
             try:
                 self.__pydantic_validator__.validate_assignment(copy, name, value)
             except ValidationError as error:
-                raise _refusal(error) from None
+                raise _to_option_error(error) from None
         return copy
 
 
-def _refusal(error: ValidationError) -> InvalidOptionError:
+def _to_option_error(error: ValidationError) -> InvalidOptionError:
     """Convert a validation error to `InvalidOptionError`, without the values, which may be keys and passwords."""
     reasons = []
     for problem in error.errors(include_url=False, include_input=False):

@@ -208,14 +208,16 @@ class BackendPool:
         return ConnectionFailedError(f"None of the {len(self)} servers answers ({urls}). The last one: {error}")
 
 
-def run_with_failover(servers: BackendPool, identify: Identify, ask: Ask[T], patience: RetryPolicy, *, streamed: bool) -> Plan[T]:
+def run_with_failover(
+    servers: BackendPool, identify: Identify, ask: Ask[T], retry_policy: RetryPolicy, *, streamed: bool
+) -> Plan[T]:
     """Ask the least busy server, and another one if that fails before any part of its answer was passed on.
 
     Args:
         servers: The servers.
         identify: How a server is asked for its model.
         ask: What is asked.
-        patience: How long to retry; only the last server is waited for while it loads its model.
+        retry_policy: How long to retry; only the last server is waited for while it loads its model.
         streamed: Whether the result is a reply whose body is still to be read; its first bytes are waited for.
 
     Raises:
@@ -230,7 +232,7 @@ def run_with_failover(servers: BackendPool, identify: Identify, ask: Ask[T], pat
         try:
             yield from servers.compare(server, identify)
             # A connection that was kept open may be closed by now, so each server is tried as often as a single one.
-            result: Any = yield from ask(server.client, patience if last else RetryPolicy(patience.max_retries, 0))
+            result: Any = yield from ask(server.client, retry_policy if last else RetryPolicy(retry_policy.max_retries, 0))
             if streamed:
                 server.track(result)
                 yield FirstBytes(result)

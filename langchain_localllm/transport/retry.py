@@ -28,9 +28,9 @@ class RetryPolicy:
     wait_until_ready: float = 60.0
 
 
-def open_reply(send: Send, patience: RetryPolicy, read_error: ErrorReader) -> Plan[Any]:
+def open_reply(send: Send, retry_policy: RetryPolicy, read_error: ErrorReader) -> Plan[Any]:
     """Send a request until it is answered with success; the result is the reply, its body unread."""
-    retries = patience.max_retries
+    retries = retry_policy.max_retries
     waited = 0.0
     for pause in _pauses():
         try:
@@ -39,7 +39,7 @@ def open_reply(send: Send, patience: RetryPolicy, read_error: ErrorReader) -> Pl
                 return reply
             raise read_error(reply.status, json_or_text((yield Read(reply))))
         except ModelLoadingError:
-            if waited >= patience.wait_until_ready:
+            if waited >= retry_policy.wait_until_ready:
                 raise
             _LOGGER.info("The server is still loading its model: retrying %s %s in %.2f s", send.method, send.path, pause)
         except ConnectionFailedError as error:
@@ -53,9 +53,9 @@ def open_reply(send: Send, patience: RetryPolicy, read_error: ErrorReader) -> Pl
     raise AssertionError  # the pauses never end
 
 
-def fetch_json(send: Send, patience: RetryPolicy, read_error: ErrorReader) -> Plan[Any]:
+def fetch_json(send: Send, retry_policy: RetryPolicy, read_error: ErrorReader) -> Plan[Any]:
     """Send a request; the result is its answer as parsed JSON."""
-    reply = yield from open_reply(send, patience, read_error)
+    reply = yield from open_reply(send, retry_policy, read_error)
     data = json_or_text((yield Read(reply)))
     if isinstance(data, str):
         raise WrongServerError(f"{send.path} was answered with something that is not JSON. Is `base_url` right?")

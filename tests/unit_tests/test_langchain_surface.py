@@ -541,5 +541,7 @@ def test_an_object_is_dumped_without_secrets_and_loaded_again(name: str) -> None
     assert f'["langchain_localllm", "{folder}", "{name}"]' in text
     keys = {"LOCALLLM_API_KEY": "other"}
     again = loads(dumps(model), allowed_objects=[kind], valid_namespaces=["langchain_localllm"], secrets_map=keys)
-    assert again.chosen(frozenset({"api_key", "headers", "auth"})) == model.chosen(frozenset({"api_key", "headers", "auth"}))
+    assert again.set_options(frozenset({"api_key", "headers", "auth"})) == model.set_options(
+        frozenset({"api_key", "headers", "auth"})
+    )
     assert model.api_key is None or again.api_key.get_secret_value() == "other"

@@ -104,9 +104,9 @@ class ModelOptions(InProcessOptions):
         return (self.path.resolve(), self.n_ctx, self.ngl, self.device, self.EMBEDS, self.backend)
 
     @override
-    def chosen(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
+    def set_options(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
         """Return the options that are set, with the backend that is used."""
-        return {**super().chosen(ignored), "backend": self._used_backend()}
+        return {**super().set_options(ignored), "backend": self._used_backend()}
 
     def _used_backend(self) -> Backend:
         if self.backend is not None:

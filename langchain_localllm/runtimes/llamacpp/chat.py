@@ -167,7 +167,7 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
                 draft=self.draft(),
                 lora=self.lora_scales(),
                 images=images,
-                shown=engine.model.named(prepared.markers),
+                shown=engine.model.special_token_ids(prepared.markers),
                 thinking=Thinking(
                     prepared.thoughts,
                     engine.model.tokenize(prepared.closing, begin=False),

@@ -242,7 +242,11 @@ class _Worker:
         for answer in [answer for answer in self._answers if answer.box.cancelled]:
             self._finish(answer)
         while admitted := self._admission.admit(self._answers):
-            self._begin(*admitted)
+            try:
+                self._begin(*admitted)
+            except Exception as error:
+                admitted[1].put(error)  # it neither waits nor is answered, so `_fail_all` does not reach it
+                raise
         self._encode_next_image()
         if parts := self._plan():
             self._compute(parts)

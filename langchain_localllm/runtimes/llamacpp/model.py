@@ -121,7 +121,7 @@ class Model:
             count = lib.llama_token_to_piece(self.vocabulary, token, buffer, -count, 0, special)
         return buffer.raw[:count]
 
-    def named(self, texts: Iterable[str]) -> frozenset[int]:
+    def special_token_ids(self, texts: Iterable[str]) -> frozenset[int]:
         """Return the tokens that are one of these texts, where the vocabulary has such, and control tokens in the others."""
         found = [self.tokenize(text, begin=False) for text in texts]
         return frozenset(

@@ -238,7 +238,7 @@ class ModelOptions(InProcessOptions):
 
     def _features(self) -> set[str]:
         """Return the names of the options that are set, for which a backend has to have support."""
-        return set(self.chosen())
+        return set(self.set_options())
 
     @override
     def loading_key(self) -> Hashable:

@@ -69,9 +69,9 @@ def _json_schema(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _opening(options: ServerOptions, path: str, body: dict[str, Any], read_error: ErrorReader) -> Ask[Any]:
-    def plan(client: HttpClient, patience: RetryPolicy) -> Plan[Any]:
+    def plan(client: HttpClient, retry_policy: RetryPolicy) -> Plan[Any]:
         read_error.url = client.address.url
-        reply = yield from open_reply(Send("POST", path, body, options.timeout, client), patience, read_error)
+        reply = yield from open_reply(Send("POST", path, body, options.timeout, client), retry_policy, read_error)
         if getattr(reply, "content_type", "").startswith("application/json"):  # not a stream: a whole answer, or an error
             whole = yield Read(reply)
             answer = json_or_text(whole)
@@ -139,9 +139,9 @@ def ask(options: ServerOptions, method: str, path: str, payload: dict[str, Any] 
     def asking(model: str | None) -> Plan[Any]:
         body = {"model": model, **payload} if payload is not None and model else payload  # a router sends it on to the model
 
-        def plan(client: HttpClient, patience: RetryPolicy) -> Plan[Any]:
+        def plan(client: HttpClient, retry_policy: RetryPolicy) -> Plan[Any]:
             read_error = ErrorReader(client.address.url)
-            answer = yield from fetch_json(Send(method, path, body, options.timeout, client), patience, read_error)
+            answer = yield from fetch_json(Send(method, path, body, options.timeout, client), retry_policy, read_error)
             if isinstance(answer, dict) and (answer.get("error") or answer.get("errors")):
                 raise read_error.in_answer(answer)
             return answer
@@ -168,17 +168,17 @@ def model_name(options: ServerOptions) -> Plan[str]:
     return names[0]
 
 
-def model_at(client: HttpClient, patience: RetryPolicy, model: str | None) -> Plan[str | None]:
+def model_at(client: HttpClient, retry_policy: RetryPolicy, model: str | None) -> Plan[str | None]:
     """What one of several servers runs, in words that are the same wherever it runs the same; `None` if it does not say.
 
     Args:
         client: The server's client.
-        patience: How long to go on trying.
+        retry_policy: How long to go on trying.
         model: The model that is asked for, or `None` for the only one.
     """
     read_error = ErrorReader(client.address.url)
     try:
-        answer = yield from fetch_json(Send("GET", "/v1/models", None, _SECONDS, client), patience, read_error)
+        answer = yield from fetch_json(Send("GET", "/v1/models", None, _SECONDS, client), retry_policy, read_error)
         models = {str(model["id"]): model.get("meta") or {} for model in answer["data"]}
     except (WrongServerError, ModelMissingError, *UNREADABLE):  # an old llamafile has no such list
         return None

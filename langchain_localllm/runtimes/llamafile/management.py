@@ -171,9 +171,9 @@ def _ask(options: ManyServers, method: str, path: str, body: Any = None) -> Plan
     if not isinstance(options.base_url, str):
         raise InvalidOptionError("Manage one server at a time: give one address as `base_url`, not a list.")
 
-    def plan(client: HttpClient, patience: RetryPolicy) -> Plan[Any]:
+    def plan(client: HttpClient, retry_policy: RetryPolicy) -> Plan[Any]:
         read_error = ErrorReader(client.address.url)
-        answer = yield from fetch_json(Send(method, path, body, options.timeout, client), patience, read_error)
+        answer = yield from fetch_json(Send(method, path, body, options.timeout, client), retry_policy, read_error)
         if isinstance(answer, dict) and answer.get("error"):
             raise read_error.in_answer(answer)
         return answer

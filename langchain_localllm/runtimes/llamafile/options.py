@@ -60,7 +60,7 @@ class ManyServers(ServerOptions):
             known[DEFAULT_URL] = yield from _find_server(self.START_HINT)
         address = Address.parse(known[DEFAULT_URL], self.sent_headers(), self.verify)
         try:
-            return (yield from ask(self._client_of(address), self.patience))
+            return (yield from ask(self._client_of(address), self.retry_policy))
         except ConnectionFailedError as error:
             if not isinstance(error, WrongServerError):
                 known.pop(DEFAULT_URL, None)  # the next call looks for one that was started since
@@ -68,7 +68,7 @@ class ManyServers(ServerOptions):
 
     @override
     def _identify(self, client: HttpClient) -> Plan[str | None]:
-        return model_at(client, self.patience, self.model)
+        return model_at(client, self.retry_policy, self.model)
 
 
 def _find_server(hint: str) -> Plan[str]:
@@ -187,7 +187,7 @@ class LlamafileOptions(ManyServers, SamplerOptions):
 
     def payload(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
         """The options that are set, without those to ignore, as the server wants them."""
-        chosen = self.chosen(_NOT_SENT | ignored)
+        chosen = self.set_options(_NOT_SENT | ignored)
         if order := self.sampler_order():
             chosen["samplers"] = order
         if "max_tokens" in chosen:

@@ -104,7 +104,7 @@ def fetch(
 ) -> Plan[Any]:
     """Ask for one JSON object."""
     read_error = reader_for(options, model)
-    answer = yield from fetch_json(Send(method, path, payload, options.timeout), options.patience, read_error)
+    answer = yield from fetch_json(Send(method, path, payload, options.timeout), options.retry_policy, read_error)
     if isinstance(answer, dict) and answer.get("error"):
         raise read_error.in_stream(answer)
     return answer

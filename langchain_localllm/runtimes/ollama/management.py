@@ -81,7 +81,7 @@ def upload(options: OllamaServer, file: Path, digest: str) -> Plan[None]:
 
 
 def _without_answer(options: OllamaServer, send: Send, model: str) -> Plan[None]:
-    reply = yield from open_reply(send, options.patience, reader_for(options, model))
+    reply = yield from open_reply(send, options.retry_policy, reader_for(options, model))
     yield Read(reply)  # it is empty; reading it gives the connection back
 
 
@@ -100,7 +100,7 @@ def open_create(options: OllamaServer, settings: Mapping[str, Any]) -> Plan[Any]
 
 def _open_steps(options: OllamaServer, path: str, settings: Mapping[str, Any]) -> Plan[Any]:
     send = Send("POST", path, {**settings, "stream": True}, None)
-    return (yield from open_reply(send, options.patience, reader_for(options, settings.get("from") or settings["model"])))
+    return (yield from open_reply(send, options.retry_policy, reader_for(options, settings.get("from") or settings["model"])))
 
 
 class StepDecoder:

@@ -255,7 +255,7 @@ class OllamaServer(ServerOptions):
 
     def payload(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
         """The options that are set, without those to ignore, as the server wants them."""
-        chosen = self.chosen(CONNECTION_OPTIONS | _OURS | ignored | {"stop", "num_ctx"})
+        chosen = self.set_options(CONNECTION_OPTIONS | _OURS | ignored | {"stop", "num_ctx"})
         if "max_tokens" in chosen:
             chosen["num_predict"] = chosen.pop("max_tokens")
         if "reasoning" in chosen:

@@ -77,7 +77,7 @@ def _open_with_level(options: OllamaServer, path: str, body: dict[str, Any]) -> 
 
 
 def _open(options: OllamaServer, path: str, body: dict[str, Any]) -> Plan[Any]:
-    return (yield from open_reply(Send("POST", path, body, options.timeout), options.patience, reader_for(options)))
+    return (yield from open_reply(Send("POST", path, body, options.timeout), options.retry_policy, reader_for(options)))
 
 
 def _thinks_after_a_form(options: OllamaServer) -> Plan[bool]:

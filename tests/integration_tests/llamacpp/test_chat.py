@@ -22,7 +22,7 @@ def paint(colour: Literal["red", "green"]) -> str:
 def chat(tmp_path_factory: pytest.TempPathFactory) -> Any:
     path = with_control_tokens(tiny_chat_model(), tmp_path_factory.mktemp("model") / "markers.gguf", MARKERS)
     with ChatLlamaCpp(model_path=path, n_ctx=512, temperature=0, max_tokens=60) as chat:
-        control = chat.engine.model.named(MARKERS)
+        control = chat.engine.model.special_token_ids(MARKERS)
         assert len(control) == len(MARKERS)
         yield chat.bind(logit_bias=dict.fromkeys(control, 1000.0))  # so that they are taken wherever a grammar lets them
 

@@ -342,6 +342,17 @@ def test_a_state_that_cannot_be_cut_is_right_after_a_request_that_left(
         assert same_where_clear(again, expected)
 
 
+def test_a_request_that_cannot_begin_fails_and_the_next_one_is_answered(llm: LlamaCpp, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise MemoryError("no room for a sequence")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sequences(llm), "take", fail)
+        with pytest.raises(MemoryError, match="no room"):
+            llm.invoke("Rain is", timeout=60)
+    assert llm.invoke("Rain is", max_tokens=2)
+
+
 # --- readers ---
 
 

@@ -84,7 +84,7 @@ def test_connection_options_reach_the_connection(make: Callable[..., Any]) -> No
     model = make(base_url="http://me:word@host/llm/", headers={"X-Tenant": "a"}, timeout=1.5, max_retries=5, wait_until_ready=2.5)
     model.invoke("Hi")
     assert model.asked[0].timeout == 1.5
-    assert (model.patience.max_retries, model.patience.wait_until_ready) == (5, 2.5)
+    assert (model.retry_policy.max_retries, model.retry_policy.wait_until_ready) == (5, 2.5)
     assert model.client.address.url == "http://host/llm"
     assert dict(model.client.address.headers) == {"Authorization": "Basic bWU6d29yZA==", "X-Tenant": "a"}
     with_key = make(base_url="http://me:word@host", api_key="a-key", headers={"authorization": "other"})
