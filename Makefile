@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-c
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help chromium demo test unit lint docs outputs bench compare dist release-check clean
+.PHONY: help chromium demo test unit lint docs outputs bench soak compare dist release-check clean
 
 help:  ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ outputs: .venv/test.stamp .engines/ollama/done  ## Write into the docs and noteb
 
 bench: .venv/test.stamp  ## Run every benchmark
 	set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python -m "benchmarks.$$(basename "$$file" .py)"; done
+
+soak: .venv/test.stamp  ## Run models for ten minutes while servers are killed, clients leave and the disk is full; SOAK_ARGS adds options
+	$(BIN)/python -m tools.soak $(SOAK_ARGS)
 
 compare: .venv/test.stamp .engines/ollama/done  ## Run the standard suite on what this package replaces; writes docs/comparison.md
 	$(BIN)/python -m tools.comparison
