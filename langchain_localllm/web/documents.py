@@ -11,6 +11,8 @@ from pydantic import BaseModel, Field
 
 from langchain_localllm.errors import DocumentError, InvalidOptionError, StoreError
 from langchain_localllm.rag import LocalRAG, Progress, Report
+from langchain_localllm.rag.ingest.file_keys import readable
+from langchain_localllm.web.outside_links import is_in_any, outside_links
 
 OnProgress = Callable[[Progress], None]
 _PASSAGE_FIELDS: Final = ("source", "page", "heading", "line", "score", "similarity")
@@ -125,7 +127,7 @@ class Documents:
         raise DocumentError(entry.problem if entry and entry.problem else f"There is no document {source!r} in the index.")
 
     def index(self, paths: Iterable[str] = (), on_progress: OnProgress | None = None) -> Report:
-        """Update the index with new, changed and deleted files of its folders.
+        """Update the index with new, changed and deleted files of its folders. Links that lead out of these are left out.
 
         Args:
             paths: Update only the folders that these files and folders are in. Default: all.
@@ -150,12 +152,18 @@ class Documents:
 
     def _update(self, paths: list[Path], on_progress: OnProgress) -> Report:
         store = self.rag.store
+        links = outside_links(self.folders)
+        kept = (store.setting("exclude") or []) if store.exists else []
+        exclude = list(dict.fromkeys([*kept, *(pattern for _, pattern in links)]))
         if store.folder is None:
-            return self.rag.index(paths, on_progress=on_progress)
-        # Its own connections: an update closes those that it began with. The models were checked when `rag` was made.
-        with LocalRAG(None, store.embeddings, store.folder, allow_remote=True) as writer:
-            writer.store.embedding_source = store.embedding_source
-            return writer.index(paths, on_progress=on_progress)
+            report = self.rag.index(paths, exclude=exclude, on_progress=on_progress)
+        else:
+            # Its own connections: an update closes those that it began with. The models were checked when `rag` was made.
+            with LocalRAG(None, store.embeddings, store.folder, allow_remote=True) as writer:
+                writer.store.embedding_source = store.embedding_source
+                report = writer.index(paths, exclude=exclude, on_progress=on_progress)
+        report.problems += [f"{readable(link)}: it is a link that leads out of the folders." for link, _ in links]
+        return report
 
     def _all(self) -> list[Path]:
         """Return the folders to pass for an update of all: new ones only, since the index knows the others."""
@@ -171,7 +179,7 @@ class Documents:
         folders = self.folders
         bases = [Path()] if os.path.isabs(path) else [self.rag.store.root, *folders]  # noqa: PTH117 - a text
         for real in (os.path.realpath(base / path) for base in bases):
-            if found := next((folder for folder in folders if _is_in(real, os.path.realpath(folder))), None):
+            if found := next((folder for folder in folders if is_in_any(real, [os.path.realpath(folder)])), None):
                 return found
         raise InvalidOptionError(f"{path!r} is outside the folders of this index, which are: {', '.join(map(str, folders))}.")
 
@@ -184,7 +192,3 @@ def document_uri(source: str) -> str:
         'document:///notes/%C3%BCber%20uns.md'
     """
     return f"document:///{quote(source, safe='/')}"
-
-
-def _is_in(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(f"{folder.rstrip(os.sep)}{os.sep}")

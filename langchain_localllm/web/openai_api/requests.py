@@ -30,11 +30,11 @@ class Message(BaseModel):
             APIError: It has an image, a sound or a file.
         """
         if not isinstance(self.content, list):
-            return self.content or ""
+            return _valid(self.content or "")
         for part in self.content:
             if part.get("type") not in {"text", "refusal"}:
                 raise APIError(400, f"A message has a part of type {part.get('type')!r}; only texts are read.", param="messages")
-        return "\n".join(str(part.get("text") or "") for part in self.content)
+        return _valid("\n".join(str(part.get("text") or "") for part in self.content))
 
 
 class StreamOptions(BaseModel):
@@ -123,7 +123,12 @@ class EmbeddingRequest(BaseModel):
             )
         if not 0 < len(texts) <= MOST_TEXTS:
             raise APIError(400, f"input: 1 to {MOST_TEXTS} texts can be embedded at once, not {len(texts)}.", param="input")
-        return texts
+        return [_valid(text) for text in texts]
+
+
+def _valid(text: str) -> str:
+    """Return a text that can be encoded: halves of characters, which JSON may hold, are replaced."""
+    return text.encode(errors="replace").decode()
 
 
 def _without_sources(answer: str) -> str:

@@ -15,8 +15,6 @@ from typing import Any
 from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
 from langchain_core.messages import HumanMessage, ToolMessage
-from langchain_mcp_adapters.client import MultiServerMCPClient
-from langchain_mcp_adapters.tools import load_mcp_tools
 
 from langchain_localllm import ChatLlamaCpp
 from langchain_localllm.models import tiny_chat_model
@@ -42,6 +40,9 @@ class Turns(AgentMiddleware):
 
 async def main(work: Path, documents: Path) -> None:
     """Let the agent search and answer; print what came."""
+    from langchain_mcp_adapters.client import MultiServerMCPClient  # pytest imports this file, where there is none
+    from langchain_mcp_adapters.tools import load_mcp_tools
+
     server = {
         "transport": "stdio",
         "command": sys.executable,

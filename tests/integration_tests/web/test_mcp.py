@@ -124,6 +124,25 @@ async def test_index_refuses_paths_outside_the_folders(server: DocumentServer, f
             link.unlink()
 
 
+async def test_links_that_lead_out_of_the_folders_are_not_indexed(server: DocumentServer, folder: Path, secret: Path) -> None:
+    links = [folder / "link.md", folder / "a folder [1]", folder / "loop"]
+    links[0].symlink_to(secret)
+    links[1].symlink_to(secret.parent)
+    links[2].symlink_to(folder)
+    async with Client(server) as client:
+        try:
+            done = await call(client, "index")
+            assert done["added"] == 0
+            assert [problem for problem in done["problems"] if "leads out" in problem] == [
+                f"{link}: it is a link that leads out of the folders." for link in sorted(links[:2])
+            ]
+            assert "4711" not in str(await call(client, "search", query="What is the code of the safe?", limit=50))
+        finally:
+            for link in links:
+                link.unlink()
+        assert (await call(client, "index"))["problems"] == []
+
+
 async def test_only_the_index_can_be_read(server: DocumentServer, secret: Path, folder: Path) -> None:
     async with Client(server) as client:
         for source in (

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,19 +12,16 @@ import openai
 import pytest
 import requests
 import uvicorn
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessageChunk
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from pydantic import SecretStr
 
 from langchain_localllm import ChatLlamafile
-from langchain_localllm.errors import ServerError
 from langchain_localllm.rag import LocalRAG
 from langchain_localllm.web.openai_api.app import MODEL, PUBLIC, DocumentAPI
 from langchain_localllm.web.openai_api.requests import ChatRequest
 from langchain_localllm.web.security import Guard, RequestLimits, address_of, listen
 from tests.integration_tests.web.conftest import serving
+from tests.integration_tests.web.endless import Endless
 
 KEY = "sesame"
 HEADERS = {"Authorization": f"Bearer {KEY}"}
@@ -158,6 +155,14 @@ def test_parameters_without_effect_are_named_and_others_are_kept(address: str) -
     assert len(choice["message"]["content"]) < len("[1] Odalys Fenn is the warden.")
 
 
+def test_half_of_a_character_is_replaced(address: str) -> None:
+    body = '{"messages": [{"role": "user", "content": "Who is the warden?\\ud83d"}]}'
+    found = requests.post(f"{address}/chat/completions", data=body, headers=HEADERS, timeout=60)
+    assert "Odalys Fenn" in found.json()["choices"][0]["message"]["content"]
+    found = requests.post(f"{address}/embeddings", data='{"input": "boat \\ud83d"}', headers=HEADERS, timeout=60)
+    assert found.status_code == 200
+
+
 BAD: dict[str, tuple[Any, int, str | None]] = {
     "no messages": ({}, 400, "messages"),
     "empty messages": ({"messages": []}, 400, "messages"),
@@ -229,33 +234,6 @@ def test_requests_without_the_key_or_from_web_pages_are_refused(address: str) ->
 def read_stream(address: str) -> list[Any]:
     with openai.OpenAI(base_url=address, api_key=KEY, max_retries=0) as client:
         return list(client.chat.completions.create(model=MODEL, messages=ask(), stream=True))
-
-
-class Endless(BaseChatModel):
-    """A model that never ends, unless it fails; it notes that it was stopped."""
-
-    fails_after: int = 0
-    begun: Any = None
-    stopped: Any = None
-
-    @property
-    def _llm_type(self) -> str:
-        return "endless"
-
-    def _generate(self, *_: Any, **__: Any) -> ChatResult:
-        raise NotImplementedError
-
-    async def _astream(self, *_: Any, **__: Any) -> AsyncIterator[ChatGenerationChunk]:
-        try:
-            count = 0
-            while not self.fails_after or count < self.fails_after:
-                yield ChatGenerationChunk(message=AIMessageChunk(content="word "))
-                count += 1
-                self.begun.set()
-                await asyncio.sleep(0.01)
-            raise ServerError("The engine failed: out of memory.")
-        finally:
-            self.stopped.set()
 
 
 @contextmanager
