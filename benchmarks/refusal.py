@@ -36,6 +36,9 @@ _SIZES: Final = (100, 1_000)
 _DRAWS: Final = 3
 _QUANTILES: Final = (None, 0.7, 0.8, 0.9)
 _CHUNK: Final = 300
+"""Longest passage of filler, so that it stays one passage in the index."""
+_CANDIDATES: Final = 48
+"""Passages that each side of the search offers, as `HybridRetriever` asks for."""
 _FILES: Final = 1_000
 """Passages of a file of filler."""
 _SUFFIXES: Final = frozenset({".md", ".rst", ".txt", ".html", ".py"})
@@ -109,10 +112,10 @@ def _questions(articles: Sequence[Any]) -> list[str]:
 
 def _refused(rag: LocalRAG, questions: Sequence[str]) -> list[float]:
     """Return the share of questions that each quantile refuses."""
-    store, wide = rag.store, rag.retriever.k * 4
+    store = rag.store
     refused = []
     for question in questions:
-        near, words = nearest(store, question, wide), store.catalog.search(question, wide)
+        near, words = nearest(store, question, _CANDIDATES), store.catalog.search(question, _CANDIDATES)
         evidence = find_evidence(store, question, near, words, store.catalog.documents([*near, *words]))
         refused.append([not is_answerable(store, evidence, quantile) for quantile in _QUANTILES])
     return [statistics.fmean(column) for column in zip(*refused, strict=True)]

@@ -30,7 +30,34 @@ RerankerModel = Annotated[
         show_default=False,
     ),
 ]
-Passages = Annotated[int, typer.Option("--passages", "-k", min=1, help="How many passages the model is given.")]
+Passages = Annotated[
+    int | None,
+    typer.Option(
+        "--passages",
+        "-k",
+        min=1,
+        help="The most passages that the model is given. Default: as many as fit the budget.",
+        show_default=False,
+    ),
+]
+PassageSize = Annotated[
+    int | None,
+    typer.Option(
+        "--passage-size",
+        min=1,
+        help="Bytes up to which a found passage grows within its section. Default: a third of the budget, at most 1000.",
+        show_default=False,
+    ),
+]
+ContextTokens = Annotated[
+    int | None,
+    typer.Option(
+        "--context-tokens",
+        min=1,
+        help="Tokens of all passages together. Default: a quarter of the model's context less the answer, at most 4000.",
+        show_default=False,
+    ),
+]
 Remote = Annotated[bool, typer.Option("--allow-remote", help="Allow servers on other machines.")]
 
 

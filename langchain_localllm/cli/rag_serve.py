@@ -16,7 +16,6 @@ from langchain_localllm.cli.open_rag import (
     resolve_chat_model,
 )
 from langchain_localllm.cli.web_args import AsJson, Host, Key, Port, require_modules, serve_with_key
-from langchain_localllm.rag.defaults import PASSAGES
 
 
 def serve(
@@ -24,7 +23,7 @@ def serve(
     store: Store = STORE,
     model: Model = "",
     embedding_model: EmbeddingModel = "",
-    passages: Passages = PASSAGES,
+    passages: Passages = None,
     max_tokens: AnswerTokens = None,
     chat_template: ChatTemplate = "",
     reranker: RerankerModel = "",

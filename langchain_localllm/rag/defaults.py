@@ -1,7 +1,7 @@
-"""Default sizes for small models; larger models do better with more and longer passages."""
+"""Default sizes of the single steps on LangChain objects; `rag.profile` has those of an index."""
 
 CHUNK_SIZE = 300
-"""Longest passage, in UTF-8 bytes: one to four sentences of English, which fits even the smallest embedding models."""
+"""Longest passage of `split_documents`, in UTF-8 bytes: one to four sentences of English."""
 
 PASSAGES = 3
-"""How many passages the prompt has."""
+"""How many passages to give to a model with a context of 2,048 tokens."""

@@ -33,9 +33,9 @@ from langchain_localllm.rag.answer.chain import NO_ANSWER, answer_chain, is_extr
 from langchain_localllm.rag.answer.citations import Citation, InvalidCitation
 from langchain_localllm.rag.answer.privacy import ain_private, in_private, refuse_remote, untraced
 from langchain_localllm.rag.answer.retrieve import HybridRetriever, Reranker
-from langchain_localllm.rag.defaults import PASSAGES
 from langchain_localllm.rag.index.store import Store
 from langchain_localllm.rag.index.update import OnProgress, Report, remove, update
+from langchain_localllm.rag.profile import RagProfile, chat_profile
 from langchain_localllm.rag.vectorstores.filters import Filter
 from langchain_localllm.rag.watch import watch
 
@@ -82,9 +82,14 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
         folder: The folder of the index, such as `.localllm`. Default: in memory.
         vectors: A LangChain `VectorStore`, or `"chroma"`, `"sqlite"`, or `"qdrant:http://localhost:6333/notes"` for a collection on
             a Qdrant server. Default: that of the index; for a new one Chroma if it is installed, else SQLite.
-        chunk_size: Longest passage in UTF-8 bytes. Default: that of the index, 300 for a new one.
+        chunk_size: Longest passage of the index in UTF-8 bytes. Default: that of the index; for a new one 400, or less if the
+            embedding model's window is small.
         chunk_overlap: Bytes that neighboring passages may share. Default: that of the index, 0 for a new one.
-        k: How many passages the prompt has.
+        passage_size: Bytes up to which a found passage grows, within its section, before the model gets it. Default: a third of
+            the budget, at most 1,000.
+        k: The most passages that the prompt has. Default: as many as fit the budget.
+        context_tokens: The budget of all passages in the prompt. Default: a quarter of the context that the answer
+            leaves, at most 4,000 tokens.
         filter: Metadata that a passage must have; a list means any of its values.
         mmr: Whether passages that differ from each other are preferred.
         reranker: Orders the passages again: `LlamaCppReranker`, another document compressor of LangChain, or a function that takes
@@ -121,7 +126,9 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
         vectors: VectorStore | str | None = None,
         chunk_size: int | None = None,
         chunk_overlap: int | None = None,
-        k: int = PASSAGES,
+        passage_size: int | None = None,
+        k: int | None = None,
+        context_tokens: int | None = None,
         filter: Filter | None = None,  # noqa: A002 - the name that LangChain's stores give it
         mmr: bool = False,
         reranker: Reranker | None = None,
@@ -137,9 +144,11 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
         """The index."""
         if not allow_remote and self.store.exists:
             refuse_remote(vectors=self.store.setting("vectors"))
+        self._sizes = {"passage_size": passage_size, "k": k, "context_tokens": context_tokens}
+        self._profile: RagProfile | None = None
         self.retriever: Final = HybridRetriever(
             store=self.store,
-            k=k,
+            profile=lambda: self.profile,
             filter=filter,
             mmr=mmr,
             reranker=reranker,
@@ -262,6 +271,16 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+    @property
+    def profile(self) -> RagProfile:
+        """The sizes of the index and of the prompt, from both models and what was asked for."""
+        if self._profile is None:
+            try:
+                self._profile = chat_profile(self.llm, self.store.profile).with_overrides(**self._sizes)
+            except (LocalLLMError, OSError):  # a server that does not answer now is asked again
+                return chat_profile(None, self.store.profile).with_overrides(**self._sizes)
+        return self._profile
 
     @property
     def chain(self) -> Runnable[dict[str, Any], dict[str, Any]]:

@@ -13,7 +13,6 @@ from langchain_localllm.cli.model_args import answering_model
 from langchain_localllm.cli.model_args import embedding_model as opened_embedding_model
 from langchain_localllm.cli.rag_output import note_problems, show_answer
 from langchain_localllm.errors import InvalidOptionError
-from langchain_localllm.rag.defaults import CHUNK_SIZE, PASSAGES
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -35,8 +34,20 @@ def ask(
     embedding_model: Annotated[
         str, typer.Option("--embedding-model", help="The same for the embeddings. Default: the tiny embedding model.")
     ] = "",
-    passages: Annotated[int, typer.Option("--passages", "-k", min=1, help="How many passages the model is given.")] = PASSAGES,
-    chunk_size: Annotated[int, typer.Option("--chunk-size", min=1, help="Longest passage, in bytes of UTF-8.")] = CHUNK_SIZE,
+    passages: Annotated[
+        int | None,
+        typer.Option(
+            "--passages",
+            "-k",
+            min=1,
+            help="The most passages that the model is given. Default: as many as fit into a quarter of its context.",
+            show_default=False,
+        ),
+    ] = None,
+    chunk_size: Annotated[
+        int | None,
+        typer.Option("--chunk-size", min=1, help="Longest passage that is searched, in bytes of UTF-8.", show_default="400"),
+    ] = None,
     max_tokens: AnswerTokens = None,
     chat_template: ChatTemplate = "",
     refusal_quantile: RefusalQuantile = None,

@@ -11,7 +11,6 @@ from langchain_localllm.cli.open_rag import STORE, EmbeddingModel, Passages, Rem
 from langchain_localllm.cli.stderr import print_stderr
 from langchain_localllm.cli.web_args import AsJson, Host, Key, Port, require_modules, serve_with_key
 from langchain_localllm.errors import InvalidOptionError
-from langchain_localllm.rag.defaults import PASSAGES
 
 
 def mcp(
@@ -29,7 +28,7 @@ def mcp(
     ] = None,
     model: Model = "",
     embedding_model: EmbeddingModel = "",
-    passages: Passages = PASSAGES,
+    passages: Passages = None,
     max_tokens: AnswerTokens = None,
     chat_template: ChatTemplate = "",
     reranker: RerankerModel = "",

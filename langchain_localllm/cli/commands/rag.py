@@ -15,7 +15,9 @@ from langchain_localllm.cli.chat_models import AnswerTokens, ChatTemplate, Model
 from langchain_localllm.cli.indexing import index_paths
 from langchain_localllm.cli.open_rag import (
     STORE,
+    ContextTokens,
     EmbeddingModel,
+    PassageSize,
     Passages,
     Remote,
     RerankerModel,
@@ -28,10 +30,11 @@ from langchain_localllm.cli.rag_output import note_problems, show_answer, show_p
 from langchain_localllm.cli.rag_serve import serve
 from langchain_localllm.cli.stderr import Progress, print_stderr
 from langchain_localllm.errors import InvalidOptionError, StoreError
-from langchain_localllm.rag.defaults import PASSAGES
 
 if TYPE_CHECKING:
     from langchain_localllm.rag import Report
+    from langchain_localllm.rag import Store as IndexStore
+    from langchain_localllm.rag.profile import RagProfile
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -77,7 +80,7 @@ def index(
         str, typer.Option("--vectors", help="The vector store of a new index: chroma, or sqlite. Default: chroma if installed.")
     ] = "",
     chunk_size: Annotated[
-        int | None, typer.Option("--chunk-size", min=1, help="Longest passage of a new index, in bytes of UTF-8. Default: 300.")
+        int | None, typer.Option("--chunk-size", min=1, help="Longest passage of a new index, in bytes of UTF-8. Default: 400.")
     ] = None,
     chunk_overlap: Annotated[
         int | None, typer.Option("--chunk-overlap", min=0, help="Bytes that neighboring passages may share. Default: 0.")
@@ -179,7 +182,9 @@ def ask(
     store: Store = STORE,
     model: Model = "",
     embedding_model: EmbeddingModel = "",
-    passages: Passages = PASSAGES,
+    passages: Passages = None,
+    passage_size: PassageSize = None,
+    context_tokens: ContextTokens = None,
     source: Annotated[
         list[str] | None,
         typer.Option("--source", help="Look in this file or folder only; can be given several times.", show_default=False),
@@ -205,6 +210,8 @@ def ask(
         "max_tokens": max_tokens,
         "chat_template": chat_template,
         "k": passages,
+        "passage_size": passage_size,
+        "context_tokens": context_tokens,
         "mmr": mmr,
         "reranker": reranker,
         "refusal_quantile": refusal_quantile,
@@ -216,26 +223,31 @@ def ask(
 
 
 @app.command()
-def status(*, store: Store = STORE, as_json: AsJson = False) -> None:
-    """Show the contents and the settings of the index."""
+def status(*, store: Store = STORE, model: Model = "", as_json: AsJson = False) -> None:
+    """Show the contents and the settings of the index, and the sizes of passages for a model."""
     from langchain_localllm.rag import Store as Index
 
     held = Index(store)
     counts, settings = held.catalog.counts(), held.catalog.settings()
+    sizes = _profile(held, model)
     facts = {
         "store": str(store),
         **_fields(counts),
         "paths": settings["roots"],
-        **{name: settings.get(name) for name in ("vectors", "embedding_model", "dimension", "chunk_size", "chunk_overlap")},
+        **{name: settings.get(name) for name in ("vectors", "embedding_model", "dimension")},
+        **_fields(sizes),
     }
+    other_sizes = held.other_sizes()
     problems = [problem for _, _, problem in held.catalog.files() if problem]
     held.close()
     if as_json:
-        print(json.dumps(facts | {"problems": problems}, ensure_ascii=False))
+        print(json.dumps(facts | {"other_sizes": other_sizes, "problems": problems}, ensure_ascii=False))
         return
     for name, value in facts.items():
         shown = ", ".join(value) if isinstance(value, list) else value
         print(f"{name.replace('_', ' '):<16} {'' if shown is None else shown}")
+    if other_sizes:
+        print(f"{'other sizes':<16} {other_sizes}")
     for problem in problems:
         print(f"{'unreadable file':<16} {problem}")
 
@@ -316,7 +328,9 @@ def evaluation(
     store: Store = STORE,
     model: Model = "",
     embedding_model: EmbeddingModel = "",
-    passages: Passages = PASSAGES,
+    passages: Passages = None,
+    passage_size: PassageSize = None,
+    context_tokens: ContextTokens = None,
     reranker: RerankerModel = "",
     most: Annotated[int, typer.Option("--questions", min=1, help="How many questions are made, where no file is given.")] = 40,
     max_tokens: AnswerTokens = None,
@@ -335,7 +349,14 @@ def evaluation(
     from langchain_localllm.rag.eval.evaluate import evaluate
 
     questions = read_questions(file) if file else None
-    options: dict[str, Any] = {"max_tokens": max_tokens, "chat_template": chat_template, "k": passages, "reranker": reranker}
+    options: dict[str, Any] = {
+        "max_tokens": max_tokens,
+        "chat_template": chat_template,
+        "k": passages,
+        "passage_size": passage_size,
+        "context_tokens": context_tokens,
+        "reranker": reranker,
+    }
     with open_rag(store, resolve_chat_model(model, chat_template), embedding_model, allow_remote=allow_remote, **options) as rag:
         if questions is None:
             questions = make_questions(rag.store, rag.llm, most)
@@ -369,6 +390,14 @@ def _with_options(given: dict[str, Any]) -> Iterator[None]:
         if options and str(error).endswith("--rebuild"):
             raise StoreError(f"{error}{options}") from error
         raise
+
+
+def _profile(store: "IndexStore", reference: str) -> "RagProfile":
+    """Return the sizes of an index, and of the prompt for a model."""
+    from langchain_localllm.manage.resolve import resolve
+    from langchain_localllm.rag.profile import profile_for_context
+
+    return profile_for_context(resolve(reference, "chat").context, store.profile)
 
 
 def _sources(store: Path, names: list[str]) -> list[str]:

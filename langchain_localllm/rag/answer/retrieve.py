@@ -9,18 +9,23 @@ from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict, Field
 from typing_extensions import override
 
-from langchain_localllm.rag.defaults import PASSAGES
+from langchain_localllm.rag.answer.sections import with_sections
 from langchain_localllm.rag.index.candidates import nearest
 from langchain_localllm.rag.index.store import Store
 from langchain_localllm.rag.index.threshold import find_evidence, is_answerable
+from langchain_localllm.rag.profile import RagProfile
 from langchain_localllm.rag.vectorstores.filters import Filter
 
 Reranker = Callable[[str, list[Document]], Sequence[float]] | BaseDocumentCompressor
 """A document compressor of LangChain, such as `LlamaCppReranker`; or a function that takes a question and passages, and returns a
 score for each, the highest of which comes first."""
 
-_WIDER: Final = 4
-"""How many times the wanted passages each side offers, so that merging has a choice."""
+_CANDIDATES: Final = 48
+"""How many passages each side offers, so that merging has a choice."""
+_MOST_CANDIDATES: Final = 3_000
+"""With many copies of a file, the search is repeated for up to so many passages."""
+_RERANKED: Final = 24
+"""How many passages a reranker orders."""
 _RANK: Final = 60
 """The constant of reciprocal rank fusion, as in Cormack et al. (2009): the larger, the less the first ranks stand out."""
 
@@ -47,8 +52,10 @@ class HybridRetriever(BaseRetriever):
 
     store: Store
     """The index."""
-    k: int = Field(default=PASSAGES, ge=1)
-    """How many passages are wanted."""
+    profile: Callable[[], RagProfile] = RagProfile
+    """Returns the sizes: how far a found passage grows, and how many bytes all of them have."""
+    k: int | None = Field(default=None, ge=1)
+    """The most passages. Default: as many as the profile's budget holds."""
     filter: Filter | None = None
     """Metadata that a passage must have, such as `{"source": "notes/a.md"}`; a list means any of its values."""
     mmr: bool = False
@@ -64,23 +71,36 @@ class HybridRetriever(BaseRetriever):
 
     @override
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun, **kwargs: Any) -> list[Document]:
-        near = self._by_vectors(query)
-        words = self.store.catalog.search(query, self.k * _WIDER, self.filter)
-        documents = self.store.catalog.documents(list(dict.fromkeys([*near, *words])))
+        near, words, documents = self._candidates(query)
         if not self._is_answerable(query, near, words, documents):
             return []
         scores = _merged([list(near), words])
         found = [_scored(documents[key], scores[key], near.get(key)) for key in scores if key in documents]
-        found = list({document.page_content: document for document in reversed(found)}.values())[
-            ::-1
-        ]  # copies of a file count once
         if self.reranker and found:
-            found = _reranked(self.reranker, query, found)
-        return found[: self.k]
+            found = _reranked(self.reranker, query, found[:_RERANKED])
+        sizes = self.profile().with_overrides(k=self.k)
+        return with_sections(self.store.catalog, found, sizes.passage_size, sizes.context_bytes, sizes.k)
 
-    def _by_vectors(self, query: str) -> dict[str, float]:
-        """Ids and similarities of the nearest passages, nearest first."""
-        return nearest(self.store, query, self.k * _WIDER, self.filter, mmr=self.mmr)
+    def _candidates(self, query: str) -> tuple[dict[str, float], list[str], dict[str, Document]]:
+        """Return the nearest passages and their similarities, the best by words, and all of them by id.
+
+        Copies of a passage count once; if they crowd out others, the search is repeated for more.
+        """
+        wanted = _CANDIDATES
+        while True:
+            near = nearest(self.store, query, wanted, self.filter, mmr=self.mmr)
+            words = self.store.catalog.search(query, wanted, self.filter)
+            documents = self.store.catalog.documents(list(dict.fromkeys([*near, *words])))
+            first = {document.page_content: key for key, document in reversed(documents.items())}
+            kept = set(first.values())
+            near_kept = {key: value for key, value in near.items() if key in kept}
+            words_kept = [key for key in words if key in kept]
+            crowded = any(
+                len(found) >= wanted and len(left) * 2 < _CANDIDATES for found, left in ((near, near_kept), (words, words_kept))
+            )
+            if not crowded or wanted >= _MOST_CANDIDATES:
+                return near_kept, words_kept, documents
+            wanted *= 4
 
     def _is_answerable(self, query: str, near: dict[str, float], words: list[str], documents: dict[str, Document]) -> bool:
         if self.min_similarity is not None:

@@ -96,7 +96,7 @@ def evaluate(rag: LocalRAG, questions: Sequence[Question], on_progress: Callable
     return Evaluation(
         questions=len(known),
         unanswerable=len(unknown),
-        k=rag.retriever.k,
+        k=rag.profile.k,
         recall_1=_mean(place == 1 for place in places),
         recall_k=_mean(bool(place) for place in places),
         mrr=_mean(1 / place if place else 0.0 for place in places),

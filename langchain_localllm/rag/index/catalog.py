@@ -216,6 +216,15 @@ class Catalog:
             found[key].append(text)
         return found
 
+    def around(self, key: str, reach: int) -> list[tuple[int, Document]]:
+        """Return a live passage and up to `reach` passages before and after it in its file, each with its place."""
+        rows = self._db.all(
+            "SELECT other.place, other.id, other.text, other.metadata FROM passage one JOIN passage other ON other.path = one.path "
+            "AND other.place BETWEEN one.place - ? AND one.place + ? WHERE one.id = ? AND other.live ORDER BY other.place",
+            (reach, reach, key),
+        )
+        return [(place, Document(text, id=other, metadata=json.loads(metadata))) for place, other, text, metadata in rows]
+
     def batches(self, size: int = AT_ONCE) -> Iterator[list[Document]]:
         """Yield all live passages in batches."""
         last = 0

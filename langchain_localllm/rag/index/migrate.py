@@ -6,7 +6,7 @@ from typing import Final
 
 from langchain_core.documents import Document
 
-from langchain_localllm.rag.index.store import Store
+from langchain_localllm.rag.index.store import Store, lasting
 from langchain_localllm.rag.vectorstores.kinds import open_vectors
 
 _FILES: Final = {"chroma": "chroma", "sqlite": "vectors.sqlite", "qdrant": "qdrant"}
@@ -41,7 +41,10 @@ def move(store: Store, kind: str, on_progress: Callable[[int, int], None] | None
         total = store.catalog.counts().passages
         moved = 0
         for batch in store.catalog.batches():
-            passages = [Document(each.page_content, id=each.id, metadata=_lasting(each)) for each in batch]
+            passages = [
+                Document(store.embedded_text(each.page_content, each.metadata), id=each.id, metadata=lasting(each.metadata))
+                for each in batch
+            ]
             target.add_documents(passages, ids=[each.id for each in passages])
             moved += len(passages)
             if on_progress:
@@ -51,11 +54,6 @@ def move(store: Store, kind: str, on_progress: Callable[[int, int], None] | None
             close()
     _clean(store, old, kind)
     return moved
-
-
-def _lasting(passage: Document) -> dict[str, object]:
-    """Return the metadata without the line, which can change while the passage does not."""
-    return {name: value for name, value in passage.metadata.items() if name != "line"}
 
 
 def _clean(store: Store, old: str, new: str) -> None:

@@ -9,7 +9,8 @@
 - Metadata: `source` (the path, with `/`), and where known `page` (from 1), `heading` (`"Boats > Prices"`), `cell`, `language` and
   `line` (from 1, where the passage begins; not in the vector store). Only texts and whole numbers, which every vector store takes.
 - Settings in the catalog: `vectors` (the kind in `vectors.KINDS`, or `custom`), `embedding_model`, `probe` (the vector of a fixed
-  text, by which an embedding model is known again), `chunk_size`, `chunk_overlap`, `roots` (the paths that were given).
+  text, by which an embedding model is known again), `chunk_size`, `chunk_overlap`, `longest_sentence`, `sizes_given` (those
+  that were asked for), `with_headings` (passages are embedded below their headings), `roots` (the paths that were given).
 - Changes are allowed only inside `writing()`. A vector store is filled by `Store.add(Store.prepare(passages))` and emptied by
   `Store.purge()`.
 - To move an index: for each of `catalog.batches()` add the Documents with their ids to the other store, with the same embedding
@@ -39,10 +40,12 @@ from langchain_localllm._deprecated import renamed_attribute
 from langchain_localllm.errors import InvalidOptionError, MissingDependencyError, StoreError
 from langchain_localllm.extras import pip_install
 from langchain_localllm.model_info.introspect import describe_model
-from langchain_localllm.rag.defaults import CHUNK_SIZE
 from langchain_localllm.rag.index.catalog import Catalog, StagedChunk
 from langchain_localllm.rag.index.database import has_tables
 from langchain_localllm.rag.ingest.file_keys import absolute, root_of
+from langchain_localllm.rag.ingest.sentences import SENTENCE_END
+from langchain_localllm.rag.ingest.split import JOINT
+from langchain_localllm.rag.profile import RagProfile, index_profile
 from langchain_localllm.rag.vectorstores.kinds import check_kind, default_kind, open_vectors
 from langchain_localllm.rag.vectorstores.precomputed import AheadEmbeddings
 
@@ -56,8 +59,10 @@ _LIBRARIES: Final = ("chromadb", "qdrant_client")
 """Packages whose exceptions are reported as errors of the vector store."""
 _INDEX_FILES: Final = re.compile(r"(?:catalogue|vectors)\.sqlite(?:-\w+)?|chroma|qdrant|lock")
 """The names of the files and folders of an index."""
-_KEPT: Final = frozenset({"vectors", "chunk_size", "chunk_overlap", "roots", "embedding_source"})
+_KEPT: Final = frozenset({"vectors", "chunk_size", "chunk_overlap", "sizes_given", "roots", "embedding_source"})
 """Settings that a rebuild keeps, unless others are given."""
+_OLD_SIZES: Final = {"chunk_size": 300, "chunk_overlap": 0}
+"""The default sizes of earlier versions."""
 _CUSTOM: Final = "This index was made with a custom vector store. Pass that store as `vectors`."
 _NEEDS_EMBEDDINGS: Final = "This needs an embedding model. Pass one as `embeddings`."
 _LOCK_TIMEOUT: Final = 10.0
@@ -72,7 +77,8 @@ class Store:
         embeddings: The embedding model. Without one, only operations that need no vectors are possible.
         vectors: A LangChain `VectorStore`, or a kind of `kinds.KINDS`. Default: that of the index; for a new one Chroma if it is
             installed, else SQLite.
-        chunk_size: Longest passage in UTF-8 bytes. Default: that of the index, 300 for a new one.
+        chunk_size: Longest passage in UTF-8 bytes. Default: that of the index; for a new one that of `rag.profile`, 400 for most
+            embedding models.
         chunk_overlap: Bytes that neighboring passages may share. Default: that of the index, 0 for a new one.
 
     Example:
@@ -80,7 +86,7 @@ class Store:
         >>> store = Store(None, DeterministicFakeEmbedding(size=8))
         >>> with store.writing():
         ...     store.setting("chunk_size")
-        300
+        400
     """
 
     def __init__(
@@ -166,6 +172,25 @@ class Store:
         """Return a setting of the index, or `None`."""
         return self.catalog.settings().get(name)
 
+    @property
+    def profile(self) -> RagProfile:
+        """The sizes of the index; for one that does not exist yet, those that it will have."""
+        settings = self.catalog.settings() if self.exists else {}
+        names = ("chunk_size", "chunk_overlap", "longest_sentence")
+        sizes = {name: settings.get(name, self._asked.get(name)) for name in names}
+        return index_profile(self._embeddings).with_overrides(**sizes)
+
+    def other_sizes(self) -> str:
+        """Return a sentence that says how to rebuild an index of an earlier version, whose sizes are others; else an empty text."""
+        settings = self.catalog.settings()
+        if "longest_sentence" in settings or "chunk_size" not in settings:
+            return ""
+        size, new = settings["chunk_size"], RagProfile().chunk_size
+        return (
+            f"An earlier version made this index, with passages of {size} bytes that may end within a sentence. It keeps working. "
+            f"Now they are {new} bytes of whole sentences, below their headings. Rebuild the index with these: {self._rebuild()}"
+        )
+
     def check_model(self) -> None:
         """Check that the index was made with this embedding model; vectors of another model cannot be compared.
 
@@ -227,13 +252,26 @@ class Store:
         """
         passages = list(passages)
         while (too_long := self._embed(passages)) is not None:
-            passages = [part for each in passages for part in (_halves(each) if each.text == too_long else (each,))]
+            passages = [
+                part
+                for each in passages
+                for part in (_halves(each) if self.embedded_text(each.text, each.metadata) == too_long else (each,))
+            ]
         return passages
+
+    def embedded_text(self, text: str, metadata: dict[str, Any]) -> str:
+        """Return what is embedded for a passage: the headings above it and its text; in an old index, its text alone."""
+        heading = metadata.get("heading")
+        return f"{heading}\n{text}" if heading and self.setting("with_headings") else text
 
     def _embed(self, passages: Sequence[StagedChunk]) -> str | None:
         """Embed passages; return the first text that is too long for the model, if there is one."""
         new = self.new(passages)
-        return self._ahead.prepare([each.text for each in new]) if new and self._ahead is not None else None
+        return (
+            self._ahead.prepare([self.embedded_text(each.text, each.metadata) for each in new])
+            if new and self._ahead is not None
+            else None
+        )
 
     def new(self, passages: Sequence[StagedChunk]) -> list[StagedChunk]:
         """Return the passages that are not in the vector store yet, each once."""
@@ -243,7 +281,10 @@ class Store:
     def add(self, passages: Sequence[StagedChunk]) -> None:
         """Put passages into the vector store."""
         if passages:
-            documents = [Document(each.text, id=each.id, metadata=_for_vectors(each.metadata)) for each in passages]
+            documents = [
+                Document(self.embedded_text(each.text, each.metadata), id=each.id, metadata=lasting(each.metadata))
+                for each in passages
+            ]
             with _faults(self.folder):
                 self.vectors.add_documents(documents, ids=[each.id for each in passages])
 
@@ -283,7 +324,7 @@ class Store:
         """Delete the index, and no other files in its folder; return the settings to keep."""
         probe = self.embeddings.embed_documents([_PROBE])[0]  # raises before files are deleted
         settings = self.readable_settings()
-        kept = {name: value for name, value in settings.items() if name in _KEPT}
+        kept = {name: value for name, value in settings.items() if name in _KEPT and not _is_default_size(name, settings)}
         if kept.get("vectors") == "custom" and self._given is None:
             raise StoreError(_CUSTOM)
         if not _is_same_model(probe, settings):
@@ -315,8 +356,8 @@ class Store:
     def _begin(self, kept: dict[str, Any]) -> None:
         if self._catalog is None:
             self._catalog = Catalog(self._file)
+        wanted = {name: value for name, value in self._asked.items() if value is not None}
         if kept:
-            wanted = {name: value for name, value in self._asked.items() if value is not None}
             kinds = {} if self._given is None else {"vectors": self._given if isinstance(self._given, str) else "custom"}
             self._catalog.write_settings(**{**kept, **wanted, **kinds})
         settings = self._catalog.settings()
@@ -329,13 +370,26 @@ class Store:
                     f"The index was made with {name}={settings[name]}, not {value}. Use that, or rebuild the index: "
                     f"{self._rebuild()}"
                 )
-        new_kind = "memory" if self.folder is None else default_kind()
-        defaults = {"vectors": new_kind, "chunk_size": CHUNK_SIZE, "chunk_overlap": 0, "roots": []}
+        defaults = {} if settings and not empty else self._defaults()
         chosen = {name: value for name, value in asked.items() if value is not None}
         new = {name: value for name, value in {**defaults, **chosen}.items() if name not in settings or (empty and name in chosen)}
         if new:
             self._catalog.write_settings(**new)
+        if wanted:
+            self._catalog.write_settings(sizes_given=sorted({*(settings.get("sizes_given") or ()), *wanted}))
         self._catalog.forget_draft()
+
+    def _defaults(self) -> dict[str, Any]:
+        """Return the settings of a new index."""
+        sizes = index_profile(self.embeddings)
+        return {
+            "vectors": "memory" if self.folder is None else default_kind(),
+            "chunk_size": sizes.chunk_size,
+            "chunk_overlap": sizes.chunk_overlap,
+            "longest_sentence": sizes.longest_sentence,
+            "with_headings": True,
+            "roots": [],
+        }
 
     def _vectors_of_any_model(self) -> VectorStore:
         """Return the vector store without checking the embedding model, for deletions."""
@@ -370,18 +424,32 @@ class _NoEmbeddings(Embeddings):
         raise InvalidOptionError(_NEEDS_EMBEDDINGS)
 
 
+def _is_default_size(name: str, settings: dict[str, Any]) -> bool:
+    """Return whether a setting is a size that was not asked for, so that a rebuild chooses it again."""
+    if name not in _OLD_SIZES:
+        return False
+    if "longest_sentence" not in settings:  # of an index of an earlier version
+        return bool(settings[name] == _OLD_SIZES[name])
+    return name not in (settings.get("sizes_given") or ())
+
+
 def model_name(model: Any) -> str:
     """Return a display name for a model."""
     return describe_model(model).name or type(model).__name__
 
 
 def _halves(passage: StagedChunk) -> list[StagedChunk]:
-    """Split a passage in two, at a space if possible."""
+    """Split a passage in two: between sentences if possible, else at a space."""
     text, middle = passage.text, len(passage.text) // 2
+    cuts = [cut.span() for cut in SENTENCE_END.finditer(text) if cut.start() > 0 and cut.end() < len(text)]
     space = text.rfind(" ", 1, middle + 1)
-    cut = space if space > middle // 2 else middle
-    parts = (text[:cut].strip(), text[cut:].strip())
-    return [replace(passage, text=part, id=passage_id(passage.metadata, part)) for part in parts if part]
+    start, end = min(
+        cuts or [(space, space + 1) if space > middle // 2 else (middle, middle)], key=lambda cut: abs(cut[0] - middle)
+    )
+    parts = ((text[:start], passage.metadata), (text[end:], {**passage.metadata, JOINT: text[start:end]}))
+    return [
+        replace(passage, text=part, metadata=metadata, id=passage_id(metadata, part)) for part, metadata in parts if part.strip()
+    ]
 
 
 def passage_id(metadata: dict[str, Any], text: str) -> str:
@@ -390,9 +458,9 @@ def passage_id(metadata: dict[str, Any], text: str) -> str:
     return str(uuid5(NAMESPACE_URL, repr((*place, text))))
 
 
-def _for_vectors(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return the metadata for the vector store, without the line, which can change while the passage does not."""
-    return {name: value for name, value in metadata.items() if name != "line"}
+def lasting(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return the metadata for the vector store, without what can change while the passage does not."""
+    return {name: value for name, value in metadata.items() if name not in {"line", JOINT}}
 
 
 @contextlib.contextmanager

@@ -298,7 +298,8 @@ def _read(store: Store, writer: "_Writer", path: Path, key: str, report: Report)
 
 def _passages(store: Store, path: Path, key: str) -> Iterator[StagedChunk]:
     settings = store.catalog.settings()
-    chunks = iterate_passages(iterate_file(path), settings["chunk_size"], settings["chunk_overlap"])
+    longest = settings.get("longest_sentence", 0)
+    chunks = iterate_passages(iterate_file(path), settings["chunk_size"], settings["chunk_overlap"], longest)
     try:
         for place, chunk in enumerate(chunks):
             metadata = {**chunk.metadata, "source": key}

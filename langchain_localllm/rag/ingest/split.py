@@ -1,4 +1,4 @@
-"""Documents to passages that fit a small model."""
+"""Split documents into passages: small enough to search, and made of whole sentences."""
 
 import contextlib
 import re
@@ -11,30 +11,52 @@ from langchain_localllm.errors import InvalidOptionError, MissingDependencyError
 from langchain_localllm.extras import pip_install
 from langchain_localllm.rag.defaults import CHUNK_SIZE
 from langchain_localllm.rag.ingest.formats.located import LocatedDocument
+from langchain_localllm.rag.ingest.sentences import SENTENCE_END
 
 if TYPE_CHECKING:
     from langchain_text_splitters import RecursiveCharacterTextSplitter
 
-# Where a text may be cut, best first: paragraphs, lines, sentences (Western, then East Asian), words, anywhere. To cut what has no
-# spaces character by character would take minutes for a line of 10 MB.
-_CUTS: Final = [r"\n\n", r"\n", r"(?<=[.!?…])\s+", r"(?<=[\u3002\uff01\uff1f])", r"\s+", r"[\s\S]{16}", ""]
+JOINT: Final = "joint"
+"""The metadata of a passage with the text between it and the passage before it, or, if they overlap, the number of characters
+that it repeats; missing at the beginning of a document."""
+
+Span = tuple[int, int]
+
+_BLANK_LINE: Final = re.compile(r"\n[^\S\n]*\n\s*")
+_LINE_END: Final = re.compile(r"\s*\n\s*")
+_CLAUSE_END: Final = re.compile(r"(?<=[;:,\uff0c\u3001\uff1b\u060c])\s+|(?<=[\uff0c\u3001\uff1b])")
+_SPACE: Final = re.compile(r"\s+")
+_CUTS: Final = (_BLANK_LINE, _LINE_END, SENTENCE_END, _CLAUSE_END, _SPACE)
+"""Where a text may be cut, best first."""
+_SENTENCES: Final = 2
+"""The place of the ends of sentences among them."""
+_CHARACTERS: Final = 16
+"""Characters of a piece of a text that has no spaces; one by one would take minutes for a line of 10 MB."""
+_UNDERLINE: Final = re.compile(r"[=\-~^\"'`*+#]{3,}")
+_HEADING: Final = re.compile(
+    r"(?:#{1,6} [^\n]+|(?![-*+•>|]\s|\d+[.)]\s)(?=[^\n]*\w)[^\n]{1,80}?(?<![.!?…;,\u3002\uff01\uff1f])(?:\n[=\-~^\"'`*+#]{3,})?)"
+)
+"""A short line that does not end like a sentence, perhaps underlined, or one that ends with a colon."""
+_MOST_HEADINGS: Final = 3
+"""Headings in a row that stay with what follows; more of them are a list of short lines."""
 
 
 def split_documents(documents: Iterable[Document], chunk_size: int = CHUNK_SIZE, chunk_overlap: int = 0) -> list[Document]:
-    """Cut documents into passages at paragraphs, else lines, else sentences, else words; source code at its own joints.
+    """Split documents into passages at paragraphs, else lines, else sentences; source code by its syntax.
 
     Args:
         documents: What `load_documents` returned, or any other Documents. A passage never spans two of them.
         chunk_size: Longest passage in UTF-8 bytes, so that a Chinese character counts as three letters, which is about
-            what it costs in tokens.
-        chunk_overlap: How many bytes neighboring passages of one document share at most.
+            what it costs in tokens. A sentence that is longer is split at its commas, else between words.
+        chunk_overlap: How many bytes neighboring passages of one document share at most, in whole sentences.
 
     Returns:
-        The passages, each with its document's metadata, and the `line` of the file in which it begins where that is known.
+        The passages, each with its document's metadata, and the `line` of the file in which it begins if that is known. A heading
+        is never the end of a passage.
 
     Raises:
         InvalidOptionError: `chunk_size` is below 1, or `chunk_overlap` is negative or not below `chunk_size`.
-        MissingDependencyError: langchain-text-splitters is not installed.
+        MissingDependencyError: langchain-text-splitters, which splits source code, is not installed.
 
     Example:
         >>> text = Document("The key hangs by the door. The boat is blue.", metadata={"source": "notes.txt"})
@@ -45,29 +67,160 @@ def split_documents(documents: Iterable[Document], chunk_size: int = CHUNK_SIZE,
         raise InvalidOptionError(
             f"chunk_size={chunk_size} and chunk_overlap={chunk_overlap}: Use a positive size and a smaller overlap."
         )
-    return list(iterate_passages(documents, chunk_size, chunk_overlap))
+    passages = list(iterate_passages(documents, chunk_size, chunk_overlap))
+    for passage in passages:
+        passage.metadata.pop(JOINT, None)
+    return passages
 
 
-def iterate_passages(documents: Iterable[Document], chunk_size: int, chunk_overlap: int) -> Iterator[Document]:
-    """Work like `split_documents`, one by one."""
-    splitters = {"": _splitter("", chunk_size, chunk_overlap)}
+def iterate_passages(
+    documents: Iterable[Document], chunk_size: int, chunk_overlap: int, longest_sentence: int = 0
+) -> Iterator[Document]:
+    """Work like `split_documents`, one by one.
+
+    Args:
+        documents: As for `split_documents`.
+        chunk_size: As for `split_documents`.
+        chunk_overlap: As for `split_documents`.
+        longest_sentence: Bytes up to which a sentence stays whole although it is longer than `chunk_size`.
+
+    Yields:
+        Passages whose metadata also has `JOINT`.
+    """
+    splitters: dict[str, RecursiveCharacterTextSplitter | None] = {"": None}
     for document in documents:
         language = document.metadata.get("language", "")
         if language not in splitters:
-            splitters[language] = _splitter(language, chunk_size, chunk_overlap)
-        for chunk in splitters[language].split_documents([Document(document.page_content, metadata=document.metadata)]):
-            start = chunk.metadata.pop("start_index")
-            if re.search(r"\w", chunk.page_content):  # skip passages without words, such as a rule or a bullet
-                if isinstance(document, LocatedDocument) and (line := document.line_at(start)):
-                    chunk.metadata["line"] = line
-                yield chunk
+            splitters[language] = _code_splitter(language, chunk_size, chunk_overlap)
+        text, splitter = document.page_content, splitters[language]
+        spans = _code_spans(splitter, text) if splitter else _Splitter(text, chunk_size, longest_sentence).passages(chunk_overlap)
+        end: int | None = None
+        for start, stop in spans:
+            if not re.search(r"\w", text[start:stop]):  # skip passages without words, such as a rule or a bullet
+                continue
+            passage = Document(text[start:stop], metadata=dict(document.metadata))
+            if isinstance(document, LocatedDocument) and (line := document.line_at(start)):
+                passage.metadata["line"] = line
+            if end is not None:
+                passage.metadata[JOINT] = text[end:start] if start >= end else end - start
+            end = stop
+            yield passage
 
 
-def _splitter(language: str, chunk_size: int, chunk_overlap: int) -> "RecursiveCharacterTextSplitter":
+class _Splitter:
+    """Split one text.
+
+    Args:
+        text: The text.
+        size: Longest passage in bytes.
+        longest_sentence: Bytes up to which a longer sentence stays whole.
+    """
+
+    def __init__(self, text: str, size: int, longest_sentence: int) -> None:
+        self._text = text
+        self._is_ascii = text.isascii()
+        self._size = size
+        self._longest = max(size, longest_sentence)
+
+    def passages(self, overlap: int) -> Iterator[Span]:
+        """Yield the spans of the passages; each begins up to `overlap` bytes within the one before, at a sentence."""
+        before: Span | None = None
+        for start, end in self._spans(*self._stripped(), 0):
+            yield (self._overlapping(before, start, end, overlap) if before and overlap else start), end
+            before = start, end
+
+    def _spans(self, start: int, end: int, level: int) -> Iterator[Span]:
+        """Yield spans that are small enough: parts of this level together, and too long ones split at the next level."""
+        if start >= end:
+            return
+        if self._length(start, end) <= (self._size if level <= _SENTENCES else self._longest):
+            yield start, end
+            return
+        if level == len(_CUTS):
+            yield from self._characters(start, end)
+            return
+        size = self._size
+        pending: Span | None = None
+        for begin, stop in self._parts(start, end, level):
+            if pending and self._length(pending[0], stop) <= size:
+                pending = pending[0], stop
+                continue
+            if pending:
+                yield pending
+            pending = None
+            if self._length(begin, stop) <= size:
+                pending = begin, stop
+            else:
+                yield from self._spans(begin, stop, level + 1)
+        if pending:
+            yield pending
+
+    def _parts(self, start: int, end: int, level: int) -> Iterator[Span]:
+        """Yield the parts between the cuts of a level. There is no cut after a heading."""
+        begin = start
+        headings = 0
+        piece = start
+        for cut in _CUTS[level].finditer(self._text, start, end):
+            if cut.start() == start or cut.end() >= end:
+                continue
+            is_heading = level < _SENTENCES and self._is_heading(piece, cut.start(), cut.end(), level)
+            piece = cut.end()
+            if is_heading and headings < _MOST_HEADINGS:
+                headings += 1
+                continue
+            yield begin, cut.start()
+            begin, headings = cut.end(), 0
+        yield begin, end
+
+    def _is_heading(self, start: int, end: int, following: int, level: int) -> bool:
+        """Return whether the text before a cut belongs to what follows: a heading, its underline, or a line with a colon."""
+        text = self._text
+        if text[end - 1] == ":" or _UNDERLINE.fullmatch(text, start, end):
+            return True
+        if level and not _BLANK_LINE.match(text, end, following):  # within a paragraph, a heading is known by its underline
+            underline = _UNDERLINE.match(text, following)
+            return underline is not None and text[underline.end() : underline.end() + 1] in {"", "\n"}
+        return bool(_HEADING.fullmatch(text, start, end))
+
+    def _characters(self, start: int, end: int) -> Iterator[Span]:
+        """Yield pieces of a text without spaces."""
+        while start < end:
+            stop = min(end, start + _CHARACTERS)
+            while stop > start + 1 and self._length(start, stop) > self._size:
+                stop -= 1
+            while stop < end and self._length(start, min(end, stop + _CHARACTERS)) <= self._size:
+                stop = min(end, stop + _CHARACTERS)
+            yield start, stop
+            start = stop
+
+    def _overlapping(self, before: Span, start: int, end: int, overlap: int) -> int:
+        """Return where a passage begins that repeats the last sentences of the one before."""
+        first = start
+        for cut in reversed(list(SENTENCE_END.finditer(self._text, *before))):
+            if self._length(cut.end(), before[1]) > overlap or self._length(cut.end(), end) > self._longest:
+                break
+            first = cut.end()
+        return first
+
+    def _length(self, start: int, end: int) -> int:
+        return end - start if self._is_ascii else len(self._text[start:end].encode())
+
+    def _stripped(self) -> Span:
+        return len(self._text) - len(self._text.lstrip()), len(self._text.rstrip())
+
+
+def _code_spans(splitter: "RecursiveCharacterTextSplitter", text: str) -> Iterator[Span]:
+    for chunk in splitter.create_documents([text]):
+        start = chunk.metadata["start_index"]
+        yield start, start + len(chunk.page_content)
+
+
+def _code_splitter(language: str, chunk_size: int, chunk_overlap: int) -> "RecursiveCharacterTextSplitter | None":
+    """Return the splitter of a programming language; `None` for a language that is split as text."""
     try:
         from langchain_text_splitters import Language, RecursiveCharacterTextSplitter
     except ImportError as error:
-        raise MissingDependencyError(f"Splitting needs langchain-text-splitters: {pip_install('rag')}.") from error
+        raise MissingDependencyError(f"Splitting source code needs langchain-text-splitters: {pip_install('rag')}.") from error
     sizes: dict[str, Any] = {
         "chunk_size": chunk_size,
         "chunk_overlap": chunk_overlap,
@@ -77,4 +230,4 @@ def _splitter(language: str, chunk_size: int, chunk_overlap: int) -> "RecursiveC
     if language in set(Language):
         with contextlib.suppress(ValueError):  # the library names languages, such as Perl, that it cannot split
             return RecursiveCharacterTextSplitter.from_language(Language(language), **sizes)
-    return RecursiveCharacterTextSplitter(separators=_CUTS, is_separator_regex=True, keep_separator="end", **sizes)
+    return None

@@ -360,7 +360,7 @@ def test_one_large_file_with_flat_memory(tmp_path: Path, monkeypatch: pytest.Mon
     report = update(store, [large], on_progress=seen.append)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert report.passages > 10_000
+    assert report.passages > 5_000
     assert peak < large.stat().st_size
     assert 0.3 < seen[len(seen) // 2].bytes / seen[-1].all_bytes < 0.7  # progress within the file, so the time left is known
 

@@ -163,7 +163,7 @@ def test_update_splitter_that_fails_names_the_file(store: Store, notes: Path, mo
         for document in documents:
             if document.metadata["source"].endswith("bad.txt"):
                 raise ValueError("no such language")
-            yield from split_documents([document], *sizes)
+            yield from split_documents([document], *sizes[:2])
 
     monkeypatch.setattr("langchain_localllm.rag.index.update.iterate_passages", split)
     assert ["no such language" in each for each in update(store, [notes]).problems] == [True]

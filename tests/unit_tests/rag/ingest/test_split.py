@@ -60,4 +60,4 @@ def test_impossible_sizes_are_refused(size: int, overlap: int) -> None:
 def test_a_missing_library_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "langchain_text_splitters", None)
     with pytest.raises(MissingDependencyError, match=r'pip install "langchain-localllm\[rag\]"'):
-        split_documents([])
+        split_documents([Document("x = 1", metadata={"language": "python"})])
