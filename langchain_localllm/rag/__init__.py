@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from langchain_localllm.rag.ingest.split import split_documents as split_documents
     from langchain_localllm.rag.local_rag import Answer as Answer
     from langchain_localllm.rag.local_rag import LocalRAG as LocalRAG
+    from langchain_localllm.rag.profile import RagProfile as RagProfile
     from langchain_localllm.rag.vectorstores.build import build_index as build_index
     from langchain_localllm.rag.vectorstores.sqlite import SQLiteVectors as SQLiteVectors
 
@@ -55,6 +56,7 @@ __getattr__, __dir__, __all__ = lazy_exports(  # `localllm --help` must not wait
         "NO_ANSWER": "langchain_localllm.rag.answer.chain",
         "PASSAGES": "langchain_localllm.rag.defaults",
         "Progress": "langchain_localllm.rag.index.update",
+        "RagProfile": "langchain_localllm.rag.profile",
         "InvalidCitation": "langchain_localllm.rag.answer.citations",
         "Report": "langchain_localllm.rag.index.update",
         "SQLiteVectors": "langchain_localllm.rag.vectorstores.sqlite",

@@ -31,7 +31,7 @@ class _Section:
 def with_sections(catalog: Catalog, found: Iterable[Document], size: int, budget: int, k: int) -> list[Document]:
     """Return the sections around passages, best first.
 
-    Sections that touch become one, in the place of the better one. A text that is in several of them, or in several files, is in
+    Sections that touch become one, at the rank of the better one. A text that is in several of them, or in several files, is in
     the first only.
 
     Args:
