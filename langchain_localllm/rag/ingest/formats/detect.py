@@ -92,9 +92,11 @@ def is_old_excel(path: Path, start: bytes) -> bool:
     """Return whether a file is an Excel table of before 2007, by its name and first bytes."""
     if start.startswith(_EXCEL_WITHOUT_OLE):
         return True
-    if not start.startswith(_OLE) or _OLE_ENCRYPTED in start or any(other in start for other in _OLE_OTHERS):
+    if not start.startswith(_OLE) or _OLE_ENCRYPTED in start:
         return False
-    return path.suffix.lower() in {".xls", ".xlt"} or any(name in start for name in _OLE_EXCEL)
+    if path.suffix.lower() in {".xls", ".xlt"}:
+        return True  # it may hold a Word file
+    return any(name in start for name in _OLE_EXCEL) and not any(other in start for other in _OLE_OTHERS)
 
 
 def detect(start: bytes) -> str:

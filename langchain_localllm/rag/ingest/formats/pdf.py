@@ -18,6 +18,8 @@ _LOCK: Final = threading.RLock()
 _HYPHEN: Final = re.compile("[\x02\ufffe]\\s*")
 """What PDFium writes for a hyphen at the end of a line; the break after it is left out."""
 _LINE_END: Final = "\x02\ufffe\u00ad"
+_SYMBOL: Final = re.compile("[\ue000-\uf8ff\U000f0000-\U0010ffff]")
+"""Characters of a font's own, such as the bullets of Symbol; they mean nothing to anyone else."""
 _NOT_TEXT: Final = frozenset({"Cc", "Cn", "Co"})
 _MOST_UNKNOWN: Final = 0.3
 """Share of the characters of a page."""
@@ -79,7 +81,8 @@ def _page_text(file: Any, number: int) -> tuple[str, bool]:
         text = "" if is_garbled else ordered_text(text_page.raw, raw) or str(text_page.get_text_bounded())
         text_page.close()
         page.close()
-    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", ""), is_garbled
+    text = _SYMBOL.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", ""))
+    return text, is_garbled
 
 
 def _is_garbled(text_page: Any, raw: Any) -> bool:

@@ -26,9 +26,13 @@ _ROWS: Final = 3.2
 """Heights of a character between two rows of a table at most."""
 _TURNED: Final = 0.25
 """Share of parts that are one character, above which a text is turned by 90 degrees."""
+_MOST_PLACES: Final = 200
 _SHARED: Final = 0.75
 """Share of the columns of a row that are in the next one; words of a spaced text share fewer."""
 _LEAST_ROWS: Final = 3
+_TABLE_GAP: Final = 1.6
+"""Heights of a character between two cells, in the middle of all."""
+_MOST_SMALL: Final = 0.6
 _LONG: Final = 28
 """Characters above which a text is a part of a line of a text rather than a cell."""
 _LONGEST_SHARE: Final = 0.6
@@ -112,10 +116,11 @@ def _follows(piece: Piece, left: float, bottom: float, top: float) -> bool:
 def _gutter(pieces: Sequence[Piece], height: float) -> float | None:
     """Return where the space between two columns of text is, or `None` if there are no columns."""
     start, end = min(piece.left for piece in pieces), max(piece.right for piece in pieces)
-    edges = sorted({piece.right for piece in pieces if start + (end - start) * 0.15 < piece.right < start + (end - start) * 0.85})
+    step = max(height / 2, (end - start) / _MOST_PLACES)
+    steps = {int((piece.right - start) / step) + 1 for piece in pieces}  # few places to look at, however many parts there are
+    edges = [start + each * step for each in sorted(steps) if 0.15 * (end - start) < each * step < 0.85 * (end - start)]
     best: tuple[int, float] | None = None
-    for edge in edges:
-        place = edge + height / 4
+    for place in edges:
         crossing = sum(piece.left < place < piece.right for piece in pieces)
         if (best is None or crossing < best[0]) and crossing <= _CROSSING * len(pieces):
             sides = [piece for piece in pieces if piece.right <= place], [piece for piece in pieces if piece.left >= place]
@@ -193,9 +198,16 @@ def _tables(rows: Sequence[list[Piece]], height: float) -> Iterator[list[list[Pi
         if _is_row(row) and (not found or (is_near and _are_aligned(found[-1], row, height))):
             found.append(row)
             continue
-        if len(found) >= _LEAST_ROWS:
+        if len(found) >= _LEAST_ROWS and not _is_prose(found, height):
             yield found
         found = [row] if _is_row(row) else []
+
+
+def _is_prose(rows: Sequence[Sequence[Piece]], height: float) -> bool:
+    """Return whether rows are lines of a spaced text: its words are near to each other, and most begin with a small letter."""
+    gap = median(right.left - left.right for row in rows for left, right in pairwise(row))
+    cells = [piece.text for row in rows for piece in row]
+    return gap < _TABLE_GAP * height or sum(text[0].islower() for text in cells) > _MOST_SMALL * len(cells)
 
 
 def _is_row(row: Sequence[Piece]) -> bool:
