@@ -5,7 +5,6 @@ https://github.com/ggml-org/ggml/blob/master/docs/gguf.md; files before version 
 """
 
 import mmap
-import re
 import struct
 import zipfile
 from collections.abc import Iterable, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from langchain_localllm.errors import ModelFileError
+from langchain_localllm.gguf.split_files import SPLIT_FILE, part_names
 
 __all__ = [
     "GGUFInfo",
@@ -45,8 +45,6 @@ _DEEPEST_LIST: Final = 8
 """The deepest nesting of lists."""
 _LONGEST_LIST: Final = 4096
 """Keep lists of numbers up to this length: those with one number per layer."""
-SPLIT_FILE: Final = re.compile(r"(?P<name>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
-"""The name of one file of a model in several parts, as llama.cpp's `gguf-split` writes it."""
 RANK: Final = 4
 """llama.cpp's number of the pooling that makes a score."""
 _TOKENS: Final = "tokenizer.ggml.tokens"
@@ -229,19 +227,6 @@ def with_parts(first: GGUFInfo, others: Iterable[GGUFInfo]) -> GGUFInfo:
     for other in others:
         tensors.update(other.tensors)
     return replace(first, tensors=tensors)
-
-
-def part_names(name: str, count: int) -> list[str]:
-    """Return the file names of all parts of a split model, given one of them; any other name is returned alone.
-
-    Example:
-        >>> part_names("x-00001-of-00002.gguf", 2)
-        ['x-00001-of-00002.gguf', 'x-00002-of-00002.gguf']
-    """
-    match = SPLIT_FILE.fullmatch(name)
-    if match is None or count <= 1:
-        return [name]
-    return [f"{match['name']}-{number:05}-of-{count:05}.gguf" for number in range(1, count + 1)]
 
 
 def is_llamafile(path: Path) -> bool:

@@ -9,10 +9,11 @@ from langchain_localllm._deprecated import renamed_attribute
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.gguf.architecture import Architecture
 from langchain_localllm.gguf.capacity import DEFAULT_CONTEXT, SHARE, largest_context, layers_on_gpu, tokens_per_second
-from langchain_localllm.gguf.header import GGUFInfo, check_all_parts, part_names, with_parts
+from langchain_localllm.gguf.header import GGUFInfo, check_all_parts, with_parts
 from langchain_localllm.gguf.machine import Machine, memory_bandwidth, this_machine
 from langchain_localllm.gguf.memory import Memory, Settings, estimate, parameters, weight_size
 from langchain_localllm.gguf.remote_header import remote_header
+from langchain_localllm.gguf.split_files import part_names
 from langchain_localllm.manage.hub import HubModel, hub_files
 from langchain_localllm.manage.model_ref import Source, quantization_in
 

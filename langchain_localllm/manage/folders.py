@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
-from langchain_localllm.gguf.header import SPLIT_FILE
+from langchain_localllm.gguf.split_files import SPLIT_FILE
 from langchain_localllm.models import tiny_chat_model
 
 __all__ = ["files_here", "folders", "models_folder", "paths_here", "similar"]

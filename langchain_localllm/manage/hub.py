@@ -17,8 +17,9 @@ from langchain_localllm.errors import (
 )
 from langchain_localllm.extras import pip_install
 from langchain_localllm.gguf.download import Progress, check_hash, check_room
-from langchain_localllm.gguf.header import SPLIT_FILE, GGUFInfo, check_gguf, with_parts
+from langchain_localllm.gguf.header import GGUFInfo, check_gguf, with_parts
 from langchain_localllm.gguf.remote_header import no_network, remote_header
+from langchain_localllm.gguf.split_files import SPLIT_FILE
 from langchain_localllm.manage.model_ref import Source, quantization_in
 
 __all__ = ["HubFile", "HubModel", "download_from_hub", "hub_files"]

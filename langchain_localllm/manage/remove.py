@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from langchain_localllm.errors import InvalidOptionError, ModelFileError
-from langchain_localllm.gguf.header import SPLIT_FILE
+from langchain_localllm.gguf.split_files import SPLIT_FILE
 from langchain_localllm.manage.inventory import ListedModel, ollama_server
 from langchain_localllm.models import tiny_chat_model
 

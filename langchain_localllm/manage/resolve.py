@@ -16,7 +16,8 @@ from langchain_localllm.errors import (
     ModelFileError,
     ModelMissingError,
 )
-from langchain_localllm.gguf.header import SPLIT_FILE, check_gguf
+from langchain_localllm.gguf.header import check_gguf
+from langchain_localllm.gguf.split_files import SPLIT_FILE
 from langchain_localllm.manage import inventory
 from langchain_localllm.manage.folders import files_here, paths_here, similar
 from langchain_localllm.manage.inventory import (

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from langchain_localllm.gguf.header import GGUFInfo, part_names
+from langchain_localllm.gguf.header import GGUFInfo
+from langchain_localllm.gguf.split_files import part_names
 from langchain_localllm.runtimes.llamacpp.host_cache import WORTH_KEEPING, common_length
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
 from langchain_localllm.runtimes.llamacpp.sizing import depends_on_length

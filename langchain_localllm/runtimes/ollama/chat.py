@@ -17,7 +17,8 @@ from langchain_localllm.base.response_parser import ReadHandle, reader
 from langchain_localllm.base.token_stream import TokenStream
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.errors import InvalidRequestError
-from langchain_localllm.runtimes.ollama.api import ChatDecoder, model_facts
+from langchain_localllm.runtimes.ollama.answer_decoder import ChatDecoder
+from langchain_localllm.runtimes.ollama.api import model_facts
 from langchain_localllm.runtimes.ollama.client import OllamaModels
 from langchain_localllm.runtimes.ollama.dropped_messages import whole_conversation
 from langchain_localllm.runtimes.ollama.options import NOT_IN_A_COUNT, OllamaOptions

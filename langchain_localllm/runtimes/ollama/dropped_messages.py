@@ -14,7 +14,8 @@ from typing import Any, Final
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.token_stream import StreamEvent, TokenStream
 from langchain_localllm.errors import ContextLengthError, ModelCallError, ServerError, StreamBrokenError
-from langchain_localllm.runtimes.ollama.api import fetch, token_count
+from langchain_localllm.runtimes.ollama.answer_decoder import token_count
+from langchain_localllm.runtimes.ollama.api import fetch
 from langchain_localllm.runtimes.ollama.context import prompt_bytes, refuses_long
 from langchain_localllm.runtimes.ollama.options import OllamaOptions
 from langchain_localllm.runtimes.ollama.token_count import count_long_messages

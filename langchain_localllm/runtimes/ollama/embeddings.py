@@ -13,7 +13,8 @@ from langchain_localllm.base.embedding_http import ServedEmbeddings
 from langchain_localllm.base.embeddings import OURS, always_normalized
 from langchain_localllm.base.options import warn_once
 from langchain_localllm.errors import ContextLengthError, WrongServerError
-from langchain_localllm.runtimes.ollama.api import fetch, model_facts, token_count
+from langchain_localllm.runtimes.ollama.answer_decoder import token_count
+from langchain_localllm.runtimes.ollama.api import fetch, model_facts
 from langchain_localllm.runtimes.ollama.api_show import UNKNOWN_CONTEXT
 from langchain_localllm.runtimes.ollama.client import OllamaModels
 from langchain_localllm.runtimes.ollama.context import with_context

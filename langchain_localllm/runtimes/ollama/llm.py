@@ -5,7 +5,7 @@ from typing_extensions import override
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.llm import LocalLLM
 from langchain_localllm.base.token_stream import TokenStream
-from langchain_localllm.runtimes.ollama.api import GenerateDecoder
+from langchain_localllm.runtimes.ollama.answer_decoder import GenerateDecoder
 from langchain_localllm.runtimes.ollama.client import OllamaModels
 from langchain_localllm.runtimes.ollama.options import NOT_IN_A_COUNT, OllamaOptions
 from langchain_localllm.runtimes.ollama.request import open_stream

@@ -9,8 +9,9 @@ from typing import Any, Final, TypeVar
 
 from langchain_localllm.base.answer_decoder import UNREADABLE
 from langchain_localllm.errors import ModelCallError, ModelMissingError, ServerError, StreamBrokenError
-from langchain_localllm.runtimes.ollama.api import fetch, not_ollama, reader_for
+from langchain_localllm.runtimes.ollama.api import fetch
 from langchain_localllm.runtimes.ollama.api_show import ModelCard
+from langchain_localllm.runtimes.ollama.error_reader import not_ollama, reader_for
 from langchain_localllm.runtimes.ollama.model_list import InstalledModel, LoadedModel
 from langchain_localllm.runtimes.ollama.options import OllamaServer
 from langchain_localllm.runtimes.ollama.progress import PullProgress

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from langchain_localllm.base.answer_decoder import UNREADABLE
 from langchain_localllm.model_info.info import ModelInfo
-from langchain_localllm.runtimes.ollama.api import not_ollama, reader_for
 from langchain_localllm.runtimes.ollama.api_show import ModelFacts
+from langchain_localllm.runtimes.ollama.error_reader import not_ollama, reader_for
 from langchain_localllm.runtimes.ollama.options import OllamaServer
 from langchain_localllm.transport.operations import Plan, Send
 from langchain_localllm.transport.retry import RetryPolicy, fetch_json

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from langchain_localllm.base.messages import STANDARD_ROLES
 from langchain_localllm.errors import InvalidRequestError
-from langchain_localllm.runtimes.ollama.api import fetch, model_facts, reader_for
+from langchain_localllm.runtimes.ollama.api import fetch, model_facts
 from langchain_localllm.runtimes.ollama.context import prompt_bytes, server_version, with_context
+from langchain_localllm.runtimes.ollama.error_reader import reader_for
 from langchain_localllm.runtimes.ollama.options import OllamaOptions, OllamaServer
 from langchain_localllm.transport.operations import Plan, Send
 from langchain_localllm.transport.retry import open_reply

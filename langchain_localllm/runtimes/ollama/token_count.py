@@ -8,7 +8,8 @@ from typing import Any, Final, TypeVar
 
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError
-from langchain_localllm.runtimes.ollama.api import ChatDecoder, GenerateDecoder, model_facts
+from langchain_localllm.runtimes.ollama.answer_decoder import ChatDecoder, GenerateDecoder
+from langchain_localllm.runtimes.ollama.api import model_facts
 from langchain_localllm.runtimes.ollama.api_show import UNKNOWN_CONTEXT
 from langchain_localllm.runtimes.ollama.context import needed_context, prompt_bytes
 from langchain_localllm.runtimes.ollama.options import OllamaOptions

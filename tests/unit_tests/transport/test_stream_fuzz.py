@@ -14,7 +14,7 @@ from langchain_localllm.base.token_stream import StreamEvent
 from langchain_localllm.errors import LocalLLMError
 from langchain_localllm.runtimes.llamafile import answer_decoder
 from langchain_localllm.runtimes.llamafile.error_reader import ErrorReader
-from langchain_localllm.runtimes.ollama import api
+from langchain_localllm.runtimes.ollama.answer_decoder import ChatDecoder, GenerateDecoder
 
 TEXTS: Final = ["The", " Straße", " 東京", " 🚲", "."]
 READER: Final = ErrorReader("http://host:8080")
@@ -53,8 +53,8 @@ CHAT_END: Final = {"model": "m", "message": {"role": "assistant", "content": ""}
 STREAMS: Final[dict[str, tuple[Callable[[], Any], Callable[[list[Any]], bytes], list[Any]]]] = {
     "llamafile text": (lambda: answer_decoder.CompletionDecoder(READER), sse, [*NATIVE, NATIVE_END]),
     "llamafile chat": (lambda: answer_decoder.ChatDecoder(READER), sse, [*CHUNKS, *CHUNKS_END]),
-    "ollama text": (lambda: api.GenerateDecoder(Ollama(model="m")), ndjson, [*GENERATED, GENERATED_END]),
-    "ollama chat": (lambda: api.ChatDecoder(ChatOllama(model="m")), ndjson, [*CHAT, CHAT_END]),
+    "ollama text": (lambda: GenerateDecoder(Ollama(model="m")), ndjson, [*GENERATED, GENERATED_END]),
+    "ollama chat": (lambda: ChatDecoder(ChatOllama(model="m")), ndjson, [*CHAT, CHAT_END]),
 }
 every_stream = pytest.mark.parametrize("name", STREAMS)
 paths = st.lists(st.integers(min_value=0), min_size=1, max_size=4)

@@ -1,0 +1,74 @@
+"""Turn Ollama's errors into the errors of this package."""
+
+import re
+from typing import Any, Final
+
+from langchain_localllm.errors import (
+    ContextLengthError,
+    InvalidRequestError,
+    ModelCallError,
+    ModelLoadingError,
+    ModelMissingError,
+    ServerError,
+    WrongServerError,
+)
+from langchain_localllm.runtimes.ollama.options import OllamaServer
+from langchain_localllm.transport.errors import reason_of, status_error
+
+_NOT_FOUND: Final = 404
+_NOT_OFFERED: Final = frozenset({404, 405, 501})
+"""What a server answers to a path, or to a method, that it does not offer."""
+_FAILED: Final = 500
+_UNAVAILABLE: Final = 503
+_TOO_LONG: Final = re.compile(r"context length|too long|exceeds the (available )?context")
+_REFUSED: Final = re.compile(r'option "\w+" must be|^invalid (format|JSON schema)|^template: ')
+"""Words about a wrong request, which Ollama answers with the status of a failure of its own, or in the middle of a stream."""
+
+
+class ErrorReader:
+    """Turns Ollama's errors, as a status or in the middle of a stream, into ours."""
+
+    def __init__(self, url: str, model: str, context: int | None = None) -> None:
+        self._url = url
+        self._model = model
+        self._context = context
+
+    def __call__(self, status: int, body: Any) -> ModelCallError:
+        """The error for an HTTP status and its body (parsed JSON, or text)."""
+        reason = reason_of(body)
+        if isinstance(body, dict) and isinstance(body.get("error"), str):
+            return self._reported(status, reason)
+        if status in _NOT_OFFERED:
+            return not_ollama(self._url, f"it answered {status}")
+        return status_error(status, reason, url=self._url)
+
+    def _reported(self, status: int, reason: str) -> ModelCallError:
+        if status == _NOT_FOUND:
+            return ModelMissingError(
+                f"Ollama at {self._url} has no model '{self._model}'. Get it with `ollama pull {self._model}` or `.pull()`."
+            )
+        if status == _UNAVAILABLE:
+            return ModelLoadingError(f"Ollama at {self._url} is not ready: {reason}. Wait, or raise `wait_until_ready`.")
+        if _TOO_LONG.search(reason):
+            words = f"The prompt is too long: {reason}. Shorten it, or raise `num_ctx`, which is {self._context or 'not set'}."
+            return ContextLengthError(words, context_tokens=self._context)
+        if _REFUSED.search(reason):
+            return InvalidRequestError(f"Ollama at {self._url} refuses the request: {reason}.")
+        return status_error(status, reason, url=self._url)
+
+    def in_stream(self, event: dict[str, Any]) -> ModelCallError:
+        """The error for a line that reports one."""
+        reason = reason_of(event)
+        if _REFUSED.search(reason) or _TOO_LONG.search(reason):
+            return self._reported(_FAILED, reason)
+        return ServerError(f"Ollama at {self._url} failed while it answered: {reason}. See its log for more.")
+
+
+def not_ollama(url: str, reason: str) -> WrongServerError:
+    """Return the error for a server that answers as no Ollama does."""
+    return WrongServerError(f"The server at {url} does not appear to be an Ollama server ({reason}). Is `base_url` right?")
+
+
+def reader_for(options: OllamaServer, model: str | None = None) -> ErrorReader:
+    """What reads the errors of a request about the object's model, or about another."""
+    return ErrorReader(options.client.address.url, model or options.model, options.context_tokens or None)
