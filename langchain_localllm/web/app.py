@@ -100,10 +100,12 @@ class _Api:
         question, key = _text(body, "question").strip(), _text(body, "conversation")
         if not question or len(question) > _LONGEST_QUESTION:
             raise HTTPException(400, "The question is empty." if not question else "The question is too long.")
-        turns = (await run_in_threadpool(self._history.read, key))["turns"] if key else []
+        key = key or await run_in_threadpool(self._history.begin, question)
+        turns = (await run_in_threadpool(self._history.read, key))["turns"]
 
         async def events() -> AsyncIterator[dict[str, Any]]:
             turn = AnswerTurn(question, self._library.chat.short_name)
+            yield {"conversation": key}
             try:
                 with self._library.rag() as rag:
                     async for event in turn.events(rag, turns):
@@ -112,8 +114,7 @@ class _Api:
                 turn.turn |= {"status": "failed", "fault": str(error)}
                 yield {"status": "failed", "fault": str(error)}
             finally:  # what a stopped answer has is kept
-                kept = self._history.add(key, turn.turn)
-            yield {"conversation": kept}
+                self._history.add(key, turn.turn)
 
         return JSONLinesResponse(events)
 

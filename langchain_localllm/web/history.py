@@ -56,25 +56,19 @@ class History:
         except (ValueError, TypeError, KeyError):
             raise InvalidOptionError("The file of this conversation is damaged. Delete the conversation.") from None
 
-    def add(self, key: str, turn: dict[str, Any]) -> str:
-        """Add a turn to a conversation, and return the conversation's id.
-
-        Args:
-            key: The conversation; an empty string begins a new one. If it was deleted meanwhile, nothing is added.
-            turn: The turn, with `question`.
-        """
-        with self._lock:
-            is_new = not key
-            key = key or secrets.token_hex(8)
-            path = self._path(key)
-            if not is_new and not path.exists():
-                return key
-            new: dict[str, Any] = {"id": key, "title": _short(turn["question"]), "turns": []}
-            conversation = new if is_new else self.read(key)
-            conversation["turns"].append(turn)
-            conversation["updated"] = time.time()
-            _write(path, json.dumps(conversation, ensure_ascii=False))
+    def begin(self, question: str) -> str:
+        """Begin a conversation without turns, titled by its first question, and return its id."""
+        key = secrets.token_hex(8)
+        self._write({"id": key, "title": _short(question), "turns": []})
         return key
+
+    def add(self, key: str, turn: dict[str, Any]) -> None:
+        """Add a turn to a conversation, unless that was deleted meanwhile."""
+        with self._lock:
+            if self._path(key).exists():
+                conversation = self.read(key)
+                conversation["turns"].append(turn)
+                self._write(conversation)
 
     def delete(self, key: str) -> None:
         """Delete a conversation, if it exists."""
@@ -92,6 +86,10 @@ class History:
         if not _ID.fullmatch(key):
             raise InvalidOptionError("The id of the conversation is not valid.")
         return self._folder / f"{key}.json"
+
+    def _write(self, conversation: dict[str, Any]) -> None:
+        text = json.dumps({**conversation, "updated": time.time()}, ensure_ascii=False)
+        _write(self._path(conversation["id"]), text)
 
     def _title(self, path: Path) -> str:
         try:

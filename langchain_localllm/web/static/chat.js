@@ -43,7 +43,10 @@ export async function ask(question) {
   const turn = { question, answer: "", citations: [], passages: [], left_out: [], rejected: [], status: "stopped", fault: "" };
   try {
     for await (const event of api.stream("/api/ask", { question, conversation: asked }, mine.signal)) {
-      if (event.conversation && conversation === asked) conversation = event.conversation;
+      if (event.conversation && conversation === asked) {
+        conversation = event.conversation;
+        onChange();
+      }
       merge(turn, event);
       view.update(turn);
     }

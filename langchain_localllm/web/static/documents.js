@@ -29,7 +29,7 @@ export function showCounts({ files, passages, unreadable }) {
 
 function row({ source, name, passages, problem, uploaded }) {
   const [, folder, file] = /^(?:(.*)\/)?(.*)$/s.exec(name);
-  const facts = [problem ? problem.replace(/^.*?: /, "Left out: ") : count(passages, "passage", "passages"), folder, uploaded ? "added here" : null];
+  const facts = [problem ? problem.replace(/^.*?: /, "Left out: ") : count(passages, "passage", "passages"), folder];
   const about = facts.filter(Boolean).join(" · ");
   const parts = [el("span", { className: "name", textContent: file }), el("span", { className: "about", textContent: about })];
   const main = passages ? el("button", { className: "row-main", title: name }, ...parts) : el("div", { className: "row-main", title: name }, ...parts);
@@ -116,7 +116,7 @@ const chosen = (input) => {
 };
 for (const kind of ["file", "folder"]) {
   const input = byId(`${kind}-input`);
-  byId(kind === "file" ? "add-files" : "add-folder").addEventListener("click", () => input.click());
+  for (const button of document.querySelectorAll(`[data-add=${kind}]`)) button.addEventListener("click", () => input.click());
   input.addEventListener("change", () => add(chosen(input)));
 }
 const hasFiles = (event) => event.dataTransfer?.types.includes("Files");

@@ -44,6 +44,7 @@ function showState({ job, documents, models, fault, report }) {
   byId("empty-text").textContent = documents.passages
     ? `${count(documents.files, "document is", "documents are")} ready. Ask anything that they answer.`
     : "Add files or folders, or drop them on this page: text, Markdown, PDF, Word, HTML, mail and more.";
+  byId("empty-add").hidden = Boolean(documents.files || documents.unreadable || job);
   showJob(job);
   if (fault && fault !== faultBefore) showFault(fault);
   faultBefore = fault;

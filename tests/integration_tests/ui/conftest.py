@@ -79,6 +79,8 @@ class Speaker(BaseChatModel):
         self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
         asked = messages[-1].text
+        if "Last question:" in asked:  # a follow-up is rewritten first
+            asked = "Is the boat blue?"
         try:
             async for word in self._words(asked):
                 yield ChatGenerationChunk(message=AIMessageChunk(content=word))

@@ -66,9 +66,11 @@ def test_stop_ends_the_model_and_keeps_what_it_said(tab: Tab, running: Running) 
     expect(page.locator(".below")).to_contain_text("Stopped")
     expect(page.locator("#send")).to_be_visible()
     tab.shoot("stopped")
-    page.locator("#conversations .row-main").first.click()
-    expect(page.locator(".answer")).to_contain_text("on and on and")
-    expect(page.locator(".below")).to_contain_text("Stopped")
+    ask(page, "Is the boat blue?")  # in the same conversation
+    expect(page.locator(".answer[aria-busy=false]")).to_have_count(2)
+    page.reload()
+    expect(page.locator(".answer").first).to_contain_text("on and on and")
+    expect(page.locator(".below").first).to_contain_text("Stopped")
 
 
 def test_html_in_an_answer_and_in_a_document_stays_text(tab: Tab, running: Running) -> None:

@@ -100,8 +100,8 @@ def test_an_answer_streams_with_its_citations_and_is_kept(api: TestClient) -> No
     (cited,) = joined(events, "citations")
     assert (cited["marker"], cited["quote"], cited["heading"]) == (1, "The boat is blue.", "Boats > Small ones")
     assert [each["marker"] for each in joined(events, "rejected")] == [9]
-    assert events[-2] == {"status": "done", "fault": ""}
-    key = events[-1]["conversation"]
+    assert events[-1] == {"status": "done", "fault": ""}
+    key = events[0]["conversation"]
     kept = api.get(f"/api/conversations/{key}").json()
     assert kept["turns"][0]["answer"] == joined(events, "answer")
     assert kept["turns"][0]["model"] == "stand-in.gguf"
@@ -110,8 +110,8 @@ def test_an_answer_streams_with_its_citations_and_is_kept(api: TestClient) -> No
 
 
 def test_a_follow_up_belongs_to_its_conversation(api: TestClient) -> None:
-    key = events_of(api, "Is the boat blue?")[-1]["conversation"]
-    assert events_of(api, "Does the boat leak?", key)[-1]["conversation"] == key
+    key = events_of(api, "Is the boat blue?")[0]["conversation"]
+    assert events_of(api, "Does the boat leak?", key)[0]["conversation"] == key
     turns = api.get(f"/api/conversations/{key}").json()["turns"]
     assert [turn["question"] for turn in turns] == ["Is the boat blue?", "Does the boat leak?"]
     assert key in [each["id"] for each in api.get("/api/conversations").json()]
@@ -220,4 +220,4 @@ def test_another_embedding_model_rebuilds_the_index(library: Library) -> None:
     assert idle(library)["report"]["added"] == 2
     assert api.post("/api/models", json={"kind": "chat", "reference": CHAT.reference}).status_code == 202
     assert idle(library)["fault"] == ""
-    assert events_of(api, "Is the boat blue?")[-2]["status"] == "done"
+    assert events_of(api, "Is the boat blue?")[-1]["status"] == "done"

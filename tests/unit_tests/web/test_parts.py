@@ -17,8 +17,9 @@ from langchain_localllm.web.streaming import JSONLinesResponse
 
 
 def test_conversations_are_kept_on_disk_for_their_owner_only(tmp_path: Path) -> None:
-    key = History(tmp_path / "kept").add("", {"question": "Wie geht es? \u2603" * 20})
-    History(tmp_path / "kept").add(key, {"question": "And now?"})
+    key = History(tmp_path / "kept").begin("Wie geht es? \u2603" * 20)
+    for question in ("Wie geht es?", "And now?"):
+        History(tmp_path / "kept").add(key, {"question": question})
     (path,) = (tmp_path / "kept").iterdir()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     (listed,) = History(tmp_path / "kept").list()
@@ -45,7 +46,7 @@ def test_a_damaged_conversation_is_listed_and_can_be_deleted(tmp_path: Path, tex
 
 @pytest.mark.parametrize("key", ["..", "../x", "0123456789ABCDEF", "0123456789abcdef/", "0123456789abcdef\n", "a"])
 def test_an_id_names_no_other_file(tmp_path: Path, key: str) -> None:
-    for act in (History(tmp_path).read, History(tmp_path).delete):
+    for act in (History(tmp_path).read, History(tmp_path).delete, lambda key: History(tmp_path).add(key, {})):
         with pytest.raises(InvalidOptionError, match="not valid"):
             act(key)
 
