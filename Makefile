@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-c
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help chromium demo test unit lint docs outputs bench soak compare dist release-check clean
+.PHONY: help chromium demo test unit coverage lint docs outputs bench soak compare dist release-check clean
 
 help:  ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,10 @@ test: .venv/test.stamp .engines/ollama/done .engines/models/done .engines/mcp_ad
 
 unit: .venv/test.stamp  ## Run the unit tests and the examples in docstrings: no server is started
 	$(BIN)/python -m pytest langchain_localllm tests/unit_tests $(PYTEST_ARGS)
+
+coverage: .venv/test.stamp .engines/ollama/done .engines/models/done  ## Run all tests and show which lines they reach; PYTEST_ARGS can name test files
+	$(BIN)/python -m coverage run -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m coverage report
 
 lint: .venv/lint.stamp  ## Check style (ruff, every rule), types (mypy, strict) and words (codespell)
 	$(BIN)/ruff check .
