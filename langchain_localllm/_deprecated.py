@@ -40,6 +40,7 @@ MODULES: Final[dict[str, str]] = {
     "cli.prompt": "cli.commands.prompt",
     "cli.pull": "cli.commands.pull",
     "cli.rag": "cli.commands.rag",
+    "cli.repetition": "base.repetition",
     "cli.run": "cli.commands.run",
     "cli.serve": "cli.commands.serve",
     "cli.timing": "cli.benchmark",

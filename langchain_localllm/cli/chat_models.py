@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from langchain_localllm.base.repetition import RepetitionDetector
 from langchain_localllm.cli.prompt_bar import progress_call
-from langchain_localllm.cli.repetition import RepetitionDetector
 from langchain_localllm.cli.stderr import print_stderr
 
 if TYPE_CHECKING:

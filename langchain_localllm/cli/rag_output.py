@@ -8,13 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from langchain_localllm.cli.repetition import RepetitionDetector
 from langchain_localllm.cli.stderr import print_stderr
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
-    from langchain_localllm.rag import LocalRAG
+    from langchain_localllm.rag import LocalRAG, Statement
 
 _MOST_NAMED = 10  # unreadable files that are named one by one
 
@@ -42,14 +41,45 @@ def show_answer(rag: "LocalRAG", question: str, *, as_json: bool, in_full: bool)
         as_json: Print one JSON object instead.
         in_full: Print the passages too.
     """
-    from langchain_localllm.rag import NO_ANSWER
+    found = print_stream(rag, question, rag.stream(question), as_json=as_json)
+    if in_full and not as_json:
+        _print_passages(rag, found["context"])
 
-    lists: dict[str, Any] = {name: [] for name in ("citations", "context", "left_out", "rejected")}
+
+def print_stream(rag: "LocalRAG", question: str, stream: Iterator[dict[str, Any]], *, as_json: bool = False) -> dict[str, Any]:
+    """Print an answer as it comes, then its sources and what is to be said about it, and return its parts.
+
+    Args:
+        rag: The documents and the model.
+        question: The question.
+        stream: The parts of the answer, from `LocalRAG.stream`.
+        as_json: Print one JSON object instead.
+    """
+    from langchain_localllm.rag import is_refusal
+
+    lists: dict[str, Any] = {name: [] for name in ("citations", "context", "left_out", "rejected", "statements")}
     found: dict[str, Any] = {"question": question, "timings": {}, "tokens": {}, **lists}
-    stream = cast("Generator[dict[str, Any]]", rag.stream(question))
-    with closing(stream):
-        pieces = _gathered(stream, found)
+    with closing(cast("Generator[dict[str, Any]]", stream)):
+        pieces = _gathered(stream, found, with_markers=not as_json)
         answer = "".join(pieces).strip() if as_json else _print_answer(pieces)
+    _note_cuts(rag, found)
+    sources = [(each.marker, {**_known(asdict(each)), "text": each.passage}) for each in found["citations"]]
+    if as_json:
+        print(json.dumps(_as_json(answer, sources, found), ensure_ascii=False))
+    elif sources:
+        print("\nSources:")
+        for number, metadata in sources:
+            print(f"[{number}]", _place(rag, metadata))
+    elif answer and not is_refusal(answer):
+        given = "; ".join(dict.fromkeys(_place(rag, passage.metadata) for passage in found["context"]))
+        print_stderr(f"No passage supports the answer. The passages are from: {given}.")
+    return found
+
+
+def _note_cuts(rag: "LocalRAG", found: dict[str, Any]) -> None:
+    """Say on stderr what was cut or left out, and what the passages do not support."""
+    if found.get("finish_reason") == "repetition":
+        print_stderr("The answer repeated itself and was cut. Ask in other words, or try a larger model with --model.")
     limit = getattr(rag.llm, "max_tokens", None)
     if limit and found["tokens"].get("completion", 0) >= limit:
         print_stderr(f"The answer was cut after {limit} tokens. Allow more with --max-tokens.")
@@ -58,19 +88,10 @@ def show_answer(rag: "LocalRAG", question: str, *, as_json: bool, in_full: bool)
         print_stderr(f"{len(found['left_out'])} of {total} passages do not fit into the model's context and were left out.")
     for rejected in found["rejected"]:
         print_stderr(f"Citation [{rejected.marker}] is not supported by the retrieved passages. {rejected.reason}")
-    sources = [(each.marker, {**_known(asdict(each)), "text": each.passage}) for each in found["citations"]]
-    if as_json:
-        print(json.dumps(_as_json(answer, sources, found), ensure_ascii=False))
-        return
-    if sources:
-        print("\nSources:")
-        for number, metadata in sources:
-            print(f"[{number}]", _place(rag, metadata))
-    elif answer and not answer.startswith(NO_ANSWER):
-        given = "; ".join(dict.fromkeys(_place(rag, passage.metadata) for passage in found["context"]))
-        print_stderr(f"The answer cites none of the given passages, so it was not checked. The passages are from: {given}.")
-    if in_full:
-        _print_passages(rag, found["context"])
+    for each in found["statements"]:
+        if not each.supported:
+            missing = f" They do not contain {', '.join(each.missing)}." if each.missing else ""
+            print_stderr(f"[?] The passages do not support: {each.text}{missing}")
 
 
 def show_passages(rag: "LocalRAG", passages: "list[Document]", *, as_json: bool) -> None:
@@ -84,15 +105,14 @@ def show_passages(rag: "LocalRAG", passages: "list[Document]", *, as_json: bool)
         print_stderr("Nothing was found.")
 
 
-def _gathered(stream: Iterator[dict[str, Any]], found: dict[str, Any]) -> Iterator[str]:
-    """Yield the pieces of the answer; everything else goes into `found`."""
-    repetition = RepetitionDetector()
+def _gathered(stream: Iterator[dict[str, Any]], found: dict[str, Any], *, with_markers: bool) -> Iterator[str]:
+    """Yield the pieces of the answer, with the numbers of sources; everything else goes into `found`."""
+    from langchain_localllm.rag.answer.citations import marker_of
+
     for part in stream:
-        piece = part.get("answer", "")
-        yield piece
-        if repetition.is_repeating(piece):
-            print_stderr("The answer repeated itself and was cut. Ask in other words, or try a larger model with --model.")
-            return
+        yield part.get("answer", "")
+        if with_markers:
+            yield from map(marker_of, part.get("statements", ()))
         for name, value in part.items():
             if name != "answer":
                 found[name] = found[name] + value if isinstance(value, list) and name in found else value
@@ -134,12 +154,20 @@ def _print_passages(rag: "LocalRAG", passages: "list[Document]") -> None:
         print(f"{_place(rag, passage.metadata)}\n{textwrap.indent(text, '    ')}")
 
 
+def _as_fields(statement: "Statement") -> dict[str, Any]:
+    """Return a statement with the number of its source in place of the source."""
+    marker = statement.citation.marker if statement.citation else None
+    return {**asdict(statement), "citation": marker}
+
+
 def _as_json(answer: str, sources: list[tuple[int, dict[str, Any]]], found: dict[str, Any]) -> dict[str, Any]:
     return {
         "question": found["question"],
         "answer": answer,
         "sources": [{**metadata, "marker": number} for number, metadata in sources],
         "rejected": [asdict(each) for each in found["rejected"]],
+        "statements": [_as_fields(each) for each in found["statements"]],
+        "finish_reason": found.get("finish_reason"),
         "passages": [{**passage.metadata, "text": passage.page_content} for passage in found["context"]],
         "left_out": [{**passage.metadata, "text": passage.page_content} for passage in found["left_out"]],
         "timings": found["timings"],

@@ -14,8 +14,7 @@ from typing import Any, Final, Self, cast
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
-from langchain_core.messages import MessageLikeRepresentation, convert_to_messages, get_buffer_string
-from langchain_core.output_parsers import StrOutputParser
+from langchain_core.messages import convert_to_messages
 from langchain_core.outputs import LLMResult
 from langchain_core.prompts import BasePromptTemplate
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, RunnablePassthrough
@@ -28,9 +27,11 @@ from typing_extensions import override
 
 from langchain_localllm.errors import InvalidOptionError, LocalLLMError
 from langchain_localllm.model_info.introspect import look_again
-from langchain_localllm.prompts.library import CONDENSE_QUESTION
-from langchain_localllm.rag.answer.chain import NO_ANSWER, answer_chain, is_extractive
-from langchain_localllm.rag.answer.citations import Citation, InvalidCitation
+from langchain_localllm.rag.answer.chain import answer_chain, is_extractive
+from langchain_localllm.rag.answer.citations import Citation, InvalidCitation, Statement, with_markers
+from langchain_localllm.rag.answer.conversation import Conversation, History, condense_question, with_question_before
+from langchain_localllm.rag.answer.no_answer import is_refusal, no_answer
+from langchain_localllm.rag.answer.passage import Passage, read_passage
 from langchain_localllm.rag.answer.privacy import ain_private, in_private, refuse_remote, untraced
 from langchain_localllm.rag.answer.retrieve import HybridRetriever, Reranker
 from langchain_localllm.rag.index.store import Store
@@ -41,7 +42,6 @@ from langchain_localllm.rag.watch import watch
 
 Asked = str | dict[str, Any]
 """A question, or `{"question": ..., "chat_history": [...]}`."""
-History = Sequence[MessageLikeRepresentation]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,9 @@ class Answer:
         passages: The passages that the model was given, best first.
         left_out: Retrieved passages that did not fit into the model's context.
         rejected: Citations that the passages do not support.
+        statements: The sentences of the answer, and whether the passages support them.
+        finish_reason: `"stop"`, `"length"` if the answer was cut at `max_tokens`, or `"repetition"` if it repeated itself and was
+            cut; `None` if the model was not called, or does not report it.
         timings: Seconds until the passages were retrieved (`retrieval`), until the first token (`first_token`), and in total
             (`total`).
         tokens: `prompt` and `completion`, as the engine counts them; empty if the model was not called.
@@ -66,8 +69,20 @@ class Answer:
     passages: list[Document] = field(default_factory=list)
     left_out: list[Document] = field(default_factory=list)
     rejected: list[InvalidCitation] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)
+    finish_reason: str | None = None
     timings: dict[str, float] = field(default_factory=dict)
     tokens: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the answer is that the documents don't say."""
+        return is_refusal(self.answer)
+
+    @property
+    def text_with_markers(self) -> str:
+        """The answer with the number of its source after each sentence, or `[?]` if no passage supports it."""
+        return with_markers(self.answer, self.statements)
 
 
 class LocalRAG(Runnable[Asked, dict[str, Any]]):
@@ -207,11 +222,43 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
             StoreError: There is no index, or it was made with another embedding model.
             ContextLengthError: No passage fits into the model's context.
         """
-        return _as_answer(self.invoke({"question": question, "chat_history": chat_history}))
+        return answer_of(self.invoke({"question": question, "chat_history": chat_history}))
 
     async def aask(self, question: str, chat_history: History = ()) -> Answer:
         """Work like `ask`."""
-        return _as_answer(await self.ainvoke({"question": question, "chat_history": chat_history}))
+        return answer_of(await self.ainvoke({"question": question, "chat_history": chat_history}))
+
+    def chat(self, chat_history: History = ()) -> Conversation:
+        """Begin a conversation, in which a question can refer to the ones before.
+
+        Args:
+            chat_history: Messages before it.
+
+        Example:
+            >>> from langchain_localllm import ChatLlamaCpp, LlamaCppEmbeddings
+            >>> from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
+            >>> llm = ChatLlamaCpp(model_path=tiny_chat_model(), temperature=0)
+            >>> with llm, LlamaCppEmbeddings(model_path=tiny_embedding_model()) as embeddings:
+            ...     rag = LocalRAG(llm, embeddings)
+            ...     report = rag.index("docs/handbook")
+            ...     chat = rag.chat()
+            ...     first = chat.ask("What is the rowing boat called?")
+            ...     second = chat.ask("How much does it cost for an afternoon?")
+            >>> second.passages[0].metadata["heading"], len(chat.history)
+            ('Boats and walks > The rowing boat', 4)
+        """
+        return Conversation(self, chat_history)
+
+    def passage(self, passage_id: str) -> Passage:
+        """Return a passage of the index, and where it is in its file.
+
+        Args:
+            passage_id: The id of a passage: `Citation.passage_id`, or the `id` of a Document of `Answer.passages`.
+
+        Raises:
+            StoreError: The index does not have it, as after a change of its file.
+        """
+        return read_passage(self.store, passage_id)
 
     @override
     def as_tool(
@@ -253,7 +300,7 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
                 found = self.ask(question)
                 return _with_sources(found), found.citations
             passages = self.retriever.invoke(question)
-            return "\n\n".join(map(_numbered, passages, count(1))) or NO_ANSWER, passages
+            return "\n\n".join(map(_numbered, passages, count(1))) or no_answer(question), passages
 
         return StructuredTool.from_function(
             search,
@@ -290,11 +337,12 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
         if self._chain is not None:
             return self._chain
         known = _is_known(self.llm)
+        follow_up: Runnable[dict[str, Any], dict[str, Any]]
         if is_extractive(self.llm):
-            follow_up = RunnablePassthrough.assign(search=RunnableLambda(_with_question_before))
+            follow_up = RunnablePassthrough.assign(search=RunnableLambda(with_question_before))
         else:
-            follow_up = RunnablePassthrough.assign(standalone_question=_condensing(self.llm))
-        chain = follow_up | answer_chain(self.retriever, self.llm, self._prompt)
+            follow_up = condense_question(self.llm)
+        chain = follow_up | answer_chain(self.retriever, self.llm, self._prompt, embed=self.store.embeddings.embed_documents)
         if known:  # else the next question tries again to choose the prompts
             self._chain = chain
         return chain
@@ -349,14 +397,17 @@ class _Meter(BaseCallbackHandler):
         self._start = time.perf_counter()
         self._timings: dict[str, float] = {}
         self._tokens: dict[str, int] = {}
+        self._finish: dict[str, str] = {}
 
     def see(self, part: dict[str, Any]) -> None:
+        if "finish_reason" in part:  # the answer was cut here
+            self._finish = {}
         for name, key in (("retrieval", "context"), ("first_token", "answer")):
             if key in part and name not in self._timings:
                 self._timings[name] = self._passed()
 
     def report(self) -> dict[str, Any]:
-        return AddableDict(timings={**self._timings, "total": self._passed()}, tokens=self._tokens)
+        return AddableDict(timings={**self._timings, "total": self._passed()}, tokens=self._tokens, **self._finish)
 
     def _passed(self) -> float:
         return round(time.perf_counter() - self._start, 6)
@@ -364,6 +415,9 @@ class _Meter(BaseCallbackHandler):
     @override
     def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:
         generation = response.generations[0][0]
+        metadata = getattr(getattr(generation, "message", None), "response_metadata", None) or generation.generation_info or {}
+        if reason := metadata.get("finish_reason") or metadata.get("done_reason"):
+            self._finish = {"finish_reason": str(reason)}
         if usage := getattr(getattr(generation, "message", None), "usage_metadata", None):
             self._tokens = {"prompt": usage["input_tokens"], "completion": usage["output_tokens"]}
         elif usage := (generation.generation_info or {}).get("usage"):
@@ -387,28 +441,10 @@ def _values(asked: Asked) -> dict[str, Any]:
     return {"question": question, "chat_history": convert_to_messages(values.get("chat_history") or [])}
 
 
-def _with_question_before(asked: dict[str, Any]) -> str:
-    """Return the search text for a model that does not rewrite questions: this question and the one before."""
-    before = [message.text for message in asked["chat_history"] if message.type == "human"][-1:]
-    return " ".join([*before, asked["question"]])
-
-
-def _condensing(llm: Runnable[Any, Any]) -> Runnable[dict[str, Any], str]:
-    """Rewrite a follow-up question as a standalone one with the model; a first question is unchanged."""
-    rewrite = CONDENSE_QUESTION.get_prompt(llm) | llm | StrOutputParser()
-
-    def choose(asked: dict[str, Any]) -> Any:
-        if not asked["chat_history"]:
-            return asked["question"]
-        values = {"chat_history": get_buffer_string(asked["chat_history"]), "question": asked["question"]}
-        return RunnableLambda(lambda _: values) | rewrite | RunnableLambda(lambda text: text.strip() or asked["question"])
-
-    return RunnableLambda(choose)
-
-
-def _as_answer(found: dict[str, Any]) -> Answer:
-    names = ("question", "answer", "citations", "left_out", "rejected", "timings", "tokens")
-    return Answer(passages=found["context"], **{name: found[name] for name in names})
+def answer_of(found: dict[str, Any]) -> Answer:
+    """Return the output of a `LocalRAG` as an `Answer`."""
+    names = ("question", "answer", "citations", "left_out", "rejected", "statements", "finish_reason", "timings", "tokens")
+    return Answer(passages=found["context"], **{name: found[name] for name in names if name in found})
 
 
 def _numbered(passage: Document, number: int) -> str:
@@ -420,7 +456,7 @@ def _with_sources(found: Answer) -> str:
     sources = dict.fromkeys(
         f"[{each.marker}] {_place(each.source, each.page, each.line)}: {each.quote}" for each in found.citations
     )
-    return "\n".join([found.answer, *(["", "Sources:", *sources] if sources else [])])
+    return "\n".join([found.text_with_markers, *(["", "Sources:", *sources] if sources else [])])
 
 
 def _place(source: Any, page: Any, line: Any) -> str:

@@ -1,22 +1,39 @@
-"""Build the chain from a question to an answer: retrieve, format the prompt, call the model, check the citations."""
+"""Build the chain from a question to an answer: retrieve, format the prompt, call the model, find the sources."""
 
-from collections.abc import AsyncIterator, Iterator
-from typing import Any, Final
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from contextlib import aclosing, closing
+from typing import Any, Final, cast
 
 from langchain_core.documents import Document
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import BasePromptTemplate
-from langchain_core.runnables import Runnable, RunnableBranch, RunnableGenerator, RunnableLambda, RunnablePassthrough
+from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda, RunnablePassthrough
 from langchain_core.runnables.utils import AddableDict
 
+from langchain_localllm.base.options import SamplingOptions
+from langchain_localllm.base.repetition import RepetitionDetector
+from langchain_localllm.errors import LocalLLMError
 from langchain_localllm.model_info.introspect import describe_model
+from langchain_localllm.model_info.unwrap import unwrap_with_options
 from langchain_localllm.prompts.conditions import Condition
 from langchain_localllm.prompts.library import CITED_ANSWER, COPIED_ANSWER
 from langchain_localllm.rag.answer.citations import CitationReader, format_passages
 from langchain_localllm.rag.answer.context_budget import fit_passages
+from langchain_localllm.rag.answer.no_answer import NO_ANSWER, RefusalReader, no_answer
+from langchain_localllm.rag.answer.support import EmbedTexts
 
-NO_ANSWER: Final = "The passages do not tell."
-"""What the model is asked to say if the passages do not answer the question."""
+__all__ = ["MAX_TOKENS", "NO_ANSWER", "answer_chain", "answer_prompt", "is_extractive"]
+
+MAX_TOKENS: Final = 512
+"""Longest answer, in tokens, of a model of this package whose `max_tokens` is not set; at most a quarter of its context."""
+_REPEATED_LENGTH: Final = 200
+"""Characters that a repeated phrase must fill, for the answer to be cut."""
+_REPEATED_SENTENCES: Final = 3
+"""How often the same sentence ends an answer."""
+_LEAST_WORDS: Final = 4
+"""The fewest words of such a sentence: shorter ones are items of a list."""
 
 _EXTRACTIVE_MODELS: Final = ("tiny-chat",)
 """Parts of the names of models that were trained to copy sentences only."""
@@ -28,7 +45,11 @@ is_extractive: Final = Condition(
 
 
 def answer_chain(
-    retriever: Runnable[str, list[Document]], llm: Runnable[Any, Any], prompt: BasePromptTemplate[Any] | None = None
+    retriever: Runnable[str, list[Document]],
+    llm: Runnable[Any, Any],
+    prompt: BasePromptTemplate[Any] | None = None,
+    *,
+    embed: EmbedTexts | None = None,
 ) -> Runnable[dict[str, Any], dict[str, Any]]:
     """Make the chain that answers a question from retrieved passages.
 
@@ -36,6 +57,8 @@ def answer_chain(
         retriever: Takes the question and returns passages, best first: `index.as_retriever(search_kwargs={"k": 3})`.
         llm: A LangChain text or chat model, also wrapped by `.bind()` or `.with_retry()`.
         prompt: A template over `passages` (one text, its sentences numbered) and `question`. Default: `answer_prompt(llm)`.
+        embed: Embeds texts, such as `embeddings.embed_documents`, to recognize a sentence that says in other words what a passage
+            says. Default: words and numbers alone decide.
 
     Returns:
         A Runnable from `{"question": ...}` (and `standalone_question`, if the question is part of a conversation, and `search`,
@@ -45,11 +68,15 @@ def answer_chain(
         - `context`: the passages that the model was given, as Documents;
         - `left_out`: the passages that did not fit into its context;
         - `answer`: the text, without numbers that have no passage;
-        - `citations`: a `Citation` for each number in it that the passages support;
-        - `rejected`: an `InvalidCitation` for each number that they do not support.
+        - `citations`: a `Citation` for each number in it that the passages support, and for each sentence without a number whose
+          source was found;
+        - `rejected`: an `InvalidCitation` for each number that they do not support;
+        - `statements`: a `Statement` for each sentence of the answer, which says whether the passages support it;
+        - `finish_reason`: `"repetition"`, if the answer repeated itself and was cut.
 
-        `stream` and `astream` yield these in this order: the answer in chunks, and each citation as soon as it is checked.
-        If no passage is found, the model is not called and the answer is `NO_ANSWER`.
+        `stream` and `astream` yield these in this order: the answer in chunks, and each citation and statement as soon as its
+        sentence ends. If no passage is found, the model is not called and the answer is `NO_ANSWER` in the question's language. An
+        answer ends after 512 tokens, or a quarter of the model's context, unless the model has a `max_tokens` of its own.
 
     Example:
         >>> from langchain_core.language_models import FakeListChatModel
@@ -60,16 +87,16 @@ def answer_chain(
         ('The boat is blue [1].', 'a.txt')
     """
     chosen = prompt or answer_prompt(llm)
+    limited = _limited(llm)
 
     def budget(found: dict[str, Any]) -> dict[str, Any]:
         alone = found.get("standalone_question") or found["question"]
-        kept, left_out = fit_passages(found["found"], alone, llm, chosen)
+        kept, left_out = fit_passages(found["found"], alone, limited, chosen)
         return {"question": found["question"], "standalone_question": alone, "context": kept, "left_out": left_out}
 
-    answer = RunnableLambda(_prompt_values) | chosen | llm | StrOutputParser()
-    refusing = RunnableBranch((lambda found: not found["context"], lambda _: NO_ANSWER), answer)
+    answers = _Answers(chosen | limited | StrOutputParser(), embed)
     retrieve = RunnablePassthrough.assign(found=RunnableLambda(_search) | retriever) | RunnableLambda(budget)
-    return retrieve | RunnablePassthrough.assign(answer=refusing) | RunnableGenerator(_cited, _acited)
+    return retrieve | RunnableGenerator(answers.stream, answers.astream)
 
 
 def answer_prompt(llm: Runnable[Any, Any]) -> BasePromptTemplate[Any]:
@@ -77,43 +104,95 @@ def answer_prompt(llm: Runnable[Any, Any]) -> BasePromptTemplate[Any]:
     return (COPIED_ANSWER if is_extractive(llm) else CITED_ANSWER).get_prompt(llm)
 
 
+def _limited(llm: Runnable[Any, Any]) -> Runnable[Any, Any]:
+    """Return the model with a longest answer, unless it has one. Models of other packages are left as they are."""
+    model, options = unwrap_with_options(llm)
+    limit = options.get("max_tokens", getattr(model, "max_tokens", None))
+    if not isinstance(model, SamplingOptions) or limit is not None:
+        return llm
+    try:
+        context = describe_model(llm).context
+    except (LocalLLMError, OSError):  # a busy server
+        context = None
+    return llm.bind(max_tokens=min(MAX_TOKENS, max(context // 4, 1)) if context else MAX_TOKENS)
+
+
 def _search(asked: dict[str, Any]) -> str:
     return str(asked.get("search") or asked.get("standalone_question") or asked["question"])
 
 
+class _Answers:
+    """Answer from the passages that were found, until the answer ends or repeats itself."""
+
+    def __init__(self, model: Runnable[Any, str], embed: EmbedTexts | None) -> None:
+        self._model = model
+        self._embed = embed
+
+    def stream(self, parts: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        found: dict[str, Any] = {}
+        for part in parts:
+            found |= part
+            yield AddableDict(part)
+        reader = _AnswerReader(found, self._embed)
+        if found["context"]:
+            pieces = cast("Generator[str]", self._model.stream(_prompt_values(found)))
+            with closing(pieces):  # closing it stops the model
+                for piece in pieces:
+                    yield from reader.feed(piece)
+                    if reader.is_repeating:
+                        break
+        yield from reader.end()
+
+    async def astream(self, parts: AsyncIterator[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
+        found: dict[str, Any] = {}
+        async for part in parts:
+            found |= part
+            yield AddableDict(part)
+        reader = _AnswerReader(found, self._embed)
+        if found["context"]:
+            pieces = cast("AsyncGenerator[str]", self._model.astream(_prompt_values(found)))
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    for read in await asyncio.to_thread(reader.feed, piece) if self._embed else reader.feed(piece):
+                        yield read
+                    if reader.is_repeating:
+                        break
+        for read in await asyncio.to_thread(reader.end):
+            yield read
+
+
+class _AnswerReader:
+    """Find the sources of an answer as it comes, and notice when it repeats itself."""
+
+    def __init__(self, found: dict[str, Any], embed: EmbedTexts | None) -> None:
+        self._question = found["question"]
+        self._is_empty = not found["context"]
+        self._refusal = RefusalReader(self._question)
+        self._citations = CitationReader(found["context"], found["standalone_question"], embed)
+        self._repetition = RepetitionDetector(_REPEATED_LENGTH)
+        self._sentences: Counter[str] = Counter()
+        self.is_repeating = False
+        """Whether the answer must be cut."""
+
+    def feed(self, piece: str) -> list[dict[str, Any]]:
+        """Add text, and return the parts of the result that are final."""
+        self.is_repeating |= self._repetition.is_repeating(piece)
+        return self._read(self._refusal.feed(piece))
+
+    def end(self) -> list[dict[str, Any]]:
+        """Return the rest when the answer has ended."""
+        rest = no_answer(self._question) if self._is_empty else self._refusal.end()
+        parts = [*self._read(rest), *map(AddableDict, self._citations.end())]
+        parts.append(AddableDict(answer="", citations=[], rejected=[], statements=[]))
+        return [*parts, AddableDict(finish_reason="repetition")] if self.is_repeating else parts
+
+    def _read(self, text: str) -> list[dict[str, Any]]:
+        parts: list[dict[str, Any]] = [AddableDict(part) for part in self._citations.feed(text)]
+        for each in (statement.text for part in parts for statement in part.get("statements", ())):
+            self._sentences[each] += len(each.split()) >= _LEAST_WORDS
+            self.is_repeating |= self._sentences[each] >= _REPEATED_SENTENCES
+        return parts
+
+
 def _prompt_values(found: dict[str, Any]) -> dict[str, str]:
     return {"passages": format_passages(found["context"]), "question": found["standalone_question"]}
-
-
-class _Citing:
-    """Insert the citations between the parts of an answer."""
-
-    def __init__(self) -> None:
-        self._reader = CitationReader([])
-
-    def read(self, part: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        if "context" in part:
-            self._reader = CitationReader(part["context"])
-        if rest := {name: value for name, value in part.items() if name != "answer"}:
-            yield AddableDict(rest)
-        for each in self._reader.feed(part["answer"]) if "answer" in part else ():
-            yield AddableDict(each)
-
-    def end(self) -> Iterator[dict[str, Any]]:
-        yield from map(AddableDict, [*self._reader.end(), {"answer": "", "citations": [], "rejected": []}])
-
-
-def _cited(parts: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    citing = _Citing()
-    for part in parts:
-        yield from citing.read(part)
-    yield from citing.end()
-
-
-async def _acited(parts: AsyncIterator[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
-    citing = _Citing()
-    async for part in parts:
-        for each in citing.read(part):
-            yield each
-    for each in citing.end():
-        yield each

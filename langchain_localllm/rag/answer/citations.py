@@ -1,12 +1,17 @@
-"""Number the sentences of passages, and check the numbers that an answer cites."""
+"""Number the sentences of passages, and find the source of every sentence of an answer.
+
+A model that names its sources writes the numbers of sentences, which are checked. For one that does not, `support` finds them.
+"""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from langchain_core.documents import Document
 
+from langchain_localllm.rag.answer.no_answer import is_refusal
+from langchain_localllm.rag.answer.support import EmbedTexts, SupportFinder
 from langchain_localllm.rag.index.text_search import content_words
 
 # A sentence ends before a space, a line's end, or at once in Chinese and Japanese; not after initials and these short forms.
@@ -21,6 +26,9 @@ _UNFINISHED: Final = re.compile(r"\s*\[[\d\s,;]*$|\s+$")
 _LONGEST_MARKER: Final = 64
 _NUMBER: Final = re.compile(r"\d+")
 _WORD: Final = re.compile(r"\w")
+_LIST_NUMBER: Final = re.compile(r"\d{1,3}[.)]")
+_CITED_END: Final = re.compile(r"[.!?…\u3002\uff01\uff1f][\"\u201d\u2019)]?\s*\[[\d\s,;]*\]$")
+"""The end of a sentence whose number comes after its full stop."""
 
 
 def number_sentences(passages: Iterable[Document]) -> list[list[str]]:
@@ -77,7 +85,7 @@ class Citation:
     """Name the source of a statement in an answer.
 
     Attributes:
-        marker: The number in the answer.
+        marker: The number of the sentence, among those of all passages: the one in the answer, or the one that was found.
         quote: The sentence with this number.
         source: The file.
         passage: The passage that holds the sentence.
@@ -86,6 +94,10 @@ class Citation:
         line: The line of the file in which the passage begins.
         score: The retriever's score of the passage; 1 is best.
         similarity: The cosine similarity of the passage and the question.
+        passage_id: The id of the passage in the index, for `LocalRAG.passage`; `None` without one.
+        start: Where the quote begins in the passage, in characters.
+        end: Where it ends.
+        inferred: Whether the model did not cite the sentence, and it was found by comparing the statement with the passages.
     """
 
     marker: int
@@ -97,6 +109,33 @@ class Citation:
     line: int | None = None
     score: float | None = None
     similarity: float | None = None
+    passage_id: str | None = None
+    start: int = 0
+    end: int = 0
+    inferred: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Describe a sentence of an answer, and whether the passages support it.
+
+    Attributes:
+        text: The sentence, without markers.
+        start: Where it begins in the answer, in characters.
+        end: Where it ends.
+        supported: Whether a passage supports it.
+        citation: The sentence that supports it; `None` if it is not supported.
+        score: The share of it that the best passage contains, from 0 to 1.
+        missing: Its numbers and names that are neither in that passage nor in the question: they contradict it.
+    """
+
+    text: str
+    start: int
+    end: int
+    supported: bool
+    citation: Citation | None = None
+    score: float = 0.0
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +147,16 @@ class InvalidCitation:
 
 
 class CitationReader:
-    """Read the citations in an answer while it streams, and remove those that the passages do not support.
+    """Find the sources of an answer while it streams: check the numbers in it, and match each sentence with the passages.
 
-    A number after a statement is checked at once. A number before its statement has been streamed before it can be checked, so it
-    stays in the text even if it is rejected.
+    A number after a statement is checked at once, and removed if the passages do not support it. A number before its statement has
+    been streamed before it can be checked, so it stays in the text even if it is rejected. A `Statement` follows each sentence as
+    it ends, before the text of the next one.
+
+    Args:
+        passages: The passages that the model was given.
+        question: The question; words that only repeat it count less.
+        embed: Embeds texts, to recognize a paraphrase. Default: words and numbers alone decide.
 
     Example:
         >>> reader = CitationReader([Document("The boat is blue. It leaks.", metadata={"source": "a.txt"})])
@@ -122,19 +167,33 @@ class CitationReader:
         ['It leaks.']
         >>> [each.reason for part in parts for each in part.get("rejected", [])]
         ['There is no sentence 7.']
+
+        A sentence without a number is matched with the passages:
+
+        >>> reader = CitationReader([Document("The boat is blue. It leaks.", metadata={"source": "a.txt"})])
+        >>> parts = [*reader.feed("The boat is blue. It has 3 masts."), *reader.end()]
+        >>> [(each.text, each.supported, each.missing) for part in parts for each in part.get("statements", [])]
+        [('The boat is blue.', True, ()), ('It has 3 masts.', False, ('3',))]
     """
 
-    def __init__(self, passages: Iterable[Document]) -> None:
+    def __init__(self, passages: Iterable[Document], question: str = "", embed: EmbedTexts | None = None) -> None:
         passages = list(passages)
-        numbered = zip(passages, number_sentences(passages), strict=True)
-        self._cited = [(passage, sentence) for passage, sentences in numbered for sentence in sentences]
+        numbered = number_sentences(passages)
+        self._cited = [cited for passage, each in zip(passages, numbered, strict=True) for cited in _located(passage, each)]
+        self._finder = SupportFinder(passages, numbered, question, embed)
         self._held = ""  # the possible beginning of a marker
-        self._said = ""  # the sentence so far
+        self._said = ""  # the sentence so far, without markers
         self._open: list[int] = []  # numbers before a statement that has not ended
         self._cited_numbers: set[int] = set()
+        self._sentence = ""  # the sentence so far, with markers
+        self._start = 0  # where it begins in the answer
+        self._numbers: list[int] = []  # valid numbers in it
 
     def feed(self, piece: str) -> list[dict[str, Any]]:
-        """Add text, and return the parts that are final: `{"answer": text}`, `{"citations": [...]}`, `{"rejected": [...]}`."""
+        """Add text, and return the parts that are final.
+
+        They are `{"answer": text}`, `{"citations": [...]}`, `{"rejected": [...]}` and `{"statements": [...]}`.
+        """
         text = self._held + piece
         start = _UNFINISHED.search(text)
         cut = start.start() if start and len(text) - start.start() < _LONGEST_MARKER else len(text)
@@ -144,7 +203,7 @@ class CitationReader:
     def end(self) -> list[dict[str, Any]]:
         """Return the remaining parts when the answer has ended."""
         text, self._held = self._held, ""
-        return [*self._read(text), *self._close()]
+        return [*self._read(text), *self._close(), *self._end_sentence()]
 
     def _read(self, text: str) -> list[dict[str, Any]]:
         parts: list[dict[str, Any]] = []
@@ -156,16 +215,54 @@ class CitationReader:
         return parts + self._say(text[place:])
 
     def _say(self, text: str) -> list[dict[str, Any]]:
-        if not text:
-            return []
         self._said += text
-        return [{"answer": text}]
+        return self._put(text)
+
+    def _put(self, text: str) -> list[dict[str, Any]]:
+        """Put text into the answer, with a statement after each sentence that it ends."""
+        parts: list[dict[str, Any]] = []
+        if text[:1].isspace() and _CITED_END.search(self._sentence):
+            parts += self._end_sentence()
+        while (end := _SENTENCE_END.search(self._sentence + text, max(len(self._sentence) - 1, 0))) and end.end() < len(
+            self._sentence + text
+        ):
+            cut = max(end.start() - len(self._sentence), 0)
+            self._sentence += text[:cut]
+            parts += [{"answer": text[:cut]}] if cut else []
+            parts += self._end_sentence()
+            gap = end.end() - end.start()
+            parts += [{"answer": text[cut : cut + gap]}] if gap else []
+            self._start += gap
+            text = text[cut + gap :]
+        self._sentence += text
+        return [*parts, {"answer": text}] if text else parts
+
+    def _end_sentence(self) -> list[dict[str, Any]]:
+        sentence, numbers = self._sentence, self._numbers
+        start, self._start = self._start, self._start + len(sentence)
+        self._sentence, self._numbers = "", []
+        said = _MARKERS.sub("", sentence).strip()
+        if not _WORD.search(said) or _LIST_NUMBER.fullmatch(said) or is_refusal(said):
+            return []
+        cited = [support for number in numbers if (support := self._finder.find(said, number)) and support.supported]
+        support = cited[0] if cited else self._finder.find(said)
+        if support is None:
+            return []
+        number = support.number
+        citation = self._citation(number, inferred=not cited) if support.supported else None
+        parts: list[dict[str, Any]] = []
+        if citation and not cited and number not in self._cited_numbers and number not in self._open:
+            self._cited_numbers.add(number)
+            parts.append({"citations": [citation]})
+        end = start + len(sentence)
+        statement = Statement(said, start, end, support.supported, citation, support.score, support.missing)
+        return [*parts, {"statements": [statement]}]
 
     def _mark(self, match: re.Match[str]) -> list[dict[str, Any]]:
         parts = self._close() if self._open and self._said.strip() else []
         numbers = [int(number) for number in _NUMBER.findall(match[2])]
-        sentence = _SENTENCE_END.split(self._said)[-1]
-        leading = not _WORD.search(sentence)
+        sentence = next((part for part in reversed(_SENTENCE_END.split(self._said)) if _WORD.search(part)), "")
+        leading = not sentence
         kept: list[int] = []
         for number in numbers:
             if not 0 < number <= len(self._cited):
@@ -179,7 +276,12 @@ class CitationReader:
                 kept += [] if any("rejected" in part for part in checked) else [number]
                 parts += checked
         if kept:
-            parts.append({"answer": f"{match[1]}[{', '.join(map(str, kept))}]"})
+            if leading:
+                parts += self._end_sentence()
+            marker = f"{match[1]}[{', '.join(map(str, kept))}]"
+            self._sentence += marker
+            self._numbers += kept
+            parts.append({"answer": marker})
         return parts
 
     def _close(self) -> list[dict[str, Any]]:
@@ -189,12 +291,58 @@ class CitationReader:
         return parts
 
     def _check(self, number: int, statement: str) -> list[dict[str, Any]]:
-        passage, quote = self._cited[number - 1]
+        passage, _, _ = self._cited[number - 1]
         words = content_words(statement)
         if words and not words & content_words(f"{passage.metadata.get('heading', '')} {passage.page_content}"):
             return [{"rejected": [InvalidCitation(number, f"The passage of sentence {number} shares no word with the statement.")]}]
         if number in self._cited_numbers:
             return []
         self._cited_numbers.add(number)
+        return [{"citations": [self._citation(number)]}]
+
+    def _citation(self, number: int, *, inferred: bool = False) -> Citation:
+        passage, quote, start = self._cited[number - 1]
         about = {name: passage.metadata.get(name) for name in ("page", "heading", "line", "score", "similarity")}
-        return [{"citations": [Citation(number, quote, str(passage.metadata.get("source", "")), passage.page_content, **about)]}]
+        return Citation(
+            number,
+            quote,
+            str(passage.metadata.get("source", "")),
+            passage.page_content,
+            **about,
+            passage_id=passage.id,
+            start=start,
+            end=start + len(quote),
+            inferred=inferred,
+        )
+
+
+def _located(passage: Document, sentences: Iterable[str]) -> Iterator[tuple[Document, str, int]]:
+    """Yield the sentences of a passage, each with where it begins."""
+    end = 0
+    for sentence in sentences:
+        start = passage.page_content.find(sentence, end)
+        end = start + len(sentence)
+        yield passage, sentence, start
+
+
+def with_markers(answer: str, statements: Iterable[Statement]) -> str:
+    """Return an answer with a number after each sentence whose source was found, as models write them that cite.
+
+    Example:
+        >>> reader = CitationReader([Document("The boat is blue. It leaks.")])
+        >>> parts = [*reader.feed("The boat is blue."), *reader.end()]
+        >>> with_markers("The boat is blue.", [each for part in parts for each in part.get("statements", [])])
+        'The boat is blue. [1]'
+    """
+    text, place = "", 0
+    for each in statements:
+        text += answer[place : each.end] + marker_of(each)
+        place = each.end
+    return text + answer[place:]
+
+
+def marker_of(statement: Statement) -> str:
+    """Return what is shown after a sentence: the number of its source unless the model cited it; `[?]` if it is not supported."""
+    if not statement.supported:
+        return " [?]"
+    return f" [{statement.citation.marker}]" if statement.citation and statement.citation.inferred else ""

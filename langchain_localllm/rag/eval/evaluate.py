@@ -9,7 +9,6 @@ from typing import Final
 
 from langchain_core.documents import Document
 
-from langchain_localllm.rag.answer.chain import NO_ANSWER
 from langchain_localllm.rag.eval.dataset import Question
 from langchain_localllm.rag.local_rag import Answer, LocalRAG
 
@@ -128,7 +127,7 @@ def _is_in(words: str, text: str) -> bool:
 
 
 def _refuses(answer: Answer) -> bool:
-    return not answer.answer.strip() or NO_ANSWER.rstrip(".").lower() in answer.answer.lower()
+    return answer.refused
 
 
 def _words(text: str) -> list[str]:

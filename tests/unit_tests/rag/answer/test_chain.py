@@ -9,7 +9,7 @@ from langchain_core.prompt_values import PromptValue
 from langchain_core.prompts import PromptTemplate
 from langchain_core.runnables import Runnable, RunnableLambda
 
-from langchain_localllm.rag import NO_ANSWER, answer_chain, answer_prompt
+from langchain_localllm.rag import NO_ANSWER, Citation, Statement, answer_chain, answer_prompt
 
 PASSAGES = [Document("The boat is blue.", metadata={"source": "a.txt"}), Document("The key is old.")]
 RETRIEVER = RunnableLambda[str, list[Document]](lambda _: PASSAGES)
@@ -25,7 +25,9 @@ def models() -> list[Runnable[Any, Any]]:
 async def test_the_same_result_on_every_path(llm: Runnable[Any, Any]) -> None:
     chain = answer_chain(RETRIEVER, llm)
     alone = {"standalone_question": QUESTION["question"]}
-    expected = {**QUESTION, **alone, "context": PASSAGES, "left_out": [], "answer": "Blue.", "citations": [], "rejected": []}
+    expected = {**QUESTION, **alone, "context": PASSAGES, "left_out": [], "answer": "Blue.", "rejected": []}
+    boat = Citation(1, "The boat is blue.", "a.txt", "The boat is blue.", end=17, inferred=True)
+    expected |= {"citations": [boat], "statements": [Statement("Blue.", 0, 5, supported=True, citation=boat, score=0.812)]}
     assert chain.invoke(QUESTION) == expected
     assert await chain.ainvoke(QUESTION) == expected
     assert chain.batch([QUESTION, QUESTION]) == [expected, expected]

@@ -4,7 +4,14 @@ import pytest
 from langchain_core.documents import Document
 
 from langchain_localllm.rag import cited_passages, format_passages
-from langchain_localllm.rag.answer.citations import Citation, CitationReader, InvalidCitation, number_sentences
+from langchain_localllm.rag.answer.citations import (
+    Citation,
+    CitationReader,
+    InvalidCitation,
+    Statement,
+    number_sentences,
+    with_markers,
+)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +56,7 @@ def test_a_number_that_stands_for_nothing_is_left_out(answer: str) -> None:
 
 # --- citations, while the answer comes ---
 
-BOAT = Document("The boat is blue. It leaks.", metadata={"source": "a.txt", "line": 3, "heading": "Boats", "score": 0.9})
+BOAT = Document("The boat is blue. It leaks.", id="7", metadata={"source": "a.txt", "line": 3, "heading": "Boats", "score": 0.9})
 KEY = Document("The key is old.", metadata={"source": "b.pdf", "page": 2})
 
 
@@ -87,14 +94,16 @@ def test_a_citation_is_checked_however_the_answer_is_cut(
 ) -> None:
     got, citations, refused = read(answer, size)
     assert got == (answer if text is None else text)
-    assert [each.marker for each in citations] == cited
+    assert [each.marker for each in citations if not each.inferred] == cited
     assert [each.marker for each in refused] == rejected
 
 
 def test_a_citation_is_data() -> None:
     _, [first, second], _ = read("The boat is blue [1]. The key is old [3].", 5)
-    assert first == Citation(1, "The boat is blue.", "a.txt", BOAT.page_content, heading="Boats", line=3, score=0.9)
-    assert second == Citation(3, "The key is old.", "b.pdf", KEY.page_content, page=2)
+    assert first == Citation(
+        1, "The boat is blue.", "a.txt", BOAT.page_content, heading="Boats", line=3, score=0.9, passage_id="7", end=17
+    )
+    assert second == Citation(3, "The key is old.", "b.pdf", KEY.page_content, page=2, end=15)
 
 
 def test_text_is_told_as_soon_as_it_cannot_be_a_marker() -> None:
@@ -103,3 +112,80 @@ def test_text_is_told_as_soon_as_it_cannot_be_a_marker() -> None:
     assert reader.feed(" is [") == [{"answer": " is"}]
     assert reader.feed("very") == [{"answer": " [very"}]
     assert reader.feed("[" + "1, " * 40) != []
+
+
+# --- statements: sources that the model does not name ---
+
+
+def statements(answer: str, size: int = 3, question: str = "") -> tuple[str, list[Statement]]:
+    """The text with markers, and the statements."""
+    reader = CitationReader([BOAT, KEY, CENSUS], question)
+    parts = [part for at in range(0, len(answer), size) for part in reader.feed(answer[at : at + size])] + reader.end()
+    text = "".join(part.get("answer", "") for part in parts)
+    found = [each for part in parts for each in part.get("statements", [])]
+    assert all(answer[each.start : each.end].strip() for each in found)
+    return with_markers(text, found), found
+
+
+CENSUS = Document("In 2010, 1,250 people lived in Harlow. Anna Brook counted them. \u8239\u662f\u84dd\u8272\u7684\u3002")
+
+
+@pytest.mark.parametrize("size", [1, 4, 100])
+@pytest.mark.parametrize(
+    ("answer", "marked"),
+    [
+        ("The boat is blue. The key is old.", "The boat is blue. [1] The key is old. [3]"),
+        ("The boat is blue. [1] The key is old.", "The boat is blue. [1] The key is old. [3]"),
+        ("The boat is blue [1]. It leaks.", "The boat is blue [1]. It leaks. [2]"),
+        ("[1] The boat is blue.\nIt leaks.", "[1] The boat is blue.\nIt leaks. [2]"),
+        ("In Harlow lived 1250 people in 2010.", "In Harlow lived 1250 people in 2010. [4]"),
+        ("1\u00a0250 people lived in Harlow.", "1\u00a0250 people lived in Harlow. [4]"),
+        ("In Harlow lived 1,251 people.", "In Harlow lived 1,251 people. [?]"),
+        ("The people were counted by Bertha Brook.", "The people were counted by Bertha Brook. [?]"),
+        ("Whales sing at night.", "Whales sing at night. [?]"),
+        ("1. The key is old.", "1. The key is old. [3]"),
+        (
+            "\u8239\u662f\u84dd\u8272\u7684\u3002\u8239\u5728\u5531\u6b4c\u3002",
+            "\u8239\u662f\u84dd\u8272\u7684\u3002 [6]\u8239\u5728\u5531\u6b4c\u3002 [?]",
+        ),
+        ("The documents don't say.", "The documents don't say."),
+        ("...", "..."),
+    ],
+)
+def test_statements_get_their_source_or_a_mark(size: int, answer: str, marked: str) -> None:
+    assert statements(answer, size)[0] == marked
+
+
+def test_statements_name_the_numbers_and_names_that_contradict() -> None:
+    _, [wrong] = statements("In 2010 Bertha Brook counted 99 people in Harlow.", question="Who counted people in 2010?")
+    assert (wrong.supported, wrong.citation, wrong.missing) == (False, None, ("99", "bertha"))
+    _, [short] = statements("1250.", question="How many people lived in Harlow?")
+    assert short.citation is not None
+    assert (short.citation.marker, short.citation.quote, short.citation.inferred) == (
+        4,
+        "In 2010, 1,250 people lived in Harlow.",
+        True,
+    )
+    assert CENSUS.page_content[short.citation.start : short.citation.end] == short.citation.quote
+
+
+def test_statements_follow_their_sentence_before_the_next_one() -> None:
+    reader = CitationReader([BOAT])
+    parts = [*reader.feed("The boat is blue."), *reader.feed(" It"), *reader.feed(" leaks."), *reader.end()]
+    kinds = [next(iter(part)) for part in parts]
+    assert kinds == ["answer", "citations", "statements", "answer", "answer", "answer", "citations", "statements"]
+
+
+def test_statements_paraphrase_is_found_by_the_embedding_model() -> None:
+    calls: list[list[str]] = []
+
+    def embed(texts: list[str]) -> list[list[float]]:
+        calls.append(texts)
+        return [[1.0, 0.0] if "leaks" in text or "Water" in text else [0.0, 1.0] for text in texts]
+
+    reader = CitationReader([BOAT], embed=embed)
+    parts = [*reader.feed("Water gets in."), *reader.end()]
+    [stated] = [each for part in parts for each in part.get("statements", [])]
+    assert stated.citation is not None
+    assert stated.citation.quote == "It leaks."
+    assert calls == [["The boat is blue.", "It leaks."], ["Water gets in."]]

@@ -10,7 +10,6 @@ _WINDOW: Final = 4_000
 _INTERVAL: Final = 200
 """Characters between two comparisons."""
 _MIN_LENGTH: Final = 1_000
-"""Characters that repetitions must fill. Rulers of dashes and lists of zeros in ordinary answers are shorter."""
 _MIN_REPEATS: Final = 5
 _MIN_SENTENCES: Final = 30
 _MAX_DISTINCT: Final = 1 / 8
@@ -21,29 +20,35 @@ _SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+|\n+")
 class RepetitionDetector:
     """Watch a text that arrives in pieces.
 
+    Args:
+        min_length: Characters that repetitions must fill. Rulers of dashes and lists of zeros in ordinary answers are shorter than
+            the default.
+
     Example:
         >>> detector = RepetitionDetector()
         >>> any(detector.is_repeating("and so on ") for _ in range(200))
         True
     """
 
-    def __init__(self) -> None:
+    def __init__(self, min_length: int = _MIN_LENGTH) -> None:
+        self._min_length = min_length
+        self._interval = min(_INTERVAL, min_length // 4)
         self._text = ""
         self._new = 0
 
     def is_repeating(self, piece: str) -> bool:
         """Add a piece, and return whether the text repeats itself at its end.
 
-        It does so with the same words at least five times over, a thousand characters long, or with 30 sentences or more of which
+        It does so with the same words at least five times over, `min_length` characters long, or with 30 sentences or more of which
         at most one in eight is new.
         """
         self._text += piece
         self._new += len(piece)
-        if self._new < _INTERVAL:
+        if self._new < self._interval:
             return False
         self._new = 0
         self._text = self._text[-_WINDOW:]
-        return _ends_in_repetition(self._text) or _ends_in_few_sentences(self._text)
+        return _ends_in_repetition(self._text, self._min_length) or _ends_in_few_sentences(self._text)
 
 
 def _ends_in_few_sentences(text: str) -> bool:
@@ -51,7 +56,7 @@ def _ends_in_few_sentences(text: str) -> bool:
     return len(sentences) >= _MIN_SENTENCES and len(set(sentences)) <= _MAX_DISTINCT * len(sentences)
 
 
-def _ends_in_repetition(text: str) -> bool:
+def _ends_in_repetition(text: str, min_length: int) -> bool:
     """Find the shortest period of each end of the text, by the failure function of Knuth, Morris and Pratt."""
     backwards = text[::-1]
     borders = [0] * len(backwards)
@@ -62,6 +67,6 @@ def _ends_in_repetition(text: str) -> bool:
         border += backwards[end] == backwards[border]
         borders[end] = border
         length = end + 1
-        if length >= _MIN_LENGTH and length >= _MIN_REPEATS * (length - border):
+        if length >= min_length and length >= _MIN_REPEATS * (length - border):
             return True
     return False

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from langchain_localllm.cli.repetition import RepetitionDetector
+from langchain_localllm.base.repetition import RepetitionDetector
 
 LOOPS = {
     "a word": "no ",
