@@ -11,12 +11,12 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 HANDBOOK = "docs/handbook"
 
-# Question -> words of the right answer. The handbook does not tell the last one.
+# Question -> words of the right answer. The handbook does not answer the last one.
 QUESTIONS = {
     "Who is the warden?": "Odalys Fenn is the warden.",
     "How high is the hill?": "The hill is 143 metres high.",
     "What is the rowing boat called?": "The rowing boat is called Dunlin.",
-    "Who is the dentist?": "The passages do not tell.",
+    "Who is the dentist?": "The documents don't say.",
 }
 
 

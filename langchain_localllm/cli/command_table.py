@@ -56,6 +56,7 @@ _SYNONYMS: Final = {
     "rag delete": "rag remove",
     "rag ls": "rag list",
     "rag query": "rag ask",
+    "rag talk": "rag chat",
     "rag rm": "rag remove",
     "rag find": "rag search",
     "rag show": "rag status",

@@ -69,9 +69,9 @@ def print_stream(rag: "LocalRAG", question: str, stream: Iterator[dict[str, Any]
     elif sources:
         print("\nSources:")
         for number, metadata in sources:
-            print(f"[{number}]", _place(rag, metadata))
+            print(f"[{number}]", place_of(rag, metadata))
     elif answer and not is_refusal(answer):
-        given = "; ".join(dict.fromkeys(_place(rag, passage.metadata) for passage in found["context"]))
+        given = "; ".join(dict.fromkeys(place_of(rag, passage.metadata) for passage in found["context"]))
         print_stderr(f"No passage supports the answer. The passages are from: {given}.")
     return found
 
@@ -100,7 +100,7 @@ def show_passages(rag: "LocalRAG", passages: "list[Document]", *, as_json: bool)
         print(json.dumps([{**passage.metadata, "text": passage.page_content} for passage in passages], ensure_ascii=False))
         return
     for number, passage in enumerate(passages, 1):
-        print(f"[{number}] {_place(rag, passage.metadata)}\n{textwrap.indent(passage.page_content, '    ')}")
+        print(f"[{number}] {place_of(rag, passage.metadata)}\n{textwrap.indent(passage.page_content, '    ')}")
     if not passages:
         print_stderr("Nothing was found.")
 
@@ -135,7 +135,7 @@ def _known(about: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in about.items() if name not in {"marker", "passage"} and value is not None}
 
 
-def _place(rag: "LocalRAG", metadata: dict[str, Any]) -> str:
+def place_of(rag: "LocalRAG", metadata: dict[str, Any]) -> str:
     """Return where a passage is: file, page or heading, and line."""
     path = rag.store.root / metadata["source"]
     place = [path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else str(path)]
@@ -151,7 +151,7 @@ def _print_passages(rag: "LocalRAG", passages: "list[Document]") -> None:
     print("\nPassages:")
     texts = format_passages(passages).split("\n\n") if passages else []
     for passage, text in zip(passages, texts, strict=True):
-        print(f"{_place(rag, passage.metadata)}\n{textwrap.indent(text, '    ')}")
+        print(f"{place_of(rag, passage.metadata)}\n{textwrap.indent(text, '    ')}")
 
 
 def _as_fields(statement: "Statement") -> dict[str, Any]:

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import aclosing, closing
-from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -28,11 +27,11 @@ from typing_extensions import override
 from langchain_localllm.errors import InvalidOptionError, LocalLLMError
 from langchain_localllm.model_info.introspect import look_again
 from langchain_localllm.rag.answer.chain import answer_chain, is_extractive
-from langchain_localllm.rag.answer.citations import Citation, InvalidCitation, Statement, with_markers
 from langchain_localllm.rag.answer.conversation import Conversation, History, condense_question, with_question_before
-from langchain_localllm.rag.answer.no_answer import is_refusal, no_answer
+from langchain_localllm.rag.answer.no_answer import no_answer
 from langchain_localllm.rag.answer.passage import Passage, read_passage
 from langchain_localllm.rag.answer.privacy import ain_private, in_private, refuse_remote, untraced
+from langchain_localllm.rag.answer.result import Answer, answer_of
 from langchain_localllm.rag.answer.retrieve import HybridRetriever, Reranker
 from langchain_localllm.rag.index.store import Store
 from langchain_localllm.rag.index.update import OnProgress, Report, remove, update
@@ -42,47 +41,6 @@ from langchain_localllm.rag.watch import watch
 
 Asked = str | dict[str, Any]
 """A question, or `{"question": ..., "chat_history": [...]}`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Hold the result of `LocalRAG.ask`.
-
-    Attributes:
-        question: The question.
-        answer: The text.
-        citations: The sources of its statements.
-        passages: The passages that the model was given, best first.
-        left_out: Retrieved passages that did not fit into the model's context.
-        rejected: Citations that the passages do not support.
-        statements: The sentences of the answer, and whether the passages support them.
-        finish_reason: `"stop"`, `"length"` if the answer was cut at `max_tokens`, or `"repetition"` if it repeated itself and was
-            cut; `None` if the model was not called, or does not report it.
-        timings: Seconds until the passages were retrieved (`retrieval`), until the first token (`first_token`), and in total
-            (`total`).
-        tokens: `prompt` and `completion`, as the engine counts them; empty if the model was not called.
-    """
-
-    question: str
-    answer: str = ""
-    citations: list[Citation] = field(default_factory=list)
-    passages: list[Document] = field(default_factory=list)
-    left_out: list[Document] = field(default_factory=list)
-    rejected: list[InvalidCitation] = field(default_factory=list)
-    statements: list[Statement] = field(default_factory=list)
-    finish_reason: str | None = None
-    timings: dict[str, float] = field(default_factory=dict)
-    tokens: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def refused(self) -> bool:
-        """Whether the answer is that the documents don't say."""
-        return is_refusal(self.answer)
-
-    @property
-    def text_with_markers(self) -> str:
-        """The answer with the number of its source after each sentence, or `[?]` if no passage supports it."""
-        return with_markers(self.answer, self.statements)
 
 
 class LocalRAG(Runnable[Asked, dict[str, Any]]):
@@ -249,16 +207,17 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
         """
         return Conversation(self, chat_history)
 
-    def passage(self, passage_id: str) -> Passage:
+    def passage(self, passage_id: str, text: str = "") -> Passage:
         """Return a passage of the index, and where it is in its file.
 
         Args:
             passage_id: The id of a passage: `Citation.passage_id`, or the `id` of a Document of `Answer.passages`.
+            text: The section around it that the model was given, `Citation.passage`, to find that in the file.
 
         Raises:
             StoreError: The index does not have it, as after a change of its file.
         """
-        return read_passage(self.store, passage_id)
+        return read_passage(self.store, passage_id, text)
 
     @override
     def as_tool(
@@ -439,12 +398,6 @@ def _values(asked: Asked) -> dict[str, Any]:
     if not isinstance(question, str) or not question.strip():
         raise InvalidOptionError('The question is empty. Pass a text, or {"question": ..., "chat_history": [...]}.')
     return {"question": question, "chat_history": convert_to_messages(values.get("chat_history") or [])}
-
-
-def answer_of(found: dict[str, Any]) -> Answer:
-    """Return the output of a `LocalRAG` as an `Answer`."""
-    names = ("question", "answer", "citations", "left_out", "rejected", "statements", "finish_reason", "timings", "tokens")
-    return Answer(passages=found["context"], **{name: found[name] for name in names if name in found})
 
 
 def _numbered(passage: Document, number: int) -> str:

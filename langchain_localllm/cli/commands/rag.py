@@ -223,6 +223,45 @@ def ask(
 
 
 @app.command()
+def chat(
+    *,
+    store: Store = STORE,
+    model: Model = "",
+    embedding_model: EmbeddingModel = "",
+    passages: Passages = PASSAGES,
+    source: Annotated[
+        list[str] | None,
+        typer.Option("--source", help="Look in this file or folder only; can be given several times.", show_default=False),
+    ] = None,
+    max_tokens: AnswerTokens = None,
+    chat_template: ChatTemplate = "",
+    reranker: RerankerModel = "",
+    refusal_quantile: RefusalQuantile = None,
+    allow_remote: Remote = False,
+    as_json: AsJson = False,
+) -> None:
+    """Talk about your documents: a question can refer to the ones before. Ctrl-D ends it, Ctrl-C stops an answer.
+
+    /sources lists the sources of the last answer, /open 2 shows source [2] in its file, and /help lists all commands. Lines from a
+    pipe are taken as questions, one after another. With --json each answer is one line of JSON.
+    """
+    from langchain_localllm.cli.rag_chat import talk
+
+    wanted = {"source": _sources(store, source)} if source else None
+    options: dict[str, Any] = {
+        "max_tokens": max_tokens,
+        "chat_template": chat_template,
+        "k": passages,
+        "reranker": reranker,
+        "refusal_quantile": refusal_quantile,
+    }
+    with open_rag(
+        store, resolve_chat_model(model, chat_template), embedding_model, allow_remote=allow_remote, filter=wanted, **options
+    ) as rag:
+        talk(rag, as_json=as_json)
+
+
+@app.command()
 def status(*, store: Store = STORE, model: Model = "", as_json: AsJson = False) -> None:
     """Show the contents and the settings of the index, and the sizes of passages for a model."""
     from langchain_localllm.rag import Store as Index

@@ -14,7 +14,7 @@ QUESTION_ANSWERING: Final = ready(
 
 CITED_ANSWER: Final = ready(
     "Answer the question briefly, from the numbered sentences alone. After each statement write the number of the sentence that it "
-    "comes from in brackets, such as [1]. If the sentences do not tell, say: The passages do not tell.",
+    "comes from in brackets, such as [1]. If they do not contain the answer, say: The documents don't say.",
     "{passages}\n\nQuestion: {question}",
     "Answer:",
 )

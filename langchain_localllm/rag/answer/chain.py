@@ -7,7 +7,7 @@ from contextlib import aclosing, closing
 from typing import Any, Final, cast
 
 from langchain_core.documents import Document
-from langchain_core.output_parsers import StrOutputParser
+from langchain_core.messages import BaseMessage
 from langchain_core.prompts import BasePromptTemplate
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda, RunnablePassthrough
 from langchain_core.runnables.utils import AddableDict
@@ -94,7 +94,7 @@ def answer_chain(
         kept, left_out = fit_passages(found["found"], alone, limited, chosen)
         return {"question": found["question"], "standalone_question": alone, "context": kept, "left_out": left_out}
 
-    answers = _Answers(chosen | limited | StrOutputParser(), embed)
+    answers = _Answers(chosen, limited, embed)
     retrieve = RunnablePassthrough.assign(found=RunnableLambda(_search) | retriever) | RunnableLambda(budget)
     return retrieve | RunnableGenerator(answers.stream, answers.astream)
 
@@ -122,9 +122,13 @@ def _search(asked: dict[str, Any]) -> str:
 
 
 class _Answers:
-    """Answer from the passages that were found, until the answer ends or repeats itself."""
+    """Answer from the passages that were found, until the answer ends or repeats itself.
 
-    def __init__(self, model: Runnable[Any, str], embed: EmbedTexts | None) -> None:
+    The model is streamed itself, not as a part of a sequence: LangChain reads a sequence to its end even when it is closed.
+    """
+
+    def __init__(self, prompt: BasePromptTemplate[Any], model: Runnable[Any, Any], embed: EmbedTexts | None) -> None:
+        self._prompt = prompt
         self._model = model
         self._embed = embed
 
@@ -135,10 +139,10 @@ class _Answers:
             yield AddableDict(part)
         reader = _AnswerReader(found, self._embed)
         if found["context"]:
-            pieces = cast("Generator[str]", self._model.stream(_prompt_values(found)))
+            pieces = cast("Generator[Any]", self._model.stream(self._prompt.invoke(_prompt_values(found))))
             with closing(pieces):  # closing it stops the model
                 for piece in pieces:
-                    yield from reader.feed(piece)
+                    yield from reader.feed(_text(piece))
                     if reader.is_repeating:
                         break
         yield from reader.end()
@@ -150,10 +154,11 @@ class _Answers:
             yield AddableDict(part)
         reader = _AnswerReader(found, self._embed)
         if found["context"]:
-            pieces = cast("AsyncGenerator[str]", self._model.astream(_prompt_values(found)))
+            pieces = cast("AsyncGenerator[Any]", self._model.astream(await self._prompt.ainvoke(_prompt_values(found))))
             async with aclosing(pieces):
                 async for piece in pieces:
-                    for read in await asyncio.to_thread(reader.feed, piece) if self._embed else reader.feed(piece):
+                    text = _text(piece)
+                    for read in await asyncio.to_thread(reader.feed, text) if self._embed else reader.feed(text):
                         yield read
                     if reader.is_repeating:
                         break
@@ -192,6 +197,10 @@ class _AnswerReader:
             self._sentences[each] += len(each.split()) >= _LEAST_WORDS
             self.is_repeating |= self._sentences[each] >= _REPEATED_SENTENCES
         return parts
+
+
+def _text(piece: Any) -> str:
+    return piece.text if isinstance(piece, BaseMessage) else str(piece)
 
 
 def _prompt_values(found: dict[str, Any]) -> dict[str, str]:

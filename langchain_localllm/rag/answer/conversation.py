@@ -18,10 +18,11 @@ from langchain_core.runnables import Runnable, RunnableLambda
 from langchain_core.runnables.utils import AddableDict
 
 from langchain_localllm.prompts.library import CONDENSE_QUESTION
+from langchain_localllm.rag.answer.result import Answer, answer_of
 from langchain_localllm.rag.index.text_search import content_words
 
 if TYPE_CHECKING:
-    from langchain_localllm.rag.local_rag import Answer, LocalRAG
+    from langchain_localllm.rag.local_rag import LocalRAG
 
 History = Sequence[MessageLikeRepresentation]
 
@@ -102,8 +103,6 @@ class Conversation:
         if text := found.get("answer", "").strip():
             self.history += [HumanMessage(question), AIMessage(text)]
         if "timings" in found:
-            from langchain_localllm.rag.local_rag import answer_of
-
             self.answers.append(answer_of(found))
 
 

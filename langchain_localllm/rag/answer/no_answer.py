@@ -47,6 +47,8 @@ _SCRIPTS: Final = {
     "th": re.compile(r"[\u0e00-\u0e7f]"),
 }
 """Scripts that name the language, the special ones first."""
+_LEAST_SHARE: Final = {"ja": 0.1, "uk": 0.05}
+"""The share of a question's letters that must be of the script: others share most of theirs. Default: a half."""
 _LETTERS: Final = {
     "de": "ßäöü",
     "es": "¿¡ñ",
@@ -89,9 +91,7 @@ def language_of(question: str) -> str:
     """
     letters = _WORD.findall(question.lower())
     for language, script in _SCRIPTS.items():
-        if len(script.findall(question)) * (4 if language == "uk" else 2) >= len("".join(letters)) > 0:
-            return language
-        if language == "ja" and script.search(question):
+        if len(script.findall(question)) >= _LEAST_SHARE.get(language, 0.5) * len("".join(letters)) > 0:
             return language
     words = set(letters)
     scores = {language: len(words & known) for language, known in _WORDS.items()}

@@ -42,12 +42,13 @@ class Passage:
     after: str = ""
 
 
-def read_passage(store: Store, passage_id: str) -> Passage:
+def read_passage(store: Store, passage_id: str, text: str = "") -> Passage:
     """Return a passage with the text around it.
 
     Args:
         store: The index.
         passage_id: The id of the passage.
+        text: The section that the model was given, if it is longer than the passage.
 
     Raises:
         StoreError: The index does not have it.
@@ -55,7 +56,7 @@ def read_passage(store: Store, passage_id: str) -> Passage:
     document = store.catalog.documents([passage_id]).get(passage_id)
     if document is None:
         raise StoreError(f"The index does not have the passage {passage_id}. Its file may have changed since: ask again.")
-    metadata, text = document.metadata, document.page_content
+    metadata, text = document.metadata, text or document.page_content
     source = str(metadata["source"])
     path = store.root / source
     about = {name: metadata.get(name) for name in ("page", "heading", "line")}

@@ -1,0 +1,56 @@
+"""The result of a question."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_core.documents import Document
+
+from langchain_localllm.rag.answer.citations import Citation, InvalidCitation, Statement, with_markers
+from langchain_localllm.rag.answer.no_answer import is_refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Hold the result of `LocalRAG.ask`.
+
+    Attributes:
+        question: The question.
+        answer: The text.
+        citations: The sources of its statements.
+        passages: The passages that the model was given, best first.
+        left_out: Retrieved passages that did not fit into the model's context.
+        rejected: Citations that the passages do not support.
+        statements: The sentences of the answer, and whether the passages support them.
+        finish_reason: `"stop"`, `"length"` if the answer was cut at `max_tokens`, or `"repetition"` if it repeated itself and was
+            cut; `None` if the model was not called, or does not report it.
+        timings: Seconds until the passages were retrieved (`retrieval`), until the first token (`first_token`), and in total
+            (`total`).
+        tokens: `prompt` and `completion`, as the engine counts them; empty if the model was not called.
+    """
+
+    question: str
+    answer: str = ""
+    citations: list[Citation] = field(default_factory=list)
+    passages: list[Document] = field(default_factory=list)
+    left_out: list[Document] = field(default_factory=list)
+    rejected: list[InvalidCitation] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)
+    finish_reason: str | None = None
+    timings: dict[str, float] = field(default_factory=dict)
+    tokens: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the answer is that the documents don't say."""
+        return is_refusal(self.answer)
+
+    @property
+    def text_with_markers(self) -> str:
+        """The answer with the number of its source after each sentence, or `[?]` if no passage supports it."""
+        return with_markers(self.answer, self.statements)
+
+
+def answer_of(found: dict[str, Any]) -> Answer:
+    """Return the output of a `LocalRAG` as an `Answer`."""
+    names = ("question", "answer", "citations", "left_out", "rejected", "statements", "finish_reason", "timings", "tokens")
+    return Answer(passages=found["context"], **{name: found[name] for name in names if name in found})
