@@ -47,7 +47,7 @@ class Conversation:
     when it answers, only the passages: what it said before is no source.
 
     Attributes:
-        history: The messages so far. An answer that was stopped is there as far as it came.
+        history: The messages so far. Of an answer that was stopped, it has the beginning.
         answers: The results of `ask` and `aask`, and of streams that were read to their end.
     """
 

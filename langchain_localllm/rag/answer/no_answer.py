@@ -83,7 +83,7 @@ _WORD: Final = re.compile(r"[^\W\d_]+")
 
 
 def language_of(question: str) -> str:
-    """Return the language of a question, as an ISO 639-1 code of `NO_ANSWERS`; English if it is none of them.
+    """Return the language of a question, as an ISO 639-1 code of `NO_ANSWERS`; English for any other.
 
     Example:
         >>> language_of("Wie hoch ist der Berg?"), language_of("山有多高?"), language_of("How high is the hill?")
