@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from langchain_localllm.rag.answer.no_answer import is_refusal as is_refusal
     from langchain_localllm.rag.answer.no_answer import no_answer as no_answer
     from langchain_localllm.rag.answer.passage import Passage as Passage
+    from langchain_localllm.rag.answer.result import Answer as Answer
     from langchain_localllm.rag.answer.retrieve import HybridRetriever as HybridRetriever
     from langchain_localllm.rag.defaults import CHUNK_SIZE as CHUNK_SIZE
     from langchain_localllm.rag.defaults import PASSAGES as PASSAGES
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from langchain_localllm.rag.ingest.load import load_documents as load_documents
     from langchain_localllm.rag.ingest.load import load_file as load_file
     from langchain_localllm.rag.ingest.split import split_documents as split_documents
-    from langchain_localllm.rag.local_rag import Answer as Answer
     from langchain_localllm.rag.local_rag import LocalRAG as LocalRAG
     from langchain_localllm.rag.profile import RagProfile as RagProfile
     from langchain_localllm.rag.vectorstores.build import build_index as build_index
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(  # `localllm --help` must not wait for langchain-core
     __name__,
     {
-        "Answer": "langchain_localllm.rag.local_rag",
+        "Answer": "langchain_localllm.rag.answer.result",
         "CHUNK_SIZE": "langchain_localllm.rag.defaults",
         "Citation": "langchain_localllm.rag.answer.citations",
         "Conversation": "langchain_localllm.rag.answer.conversation",

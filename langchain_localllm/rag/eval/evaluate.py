@@ -9,8 +9,9 @@ from typing import Final
 
 from langchain_core.documents import Document
 
+from langchain_localllm.rag.answer.result import Answer
 from langchain_localllm.rag.eval.dataset import Question
-from langchain_localllm.rag.local_rag import Answer, LocalRAG
+from langchain_localllm.rag.local_rag import LocalRAG
 
 _MARKER: Final = re.compile(r"\s*\[[\d,; ]+\]\s*")
 _NOT_WORD: Final = re.compile(r"[^\w\s]|\b(?:a|an|the)\b")

@@ -1,6 +1,7 @@
 """A real browser, and the page on a real server with a model that says what a test wants."""
 
 import asyncio
+import itertools
 import os
 import random
 import re
@@ -90,8 +91,8 @@ class Speaker(BaseChatModel):
 
     async def _words(self, asked: str) -> AsyncIterator[str]:
         if "endless" in asked:
-            while True:
-                yield "on and "
+            for number in itertools.count():  # an answer that repeats itself would be cut
+                yield f"{number} and "
                 await asyncio.sleep(0.01)
         if "gated" in asked:
             yield "The first half. "

@@ -29,7 +29,7 @@ class Endless(BaseChatModel):
         try:
             count = 0
             while not self.fails_after or count < self.fails_after:
-                yield ChatGenerationChunk(message=AIMessageChunk(content="word "))
+                yield ChatGenerationChunk(message=AIMessageChunk(content=f"{count} "))
                 count += 1
                 self.begun.set()
                 await asyncio.sleep(0.01)

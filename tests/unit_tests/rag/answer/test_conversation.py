@@ -81,7 +81,7 @@ async def test_answer_that_repeats_itself_is_cut(notes: Path, phrase: str) -> No
 
     def model(_: Iterator[Any]) -> Iterator[str]:
         nonlocal pieces
-        for _ in range(10_000):
+        for _number in range(10_000):
             pieces += 1
             yield phrase
 
