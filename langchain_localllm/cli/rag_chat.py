@@ -106,7 +106,7 @@ def _open(rag: "LocalRAG", citations: "list[Citation]", number: str) -> None:
         print(cited.passage)
         return
     try:
-        passage = rag.passage(cited.passage_id)
+        passage = rag.passage(cited.passage_id, cited.passage)
     except StoreError as error:
         print_stderr(str(error))
         return

@@ -228,7 +228,9 @@ def chat(
     store: Store = STORE,
     model: Model = "",
     embedding_model: EmbeddingModel = "",
-    passages: Passages = PASSAGES,
+    passages: Passages = None,
+    passage_size: PassageSize = None,
+    context_tokens: ContextTokens = None,
     source: Annotated[
         list[str] | None,
         typer.Option("--source", help="Look in this file or folder only; can be given several times.", show_default=False),
@@ -252,6 +254,8 @@ def chat(
         "max_tokens": max_tokens,
         "chat_template": chat_template,
         "k": passages,
+        "passage_size": passage_size,
+        "context_tokens": context_tokens,
         "reranker": reranker,
         "refusal_quantile": refusal_quantile,
     }
