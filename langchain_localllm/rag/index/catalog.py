@@ -182,8 +182,10 @@ class Catalog:
 
     def counts(self) -> Counts:
         """Return the numbers of files and passages."""
-        files, unreadable = self._db.all("SELECT count(*), count(problem) FROM file")[0]
-        return Counts(files - unreadable, self._db.all("SELECT count(*) FROM passage WHERE live")[0][0], unreadable)
+        has_passages = "EXISTS (SELECT 1 FROM passage WHERE live AND passage.path = file.path)"
+        statement = f"SELECT count(*) FILTER (WHERE problem IS NULL OR {has_passages}), count(problem) FROM file"  # noqa: S608 - a constant
+        files, unreadable = self._db.all(statement)[0]
+        return Counts(files, self._db.all("SELECT count(*) FROM passage WHERE live")[0][0], unreadable)
 
     @property
     def is_empty(self) -> bool:

@@ -21,6 +21,7 @@ from langchain_localllm.rag.index.threshold import calibrate
 from langchain_localllm.rag.ingest.discover import check_path, find_files, unreadable_reason
 from langchain_localllm.rag.ingest.file_keys import FileKeys, from_root, readable, relative_key
 from langchain_localllm.rag.ingest.formats import READERS_VERSION
+from langchain_localllm.rag.ingest.formats.partly import PartlyReadError
 from langchain_localllm.rag.ingest.ignore import IgnoreRules
 from langchain_localllm.rag.ingest.load import iterate_file
 from langchain_localllm.rag.ingest.split import iterate_passages
@@ -285,6 +286,11 @@ def _read(store: Store, writer: "_Writer", path: Path, key: str, report: Report)
         entry = FileEntry(key, digest)
         report.changed += known is not None
         report.added += known is None
+    except PartlyReadError as error:
+        report.problems.append(str(error))
+        report.changed += known is not None
+        report.added += known is None
+        entry = FileEntry(key, digest, str(error))
     except DocumentError as error:
         writer.drop(key)
         report.problems.append(str(error))

@@ -1,5 +1,6 @@
 """Files to LangChain Documents."""
 
+import contextlib
 import logging
 import re
 import stat
@@ -18,6 +19,7 @@ from langchain_localllm.rag.ingest.formats.attachment import Attachment
 from langchain_localllm.rag.ingest.formats.code import code_reader
 from langchain_localllm.rag.ingest.formats.located import as_it_is
 from langchain_localllm.rag.ingest.formats.markdown import read_markdown
+from langchain_localllm.rag.ingest.formats.partly import PartlyReadError
 from langchain_localllm.rag.ingest.formats.text import encoding_of, read_text, tidied, without_controls
 
 _LARGE: Final = 16_000_000
@@ -69,12 +71,19 @@ def load_documents(
     for number, file in enumerate(files):
         if on_progress:
             on_progress(number, len(files))
+        found: list[Document] = []
         try:
-            documents += load_file(file)
+            for document in iterate_file(file):
+                found.append(document)  # noqa: PERF402 - they are kept when the rest of the file cannot be read
+        except PartlyReadError as error:
+            if on_unreadable:
+                on_unreadable(error)
         except DocumentError as error:
             if on_unreadable is None:
                 raise
             on_unreadable(error)
+            continue
+        documents += found
     if not documents:
         names = ", ".join(map(str, paths))
         raise DocumentError(f"There is no readable text in {names}. Give text, Markdown, HTML, PDF or Office files, or folders.")
@@ -102,7 +111,11 @@ def load_file(path: str | Path) -> list[Document]:
         ...     load_file(file)[0].page_content
         'The key hangs behind the barometer.'
     """
-    return list(iterate_file(path))
+    found: list[Document] = []
+    with contextlib.suppress(PartlyReadError):  # pages that cannot be read; `load_documents` and an index name them
+        for document in iterate_file(path):
+            found.append(document)  # noqa: PERF402 - they are kept when the rest of the file cannot be read
+    return found
 
 
 def iterate_file(path: str | Path) -> Iterator[Document]:
@@ -121,7 +134,7 @@ def iterate_file(path: str | Path) -> Iterator[Document]:
     except OSError as error:
         raise DocumentError(f"{readable(path)}: {unreadable_reason(path, error)}") from error
     except DocumentError as error:
-        raise DocumentError(f"{readable(path)}: {error}") from error
+        raise type(error)(f"{readable(path)}: {error}") from error
     except MissingDependencyError:
         raise
     except MemoryError as error:

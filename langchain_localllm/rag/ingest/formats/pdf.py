@@ -10,6 +10,7 @@ from langchain_core.documents import Document
 
 from langchain_localllm.errors import DocumentError, MissingDependencyError
 from langchain_localllm.extras import pip_install
+from langchain_localllm.rag.ingest.formats.partly import PartlyReadError
 from langchain_localllm.rag.ingest.formats.pdf_layout import ordered_text
 from langchain_localllm.rag.ingest.formats.text import tidy
 
@@ -24,6 +25,7 @@ _NOT_TEXT: Final = frozenset({"Cc", "Cn", "Co"})
 _MOST_UNKNOWN: Final = 0.3
 """Share of the characters of a page."""
 _SAMPLE: Final = 2000
+_MOST_OBJECTS: Final = 100
 _OCR: Final = "Run text recognition (OCR) on it first, for example with `ocrmypdf --force-ocr IN.pdf OUT.pdf`."
 _PASSWORD: Final = 4  # FPDF_ERR_PASSWORD
 
@@ -33,28 +35,21 @@ def read_pdf(data: bytes) -> Iterator[Document]:
 
     Columns that the file mixes are read one after the other, and tables row by row. Pages of unknown characters are left out.
     """
-    try:
-        import pypdfium2
-    except ImportError as error:
-        raise MissingDependencyError(f"Reading PDF needs pypdfium2: {pip_install('rag')}.") from error
-    with _LOCK:
-        try:
-            file = pypdfium2.PdfDocument(data)
-            count = len(file)
-        except pypdfium2.PdfiumError as error:
-            if getattr(error, "err_code", None) == _PASSWORD:
-                raise DocumentError("it is encrypted. Save a copy without a password and give that.") from None
-            raise DocumentError(f"it is a broken or truncated PDF ({error}) Get a whole copy.") from error
-    empty, broken, garbled = True, 0, 0
+    file, count, fault = _open(data)
+    empty, broken, garbled, pictures = True, 0, 0, 0
+    left_out: list[int] = []
     try:
         for number in range(count):
             try:
-                text, is_garbled = _page_text(file, number)
-            except pypdfium2.PdfiumError:
+                text, is_garbled, is_picture = _page_text(file, number)
+            except fault:
                 broken += 1  # the other pages may be whole
+                left_out.append(number + 1)
                 continue
-            if is_garbled:
-                garbled += 1
+            if is_garbled or is_picture:
+                garbled += is_garbled
+                pictures += is_picture
+                left_out.append(number + 1)
                 continue
             text = tidy(_HYPHEN.sub("-\n", text))
             empty = empty and not text
@@ -68,10 +63,43 @@ def read_pdf(data: bytes) -> Iterator[Document]:
         raise DocumentError(f"its fonts do not say which characters they show, so its text cannot be read. {_OCR}")
     if empty:
         raise DocumentError(f"it is a PDF without text, perhaps a scan. {_OCR}")
+    if left_out:
+        reasons = {"damaged": broken, "without readable characters": garbled, "pictures without text": pictures}
+        pages = f"{len(left_out)} of its {count} pages {'is' if len(left_out) == 1 else 'are'} left out ({_numbers(left_out)})"
+        why = ", ".join(f"{number} {reason}" for reason, number in reasons.items() if number)
+        raise PartlyReadError(f"{pages}: {why}.{f' {_OCR}' if garbled or pictures else ''}")
 
 
-def _page_text(file: Any, number: int) -> tuple[str, bool]:
-    """Return the text of a page, and whether it is garbage."""
+def _open(data: bytes) -> tuple[Any, int, type[Exception]]:
+    """Return the file, the number of its pages, and the error that a broken page raises."""
+    try:
+        import pypdfium2
+    except ImportError as error:
+        raise MissingDependencyError(f"Reading PDF needs pypdfium2: {pip_install('rag')}.") from error
+    with _LOCK:
+        try:
+            file = pypdfium2.PdfDocument(data)
+            count = len(file)
+        except pypdfium2.PdfiumError as error:
+            if getattr(error, "err_code", None) == _PASSWORD:
+                raise DocumentError("it is encrypted. Save a copy without a password and give that.") from None
+            raise DocumentError(f"it is a broken or truncated PDF ({error}) Get a whole copy.") from error
+    return file, count, pypdfium2.PdfiumError
+
+
+def _numbers(pages: list[int]) -> str:
+    """Return page numbers in few words: `"3, 5-7"`."""
+    runs: list[list[int]] = []
+    for page in pages:
+        if runs and runs[-1][-1] == page - 1:
+            runs[-1][1:] = [page]
+        else:
+            runs.append([page])
+    return ", ".join("-".join(map(str, run)) for run in runs)
+
+
+def _page_text(file: Any, number: int) -> tuple[str, bool, bool]:
+    """Return the text of a page, whether it is garbage, and whether there is a picture in place of a text."""
     from pypdfium2 import raw
 
     with _LOCK:
@@ -79,10 +107,17 @@ def _page_text(file: Any, number: int) -> tuple[str, bool]:
         text_page = page.get_textpage()
         is_garbled = _is_garbled(text_page.raw, raw)
         text = "" if is_garbled else ordered_text(text_page.raw, raw) or str(text_page.get_text_bounded())
+        is_picture = not is_garbled and not text.strip() and _has_picture(page.raw, raw)
         text_page.close()
         page.close()
     text = _SYMBOL.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", ""))
-    return text, is_garbled
+    return text, is_garbled, is_picture
+
+
+def _has_picture(page: Any, raw: Any) -> bool:
+    count = min(raw.FPDFPage_CountObjects(page), _MOST_OBJECTS)
+    objects = (raw.FPDFPage_GetObject(page, number) for number in range(count))
+    return any(raw.FPDFPageObj_GetType(each) == raw.FPDF_PAGEOBJ_IMAGE for each in objects)
 
 
 def _is_garbled(text_page: Any, raw: Any) -> bool:

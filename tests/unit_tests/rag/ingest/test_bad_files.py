@@ -11,6 +11,7 @@ import pytest
 from langchain_core.documents import Document
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from pypdf import PdfWriter
+from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject, NumberObject
 
 from langchain_localllm.errors import DocumentError
 from langchain_localllm.rag.index.store import Store
@@ -99,6 +100,38 @@ def test_update_bad_files_are_named_with_their_reason_and_the_others_are_read(st
                 raise AssertionError(found[f"notes/{name}"])
     assert texts(store) == {"The boat is blue."}
     assert store.catalog.counts().unreadable == len(BAD_FILES)
+
+
+def test_update_pdf_with_pages_of_pictures_is_read_and_they_are_named(
+    store: Store, notes: Path, make_pdf: Callable[..., bytes]
+) -> None:
+    writer = PdfWriter(BytesIO(make_pdf(["The ferry costs 3 marks.", "", "The jetty is new.", "", ""])))
+    picture = DecodedStreamObject()
+    picture.set_data(b"\0")
+    names = {"Type": "XObject", "Subtype": "Image", "ColorSpace": "DeviceGray"}
+    picture.update({NameObject(f"/{name}"): NameObject(f"/{value}") for name, value in names.items()})
+    picture.update(
+        {NameObject(f"/{name}"): NumberObject(size) for name, size in {"Width": 1, "Height": 1, "BitsPerComponent": 8}.items()}
+    )
+    for number in (1, 3, 4):
+        page = writer.pages[number]
+        stream = DecodedStreamObject()
+        stream.set_data(b"q 500 0 0 700 0 0 cm /I Do Q")
+        page[NameObject("/Contents")] = writer._add_object(stream)
+        page[NameObject("/Resources")] = DictionaryObject(
+            {NameObject("/XObject"): DictionaryObject({NameObject("/I"): writer._add_object(picture)})}
+        )
+    out = BytesIO()
+    writer.write(out)
+    (notes / "mixed.pdf").write_bytes(out.getvalue())
+    for added in (2, 0):
+        report = update(store, [notes])
+        assert report.added == added
+        assert len(report.problems) == 1
+        assert "mixed.pdf: 3 of its 5 pages are left out (2, 4-5): 3 pictures without text. Run text recog" in report.problems[0]
+        assert texts(store) == {"The boat is blue.", "The ferry costs 3 marks.", "The jetty is new."}
+        assert store.catalog.counts().files == 2
+    assert [each.metadata["page"] for each in load_file(notes / "mixed.pdf")] == [1, 3]
 
 
 def test_update_docx_with_large_pictures_is_read(store: Store, notes: Path) -> None:
