@@ -1,1 +1,1 @@
-"""What LangChain wants, written once: text, chat and embedding classes that a runtime fills with its difference."""
+"""Implement LangChain's text, chat and embedding classes once; a runtime adds only how it differs."""

@@ -1,4 +1,4 @@
-"""The content blocks of a stream with `output_version="v1"`."""
+"""Build the content blocks of a stream with `output_version="v1"`."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What every chat model of ours shares: messages, streaming, tool calls, options of a call, the cache key."""
+"""Share between all chat models: messages, streaming, tool calls, per-call options, the cache key."""
 
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Chat models whose engine takes text: the model's own template makes the prompt, and the answer's text is read for calls."""
+"""Chat with engines that only complete text: render the model's chat template, and parse tool calls from the answer."""
 
 import re
 from abc import abstractmethod

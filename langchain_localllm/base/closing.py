@@ -1,4 +1,4 @@
-"""Objects that hold something open: `with` and `async with` close them."""
+"""Close objects that hold connections or memory, at the end of `with` and `async with`."""
 
 from types import TracebackType
 from typing import Self

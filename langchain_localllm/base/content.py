@@ -1,4 +1,4 @@
-"""The content of messages: LangChain's and other providers' content blocks as OpenAI's parts, which all engines are given."""
+"""Convert content blocks of LangChain and of other providers to OpenAI's content parts, which all engines accept."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""Embedding classes whose engine is a server."""
+"""Embed texts with a server."""
 
 from langchain_localllm.base.embeddings import LocalEmbeddings
 from langchain_localllm.base.text_batches_http import ServedBatches

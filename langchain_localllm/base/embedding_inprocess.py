@@ -1,4 +1,4 @@
-"""Embedding classes whose engine is a library in this process."""
+"""Embed texts with a library in this process."""
 
 from langchain_localllm.base.embeddings import LocalEmbeddings
 from langchain_localllm.base.text_batches_inprocess import InProcessBatches

@@ -1,4 +1,4 @@
-"""An answer that one of several servers broke off is asked for again, while no consumer has seen any of it."""
+"""Retry an answer on another server if its server broke it off before the consumer has seen any of it."""
 
 from collections.abc import Iterator
 from types import TracebackType

@@ -1,4 +1,4 @@
-r"""Rewrites a regular expression so that every converter of JSON schemas to grammars reads it alike.
+r"""Rewrite a regular expression so that every converter of JSON schemas to grammars reads it alike.
 
 llama.cpp's converters copy most of a pattern into the grammar as it is: `\d` and `\w` are errors there, `.` matches the quote that
 ends the string, and `^a$|^b$` becomes something else. What cannot be rewritten is not enforced, but checked at the end.

@@ -1,4 +1,4 @@
-"""Reduces a JSON schema to what llama.cpp can make a grammar of.
+"""Reduce a JSON schema to what llama.cpp can make a grammar of.
 
 llama.cpp's server, Ollama and llama-cpp-python convert schemas to grammars, each in its own version, and refuse a whole request
 because of one keyword that they cannot read. So they are given only what all of them read; an answer is checked against the rest

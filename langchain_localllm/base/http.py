@@ -1,4 +1,4 @@
-"""The options of classes whose engine is a server."""
+"""Define the options of classes whose engine is a server."""
 
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Checks a JSON schema, and a value against it, with the package `jsonschema`.
+"""Check a JSON schema, and a value against it, with the package `jsonschema`.
 
 Engines enforce a schema's shape while they decode, but not all of its rules; those are checked here. `grammar_schema` makes what
 the engines accept.

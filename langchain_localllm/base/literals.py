@@ -1,4 +1,4 @@
-"""Special tokens that are written in the texts of a conversation: they reach the model as text, never as tokens that control it."""
+"""Send special tokens that a user wrote into a message as plain text, never as control tokens."""
 
 import re
 import secrets

@@ -1,4 +1,4 @@
-"""What every text LLM of ours shares: streaming, callbacks, batches, options of a call, the cache key."""
+"""Share between all text LLMs: streaming, callbacks, batches, per-call options, the cache key."""
 
 import asyncio
 from abc import abstractmethod

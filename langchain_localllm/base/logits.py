@@ -1,4 +1,4 @@
-"""Options about single tokens, in the spellings of other packages: `logit_bias`, `logprobs` and `top_logprobs`."""
+"""Normalize options about single tokens that other packages spell differently: `logit_bias`, `logprobs` and `top_logprobs`."""
 
 import math
 from collections.abc import Mapping

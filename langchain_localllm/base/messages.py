@@ -1,4 +1,4 @@
-"""LangChain's messages as engines take them: OpenAI's form, checked before anything is sent."""
+"""Convert LangChain's messages to OpenAI's format, which engines accept, and check them before anything is sent."""
 
 import json
 import secrets

@@ -1,4 +1,4 @@
-"""Options: common spellings, old spellings, and what a single call overrides."""
+"""Define options: common names, old names, and what a single call overrides."""
 
 import difflib
 import functools

@@ -1,4 +1,4 @@
-"""What embedding models want before queries and documents, by the model's name, and the page that says so."""
+"""List the prefixes that embedding models need before queries and documents, by model name, with the page that documents them."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""How much of a prompt an engine has read, as a custom event of LangChain."""
+"""Report how much of a prompt an engine has read, as a custom event of LangChain."""
 
 import uuid
 from collections.abc import Mapping

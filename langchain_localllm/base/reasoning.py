@@ -1,4 +1,4 @@
-"""Options for models that think before they answer."""
+"""Define the options for models that think before they answer."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final

@@ -1,4 +1,4 @@
-"""What every reranker class shares: batches in order, checked scores between 0 and 1, and LangChain's interface of compressors."""
+"""Share between all rerankers: batches in order, checked scores between 0 and 1, and LangChain's interface of compressors."""
 
 import math
 from abc import abstractmethod

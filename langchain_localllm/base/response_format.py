@@ -1,4 +1,4 @@
-"""`response_format`: what a call says about the form of its answer, in all the ways in which it is written."""
+"""Read `response_format`, in all the forms in which callers write it."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""From an engine's finish to what LangChain reports."""
+"""Convert how an engine's answer ended to LangChain's results and usage metadata."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

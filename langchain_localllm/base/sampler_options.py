@@ -1,4 +1,4 @@
-"""llama.cpp's samplers under its own names, for its server and for the engines in this process.
+"""Define llama.cpp's sampler options under its own names, for its server and for the engines in this process.
 
 Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server ("POST /completion").
 """

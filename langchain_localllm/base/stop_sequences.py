@@ -1,4 +1,4 @@
-"""Stop sequences in a text that comes in pieces."""
+"""Find stop sequences in a text that arrives in pieces."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""`with_structured_output`: an answer as an object of a given form, checked, with an error that says which rule failed."""
+"""Implement `with_structured_output`: parse and validate an answer, and report which rule it breaks."""
 
 import json
 import re

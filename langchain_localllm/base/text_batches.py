@@ -1,4 +1,4 @@
-"""What classes share that ask an engine about many texts, in batches: embeddings and rerankers."""
+"""Process many texts in batches, for embeddings and rerankers."""
 
 import asyncio
 from abc import abstractmethod

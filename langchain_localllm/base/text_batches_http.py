@@ -1,4 +1,4 @@
-"""Batches of texts for a server."""
+"""Send batches of texts to a server."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Which tokens of an answer are thoughts, as an engine in this process follows it."""
+"""Track which tokens of an answer are thoughts, for engines in this process."""
 
 from langchain_localllm.templates.harmony import HarmonySplitter
 from langchain_localllm.templates.thinking import ThinkSplitter

@@ -1,4 +1,4 @@
-"""Calls as the tools want them: lists and objects written as text are parsed, and calls beyond the first can be dropped."""
+"""Fit tool calls to their tools: parse lists and objects that are written as text, and drop calls beyond the first if asked."""
 
 import ast
 import json

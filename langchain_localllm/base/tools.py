@@ -1,4 +1,4 @@
-"""Tools as engines take them, and the choice among them."""
+"""Convert tools and `tool_choice` to the format that engines accept."""
 
 import inspect
 import json

@@ -1,4 +1,4 @@
-"""The name of the model in traces and results: never a path, since traces may be read elsewhere."""
+"""Name the model in traces and results: never by a path, since traces may be read elsewhere."""
 
 import re
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Python types as JSON schemas: dataclasses, lists, unions, and a `TypedDict` of any kind.
+"""Convert Python types to JSON schemas: dataclasses, lists, unions, and a `TypedDict` of any kind.
 
 LangChain's own conversion refuses `Required`, `NotRequired` and `ReadOnly` and treats every key as required; pydantic refuses
 `typing.TypedDict` before Python 3.12. Keys are described as for LangChain: `Annotated[str, ..., "its name"]`.

@@ -1,4 +1,4 @@
-"""Where a server is."""
+"""Parse and check the address of a server."""
 
 import base64
 import ipaddress

@@ -1,4 +1,4 @@
-"""Runs plans and streams, with `requests` from sync code and `aiohttp` from async code."""
+"""Run plans and streams, with `requests` from sync code and `aiohttp` from async code."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""From a fault of the connection to an error of our tree."""
+"""Convert connection failures to the errors of this package."""
 
 import http.client
 from collections.abc import Iterator

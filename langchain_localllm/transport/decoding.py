@@ -1,4 +1,4 @@
-"""Bytes to events: newline-delimited JSON and server-sent events, cut anywhere by the network."""
+"""Decode newline-delimited JSON and server-sent events, in chunks of any size."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Servers of language models on this machine: the ports that programs use by default, and which program answers there."""
+"""Discover servers of language models on this machine: probe their default ports, and identify the program that answers."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

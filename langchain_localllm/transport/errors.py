@@ -1,4 +1,4 @@
-"""From a status that every HTTP server uses alike to an error of our tree, with the server's own words."""
+"""Convert an HTTP status to an error of this package, with the reason that the server gives."""
 
 import json
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Several servers with the same model as one: which is asked next, which are left out, and when a request goes elsewhere.
+"""Balance requests over several servers with the same model, eject those that fail, and retry on another one.
 
 All but the watch is without I/O: `run_with_failover` is a plan, so it is written once for sync and async code.
 """

@@ -1,4 +1,4 @@
-"""What is done over HTTP, without doing it.
+"""Describe HTTP operations without performing them (sans-I/O).
 
 A plan is a generator that yields steps and is sent their results; `client` runs it with `requests` or `aiohttp`. So retries,
 waiting and the reading of answers are written once for sync and async code. `retry` sends a request until it is answered.

@@ -1,4 +1,4 @@
-"""Which proxy of the environment a request goes through, by the same rules for sync and async code."""
+"""Choose the proxy of a request from the environment, by the same rules for sync and async code."""
 
 import ipaddress
 import re

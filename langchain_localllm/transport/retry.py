@@ -1,4 +1,4 @@
-"""Requests that are sent again: while a server loads its model, and when a connection fails."""
+"""Retry requests: while a server loads its model, and when a connection fails."""
 
 import logging
 from collections.abc import Iterator

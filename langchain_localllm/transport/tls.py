@@ -1,4 +1,4 @@
-"""Which certificates a server may have, by the same rules for sync and async code."""
+"""Decide which TLS certificates to trust, by the same rules for sync and async code."""
 
 import os
 import ssl
