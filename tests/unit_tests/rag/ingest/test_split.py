@@ -9,6 +9,7 @@ from langchain_core.documents import Document
 
 from langchain_localllm.errors import InvalidOptionError, MissingDependencyError
 from langchain_localllm.rag import split_documents
+from langchain_localllm.rag.ingest.split import iterate_passages
 
 
 def split(text: str, size: int) -> list[str]:
@@ -61,3 +62,26 @@ def test_a_missing_library_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "langchain_text_splitters", None)
     with pytest.raises(MissingDependencyError, match=r'pip install "langchain-localllm\[rag\]"'):
         split_documents([Document("x = 1", metadata={"language": "python"})])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The first sentence is rather long. Dr. Ames is in.", ["The first sentence is rather long.", "Dr. Ames is in."]),
+        ("Is the boat of 1874 blue? It is!", ["Is the boat of 1874 blue?", "It is!"]),
+        ("船は青いです。鍵は古いです。", ["船は青いです。", "鍵は古いです。"]),
+        ("नाव नीली है। चाबी पुरानी है।", ["नाव नीली है।", "चाबी पुरानी है।"]),
+        ("One sentence that is longer than the size stays whole.", ["One sentence that is longer than the size stays whole."]),
+    ],
+)
+def test_iterate_passages_keeps_sentences_whole(text: str, expected: list[str]) -> None:
+    found = iterate_passages([Document(text)], 24, 0, longest_sentence=200)
+    assert [passage.page_content for passage in found] == expected
+
+
+@pytest.mark.parametrize("heading", ["Prices", "Prices\n------", "## Prices", "The prices are:"])
+def test_split_documents_heading_stays_with_its_text(heading: str) -> None:
+    text = f"The boats are by the pier.\n\n{heading}\n\nA day costs 14 marks. Ask the warden for the key."
+    found = split(text, 50)
+    assert found[0] == "The boats are by the pier."
+    assert found[1].startswith(f"{heading}\n\nA day costs 14 marks.")
