@@ -3,6 +3,7 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from langchain_core.embeddings import DeterministicFakeEmbedding
@@ -14,7 +15,7 @@ PARAGRAPH = "The boat is blue. It was built in 1874. Its sails are grey."
 NEXT = "The harbor is deep. Ships of all sizes use it."
 
 
-def passages(folder: Path, question: str, **options: int) -> list[str]:
+def passages(folder: Path, question: str, **options: Any) -> list[str]:
     rag = LocalRAG(None, DeterministicFakeEmbedding(size=8), refusal_quantile=0, **options)
     rag.index(folder)
     return [passage.page_content for passage in rag.retriever.invoke(question)]
