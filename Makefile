@@ -77,7 +77,7 @@ clean:  ## Remove what these targets made
 
 # The page is tested in a browser. Where Chromium is missing and cannot be installed, those tests are skipped.
 chromium:
-	@command -v chromium google-chrome >/dev/null || .ci/install_chromium || echo "Chromium is not installed: the tests of the page are skipped."
+	@command -v chromium || command -v chromium-browser || command -v google-chrome || .ci/install_chromium || echo "Chromium is not installed: the tests of the page are skipped."
 
 .engines/mcp_adapters/done: .venv/test.stamp tools/engines/mcp_adapters.py
 	$(BIN)/python -m tools.engines.mcp_adapters
