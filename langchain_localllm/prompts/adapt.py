@@ -1,4 +1,4 @@
-"""One plain prompt, as each model wants it: in its own chat template, else in its family's format, else as plain text."""
+"""Adapt a plain prompt to a model: in its own chat template, else in its family's format, else as plain text."""
 
 import functools
 import importlib.util

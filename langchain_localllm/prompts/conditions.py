@@ -1,4 +1,4 @@
-"""Questions about a model that read well and combine: `is_runtime("llamafile") & ~is_family("llama2")`."""
+"""Define conditions on a model, which can be combined: `is_runtime("llamafile") & ~is_family("llama2")`."""
 
 import difflib
 from collections.abc import Callable, Iterable

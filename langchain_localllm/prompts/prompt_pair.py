@@ -1,4 +1,4 @@
-"""A prompt of the library: one form for text LLMs, one with messages, and the choice between them."""
+"""Pair a prompt for text LLMs with one for chat models, and choose between them."""
 
 import functools
 from dataclasses import dataclass

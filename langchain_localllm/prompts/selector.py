@@ -1,4 +1,4 @@
-"""The selector: the prompt that fits a model."""
+"""Select the prompt that fits a model."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Passages into Qdrant from many actors at once."""
+"""Index passages in Qdrant from many actors at once."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

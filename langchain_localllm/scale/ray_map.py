@@ -1,4 +1,4 @@
-"""Any Runnable over a Ray dataset."""
+"""Map any Runnable over a Ray dataset."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""What an actor does: build one engine, and give it rows in batches. Ray is not needed here."""
+"""Run an actor: build one engine, and give it rows in batches. Ray is not needed here."""
 
 import importlib
 import json

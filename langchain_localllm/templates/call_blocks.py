@@ -1,4 +1,4 @@
-"""Calls that models write in another way than as JSON with a name: as tags, as Python, or with the name before the arguments."""
+"""Parse tool calls that are not JSON with a name: as tags, as Python, or with the name before the arguments."""
 
 import ast
 import json

@@ -1,4 +1,4 @@
-"""The frames in which models write calls that they begin by themselves, for a grammar of what follows the opening marker."""
+"""Describe what surrounds a tool call in each format, for the grammar of what follows the opening marker."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Chat templates: Jinja programs that come with a model and turn a conversation into the text that the model was trained on."""
+"""Render chat templates: Jinja programs of a model that turn a conversation into the text that it was trained on."""
 
 import copy
 import functools

@@ -1,4 +1,4 @@
-"""Harmony, the format of gpt-oss, and Muse's: each part of an answer has a header that says for whom it is.
+"""Parse Harmony, the format of gpt-oss, and that of Muse: each part of an answer has a header that says for whom it is.
 
 Source: https://github.com/openai/harmony/blob/main/docs/format.md
 """

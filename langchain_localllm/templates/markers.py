@@ -1,4 +1,4 @@
-"""Markers in a text that comes in pieces."""
+"""Find markers in a text that arrives in pieces."""
 
 from collections.abc import Iterable
 

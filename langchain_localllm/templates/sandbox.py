@@ -1,4 +1,4 @@
-"""Jinja as the hub's chat templates expect it, in a sandbox, with bounds on time and on the size of what is built."""
+"""Run the Jinja of chat templates in a sandbox, with limits on time and output size."""
 
 import json
 import re

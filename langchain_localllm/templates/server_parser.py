@@ -1,4 +1,4 @@
-"""Which models' answers llama.cpp's server does not parse as they are written, so that this package parses them.
+"""Choose the models whose answers this package parses, since llama.cpp's server parses them wrongly.
 
 The places are those in llama.cpp's source as of September 2026 (llama-cpp-python 0.3.36, xllamacpp 2026.10).
 """

@@ -1,4 +1,4 @@
-"""The thoughts of a reasoning model, split from its answer."""
+"""Separate the thoughts of a reasoning model from its answer."""
 
 from collections.abc import Mapping
 from enum import Enum, auto

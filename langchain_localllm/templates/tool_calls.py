@@ -1,4 +1,4 @@
-"""How models write tool calls, and how they are read from a text that comes in pieces."""
+"""Parse tool calls, in the format of each model family, from a text that arrives in pieces."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Standard tests: errors, ends before the end, threads and event loops."""
+"""Standard tests: errors, cancelled calls, threads and event loops."""
 
 import asyncio
 import contextlib

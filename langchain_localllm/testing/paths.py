@@ -1,4 +1,4 @@
-"""The nine ways to call a model. Each takes a model, a prompt and what a call may carry, and gives the answer's text."""
+"""The nine ways to call a model. Each accepts a model, a prompt and call arguments, and returns the text."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Callback handlers that write down what a model reports."""
+"""Record what a model reports to callback handlers."""
 
 from typing import Any
 

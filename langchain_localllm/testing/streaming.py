@@ -1,4 +1,4 @@
-"""Standard tests: tokens reach those who listen."""
+"""Standard tests: tokens reach callback handlers while the model runs."""
 
 import time
 from typing import Any

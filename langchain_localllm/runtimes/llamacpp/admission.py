@@ -1,4 +1,4 @@
-"""Requests that wait for a slot, and when one is admitted to be answered together with others."""
+"""Decide which requests wait for a slot, and which are answered together."""
 
 from collections import deque
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Choosing the next token, by llama.cpp's samplers."""
+"""Choose the next token with llama.cpp's samplers."""
 
 import ctypes
 import secrets

@@ -1,4 +1,4 @@
-"""How much memory a context takes, and how large it can be."""
+"""Compute how much memory a context needs, and how large it can be."""
 
 from collections.abc import Mapping
 from pathlib import Path

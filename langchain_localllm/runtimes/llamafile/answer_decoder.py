@@ -1,4 +1,4 @@
-"""What the answers of llama.cpp's server and of servers like it mean.
+"""Decode the answers of llama.cpp's server and of compatible servers.
 
 Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server
 """

@@ -1,4 +1,4 @@
-"""Requests to llama.cpp's server, the same over HTTP and in this process."""
+"""Build requests to llama.cpp's server, the same over HTTP and in this process."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, Final

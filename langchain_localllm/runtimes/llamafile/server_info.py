@@ -1,4 +1,4 @@
-"""What a chat server is: llama.cpp's, or another that speaks OpenAI's API only."""
+"""Detect what a server is: llama.cpp's, or another with OpenAI's API only."""
 
 from dataclasses import dataclass
 from typing import Any

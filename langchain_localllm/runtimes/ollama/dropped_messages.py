@@ -1,4 +1,4 @@
-"""Notices that an older Ollama dropped the first messages of a conversation that is longer than the context.
+"""Detect that an older Ollama dropped the first messages of a conversation that is longer than the context.
 
 It reports nothing of it (ollama/ollama#4967), or fails while it answers. Newer versions refuse such a conversation, since
 they are sent `truncate: false`.
