@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
 
     from langchain_localllm.base.chat import LocalChatModel
+    from langchain_localllm.base.decision import LocalDecisionModel
 
 
 def init_chat_model(model: str, **options: Any) -> "LocalChatModel":
@@ -66,6 +67,21 @@ def init_reranker(model: str, **options: Any) -> "BaseDocumentCompressor":
     """
     reranker: BaseDocumentCompressor = _make("reranker", model, options)
     return reranker
+
+
+def init_decision_model(model: str, **options: Any) -> "LocalDecisionModel":
+    """Make a decision model from a runtime and a model.
+
+    Args:
+        model: As for `init_chat_model`, with the runtime `llamacpp` or `llamafile`.
+        **options: Options of the class.
+
+    Raises:
+        InvalidOptionError: The runtime is unknown or has no decision models, or the class does not take an option.
+        MissingDependencyError: langchain-core is older than 1.8.
+    """
+    decision_model: LocalDecisionModel = _make("decision", model, options)
+    return decision_model
 
 
 def _make(kind: str, model: str, options: dict[str, Any]) -> Any:

@@ -4,12 +4,19 @@ from typing import Final
 
 RUNTIMES: Final = {
     "gpt4all": {"text": "GPT4All", "chat": "ChatGPT4All", "embeddings": "GPT4AllEmbeddings"},
-    "llamacpp": {"text": "LlamaCpp", "chat": "ChatLlamaCpp", "embeddings": "LlamaCppEmbeddings", "reranker": "LlamaCppReranker"},
+    "llamacpp": {
+        "text": "LlamaCpp",
+        "chat": "ChatLlamaCpp",
+        "embeddings": "LlamaCppEmbeddings",
+        "reranker": "LlamaCppReranker",
+        "decision": "LlamaCppDecisionModel",
+    },
     "llamafile": {
         "text": "Llamafile",
         "chat": "ChatLlamafile",
         "embeddings": "LlamafileEmbeddings",
         "reranker": "LlamafileReranker",
+        "decision": "LlamafileDecisionModel",
     },
     "ollama": {"text": "Ollama", "chat": "ChatOllama", "embeddings": "OllamaEmbeddings"},
 }
@@ -18,7 +25,7 @@ RUNTIMES: Final = {
 ALIASES: Final = {"OllamaLLM": "Ollama"}
 """Other package's name of a class to ours."""
 
-MODULES: Final = {"text": "llm", "chat": "chat", "embeddings": "embeddings", "reranker": "reranker"}
+MODULES: Final = {"text": "llm", "chat": "chat", "embeddings": "embeddings", "reranker": "reranker", "decision": "decision"}
 """Kind to the module in a runtime's folder that holds its class."""
 
 

@@ -211,3 +211,17 @@ def written(writer: GGUFWriter, target: Path) -> Path:
     writer.write_tensors_to_file()
     writer.close()
     return target
+
+
+_DECISION_TEMPLATE: Final = (
+    "{{ state if state is string else state | tojson }}\n{{ instructions }}\n"
+    "{% for option in options %}{{ 'ABCDEFGH'[loop.index0] }}: {{ option.key }}\n{% endfor %}"
+)
+
+
+def decision_model(model: Path, target: Path) -> Path:
+    """Write a copy of a llama model that llama.cpp takes for a decision model; its answers mean nothing."""
+    writer = _as("llama", model, target)
+    writer.add_string("llama.decision.type", "openjev")
+    writer.add_string("tokenizer.chat_template.systemone", _DECISION_TEMPLATE)
+    return written(writer, target)

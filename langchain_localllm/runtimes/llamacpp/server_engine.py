@@ -223,6 +223,10 @@ class ServerEngine:
         """The prompt that the chat template makes of a request's messages and tools."""
         return str(self._ask("/apply-template", payload)["prompt"])
 
+    def systemone(self, payload: Mapping[str, Any]) -> Any:
+        """The answers to typed questions; raises `ModelCallError` where the model is not a decision model."""
+        return self._ask("/v1/systemone", payload)
+
     def _ask(self, path: str, payload: Mapping[str, Any]) -> Any:
         refuse_fork()
         if not self._end.alive:
