@@ -29,7 +29,7 @@ _HAS_DECISIONS: Final = importlib.util.find_spec("langchain_core.decisions") is 
 if TYPE_CHECKING or _HAS_DECISIONS:
     from langchain_core.decisions import BaseDecisionModel, Choice, ClassifierResponse, Noul, Question, Score, State
 else:  # langchain-core before 1.8: making an object says so
-    from langchain_core.runnables import RunnableSerializable as BaseDecisionModel
+    from langchain_core.load.serializable import Serializable as BaseDecisionModel
 
 Way = Literal["systemone", "logprobs"]
 """How questions are answered."""
