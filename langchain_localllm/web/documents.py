@@ -152,9 +152,9 @@ class Documents:
 
     def _update(self, paths: list[Path], on_progress: OnProgress) -> Report:
         store = self.rag.store
-        links = outside_links(self.folders)
+        links, patterns = outside_links(self.folders)
         kept = (store.setting("exclude") or []) if store.exists else []
-        exclude = list(dict.fromkeys([*kept, *(pattern for _, pattern in links)]))
+        exclude = [*(pattern for pattern in kept if pattern not in patterns), *patterns]  # the last one that matches counts
         if store.folder is None:
             report = self.rag.index(paths, exclude=exclude, on_progress=on_progress)
         else:
@@ -162,7 +162,7 @@ class Documents:
             with LocalRAG(None, store.embeddings, store.folder, allow_remote=True) as writer:
                 writer.store.embedding_source = store.embedding_source
                 report = writer.index(paths, exclude=exclude, on_progress=on_progress)
-        report.problems += [f"{readable(link)}: it is a link that leads out of the folders." for link, _ in links]
+        report.problems += [f"{readable(link)}: it is a link that leads out of the folders." for link in links]
         return report
 
     def _all(self) -> list[Path]:

@@ -2,34 +2,45 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 _SPECIAL: Final = re.compile(r"([\\*?\[\]!# ])")
+_WHITESPACE: Final = re.compile(r"[^\S ]")
+"""Characters that are cut from the end of a pattern unless they are in brackets."""
 
 
-def outside_links(folders: Sequence[Path]) -> list[tuple[Path, str]]:
-    """Return the links in some folders that lead to files or folders outside all of them, each with its pattern for `exclude`.
+class _Link(NamedTuple):
+    path: Path
+    target: str
+    pattern: str
+
+
+def outside_links(folders: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """Return the links in some folders that lead to files or folders outside all of them, and patterns for `exclude`.
+
+    The patterns leave out these links, and links to folders that have such links: these would be reached by another path. Other
+    files in such a folder are found by its own path.
 
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     (Path(folder) / "secrets").symlink_to("/etc")
-        ...     [pattern for _, pattern in outside_links([Path(folder)])]
+        ...     outside_links([Path(folder)])[1]
         ['/secrets']
     """
     real_folders = [os.path.realpath(folder) for folder in folders]
-    return [
-        (link, f"/{_escaped(link.relative_to(folder).as_posix())}")
-        for folder in folders
-        for link in _links(folder)
-        if not is_in_any(os.path.realpath(link), real_folders)
-    ]
-
-
-def _escaped(path: str) -> str:
-    return _SPECIAL.sub(r"\\\1", path)
+    rest = [link for folder in folders for link in _links(folder)]
+    outside = found = [link for link in rest if not is_in_any(link.target, real_folders)]
+    patterns: list[str] = []
+    while found:
+        patterns += (link.pattern for link in found)
+        done, holders = set(found), _holders(found)
+        rest = [link for link in rest if link not in done]
+        found = [link for link in rest if _identity(link.target) in holders]
+    return sorted({link.path for link in outside}), patterns
 
 
 def is_in_any(path: str, folders: Sequence[str]) -> bool:
@@ -37,6 +48,32 @@ def is_in_any(path: str, folders: Sequence[str]) -> bool:
     return any(path == folder or path.startswith(f"{folder.rstrip(os.sep)}{os.sep}") for folder in folders)
 
 
-def _links(folder: Path) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder):
-        yield from (link for name in (*folders, *files) if (link := Path(place, name)).is_symlink())
+def _links(folder: Path) -> Iterator[_Link]:
+    waiting = [str(folder)]
+    while waiting:
+        with suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    path = Path(entry.path)
+                    yield _Link(path, os.path.realpath(path), f"/{_escaped(path.relative_to(folder).as_posix())}")
+                elif entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+
+
+def _escaped(path: str) -> str:
+    return _WHITESPACE.sub(r"[\g<0>]", _SPECIAL.sub(r"\\\1", path))
+
+
+def _holders(links: Iterable[_Link]) -> set[tuple[int, int]]:
+    """Return the identities of all folders in which links are."""
+    folders = {Path(os.path.realpath(link.path.parent)) for link in links}
+    return {known for folder in folders for each in (folder, *folder.parents) if (known := _identity(each))}
+
+
+def _identity(path: str | Path) -> tuple[int, int] | None:
+    """Return what a file or folder is known by, however its path is spelled, or `None` if there is none."""
+    try:
+        about = os.stat(path)  # noqa: PTH116 - a text or a path
+    except OSError:
+        return None
+    return about.st_dev, about.st_ino
