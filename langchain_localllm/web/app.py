@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator, Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -67,7 +68,11 @@ def ui_app(library: Library, history: History, *, token: str, host: str = LOOPBA
         Route("/api/conversations/{key}", api.conversation),
         Route("/api/conversations/{key}", api.delete, methods=["DELETE"]),
     ]
-    handlers: dict[Any, Callable[..., Any]] = {HTTPException: _on_http_error, LocalLLMError: _on_fault}
+    handlers: dict[Any, Callable[..., Any]] = {
+        HTTPException: _on_http_error,
+        LocalLLMError: _on_fault,
+        ClientDisconnect: _on_disconnect,
+    }
     return Guard(
         Starlette(routes=routes, exception_handlers=handlers),
         key=token,
@@ -78,6 +83,16 @@ def ui_app(library: Library, history: History, *, token: str, host: str = LOOPBA
         headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY},
         refusal=_refusal,
     )
+
+
+def page_address(server: str, token: str) -> str:
+    """Return the address that opens the page.
+
+    Example:
+        >>> page_address("http://127.0.0.1:8000", "a&b")
+        'http://127.0.0.1:8000/?token=a%26b'
+    """
+    return f"{server}/?token={quote(token, safe='')}"
 
 
 class _Api:
@@ -207,6 +222,11 @@ def _on_http_error(_: Request, error: HTTPException) -> Response:
 
 def _on_fault(_: Request, error: LocalLLMError) -> Response:
     return refuse(HTTPException(503 if isinstance(error, StoreError) else 400, str(error)))
+
+
+def _on_disconnect(_: Request, __: ClientDisconnect) -> Response:
+    """Return a response that is not sent: the client left while it sent a file."""
+    return Response(status_code=400)
 
 
 def _refusal(scope: Scope, error: HTTPException) -> Response:

@@ -143,9 +143,13 @@ class Library:
 
     def start(self, paths: Sequence[Path]) -> None:
         """Open the models, and bring the index up to date with files and folders, if any are given."""
-        self._begin("Loading the models", self._open)
-        if paths:
-            self._begin("Indexing", lambda: self._index_paths(paths))
+
+        def run() -> None:
+            self._open()
+            if paths:  # not before: its failure without models would hide why they cannot be opened
+                self._begin("Indexing", lambda: self._index_paths(paths))
+
+        self._begin("Loading the models", run)
 
     def index(self, *, uploads: bool) -> None:
         """Bring the index up to date with the uploaded files, or with all paths indexed before."""

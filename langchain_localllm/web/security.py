@@ -100,8 +100,8 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         sock = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise InvalidOptionError(f"Cannot listen on {host}: {error.strerror or error}.") from error
+    except (OSError, UnicodeError) as error:  # a name that cannot be encoded
+        raise InvalidOptionError(f"Cannot listen on {host}: {getattr(error, 'strerror', None) or error}.") from error
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)

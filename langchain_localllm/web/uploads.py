@@ -88,7 +88,7 @@ class Uploads:
             return
         path.unlink(missing_ok=True)
         for folder in path.parents:
-            if folder == self.folder or any(folder.iterdir()):
+            if folder.samefile(self.folder) or any(folder.iterdir()):
                 break
             folder.rmdir()
 

@@ -58,7 +58,7 @@ def ui(
     _check_packages()
     from langchain_localllm.rag.answer.privacy import silence_process
     from langchain_localllm.rag.ingest.discover import check_path
-    from langchain_localllm.web.app import ui_app
+    from langchain_localllm.web.app import page_address, ui_app
     from langchain_localllm.web.history import History
     from langchain_localllm.web.library import Library, ModelOpeners
     from langchain_localllm.web.security import address_of, check_host, listen, new_key
@@ -78,7 +78,7 @@ def ui(
     library = Library(store, openers, chat=chat, embeddings=embeddings, allow_remote=allow_remote)
     token = api_key or new_key()
     with listen(host, port) as sock:
-        address = f"{address_of(sock)}/?token={token}"
+        address = page_address(address_of(sock), token)
 
         def on_ready() -> None:
             library.start(given)

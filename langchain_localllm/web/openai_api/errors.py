@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from langchain_localllm.errors import (
@@ -78,6 +79,8 @@ def _described(error: Exception) -> tuple[int, str, str | None, str | None]:
         return 400, f"{place}: {first['msg']}.", place, None
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError | RecursionError):
         return 400, "The body is not valid JSON.", None, None
+    if isinstance(error, ClientDisconnect):
+        return 400, "The client went away.", None, None
     for kind, status, code in _STATUS:
         if isinstance(error, kind):
             return status, str(error) or "The answer took too long.", None, code

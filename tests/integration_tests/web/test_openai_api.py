@@ -16,6 +16,7 @@ from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from pydantic import SecretStr
 
 from langchain_localllm import ChatLlamafile
+from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.rag import LocalRAG
 from langchain_localllm.web.openai_api.app import MODEL, PUBLIC, DocumentAPI
 from langchain_localllm.web.openai_api.requests import ChatRequest
@@ -297,6 +298,12 @@ def test_sources_and_instructions_are_left_out_of_the_conversation() -> None:
         }
     )
     assert request.question() == {"question": "And the other?", "chat_history": [("human", "Is it blue?"), ("ai", "Yes [1].")]}
+
+
+@pytest.mark.parametrize("host", ["..study", "x" * 64])
+def test_a_name_that_cannot_be_looked_up_is_refused(host: str) -> None:
+    with pytest.raises(InvalidOptionError, match="Cannot listen on"):
+        listen(host, 0)
 
 
 def test_command_serves_the_index_with_its_key(rag: LocalRAG, folder: Path) -> None:

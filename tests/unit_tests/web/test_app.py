@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from langchain_localllm.rag.ingest.file_keys import readable
 from langchain_localllm.web import app as page_app
+from langchain_localllm.web.history import History
 from langchain_localllm.web.library import Library
 from langchain_localllm.web.security import RequestLimits
 from tests.unit_tests.web.conftest import ANSWER, CHAT, EMBEDDINGS, TOKEN, client, idle
@@ -84,6 +85,13 @@ def test_a_wrong_token_shows_what_to_do(api: TestClient) -> None:
     assert response.status_code == 401
     assert "localllm ui" in response.text
     assert response.headers["content-type"].startswith("text/html")
+
+
+def test_the_pages_address_opens_it_with_any_token(library: Library, tmp_path: Path) -> None:
+    token = "".join(map(chr, range(ord("!"), ord("~") + 1)))  # all that a key can have
+    app = page_app.ui_app(library, History(tmp_path / "conversations"), token=token)
+    server = "http://127.0.0.1:8000"
+    assert TestClient(app).get(page_app.page_address(server, token)).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["../app.py", "..%2fapp.py", "%2e%2e/app.py", "/etc/passwd", "..\\app.py", "x/../../app.py"])
@@ -189,6 +197,22 @@ def test_an_upload_that_is_too_large_leaves_nothing(library: Library) -> None:
     guard._path_limits = {"/api/uploads": RequestLimits(max_bytes=1000)}
     pieces = (b"x" * 400 for _ in range(3))
     assert api.put("/api/uploads", params={"name": "a.txt"}, content=pieces).status_code == 413
+    assert list(library.uploads.folder.iterdir()) == []
+
+
+async def test_an_upload_whose_client_goes_away_leaves_neither_a_file_nor_an_error(library: Library) -> None:
+    app: Any = client(library).app
+    messages = iter([{"type": "http.request", "body": b"The lamp", "more_body": True}, {"type": "http.disconnect"}])
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(_: Any) -> None:
+        pass
+
+    headers = [(b"host", b"127.0.0.1"), (b"authorization", f"Bearer {TOKEN}".encode())]
+    scope = {"type": "http", "method": "PUT", "path": "/api/uploads", "query_string": b"name=a.md", "headers": headers}
+    await app(scope, receive, send)  # an error would be printed with its traceback
     assert list(library.uploads.folder.iterdir()) == []
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import stat
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -9,11 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.embeddings import DeterministicFakeEmbedding
+from starlette.requests import ClientDisconnect
 
-from langchain_localllm.errors import InvalidOptionError, StoreError
+from langchain_localllm.errors import InvalidOptionError, ModelMissingError, StoreError
+from langchain_localllm.manage.inventory import ListedModel
+from langchain_localllm.rag import LocalRAG
+from langchain_localllm.web.documents import Documents
 from langchain_localllm.web.history import History
+from langchain_localllm.web.library import Library, ModelOpeners
+from langchain_localllm.web.openai_api.errors import error_content
 from langchain_localllm.web.replaceable import Replaceable
 from langchain_localllm.web.streaming import JSONLinesResponse
+from langchain_localllm.web.uploads import Uploads
+from tests.unit_tests.web.conftest import CHAT, EMBEDDINGS, idle, resolve
 
 
 def test_conversations_are_kept_on_disk_for_their_owner_only(tmp_path: Path) -> None:
@@ -97,3 +107,64 @@ async def test_a_stream_ends_its_work_when_the_client_is_gone() -> None:
     await JSONLinesResponse(events)({"type": "http"}, receive, send)
     assert ended.is_set()
     assert json.loads(sent[1]["body"]) == {"answer": "a\nb"}
+
+
+NAMES = [
+    "*.md",
+    "[ab].md",
+    "!x.md",
+    "#x.md",
+    "back\\",
+    "space ",
+    "\\ ",
+    "line\n",
+    "return\r",
+    "tab\t",
+    "nbsp\u00a0",
+    os.fsdecode(b"gr\xfc.md"),
+]
+
+
+def test_links_that_lead_out_of_the_folders_are_not_indexed_by_any_path_or_name(tmp_path: Path) -> None:
+    documents, outside = tmp_path / "documents", tmp_path / "outside"
+    deep = documents / "x" / "b"
+    for folder in (deep, outside):
+        folder.mkdir(parents=True)
+    (outside / "secret.md").write_text("The password is swordfish.", encoding="utf-8")
+    for path in (documents / "a.md", deep / "boats.md"):
+        path.write_text("The boat is blue.", encoding="utf-8")
+    links = [*(documents / name for name in NAMES), deep / "link.md", deep / "folder"]
+    for link in links:
+        link.symlink_to(outside if link.name == "folder" else outside / "secret.md")
+    (documents / "1").symlink_to(documents / "2")  # leads to the links by other paths
+    (documents / "2").symlink_to(deep)
+    (deep / "3").symlink_to(documents / "x")
+    with LocalRAG(None, DeterministicFakeEmbedding(size=8), documents / ".localllm", vectors="sqlite") as rag:
+        index = Documents(rag, [documents])
+        assert len(index.index().problems) == len(links)
+        assert [entry.source for entry in index.entries()] == ["a.md", "x/b/boats.md"]
+
+
+def test_a_removed_upload_leaves_the_folder_of_uploads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    uploads = Uploads(Path("uploads"))
+    (tmp_path / "uploads" / "notes").mkdir(parents=True)
+    path = tmp_path / "uploads" / "notes" / "a.md"  # absolute, as the index has it
+    path.touch()
+    uploads.delete(path)
+    assert [*tmp_path.rglob("*")] == [tmp_path / "uploads"]
+
+
+def test_models_that_cannot_be_opened_are_the_fault_that_is_shown(tmp_path: Path) -> None:
+    def fail(_: ListedModel) -> Any:
+        raise ModelMissingError("The file of the model is damaged.")
+
+    library = Library(tmp_path, ModelOpeners(resolve, fail, fail), chat=CHAT, embeddings=EMBEDDINGS)
+    library.start([tmp_path])
+    assert idle(library)["fault"] == "The file of the model is damaged."
+    library.close()
+
+
+def test_a_client_that_goes_away_is_not_logged_as_a_failure(caplog: pytest.LogCaptureFixture) -> None:
+    assert error_content(ClientDisconnect())[0] == 400
+    assert caplog.records == []
