@@ -76,7 +76,7 @@ class LocalDecisionModel(Closing, BaseDecisionModel):
         chat = options.pop("chat", None) or self.CHAT(**options)
         if not isinstance(chat, self.CHAT):
             raise InvalidOptionError(f"`chat` is of type {type(chat).__name__}. Pass a {self.CHAT.__name__}.")
-        super().__init__(**own, chat=chat, model=self._name_of(chat))
+        super().__init__(**{**own, "chat": chat, "model": self._name_of(chat)})
 
     @classmethod
     @abstractmethod
