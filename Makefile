@@ -16,7 +16,7 @@ help:  ## Show these targets
 demo: .venv/demo.stamp  ## Ask the tiny models about the handbook in docs/handbook
 	$(BIN)/python tools/demo.py
 
-test: .venv/test.stamp .engines/ollama/done .engines/models/done .engines/mcp_adapters/done chromium  ## Run all tests, those with real engines too; PYTEST_ARGS adds options
+test: .venv/test.stamp .engines/ollama/done .engines/models/done .engines/packages/done chromium  ## Run all tests, those with real engines too; PYTEST_ARGS adds options
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 unit: .venv/test.stamp  ## Run the unit tests and the examples in docstrings: no server is started
@@ -79,8 +79,8 @@ clean:  ## Remove what these targets made
 chromium:
 	@command -v chromium || command -v chromium-browser || command -v google-chrome || .ci/install_chromium || echo "Chromium is not installed: the tests of the page are skipped."
 
-.engines/mcp_adapters/done: .venv/test.stamp tools/engines/mcp_adapters.py
-	$(BIN)/python -m tools.engines.mcp_adapters
+.engines/packages/done: .venv/test.stamp tools/engines/separate_packages.py
+	$(BIN)/python -m tools.engines.separate_packages
 
 # llama-cpp-python comes as source only: it compiles for a quarter of an hour on two cores, and pip keeps what came out.
 .venv/llamacpp.stamp: .venv/python.stamp

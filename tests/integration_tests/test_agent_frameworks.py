@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from deepagents import create_deep_agent
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, ToolMessage
 from langgraph_supervisor import create_supervisor
@@ -24,6 +23,7 @@ from tests.integration_tests.scripted import Answer, Request, ScriptedServer
 from tools.engines import ollama
 from tools.engines.models import go_template
 from tools.engines.scripted_model import scripted_model
+from tools.engines.separate_packages import DEEPAGENTS
 
 
 class User(BaseModel):
@@ -125,7 +125,10 @@ def deep(scripted: Scripted) -> Iterator[Any]:
     assert not steps
 
 
-def test_deep_agent_writes_its_todos_and_answers(deep: Any) -> None:
+def test_deep_agent_writes_its_todos_and_answers(deep: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(DEEPAGENTS)
+    from deepagents import create_deep_agent
+
     state = run(create_deep_agent(deep))
     assert [todo["content"] for todo in state["todos"]] == ["Look"]
 

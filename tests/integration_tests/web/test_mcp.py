@@ -18,7 +18,7 @@ from langchain_localllm.web.documents import Documents, document_uri
 from langchain_localllm.web.mcp_server import DocumentServer
 from tests.integration_tests.cli.command import check_fault, in_process
 from tests.integration_tests.web.conftest import COMMAND, serving
-from tools.engines.mcp_adapters import FOLDER
+from tools.engines.separate_packages import MCP_ADAPTERS
 
 TOOLS = ["ask", "index", "list_documents", "read_passage", "search"]
 
@@ -260,7 +260,7 @@ def test_command_refuses_what_it_cannot_serve(arguments: list[str], words: str, 
     check_fault(in_process("mcp", *arguments), 2 if arguments[-1] != "none" else 1, words)
 
 
-@pytest.mark.skipif(not (FOLDER / "done").exists(), reason="langchain-mcp-adapters is not installed: make test does")
+@pytest.mark.skipif(not MCP_ADAPTERS.exists(), reason="langchain-mcp-adapters is not installed: make test does")
 def test_our_agent_uses_the_tools_through_langchain_mcp_adapters(own: Path, tmp_path: Path) -> None:
     script = Path(__file__).with_name("mcp_agent.py")
     root = Path(__file__).parents[3]
@@ -269,7 +269,7 @@ def test_our_agent_uses_the_tools_through_langchain_mcp_adapters(own: Path, tmp_
         capture_output=True,
         check=False,
         encoding="utf-8",
-        env={**os.environ, "PYTHONPATH": f"{FOLDER}{os.pathsep}{root}", "SERVER_PYTHONPATH": str(root)},
+        env={**os.environ, "PYTHONPATH": f"{MCP_ADAPTERS}{os.pathsep}{root}", "SERVER_PYTHONPATH": str(root)},
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
