@@ -1,4 +1,4 @@
-"""Packages for the tests that cannot be installed beside the others: `python -m tools.engines.separate_packages` installs each in a folder.
+"""Install packages for the tests that cannot be beside the others, each in a folder: `python -m tools.engines.separate_packages`.
 
 langchain-mcp-adapters wants mcp 1, and the server of this package is written for mcp 2. langchain-tests wants a newer deepagents
 where it finds one, and that needs more packages than a test is worth. What they need otherwise is installed for the tests.
