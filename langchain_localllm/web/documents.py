@@ -1,6 +1,7 @@
 """The documents of an index, for programs that reach them over a protocol and are trusted with these documents only."""
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ from langchain_localllm.rag.ingest.file_keys import readable
 from langchain_localllm.web.outside_links import is_in_any, outside_links
 
 OnProgress = Callable[[Progress], None]
+_SECONDS_BETWEEN_REPORTS: Final = 0.2
 _PASSAGE_FIELDS: Final = ("source", "page", "heading", "line", "score", "similarity")
 
 
@@ -65,6 +67,7 @@ class Documents:
         self.rag: Final = rag
         self._given: Final = [Path(folder).absolute() for folder in folders]
         self._progress: Progress | None = None
+        self._updating: Final = threading.Lock()
 
     @property
     def folders(self) -> list[Path]:
@@ -129,6 +132,8 @@ class Documents:
     def index(self, paths: Iterable[str] = (), on_progress: OnProgress | None = None) -> Report:
         """Update the index with new, changed and deleted files of its folders. Links that lead out of these are left out.
 
+        If an update is in progress, this one waits for it, and reports its progress.
+
         Args:
             paths: Update only the folders that these files and folders are in. Default: all.
             on_progress: Called with the progress; what it raises stops the update, which resumes at the next one.
@@ -144,11 +149,15 @@ class Documents:
             if on_progress:
                 on_progress(now)
 
-        self._progress = Progress(0, 0, 0, 0, 0)
+        while not self._updating.acquire(timeout=_SECONDS_BETWEEN_REPORTS):
+            if on_progress and (now := self._progress):
+                on_progress(now)
         try:
+            self._progress = Progress(0, 0, 0, 0, 0)
             return self._update(chosen, watch)
         finally:
             self._progress = None
+            self._updating.release()
 
     def _update(self, paths: list[Path], on_progress: OnProgress) -> Report:
         store = self.rag.store

@@ -4,18 +4,19 @@ import asyncio
 import json
 import os
 import stat
+import threading
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain_core.embeddings import DeterministicFakeEmbedding
 from starlette.requests import ClientDisconnect
 
 from langchain_localllm.errors import InvalidOptionError, ModelMissingError, StoreError
 from langchain_localllm.manage.inventory import ListedModel
-from langchain_localllm.rag import LocalRAG
+from langchain_localllm.rag import LocalRAG, Progress
 from langchain_localllm.web.documents import Documents
 from langchain_localllm.web.history import History
 from langchain_localllm.web.library import Library, ModelOpeners
@@ -23,7 +24,7 @@ from langchain_localllm.web.openai_api.errors import error_content
 from langchain_localllm.web.replaceable import Replaceable
 from langchain_localllm.web.streaming import JSONLinesResponse
 from langchain_localllm.web.uploads import Uploads
-from tests.unit_tests.web.conftest import CHAT, EMBEDDINGS, idle, resolve
+from tests.unit_tests.web.conftest import CHAT, EMBEDDINGS, embeddings, idle, resolve
 
 
 def test_conversations_are_kept_on_disk_for_their_owner_only(tmp_path: Path) -> None:
@@ -139,10 +140,27 @@ def test_links_that_lead_out_of_the_folders_are_not_indexed_by_any_path_or_name(
     (documents / "1").symlink_to(documents / "2")  # leads to the links by other paths
     (documents / "2").symlink_to(deep)
     (deep / "3").symlink_to(documents / "x")
-    with LocalRAG(None, DeterministicFakeEmbedding(size=8), documents / ".localllm", vectors="sqlite") as rag:
+    with LocalRAG(None, embeddings(), documents / ".localllm", vectors="sqlite") as rag:
         index = Documents(rag, [documents])
         assert len(index.index().problems) == len(links)
         assert [entry.source for entry in index.entries()] == ["a.md", "x/b/boats.md"]
+
+
+def test_an_update_waits_for_the_one_in_progress_and_reports_it(tmp_path: Path) -> None:
+    (tmp_path / "boats.md").write_text("The boat is blue.", encoding="utf-8")
+    began, reported = threading.Event(), threading.Event()
+
+    def hold(_: Progress) -> None:
+        began.set()
+        assert reported.wait(60)
+
+    with LocalRAG(None, embeddings(), tmp_path / ".localllm", vectors="sqlite") as rag, ThreadPoolExecutor(1) as pool:
+        documents = Documents(rag, [tmp_path])
+        first = pool.submit(documents.index, on_progress=hold)
+        assert began.wait(60)
+        second = documents.index(on_progress=lambda _: reported.set())
+        assert (first.result().added, second.unchanged) == (1, 1)
+        assert documents.indexing_note is None
 
 
 def test_a_removed_upload_leaves_the_folder_of_uploads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
