@@ -5,6 +5,7 @@ import re
 import secrets
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -87,10 +88,11 @@ class Uploads:
         if self.name(path) is None:
             return
         path.unlink(missing_ok=True)
-        for folder in path.parents:
-            if folder.samefile(self.folder) or any(folder.iterdir()):
-                break
-            folder.rmdir()
+        with suppress(OSError):  # a folder was deleted already, or a file was added meanwhile
+            for folder in path.parents:
+                if folder.samefile(self.folder) or any(folder.iterdir()):
+                    break
+                folder.rmdir()
 
     def name(self, path: Path) -> str | None:
         """Return the name of an uploaded file, relative to the folder, or `None` for a file elsewhere."""
