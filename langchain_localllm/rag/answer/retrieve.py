@@ -88,7 +88,7 @@ class HybridRetriever(BaseRetriever):
         """
         wanted = _CANDIDATES
         while True:
-            near = nearest(self.store, query, wanted, self.filter, mmr=self.mmr)
+            near = self._by_vectors(query, wanted)
             words = self.store.catalog.search(query, wanted, self.filter)
             documents = self.store.catalog.documents(list(dict.fromkeys([*near, *words])))
             first = {document.page_content: key for key, document in reversed(documents.items())}
@@ -101,6 +101,10 @@ class HybridRetriever(BaseRetriever):
             if not crowded or wanted >= _MOST_CANDIDATES:
                 return near_kept, words_kept, documents
             wanted *= 4
+
+    def _by_vectors(self, query: str, wanted: int = _CANDIDATES) -> dict[str, float]:
+        """Return ids and similarities of the nearest passages, nearest first."""
+        return nearest(self.store, query, wanted, self.filter, mmr=self.mmr)
 
     def _is_answerable(self, query: str, near: dict[str, float], words: list[str], documents: dict[str, Document]) -> bool:
         if self.min_similarity is not None:

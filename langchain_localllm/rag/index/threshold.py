@@ -8,7 +8,7 @@ A question's score is the best of its candidates', which is `cosine + weight * c
 words that the passage contains, weighted by rarity; a word that no passage contains has the largest weight. Half of a word's weight
 is for the passage itself, and half for the passage with its neighbors, since a passage is short and seldom repeats its subject. The
 weight of coverage depends on the spread of the cosines, so it suits any embedding model. At least one candidate must contain a
-quarter of the words, or have a higher similarity than any off-topic question.
+quarter of the words, or have a clearly higher similarity than any off-topic question.
 """
 
 import itertools
@@ -39,7 +39,7 @@ _FEW: Final = 30
 """The smallest number of passages in the formula: in a tiny index, a word of the only passage is not a common one."""
 _SAMPLE: Final = 48
 """How many passages are sampled to detect the language."""
-_VERSION: Final = 2
+_VERSION: Final = 3
 """The version of the calibration: an index with another version is calibrated again on its next update."""
 _CHANGED: Final = 0.2
 """Calibrate again when this share of the passages was added or removed."""
@@ -130,9 +130,11 @@ def calibrate(store: Store, changed: int) -> None:
         return
     found = [_evidence_of(store, question) for question in questions_like(store.catalog.sample(_SAMPLE))]
     best = [max(each.similarities, default=0.0) for each in found]
-    weight = _WEIGHT * statistics.pstdev(best)
+    spread = statistics.pstdev(best)
+    weight = _WEIGHT * spread
     scores = sorted(each.score(weight) for each in found)
-    about = {"version": _VERSION, "passages": passages, "weight": weight, "best_similarity": max(best), "scores": scores}
+    similarity = max(best) + spread  # so few questions have not met the most similar passage
+    about = {"version": _VERSION, "passages": passages, "weight": weight, "best_similarity": similarity, "scores": scores}
     store.catalog.write_settings(off_topic=about, off_topic_pending=0)
 
 

@@ -342,7 +342,6 @@ def test_ten_thousand_tiny_files(tmp_path: Path) -> None:
     assert (first.added, first.passages, first.problems) == (10_000, 10_000, [])
     second = update(store)
     assert (second.unchanged, second.passages) == (10_000, 0)
-    assert second.seconds < first.seconds / 2
     assert store.catalog.search("room 42 floor 17", 1) != []
 
 
