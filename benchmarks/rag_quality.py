@@ -262,36 +262,34 @@ _ANSWER_HEADS: Final = (
 )
 
 
-def answer_rows(answered: Sequence[Answered]) -> dict[tuple[str, str], tuple[float, tuple[str, ...]]]:
-    """Return, for each pair of models with a pipeline, the share of answers that contain a right one, and the row of the table.
+def answer_rows(answered: Sequence[Answered]) -> list[tuple[float, tuple[str, ...]]]:
+    """Return, for each pair of models and pipeline, the share of answers that contain a right one, and the row of the table.
 
     Only questions that all pipelines of the models have answered count.
     """
     groups: dict[tuple[str, int], dict[str, dict[Any, Answered]]] = {}
     for each in answered:
         groups.setdefault((each.models, each.budget), {}).setdefault(each.pipeline, {})[each.question, each.answers] = each
-    rows: dict[tuple[str, str], tuple[float, tuple[str, ...]]] = {}
+    rows: list[tuple[float, tuple[str, ...]]] = []
     for (models, _), pipelines in groups.items():
         common = [key for key in next(iter(pipelines.values())) if all(key in found for found in pipelines.values())]
         for pipeline, found in pipelines.items() if common else ():
             answers = [found[key] for key in common]
             shares = evaluate(cast("LocalRAG", _Recorded(answers)), [Question(each.question, each.answers) for each in answers])
             sentences = sum(each.sentences or 0 for each in answers)
-            rows[models, pipeline] = (
-                shares.holds or 0.0,
-                (
-                    models,
-                    pipeline,
-                    str(len(answers)),
-                    f"{statistics.fmean(each.found for each in answers):.0%}",
-                    f"{shares.holds:.0%}",
-                    f"{shares.f1:.0%}",
-                    f"{shares.exact:.0%}",
-                    f"{statistics.fmean(each.refused for each in answers):.0%}",
-                    f"{sum(each.supported or 0 for each in answers) / sentences:.0%}" if sentences else "",
-                    f"{statistics.fmean(each.size for each in answers):,.0f}",
-                ),
+            row = (
+                models,
+                pipeline,
+                str(len(answers)),
+                f"{statistics.fmean(each.found for each in answers):.0%}",
+                f"{shares.holds:.0%}",
+                f"{shares.f1:.0%}",
+                f"{shares.exact:.0%}",
+                f"{statistics.fmean(each.refused for each in answers):.0%}",
+                f"{sum(each.supported or 0 for each in answers) / sentences:.0%}" if sentences else "",
+                f"{statistics.fmean(each.size for each in answers):,.0f}",
             )
+            rows.append((shares.holds or 0.0, row))
     return rows
 
 
@@ -336,15 +334,13 @@ def _run_answers(options: argparse.Namespace) -> None:
     answered = _read_answers(options.answers)
     _answer_all(options, answered)
     rows = answer_rows(answered)
-    for row in (_ANSWER_HEADS, *(row for _, row in rows.values())):
+    for row in (_ANSWER_HEADS, *(row for _, row in rows)):
         print(" | ".join(row))
     if options.write:
-        write_table("answers", _ANSWER_HEADS, [row for _, row in rows.values()])
-        bars = [
-            Bar(f"{models.split(',')[0]}: {pipeline}", {"share": share}, f"{share:.0%}")
-            for (models, pipeline), (share, _) in rows.items()
-        ]
-        write_bars(_PLOT, "Answers that contain the right one, on questions of XQuAD", bars)
+        write_table("answers", _ANSWER_HEADS, [row for _, row in rows])
+        # a color for each chat model
+        bars = [Bar(pipeline, {models.split(",")[0]: share}, f"{share:.0%}") for share, (models, pipeline, *_) in rows]
+        write_bars(_PLOT, "Answers that contain a right one, on questions of XQuAD", bars)
 
 
 def _run_retrieval(options: argparse.Namespace) -> None:
