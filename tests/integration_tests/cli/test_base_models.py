@@ -27,13 +27,13 @@ def test_run_base_model_completes_the_prompt_with_a_note(base: Path, runtime: st
 
 
 def test_run_base_model_as_json_reports_tokens_and_reason(base: Path) -> None:
-    found = json.loads(stdout_of(localllm("run", base, "Once upon a time", "--json", "--max-tokens", "5", given="")))
+    found = json.loads(stdout_of(localllm("run", base, "Once upon a time", "--json", "--max-tokens", "5", "-t", "0", given="")))
     assert found["prompt"] == "Once upon a time"
     assert (found["usage"]["completion_tokens"], found["finish_reason"]) == (5, "length")
 
 
 def test_run_base_model_without_an_end_is_cut_with_a_note(base: Path) -> None:
-    done = localllm("run", base, "Once upon a time", "--max-tokens", "3", given="")
+    done = localllm("run", base, "Once upon a time", "--max-tokens", "3", "-t", "0", given="")
     assert "The answer was cut" in done.stderr
 
 
