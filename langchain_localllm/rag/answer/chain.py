@@ -61,15 +61,14 @@ def answer_chain(
             says. Default: words and numbers alone decide.
 
     Returns:
-        A Runnable from `{"question": ...}` (and `standalone_question`, if the question is part of a conversation, and `search`,
-        if another text is used for retrieval) to a dict of
+        A Runnable from `{"question": ...}` to a dict. The input may also have `standalone_question`, if the question is part of a
+        conversation, and `search`, if another text is used for retrieval. The dict has
 
         - `question`, and `standalone_question`, which the model was asked;
         - `context`: the passages that the model was given, as Documents;
         - `left_out`: the passages that did not fit into its context;
         - `answer`: the text, without numbers that have no passage;
-        - `citations`: a `Citation` for each number in it that the passages support, and for each sentence without a number whose
-          source was found;
+        - `citations`: a `Citation` for each number in it that the passages support, and for each source found by itself;
         - `rejected`: an `InvalidCitation` for each number that they do not support;
         - `statements`: a `Statement` for each sentence of the answer, which says whether the passages support it;
         - `finish_reason`: `"repetition"`, if the answer repeated itself and was cut.
