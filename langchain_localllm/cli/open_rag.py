@@ -12,7 +12,6 @@ from langchain_localllm.cli.model_args import embedding_model as opened_embeddin
 from langchain_localllm.cli.model_args import reranker as opened_reranker
 
 if TYPE_CHECKING:
-    from langchain_localllm.manage.inventory import ListedModel
     from langchain_localllm.rag import LocalRAG
 
 STORE: Final = Path(".localllm")
@@ -64,7 +63,7 @@ Remote = Annotated[bool, typer.Option("--allow-remote", help="Allow servers on o
 @contextmanager
 def open_rag(
     store: Path,
-    model: "ListedModel | None",
+    model: str | None,
     embedding_model: str,
     *,
     allow_remote: bool,
@@ -74,12 +73,25 @@ def open_rag(
     reranker: str = "",
     **options: Any,
 ) -> "Iterator[LocalRAG]":
-    """Open the index with its models. Servers that they need run within the block."""
+    """Open the index with its models. Servers that they need run within the block.
+
+    Args:
+        store: The folder of the index.
+        model: The reference of the model that answers: a chat model, unless a template is given. `None`: none answers.
+        embedding_model: The reference of the embedding model. Empty: that of the index, or the tiny one.
+        allow_remote: Whether models may run on other machines.
+        rebuild: Whether settings that cannot be read are ignored.
+        max_tokens: The longest answer.
+        chat_template: The template to use instead of the model's own.
+        reranker: The reference of a reranker. Empty: none.
+        options: Arguments of `LocalRAG`.
+    """
     from langchain_localllm.manage.resolve import resolve
     from langchain_localllm.rag import LocalRAG
     from langchain_localllm.rag import Store as Index
     from langchain_localllm.rag.answer.privacy import silence_process
 
+    answering = None if model is None else resolve(model, "text" if chat_template else "chat")
     silence_process()
     held = Index(store)
     settings = held.readable_settings() if rebuild else held.catalog.settings() if held.exists else {}
@@ -90,15 +102,9 @@ def open_rag(
         embeddings = parts.enter_context(opened_embedding_model(embedding))
         if ranking:
             options["reranker"] = parts.enter_context(opened_reranker(ranking))
-        llm = parts.enter_context(answering_model(model, max_tokens, chat_template, allow_remote=allow_remote)) if model else None
+        opened = answering and answering_model(answering, max_tokens, chat_template, allow_remote=allow_remote)
+        llm = parts.enter_context(opened) if opened else None
         rag = parts.enter_context(LocalRAG(llm, embeddings, store, allow_remote=allow_remote, **options))
         if embedding_model:
             rag.store.embedding_source = embedding.reference
         yield rag
-
-
-def resolve_chat_model(reference: str, chat_template: str) -> "ListedModel":
-    """Return the model of a reference: a chat model, unless a template is given."""
-    from langchain_localllm.manage.resolve import resolve
-
-    return resolve(reference, "text" if chat_template else "chat")

@@ -13,7 +13,6 @@ from langchain_localllm.cli.open_rag import (
     RerankerModel,
     Store,
     open_rag,
-    resolve_chat_model,
 )
 from langchain_localllm.cli.web_args import AsJson, Host, Key, Port, require_modules, serve_with_key
 
@@ -44,7 +43,7 @@ def serve(
 
     with open_rag(
         store,
-        resolve_chat_model(model, chat_template),
+        model,
         embedding_model,
         allow_remote=allow_remote,
         max_tokens=max_tokens,

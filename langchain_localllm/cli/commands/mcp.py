@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from langchain_localllm.cli.chat_models import AnswerTokens, ChatTemplate, Model, RefusalQuantile
-from langchain_localllm.cli.open_rag import STORE, EmbeddingModel, Passages, Remote, RerankerModel, open_rag, resolve_chat_model
+from langchain_localllm.cli.open_rag import STORE, EmbeddingModel, Passages, Remote, RerankerModel, open_rag
 from langchain_localllm.cli.stderr import print_stderr
 from langchain_localllm.cli.web_args import AsJson, Host, Key, Port, require_modules, serve_with_key
 from langchain_localllm.errors import InvalidOptionError
@@ -57,7 +57,7 @@ def mcp(
         rag = parts.enter_context(
             open_rag(
                 store or (folder / STORE if folder else STORE),
-                resolve_chat_model(model, chat_template),
+                model,
                 embedding_model,
                 allow_remote=allow_remote,
                 max_tokens=max_tokens,

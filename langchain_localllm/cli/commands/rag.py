@@ -23,7 +23,6 @@ from langchain_localllm.cli.open_rag import (
     RerankerModel,
     Store,
     open_rag,
-    resolve_chat_model,
 )
 from langchain_localllm.cli.plot import Bar, write_bars
 from langchain_localllm.cli.rag_output import note_problems, show_answer, show_passages
@@ -206,18 +205,20 @@ def ask(
         raise InvalidOptionError('The question is empty. Ask something: localllm rag ask "When does the library close?"')
     question = question.encode(errors="replace").decode()  # a terminal may send invalid bytes
     wanted = {"source": _sources(store, source)} if source else None
-    options: dict[str, Any] = {
-        "max_tokens": max_tokens,
-        "chat_template": chat_template,
-        "k": passages,
-        "passage_size": passage_size,
-        "context_tokens": context_tokens,
-        "mmr": mmr,
-        "reranker": reranker,
-        "refusal_quantile": refusal_quantile,
-    }
     with open_rag(
-        store, resolve_chat_model(model, chat_template), embedding_model, allow_remote=allow_remote, filter=wanted, **options
+        store,
+        model,
+        embedding_model,
+        allow_remote=allow_remote,
+        filter=wanted,
+        max_tokens=max_tokens,
+        chat_template=chat_template,
+        k=passages,
+        passage_size=passage_size,
+        context_tokens=context_tokens,
+        mmr=mmr,
+        reranker=reranker,
+        refusal_quantile=refusal_quantile,
     ) as rag:
         show_answer(rag, question, as_json=as_json, in_full=show_passages)
 
@@ -250,17 +251,19 @@ def chat(
     from langchain_localllm.cli.rag_chat import talk
 
     wanted = {"source": _sources(store, source)} if source else None
-    options: dict[str, Any] = {
-        "max_tokens": max_tokens,
-        "chat_template": chat_template,
-        "k": passages,
-        "passage_size": passage_size,
-        "context_tokens": context_tokens,
-        "reranker": reranker,
-        "refusal_quantile": refusal_quantile,
-    }
     with open_rag(
-        store, resolve_chat_model(model, chat_template), embedding_model, allow_remote=allow_remote, filter=wanted, **options
+        store,
+        model,
+        embedding_model,
+        allow_remote=allow_remote,
+        filter=wanted,
+        max_tokens=max_tokens,
+        chat_template=chat_template,
+        k=passages,
+        passage_size=passage_size,
+        context_tokens=context_tokens,
+        reranker=reranker,
+        refusal_quantile=refusal_quantile,
     ) as rag:
         talk(rag, as_json=as_json)
 
@@ -400,7 +403,7 @@ def evaluation(
         "context_tokens": context_tokens,
         "reranker": reranker,
     }
-    with open_rag(store, resolve_chat_model(model, chat_template), embedding_model, allow_remote=allow_remote, **options) as rag:
+    with open_rag(store, model, embedding_model, allow_remote=allow_remote, **options) as rag:
         if questions is None:
             questions = make_questions(rag.store, rag.llm, most)
             if write:
