@@ -3,11 +3,10 @@
 import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from typing import Any, Final, TypeVar
 
 from langchain_localllm.base.http import HttpHandle
-from langchain_localllm.errors import ContextLengthError, InvalidRequestError
+from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ServerError, StreamBrokenError
 from langchain_localllm.runtimes.ollama.answer_decoder import ChatDecoder, GenerateDecoder
 from langchain_localllm.runtimes.ollama.api import model_facts
 from langchain_localllm.runtimes.ollama.api_show import UNKNOWN_CONTEXT
@@ -17,6 +16,8 @@ from langchain_localllm.runtimes.ollama.request import load_model, open_stream
 
 _LEAST_CONTEXT: Final = 2048
 """The smallest context that an Ollama has by default."""
+_TRIES: Final = 4
+"""How often a count is asked for where the server fails."""
 _CACHED: Final = (
     "Ollama at {url} counts only those tokens of a prompt that are not in its cache, as versions before 0.3 and the first ones of "
     "0.30 do. Use a newer Ollama, or give the model's own tokenizer as `custom_get_token_ids`."
@@ -96,15 +97,16 @@ def count_long_messages(options: OllamaOptions, payload: Mapping[str, Any], part
     options = _without_cuts(options)
     _check_counts(options, payload)
 
-    def count(messages: list[Message], names: AbstractSet[str]) -> int:
-        body = {name: value for name, value in payload.items() if name in names} | {"messages": messages}
-        return _ask(options, "/api/chat", body, ChatDecoder(options))
+    def count(messages: list[Message], *left_out: str) -> int:
+        body = {name: value for name, value in payload.items() if name not in left_out} | {"messages": messages}
+        return _ask(options, "/api/chat", body, ChatDecoder)
 
-    without_tools, short = payload.keys() - {"tools"}, [{"role": "user", "content": "a"}]
-    tools = count(short, payload.keys()) - count(short, without_tools) if "tools" in payload else 0
+    short = [{"role": "user", "content": "a"}]
+    tools = count(short, "keep_alive") - count(short, "keep_alive", "tools") if "tools" in payload else 0
     filled = [message for message in payload["messages"] if any(map(message.get, ("content", "images", "tool_calls")))]
-    parts = list(_parts_of_chat(filled, part_bytes))
-    return tools + sum(count(part, without_tools) for part in parts), len(parts)
+    *parts, last = _parts_of_chat(filled, part_bytes)
+    counts = [count(part, "keep_alive", "tools") for part in parts]  # a `keep_alive` of 0 would load the model for each part
+    return tools + sum(counts) + count(last, "tools"), len(parts) + 1
 
 
 def _parts_of_chat(messages: list[Message], part_bytes: int) -> Iterator[list[Message]]:
@@ -151,14 +153,14 @@ def _ask_for_text(options: OllamaOptions, payload: Mapping[str, Any], text: str)
     body = {**payload, "prompt": text, "raw": True}
     if _known_context(options, body) == UNKNOWN_CONTEXT:
         _check_length_is_countable(options, len(text.encode("utf-8", "replace")))
-    return _ask(options, "/api/generate", body, GenerateDecoder(options))
+    return _ask(options, "/api/generate", body, GenerateDecoder)
 
 
 def _ask_for_chat(options: OllamaOptions, payload: Mapping[str, Any], messages: list[Message]) -> int:
     """Ask for the count of a conversation; raise where an older Ollama dropped its first messages, which it does not report."""
 
     def ask(kept: Sequence[Message]) -> int:
-        return _ask(options, "/api/chat", {**payload, "messages": kept}, ChatDecoder(options))
+        return _ask(options, "/api/chat", {**payload, "messages": kept}, ChatDecoder)
 
     context = _known_context(options, {**payload, "messages": messages})
     count = ask(messages)
@@ -205,11 +207,17 @@ def _check_counts(options: OllamaOptions, payload: Mapping[str, Any]) -> None:
     options.state.counts_all = True
 
 
-def _ask(options: OllamaOptions, path: str, payload: Mapping[str, Any], decoder: GenerateDecoder) -> int:
+def _ask(options: OllamaOptions, path: str, payload: Mapping[str, Any], decoder: type[GenerateDecoder]) -> int:
     """Return the count of a prompt that a call for one token reports."""
     # Ollama 0.9.3 takes num_predict=0 for no limit
     body = {**payload, "options": {**payload.get("options", {}), "num_predict": 1}}
-    *_, last = HttpHandle(options.client, open_stream(options, path, body, grows=False), decoder).events()
+    for left in reversed(range(_TRIES)):
+        try:
+            *_, last = HttpHandle(options.client, open_stream(options, path, body, grows=False), decoder(options)).events()
+            break
+        except (ServerError, StreamBrokenError):  # 0.9.3 fails in all calls where it fails at the long prompt of one
+            if not left:
+                raise
     count = last.finish and last.finish.prompt_tokens
     if not count:
         raise InvalidRequestError(_CACHED.format(url=options.client.address.url))

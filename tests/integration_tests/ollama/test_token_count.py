@@ -203,6 +203,25 @@ async def test_a_prompt_at_which_an_older_version_fails_is_too_long(
         chat.invoke([HumanMessage("a" * 600)])
 
 
+async def test_a_count_goes_on_where_the_server_fails_at_the_long_prompt_of_another_call(server: ScriptedServer) -> None:
+    counting = _Ollama(context=1000)
+    cut = as_json({"error": "model runner has unexpectedly stopped"})
+    failing = iter([cut, cut, cut])
+    server.asides = {"/api/version": as_json({"version": "0.9.3"})}
+
+    def script(request: Request) -> Answer:
+        if request.path == "/api/show":
+            return counting(request)
+        return next(failing, None) or counting(request) if _is_count(request) else cut
+
+    server.script = script
+    with pytest.raises(ContextLengthError) as error:
+        await ChatOllama(base_url=server.base_url, model="m", num_ctx=1000, keep_alive=0).ainvoke([HumanMessage("a" * 3000)])
+    assert error.value.prompt_tokens == 3000
+    assert [body.get("keep_alive") for body in counting.bodies if "messages" in body][-1] == 0
+    assert [body.get("keep_alive") for body in counting.bodies if "messages" in body].count(0) == 1
+
+
 def _is_count(request: Request) -> bool:
     return request.path == "/api/show" or request.body.get("options", {}).get("num_predict") == 1
 
