@@ -104,10 +104,9 @@ def _count(options: OllamaOptions, payload: dict[str, Any], context: int) -> tup
     """Return the count of a prompt, and how many tokens it has at least; `(None, 0)` where the server does not count."""
     counted = {name: value for name, value in payload.items() if name != "format"}
     try:
-        prompt, parts = count_long_messages(options.with_options(_COUNT_LIMITS), counted, context)
+        return count_long_messages(options.with_options(_COUNT_LIMITS), counted, context)
     except ModelCallError:
         return None, 0
-    return prompt, prompt - parts * _AROUND_A_MESSAGE
 
 
 def _context(options: OllamaOptions) -> int:

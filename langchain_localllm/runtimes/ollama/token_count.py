@@ -80,10 +80,10 @@ def count_messages(options: OllamaOptions, payload: Mapping[str, Any]) -> int:
 
 
 def count_long_messages(options: OllamaOptions, payload: Mapping[str, Any], part_bytes: int) -> tuple[int, int]:
-    """Return how many tokens a conversation has that does not fit, and in how many parts it was counted.
+    """Return how many tokens a conversation has that does not fit, and how many it has at least.
 
     An older Ollama can fail where a prompt fills the context, so no part does. The template is written around each part, which
-    comes to some tokens more for each.
+    comes to some tokens more for each: to no more than a short message has.
 
     Args:
         options: The server and the model.
@@ -102,11 +102,13 @@ def count_long_messages(options: OllamaOptions, payload: Mapping[str, Any], part
         return _ask(options, "/api/chat", body, ChatDecoder)
 
     short = [{"role": "user", "content": "a"}]
-    tools = count(short, "keep_alive") - count(short, "keep_alive", "tools") if "tools" in payload else 0
+    around = count(short, "keep_alive", "tools")
+    tools = count(short, "keep_alive") - around if "tools" in payload else 0
     filled = [message for message in payload["messages"] if any(map(message.get, ("content", "images", "tool_calls")))]
     *parts, last = _parts_of_chat(filled, part_bytes)
     counts = [count(part, "keep_alive", "tools") for part in parts]  # a `keep_alive` of 0 would load the model for each part
-    return tools + sum(counts) + count(last, "tools"), len(parts) + 1
+    total = tools + sum(counts) + count(last, "tools")
+    return total, total - around * len(parts)
 
 
 def _parts_of_chat(messages: list[Message], part_bytes: int) -> Iterator[list[Message]]:
