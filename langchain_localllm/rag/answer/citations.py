@@ -149,9 +149,9 @@ class InvalidCitation:
 class CitationReader:
     """Find the sources of an answer while it streams: check the numbers in it, and match each sentence with the passages.
 
-    A number after a statement is checked at once, and removed if the passages do not support it. A number before its statement has
-    been streamed before it can be checked, so it stays in the text even if it is rejected. A `Statement` follows each sentence as
-    it ends, before the text of the next one.
+    A number after a statement is checked at once, and removed if the passages do not support it. A number before its statement is
+    streamed when the statement begins, so it stays in the text even if it is rejected; one without a statement is removed. A
+    `Statement` follows each sentence as it ends, before the text of the next one.
 
     Args:
         passages: The passages that the model was given.
@@ -188,6 +188,8 @@ class CitationReader:
         self._sentence = ""  # the sentence so far, with markers
         self._start = 0  # where it begins in the answer
         self._numbers: list[int] = []  # valid numbers in it
+        self._last = ""  # the last statement that has ended
+        self._leading = ""  # markers that wait for their statement
 
     def feed(self, piece: str) -> list[dict[str, Any]]:
         """Add text, and return the parts that are final.
@@ -198,12 +200,32 @@ class CitationReader:
         start = _UNFINISHED.search(text)
         cut = start.start() if start and len(text) - start.start() < _LONGEST_MARKER else len(text)
         self._held = text[cut:]
-        return self._read(text[:cut])
+        return self._with_statement(self._read(text[:cut]))
 
     def end(self) -> list[dict[str, Any]]:
         """Return the remaining parts when the answer has ended."""
         text, self._held = self._held, ""
-        return [*self._read(text), *self._close(), *self._end_sentence()]
+        closed = [*self._with_statement(self._read(text)), *self._close()]
+        if self._leading and any("citations" in part for part in closed):
+            closed.append({"answer": self._leading})
+        return [*closed, *self._end_sentence()]
+
+    def _with_statement(self, parts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Hold back a number before its statement until the statement begins."""
+        shown: list[dict[str, Any]] = []
+        for part in parts:
+            text = part.get("answer", "")
+            if not text or not (self._leading or self._is_leading(text)):
+                shown.append(part)
+            elif _WORD.search(_MARKERS.sub("", text)):
+                shown.append({"answer": self._leading + text})
+                self._leading = ""
+            else:
+                self._leading += text
+        return shown
+
+    def _is_leading(self, text: str) -> bool:
+        return bool(self._open) and bool(_MARKERS.fullmatch(text))
 
     def _read(self, text: str) -> list[dict[str, Any]]:
         parts: list[dict[str, Any]] = []
@@ -262,6 +284,7 @@ class CitationReader:
         parts = self._close() if self._open and self._said.strip() else []
         numbers = [int(number) for number in _NUMBER.findall(match[2])]
         sentence = next((part for part in reversed(_SENTENCE_END.split(self._said)) if _WORD.search(part)), "")
+        self._last = sentence or self._last
         leading = not sentence
         kept: list[int] = []
         for number in numbers:
@@ -286,11 +309,14 @@ class CitationReader:
 
     def _close(self) -> list[dict[str, Any]]:
         """Check the numbers whose statement has ended."""
-        parts = [part for number in self._open for part in self._check(number, self._said)]
-        self._open, self._said = [], ""
+        statement = self._said if _WORD.search(self._said) else self._last
+        parts = [part for number in self._open for part in self._check(number, statement)]
+        self._open, self._said, self._last = [], "", statement
         return parts
 
     def _check(self, number: int, statement: str) -> list[dict[str, Any]]:
+        if not statement:
+            return [{"rejected": [InvalidCitation(number, "The answer has no statement for it.")]}]
         passage, _, _ = self._cited[number - 1]
         words = content_words(statement)
         if words and not words & content_words(f"{passage.metadata.get('heading', '')} {passage.page_content}"):

@@ -34,6 +34,12 @@ NO_ANSWERS: Final = {
 _TRAINED: Final = ("The passages do not tell.", NO_ANSWER, "The documents do not say.", "The sentences do not tell.")
 """What models say: tiny-chat was trained on the first."""
 
+_CLOSING_SIGNS: Final = ".*_`\"'\u201c\u201d\u00bb"
+"""What can follow the words of a refusal."""
+_OPENING: Final = re.compile(r"(?:[\s*_`\"'\u201c\u201d\u201e\u00ab\u00bb>#]|\[[\d\s,;]*\]?)*")
+_MARKUP: Final = re.compile(r"[*_`\"\u201c\u201d\u201e\u00ab\u00bb>#]|\[\d[\d\s,;]*\]")
+"""Bold type, quotes and citations, which models put around a refusal."""
+
 _SCRIPTS: Final = {
     "ja": re.compile(r"[\u3040-\u30ff]"),
     "zh": re.compile(r"[\u3400-\u9fff\uf900-\ufaff]"),
@@ -111,11 +117,13 @@ def no_answer(question: str) -> str:
 
 
 def is_refusal(answer: str) -> bool:
-    """Return whether an answer says that the documents do not answer the question, in any of the languages.
+    """Return whether an answer says that the documents do not answer the question, in any language of `NO_ANSWERS`.
+
+    Quotes, bold type, citations and a missing full stop change nothing, and an answer without words says nothing.
 
     Example:
-        >>> is_refusal("The documents don't say."), is_refusal("The boat is blue.")
-        (True, False)
+        >>> is_refusal("**The documents don't say** [2]"), is_refusal("[1]"), is_refusal("The boat is blue.")
+        (True, True, False)
     """
     plain = _plain(answer)
     return not plain or any(plain.startswith(_plain(each)) for each in (*NO_ANSWERS.values(), *_TRAINED))
@@ -124,39 +132,61 @@ def is_refusal(answer: str) -> bool:
 class RefusalReader:
     """Replace a refusal at the beginning of an answer, while it streams, by one in the language of the question.
 
-    Only text that may be the beginning of a refusal is held back.
+    Quotes, bold type and citations around it are removed. Only text that may be the beginning of a refusal is held back.
 
     Example:
         >>> reader = RefusalReader("Wer ist der Zahnarzt?")
-        >>> reader.feed("The "), reader.feed("passages do not tell."), reader.end()
+        >>> reader.feed("**The "), reader.feed("passages do not tell.**"), reader.end()
         ('', 'Das steht nicht in den Dokumenten.', '')
     """
 
     def __init__(self, question: str) -> None:
         self._question = question
-        self._held: str | None = ""  # None: the beginning has been read
+        self._held = ""
+        self._read = self._begin
 
     def feed(self, piece: str) -> str:
         """Add text, and return what is final."""
-        if self._held is None:
-            return piece
-        text = self._held + piece
-        begun = text.lstrip().replace("\u2019", "'").lower()
-        for phrase in _TRAINED:
-            if begun.startswith(phrase.lower()):
-                self._held = None
-                return no_answer(self._question) + text.lstrip()[len(phrase) :]
-        if any(phrase.lower().startswith(begun) for phrase in _TRAINED):
-            self._held = text
-            return ""
-        self._held = None
-        return text
+        self._held += piece
+        return self._read()
 
     def end(self) -> str:
         """Return the rest when the answer has ended."""
-        held, self._held = self._held or "", None
-        return no_answer(self._question) if held and f"{_plain(held)}" in {_plain(each) for each in _TRAINED} else held
+        if self._read == self._begin and _plain(self._held) in map(_plain, _TRAINED):
+            return no_answer(self._question)
+        return "" if self._read == self._close else self._held
+
+    def _begin(self) -> str:
+        """Hold back what may be the beginning of a refusal."""
+        opening = _OPENING.match(self._held)
+        text = self._held[opening.end() if opening else 0 :]
+        begun = text.replace("\u2019", "'").lower()
+        for phrase in map(str.lower, _TRAINED):
+            body = phrase.rstrip(".")
+            if phrase.startswith(begun):
+                return ""
+            if begun.startswith(body) and begun[len(body)] in _CLOSING_SIGNS:
+                self._held = text[len(body) :]
+                self._read = self._close
+                return no_answer(self._question) + self._close()
+        self._read = self._pass
+        return self._pass()
+
+    def _close(self) -> str:
+        """Remove what closes the refusal; what follows it stays."""
+        rest = self._held.lstrip(_CLOSING_SIGNS)
+        if not rest.strip():
+            return ""
+        self._held = ""
+        self._read = self._pass
+        return " " + rest.lstrip() if rest[0].isspace() else rest
+
+    def _pass(self) -> str:
+        text, self._held = self._held, ""
+        return text
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.replace("\u2019", "'").lower().split()).strip(" .\"'\u201c\u201d。।")
+    """Return a text without citations, quotes, bold type and the full stop, in small letters."""
+    letters = _MARKUP.sub(" ", text.replace("\u2019", "'")).lower()
+    return " ".join(letters.split()).strip(" .!':\u3002")

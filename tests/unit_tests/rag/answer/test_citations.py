@@ -87,6 +87,11 @@ def read(answer: str, size: int) -> tuple[str, list[Citation], list[InvalidCitat
         ("[1] The boat is blue. [1] The boat is blue.", None, [1], []),
         ("The passages do not tell.", None, [], []),
         ("[7]", "", [], [7]),
+        ("[1]", "", [], [1]),
+        ("[1][2] \n[3]", "", [], [1, 2, 3]),
+        ("[1].", "", [], [1]),
+        ("[1] The boat is blue. [2]", None, [1, 2], []),
+        ("The key is old [3].\n[1]", "The key is old [3].", [3], [1]),
     ],
 )
 def test_a_citation_is_checked_however_the_answer_is_cut(

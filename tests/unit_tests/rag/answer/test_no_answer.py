@@ -52,6 +52,13 @@ def read(answer: str, size: int, question: str) -> str:
         ("The passages do not tell.", NO_ANSWERS["de"]),
         (" The documents don\u2019t say", NO_ANSWERS["de"]),
         ("The documents don't say. See page 3.", f"{NO_ANSWERS['de']} See page 3."),
+        ("**The documents don't say.**", NO_ANSWERS["de"]),
+        ("\u201cThe documents don\u2019t say\u201d", NO_ANSWERS["de"]),
+        ("[1] The documents do not say.", NO_ANSWERS["de"]),
+        ("*The documents don't say.*\n\nSee page 3.", f"{NO_ANSWERS['de']} See page 3."),
+        ("The documents don't say who it was.", "The documents don't say who it was."),
+        ("**The boat** is blue.", "**The boat** is blue."),
+        ("[1] The boat is blue.", "[1] The boat is blue."),
         ("The passages do not", "The passages do not"),
         ("The passage is narrow.", "The passage is narrow."),
         ("", ""),
@@ -59,3 +66,26 @@ def read(answer: str, size: int, question: str) -> str:
 )
 def test_refusal_of_a_model_is_translated_while_it_streams(size: int, answer: str, shown: str) -> None:
     assert read(answer, size, QUESTIONS["de"]) == shown
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "**The documents don't say.**",
+        '"The documents don\'t say."',
+        "\u201eDas steht nicht in den Dokumenten\u201c",
+        "The **documents** don\u2019t say",
+        "[1] The documents do not say. [2]",
+        "> # 'The documents don't say.'",
+        "[1]",
+        "[1, 2]\n[3]",
+        " ",
+    ],
+)
+def test_is_refusal_looks_through_quotes_bold_type_and_citations(answer: str) -> None:
+    assert is_refusal(answer)
+
+
+@pytest.mark.parametrize("answer", ["**The boat is blue.**", "[1] 9:50", "The document is blue.", "42"])
+def test_is_refusal_other_answers_are_none(answer: str) -> None:
+    assert not is_refusal(answer)
