@@ -86,7 +86,8 @@ class Citation:
 
     Attributes:
         marker: The number of the sentence, among those of all passages: the one in the answer, or the one that was found.
-        quote: The sentence with this number.
+        quote: The sentence that supports the statement: the one with this number, unless the model named another sentence of the
+            same passage.
         source: The file.
         passage: The passage that holds the sentence.
         page: Its page, from 1; `None` if unknown, as for the fields below.
@@ -266,12 +267,13 @@ class CitationReader:
         said = _MARKERS.sub("", sentence).strip()
         if not _WORD.search(said) or _LIST_NUMBER.fullmatch(said) or is_refusal(said):
             return []
-        cited = [support for number in numbers if (support := self._finder.find(said, number)) and support.supported]
-        support = cited[0] if cited else self._finder.find(said)
+        found = {number: self._finder.find(said, number) for number in numbers}
+        cited = [number for number, support in found.items() if support and support.supported]
+        support = found[cited[0]] if cited else self._finder.find(said)
         if support is None:
             return []
-        number = support.number
-        citation = self._citation(number, inferred=not cited) if support.supported else None
+        number = cited[0] if cited else support.number
+        citation = self._citation(number, support.number, inferred=not cited) if support.supported else None
         parts: list[dict[str, Any]] = []
         if citation and not cited and number not in self._cited_numbers and number not in self._open:
             self._cited_numbers.add(number)
@@ -324,10 +326,13 @@ class CitationReader:
         if number in self._cited_numbers:
             return []
         self._cited_numbers.add(number)
-        return [{"citations": [self._citation(number)]}]
+        support = self._finder.find(statement, number)
+        quoted = support.number if support and support.supported else number
+        return [{"citations": [self._citation(number, quoted)]}]
 
-    def _citation(self, number: int, *, inferred: bool = False) -> Citation:
-        passage, quote, start = self._cited[number - 1]
+    def _citation(self, number: int, quoted: int, *, inferred: bool = False) -> Citation:
+        """Return the citation with a number, which quotes a sentence of the same passage."""
+        passage, quote, start = self._cited[quoted - 1]
         about = {name: passage.metadata.get(name) for name in ("page", "heading", "line", "score", "similarity")}
         return Citation(
             number,

@@ -97,6 +97,7 @@ class SupportFinder:
         self._embed = embed
         self._vectors: list[list[float]] = []
         self._asked = _terms(question)
+        self._found: dict[tuple[str, int], Support | None] = {}
         self._candidates: list[_Candidate] = []
         for passage, each in zip(passages, sentences, strict=True):
             heading = _terms(str(passage.metadata.get("heading", "")))
@@ -112,8 +113,15 @@ class SupportFinder:
 
         Args:
             statement: The sentence of the answer.
-            number: The number of the sentence that the model cites: then only its passage counts.
+            number: The number of the sentence that the model cites: then only its passage counts, and this sentence comes before
+                others that support as much.
         """
+        key = (statement, number)
+        if key not in self._found:
+            self._found[key] = self._find(statement, number)
+        return self._found[key]
+
+    def _find(self, statement: str, number: int) -> Support | None:
         terms = _terms(statement)
         if not terms:
             return None
@@ -130,7 +138,7 @@ class SupportFinder:
         scores = {place: self._candidates[place].score(weights) for place in places}
         asked = dict.fromkeys(self._asked, 1.0)
         ranks = {place: score + _TIE_BREAK * self._candidates[place].score(asked) for place, score in scores.items()}
-        best = max(ranks, key=lambda place: ranks[place])
+        best = max(ranks, key=lambda place: (round(ranks[place], 6), place == number - 1))
         passage = self._candidates[best].passage
         near = self._candidates[best].near
         numbers = {term for term in terms if _is_number(term) and term not in near}

@@ -194,3 +194,28 @@ def test_statements_paraphrase_is_found_by_the_embedding_model() -> None:
     assert stated.citation is not None
     assert stated.citation.quote == "It leaks."
     assert calls == [["The boat is blue.", "It leaks."], ["Water gets in."]]
+
+
+@pytest.mark.parametrize("size", [1, 100])
+@pytest.mark.parametrize(
+    ("answer", "quotes"),
+    [
+        ("It leaks [1].", [(1, "It leaks.")]),  # the model named the first sentence of the passage
+        ("[1] It leaks. [3] The key is old.", [(1, "It leaks."), (3, "The key is old.")]),
+        ("It sinks, the boat [2].", [(2, "It leaks.")]),  # no sentence supports it: the one that was named
+    ],
+)
+def test_citation_quotes_the_sentence_that_supports_the_statement(size: int, answer: str, quotes: list[tuple[int, str]]) -> None:
+    _, citations, _ = read(answer, size)
+    assert [(each.marker, each.quote) for each in citations if not each.inferred] == quotes
+    assert all(each.passage[each.start : each.end] == each.quote for each in citations)
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_citation_among_equal_sentences_quotes_the_cited_one(number: int) -> None:
+    reader = CitationReader([Document("The boat is blue. The key is old. The boat is blue.")])
+    parts = [*reader.feed(f"The boat is blue [{number}]."), *reader.end()]
+    [citation] = [each for part in parts for each in part.get("citations", [])]
+    [statement] = [each for part in parts for each in part.get("statements", [])]
+    assert (citation.marker, citation.start) == (number, 0 if number == 1 else 34)
+    assert statement.citation == citation
