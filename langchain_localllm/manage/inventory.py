@@ -1,6 +1,7 @@
 """List the models on this machine, of all runtimes."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,6 +15,7 @@ from langchain_localllm.manage.model_ref import quantization_in
 from langchain_localllm.manage.probe import RunningServer, answers, ask_server, running_servers
 from langchain_localllm.model_info.info import takes_tools
 from langchain_localllm.transport.address import Address
+from langchain_localllm.transport.discovery import check_answer
 
 if TYPE_CHECKING:
     from langchain_localllm import Ollama
@@ -88,10 +90,12 @@ class ListedModel:
 
 def installed(on_fault: Callable[[str], object] | None = None) -> list[ListedModel]:
     """List the models in files, in Ollama and on running servers; `on_fault` is called with each error."""
-    found = [of_file(path, place) for place, path in files_here()]
-    for source in (_of_ollama, _of_servers):
+    with ThreadPoolExecutor() as pool:
+        asked = [pool.submit(source) for source in (_of_ollama, _of_servers)]  # each waits for silent servers
+        found = [of_file(path, place) for place, path in files_here()]
+    for source in asked:
         try:
-            found += source()
+            found += source.result()
         except LocalLLMError as error:
             if on_fault:
                 on_fault(str(error))
@@ -141,10 +145,11 @@ def _of_ollama() -> list[ListedModel]:
 
 
 def ollama_server() -> "Ollama | None":
-    """Return a client for Ollama, or `None` if it does not answer.
+    """Return a client for Ollama, or `None` if nothing listens at its address.
 
     Raises:
         InvalidOptionError: `OLLAMA_HOST` is not an address.
+        CallTimeoutError: What listens there does not answer within two seconds.
     """
     from langchain_localllm.runtimes.ollama.options import default_url
 
@@ -153,7 +158,9 @@ def ollama_server() -> "Ollama | None":
         return None
     from langchain_localllm import Ollama
 
-    return Ollama(model="none", timeout=30, max_retries=0)
+    server = Ollama(model="none", timeout=30, max_retries=0)
+    server.client.run(check_answer(url))
+    return server
 
 
 def runs_elsewhere(server: "Ollama", name: str) -> bool:
@@ -203,6 +210,8 @@ def servers_beside_ollama() -> list[RunningServer]:
 
 def of_running_server(server: RunningServer) -> list[ListedModel]:
     """Return the models of a server: what its one model is, or the names of several; a problem where it cannot be asked."""
+    if server.is_silent:
+        return [replace(_on_server(server, ""), problem=f"{server.url}: {server.problem}")]
     if len(server.models) > 1 and not server.problem:
         return [_on_server(server, name) for name in server.models]
     return [of_server(server.url, server.program, server)]

@@ -2,14 +2,13 @@
 
 import contextlib
 import socket
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
 from langchain_localllm.transport.address import Address
 from langchain_localllm.transport.client import HttpClient
-from langchain_localllm.transport.discovery import DEFAULT_ADDRESSES, DefaultAddress, FoundServer, identify, look_at
+from langchain_localllm.transport.discovery import DEFAULT_ADDRESSES, FoundServer, find_server, find_servers
 
 __all__ = ["SERVERS", "RunningServer", "answers", "ask_server", "location", "running_servers"]
 
@@ -35,6 +34,7 @@ class RunningServer:
         version: Its version, if it reports one.
         location: `on this machine`, or where else it is, as words.
         on_this_machine: Whether it is on this machine.
+        is_silent: Whether it accepts connections and did not answer.
     """
 
     url: str
@@ -44,18 +44,22 @@ class RunningServer:
     version: str = ""
     location: str = ""
     on_this_machine: bool = True
+    is_silent: bool = False
 
 
 def running_servers() -> list[RunningServer]:
-    """Look at the default addresses of all known programs at the same time, and return the servers that answer."""
-    with ThreadPoolExecutor(len(DEFAULT_ADDRESSES)) as pool:
-        found = pool.map(_at, DEFAULT_ADDRESSES)
-        return [server for server in found if server]
+    """Look at the default addresses of all known programs at the same time, and return the servers that answer.
+
+    It takes two seconds at most, with servers that accept a connection and do not answer too.
+    """
+    client = HttpClient(Address.parse(DEFAULT_ADDRESSES[0].url), "")
+    found = client.run(find_servers(DEFAULT_ADDRESSES))
+    return [_described(server, place.program) for place, server in zip(DEFAULT_ADDRESSES, found, strict=True) if server]
 
 
 def ask_server(url: str) -> RunningServer | None:
     """Ask the server at an address which program it is; `None` where nothing listens."""
-    found = HttpClient(Address.parse(url), "").run(identify(url))
+    found = HttpClient(Address.parse(url), "").run(find_server(url))
     return _described(found, "") if found else None
 
 
@@ -85,16 +89,10 @@ def answers(url: str) -> bool:
     return False
 
 
-def _at(place: DefaultAddress) -> RunningServer | None:
-    if not answers(place.url):
-        return None
-    found = HttpClient(Address.parse(place.url), "").run(look_at(place))
-    return _described(found, place.program) if found else None
-
-
 def _described(found: FoundServer, expected: str) -> RunningServer:
     program = found.program or (f"a program where {expected} often is" if expected else "a server")
-    return RunningServer(found.url, program, found.models, found.problem, found.version, *location(found.url))
+    where = location(found.url)
+    return RunningServer(found.url, program, found.models, found.problem, found.version, *where, is_silent=found.is_silent)
 
 
 def _listener(port: int) -> str:

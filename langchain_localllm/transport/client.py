@@ -22,7 +22,8 @@ from typing_extensions import override
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, ModelCallError
 from langchain_localllm.transport.address import Address
 from langchain_localllm.transport.connection_errors import CONNECTION_FAULTS, connection_error, unreadable_encoding
-from langchain_localllm.transport.operations import FirstBytes, Plan, Read, Send, Sleep, Step
+from langchain_localllm.transport.gather import agather, gather
+from langchain_localllm.transport.operations import FirstBytes, Gather, Plan, Read, Send, Sleep, Step
 from langchain_localllm.transport.proxy import proxy_url as _proxy_for
 from langchain_localllm.transport.tls import ssl_context, trusted
 
@@ -176,6 +177,8 @@ class HttpClient:
                     reply.first = reply.first or reply.read()
             case Sleep(seconds):
                 time.sleep(seconds)
+            case Gather():
+                return gather(self.run, step)
         return None
 
     async def _ado(self, step: Step) -> Any:
@@ -192,6 +195,8 @@ class HttpClient:
                     reply.first = reply.first or await reply.read()
             case Sleep(seconds):
                 await asyncio.sleep(seconds)
+            case Gather():
+                return await agather(self.arun, step)
         return None
 
     @contextlib.contextmanager
@@ -313,7 +318,8 @@ class _LoopPool:
 
 
 def _connect_seconds(send: Send) -> float:
-    return _CONNECT_SECONDS if send.timeout is None else min(_CONNECT_SECONDS, send.timeout)
+    limits = (_CONNECT_SECONDS, send.timeout, send.connect_timeout)
+    return min(limit for limit in limits if limit is not None)
 
 
 def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:

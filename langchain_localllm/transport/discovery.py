@@ -1,6 +1,8 @@
 """Discover servers of language models on this machine: probe their default ports, and identify the program that answers."""
 
-from collections.abc import Callable, Iterator
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -9,12 +11,18 @@ from langchain_localllm.errors import CallTimeoutError, ModelCallError, WrongSer
 from langchain_localllm.transport.address import Address
 from langchain_localllm.transport.client import HttpClient
 from langchain_localllm.transport.decoding import json_or_text
-from langchain_localllm.transport.operations import Plan, Read, Send
+from langchain_localllm.transport.operations import Gather, Plan, Read, Send
 
 LLAMA_CPP: Final = "llama.cpp's server"
 _LLAMA_CPP_PORTS: Final = (8080, 9931)
 SECONDS: Final = 2.0
-"""How long a server may take to answer before it is reported as silent."""
+"""How long servers may take to answer before they are reported as silent."""
+_CONNECT_SECONDS: Final = 0.5
+"""Windows needs two seconds to say that nothing listens at a port."""
+_SILENT_FOR: Final = 5.0
+"""For so many seconds, a server that was silent is not asked again."""
+_SHARE: Final = 0.9
+"""Of that time, what is left for questions about a server that has listed its models."""
 _UNAUTHORIZED: Final = (401, 403)
 _NOT_FOUND: Final = 404
 _OK: Final = 200
@@ -98,6 +106,8 @@ _BY_PATH: Final[tuple[tuple[str, str, Callable[[Any], bool]], ...]] = (
     ("/", "LM Studio", _says("Unexpected endpoint or method")),
 )
 """A path, and the program whose answer is recognized there, asked where `/v1/models` does not name the program."""
+_silent_until: Final[dict[str, float]] = {}
+"""Until when a host and port is taken for silent, by the monotonic clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +120,7 @@ class FoundServer:
         models: The names of its models.
         problem: Why its models are unknown, as a sentence.
         version: The program's version, if it reports one.
+        is_silent: Whether it accepts connections and did not answer.
     """
 
     url: str
@@ -117,6 +128,37 @@ class FoundServer:
     models: tuple[str, ...] = ()
     problem: str = ""
     version: str = ""
+    is_silent: bool = False
+
+
+def find_servers(
+    places: Sequence[DefaultAddress],
+    seconds: float | None = None,
+    is_enough: Callable[[Sequence[FoundServer | None]], bool] = lambda _: False,
+) -> Plan[list[FoundServer | None]]:
+    """Look at addresses at the same time, and return what answers at each; `None` where nothing listens.
+
+    Args:
+        places: The addresses.
+        seconds: How long it takes at most, for all of them together. Default: 2.
+        is_enough: Says of the first results, in the order of the addresses, whether the others need not be waited for.
+    """
+    seconds = SECONDS if seconds is None else seconds
+
+    def first_ones(done: Mapping[int, Any]) -> list[FoundServer | None]:
+        return [done[place] for place in itertools.takewhile(done.__contains__, range(len(places)))]
+
+    plans = tuple(look_at(place, seconds) for place in places)
+    done = yield Gather(plans, seconds, lambda done: is_enough(first_ones(done)))
+    if is_enough(found := first_ones(done)):
+        return found
+    return [done[number] if number in done else _note_silent(place.url, seconds) for number, place in enumerate(places)]
+
+
+def find_server(url: str) -> Plan[FoundServer | None]:
+    """Return the server at an address, which is asked for two seconds at most; `None` where nothing listens."""
+    done = yield Gather((identify(url),), SECONDS)
+    return done[0] if done else _note_silent(url, SECONDS)
 
 
 def look_at(place: DefaultAddress, seconds: float | None = None) -> Plan[FoundServer | None]:
@@ -134,14 +176,17 @@ def identify(url: str, expected: str = "", seconds: float | None = None) -> Plan
     Args:
         url: Its base URL.
         expected: The program that is likely there.
-        seconds: Silence after which it is given up. Default: 2.
+        seconds: After which it is reported as silent. Default: 2.
     """
     seconds = SECONDS if seconds is None else seconds
+    if time.monotonic() < _silent_until.get(_place(url), 0):
+        return _silent(url, seconds)
+    end = time.monotonic() + _SHARE * seconds
     client = HttpClient(Address.parse(url), "")
     try:
         status, header, body = yield from _get(client, "/v1/models", seconds)
     except CallTimeoutError:
-        return FoundServer(url, problem=f"It did not answer within {seconds:g} seconds.")
+        return _note_silent(url, seconds)
     except WrongServerError as error:
         return FoundServer(url, problem=str(error))
     except ModelCallError:
@@ -152,33 +197,74 @@ def identify(url: str, expected: str = "", seconds: float | None = None) -> Plan
     program = program or _BY_OWNER.get(owner, "") or (expected if _SHARED_OWNERS.get(owner) == expected else "")
     version = ""
     if not program:
-        program, version = yield from _by_path(client, seconds)
+        program, version = yield from _by_path(client, end)
     return FoundServer(url, program, tuple(name for name, _ in models), _problem(status, body), version)
 
 
-def _by_path(client: HttpClient, seconds: float) -> Plan[tuple[str, str]]:
-    """The program and its version, by the paths that only it has."""
+def check_answer(url: str) -> Plan[None]:
+    """Raise `CallTimeoutError` where the server at an address accepts connections and does not answer within two seconds."""
+    if time.monotonic() >= _silent_until.get(_place(url), 0):
+        done = yield Gather((_any_answer(url),), SECONDS)
+        if done.get(0):
+            return
+    raise CallTimeoutError(f"The server at {url}: {_note_silent(url, SECONDS).problem}")
+
+
+def _any_answer(url: str) -> Plan[bool]:
+    try:
+        yield from _get(HttpClient(Address.parse(url), ""), "/", SECONDS)
+    except CallTimeoutError:
+        return False
+    except ModelCallError:  # what is wrong, the real request will say
+        return True
+    return True
+
+
+def _place(url: str) -> str:
+    return urlsplit(url).netloc.replace("localhost", "127.0.0.1")
+
+
+def _note_silent(url: str, seconds: float) -> FoundServer:
+    """Return a server as silent, and do not ask it again for some seconds."""
+    _silent_until[_place(url)] = time.monotonic() + _SILENT_FOR
+    return _silent(url, seconds)
+
+
+def _silent(url: str, seconds: float) -> FoundServer:
+    return FoundServer(url, problem=f"It did not answer within {seconds:g} seconds.", is_silent=True)
+
+
+def _by_path(client: HttpClient, end: float) -> Plan[tuple[str, str]]:
+    """Return the program and its version, by the paths that only it has, as far as the server answers in time.
+
+    Args:
+        client: The server's client.
+        end: When to stop, by the monotonic clock.
+    """
     parts = urlsplit(client.address.url)
     root = HttpClient(Address.parse(f"{parts.scheme}://{parts.netloc}"), "")
     for path, program, recognized in _BY_PATH:
+        if (left := end - time.monotonic()) <= 0:
+            break
         try:
-            status, _, answer = yield from _get(root, path, seconds)
+            status, _, answer = yield from _get(root, path, left)
         except ModelCallError:
-            return "", ""
+            break
         if status == _OK and recognized(answer):
             return program, str(answer.get("version", "")) if isinstance(answer, dict) else ""
     return "", ""
 
 
 def _get(client: HttpClient, path: str, seconds: float) -> Plan[tuple[int, str, Any]]:
-    """The status, the header `Server` and the body of an answer."""
-    reply = yield Send("GET", path, timeout=seconds, client=client, new_connection=True)
+    """Return the status, the header `Server` and the body of an answer."""
+    connect = _CONNECT_SECONDS if client.address.is_loopback else None
+    reply = yield Send("GET", path, timeout=seconds, client=client, new_connection=True, connect_timeout=connect)
     body = json_or_text((yield Read(reply)))
     return reply.status, reply.server, body
 
 
 def _models(body: Any) -> Iterator[tuple[str, str]]:
-    """The names of models and their owners."""
+    """Yield the names of models and their owners."""
     data = body.get("data") if isinstance(body, dict) else None
     for model in data if isinstance(data, list) else ():
         if isinstance(model, dict) and isinstance(model.get("id"), str):

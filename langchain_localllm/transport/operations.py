@@ -4,7 +4,7 @@ A plan is a generator that yields steps and is sent their results; `client` runs
 waiting and the reading of answers are written once for sync and async code. `retry` sends a request until it is answered.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -26,6 +26,7 @@ class Send:
         client: The client of the server that it goes to; `None` is the one that runs the plan.
         new_connection: Whether it needs a new connection: one that was kept may be closed by the server at this moment.
         file: A file whose bytes are sent instead of a body.
+        connect_timeout: Seconds for the connection, where that is less than for others.
     """
 
     method: str
@@ -35,6 +36,7 @@ class Send:
     client: Any = field(default=None, compare=False, repr=False)
     new_connection: bool = False
     file: Path | None = None
+    connect_timeout: float | None = None
 
 
 class Reply(Protocol):
@@ -66,7 +68,24 @@ class Sleep:
     seconds: float
 
 
-Step = Send | Read | FirstBytes | Sleep
+@dataclass(frozen=True, slots=True)
+class Gather:
+    """Run plans at the same time; the result is a dict of what they returned, by their positions.
+
+    A plan that is not done when the time is up is left out. The first error of a plan is raised.
+
+    Attributes:
+        plans: The plans.
+        seconds: How long to wait for all of them together.
+        is_enough: Says of the results so far whether the others need not be waited for.
+    """
+
+    plans: Sequence[Generator[Any, Any, Any]]
+    seconds: float
+    is_enough: Callable[[Mapping[int, Any]], bool] = field(default=lambda _: False, compare=False, repr=False)
+
+
+Step = Send | Read | FirstBytes | Sleep | Gather
 Plan = Generator[Step, Any, T]
 ErrorReader = Callable[[int, Any], ModelCallError]
 """Takes a status and a body (parsed JSON, or text), gives the error."""

@@ -2,7 +2,9 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import psutil
@@ -10,6 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from langchain_localllm import ChatLlamafile, Llamafile, LlamafileEmbeddings, LocalServer
+from langchain_localllm.cli.diagnosis.report import diagnose
 from langchain_localllm.cli.diagnosis.running import running_servers as diagnosed
 from langchain_localllm.cli.model_args import chat_model
 from langchain_localllm.errors import ConnectionFailedError, ModelMissingError
@@ -119,8 +122,72 @@ def places(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
     monkeypatch.setattr(discovery, "SECONDS", PATIENT)
-    monkeypatch.setattr(options, "_SECONDS", PATIENT)
+    monkeypatch.setattr(discovery, "_silent_until", {})
     return only
+
+
+SILENT = Answer([Wait()])
+SLOW_HEAD = Answer([part for letter in b"HTTP/1.1 200 OK\r\n" for part in (bytes([letter]), Wait(0.4))], raw=True)
+SLOW_BODY = Answer([part for letter in b'{"data": [] }' for part in (bytes([letter]), Wait(0.4))])
+ONLY_MODELS = {"/v1/models": listed("a")}
+
+
+def test_silent_servers_take_two_seconds_together(places: Any, monkeypatch: pytest.MonkeyPatch, chat_server: LocalServer) -> None:
+    def script(request: Request) -> Answer:
+        return ONLY_MODELS.get(request.path, SILENT)
+
+    with ExitStack() as stack:
+        servers = [stack.enter_context(ScriptedServer(each)) for each in (SILENT, SLOW_HEAD, SLOW_BODY, SILENT, script)]
+        places(*(server.base_url for server in servers), chat_server.base_url)
+        monkeypatch.setattr(discovery, "SECONDS", 2.0)
+        begin = time.monotonic()
+        *silent, partly, known = probe.running_servers()
+        assert time.monotonic() - begin < 4, "they are looked at one after another"
+        assert {server.problem for server in silent} == {"It did not answer within 2 seconds."}
+        assert len(silent) == 4
+        assert (partly.models, partly.problem) == (("a",), "")
+        assert (known.program, known.problem) == ("llama.cpp's server", "")
+        monkeypatch.setenv("OLLAMA_HOST", servers[0].base_url)
+        monkeypatch.setattr(discovery, "_silent_until", {})
+        places(*(server.base_url for server in servers[:4]), chat_server.base_url)
+        begin = time.monotonic()
+        faults: list[str] = []
+        rows = inventory.installed(faults.append)
+        assert [fault for fault in faults if "did not answer within 2 seconds" in fault]
+        assert len([row for row in rows if "did not answer" in row.problem]) == 4
+        with pytest.raises(ModelMissingError):
+            resolve.resolve("no-such-model")
+        report = diagnose().runtimes
+        assert time.monotonic() - begin < 4
+        assert [each["address"] for each in report if each["details"][1:] == ["It did not answer within 2 seconds."]] == [
+            server.base_url for server in servers[:4]
+        ]
+
+
+@pytest.mark.parametrize("answer", [SILENT, SLOW_HEAD, SLOW_BODY])
+async def test_chat_without_an_address_does_not_wait_for_silent_servers_in_turn(
+    answer: Answer, places: Any, monkeypatch: pytest.MonkeyPatch, chat_server: LocalServer
+) -> None:
+    with ScriptedServer(answer) as first, ScriptedServer(answer) as second, ScriptedServer(answer) as third:
+        places(first.base_url, second.base_url, chat_server.base_url, third.base_url)
+        monkeypatch.setattr(discovery, "SECONDS", 2.0)
+        for call in (True, False):
+            monkeypatch.setattr(discovery, "_silent_until", {})
+            begin = time.monotonic()
+            chat = ChatLlamafile(temperature=0, max_tokens=1)
+            assert await chat.ainvoke("Hello!") if call else await asyncio.to_thread(chat.invoke, "Hello!")
+            assert time.monotonic() - begin < 4
+        places(first.base_url)
+        with pytest.raises(ConnectionFailedError, match=f"What listens at {first.base_url} does not answer"):
+            await ChatLlamafile(max_tokens=1).ainvoke("Hello!")
+
+
+def test_chat_without_an_address_does_not_wait_for_those_after_the_first(places: Any, chat_server: LocalServer) -> None:
+    with ScriptedServer(SILENT) as silent:
+        places(chat_server.base_url, silent.base_url)
+        begin = time.monotonic()
+        assert ChatLlamafile(max_tokens=1).invoke("Hello!")
+        assert time.monotonic() - begin < PATIENT / 4
 
 
 def says(text: str) -> Answer:

@@ -23,12 +23,12 @@ _EVERYBODY: Final = ("0.0.0.0", "[::]")  # noqa: S104 - what is looked for
 def look_at(*, gpu: bool) -> tuple[dict[str, Any], list[Problem]]:
     """Return what Ollama reports, and what is wrong there."""
     problems = _exposed()
-    server = ollama_server()
-    if server is None:
-        return runtime(
-            "Ollama", missing="does not run here: get it at https://ollama.com/download, or start it by ollama serve"
-        ), problems
     try:
+        server = ollama_server()
+        if server is None:
+            return runtime(
+                "Ollama", missing="does not run here: get it at https://ollama.com/download, or start it by ollama serve"
+            ), problems
         installed, loaded = server.list(), server.ps()
     except LocalLLMError as error:
         return runtime("Ollama", missing=str(error)), [*problems, Problem(str(error), "ollama serve")]

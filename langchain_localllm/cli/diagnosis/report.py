@@ -1,5 +1,6 @@
 """All of it together."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -39,8 +40,10 @@ def diagnose() -> Diagnosis:
         True
     """
     machine = hardware()
-    server, server_problems = ollama.look_at(gpu=bool(machine["gpus"]))
-    runtimes = [*packages(), server, *running_servers()]
+    with ThreadPoolExecutor() as pool:
+        others = pool.submit(running_servers)  # both wait for servers that do not answer
+        server, server_problems = ollama.look_at(gpu=bool(machine["gpus"]))
+    runtimes = [*packages(), server, *others.result()]
     there = any(runtime["installed"] or runtime["address"] for runtime in runtimes)
     problems = [*package_problems(gpu=bool(machine["gpus"]), any_runtime=there), *server_problems, *environment_problems()]
     return Diagnosis(machine, runtimes, problems)

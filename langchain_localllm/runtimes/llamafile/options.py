@@ -20,13 +20,11 @@ from langchain_localllm.runtimes.llamafile.api import model_at, name_if_told, to
 from langchain_localllm.runtimes.llamafile.server_info import Known
 from langchain_localllm.transport.address import Address
 from langchain_localllm.transport.client import HttpClient
-from langchain_localllm.transport.discovery import DEFAULT_ADDRESSES, LLAMA_CPP, FoundServer, look_at
+from langchain_localllm.transport.discovery import DEFAULT_ADDRESSES, LLAMA_CPP, FoundServer, find_servers
 from langchain_localllm.transport.failover import Ask, T
 from langchain_localllm.transport.operations import Plan
 
 DEFAULT_URL: Final = "http://localhost:8080"
-_SECONDS: Final = 10.0
-"""How long a server may take to say what it is; where none listens, that is known at once."""
 _NOT_SENT: Final = CONNECTION_OPTIONS | {"base_url", "extra_body", "stop", "validate_model_on_init"}
 
 
@@ -77,23 +75,27 @@ def _find_server(hint: str) -> Plan[str]:
     Raises:
         ConnectionFailedError: There is neither.
     """
-    others: list[FoundServer] = []
-    for place in DEFAULT_ADDRESSES:
-        found = yield from look_at(place, _SECONDS)
-        if found is None:
-            continue
-        if found.program == LLAMA_CPP:
-            return DEFAULT_URL if place is DEFAULT_ADDRESSES[0] else found.url
-        others.append(found)
+    found = yield from find_servers(DEFAULT_ADDRESSES, is_enough=lambda first: any(map(_is_llama_cpp, first)))
+    others = [each for each in found if each is not None]
+    if llama_cpp := next(filter(_is_llama_cpp, others), None):
+        return DEFAULT_URL if llama_cpp.url == DEFAULT_ADDRESSES[0].url else llama_cpp.url
     if others and others[0].url == DEFAULT_ADDRESSES[0].url:
         return DEFAULT_URL
     ports = ", ".join(str(place.port) for place in DEFAULT_ADDRESSES)
     running = "".join(
-        f" {found.program or 'Another server'} answers at {found.url}: to use it, pass this as `base_url`." for found in others
+        f" {each.program or 'Another server'} answers at {each.url}: to use it, pass this as `base_url`."
+        for each in others
+        if not each.is_silent
     )
+    silent = "".join(f" What listens at {each.url} does not answer." for each in others if each.is_silent)
     raise ConnectionFailedError(
-        f"No llama.cpp server answers at {DEFAULT_URL} or at the other usual ports of this machine ({ports}).{running} {hint}"
+        f"No llama.cpp server answers at {DEFAULT_URL} or at the other usual ports of this machine ({ports})."
+        f"{running}{silent} {hint}"
     )
+
+
+def _is_llama_cpp(found: FoundServer | None) -> bool:
+    return found is not None and found.program == LLAMA_CPP
 
 
 class LlamafileOptions(ManyServers, SamplerOptions):
