@@ -235,7 +235,7 @@ def _silent(url: str, seconds: float) -> FoundServer:
 
 
 def _by_path(client: HttpClient, end: float) -> Plan[tuple[str, str]]:
-    """Return the program and its version, by the paths that only it has, as far as the server answers in time.
+    """Return the program and its version, by the paths that only it has, if the server answers in time.
 
     Args:
         client: The server's client.
