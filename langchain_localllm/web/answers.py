@@ -9,10 +9,12 @@ from typing import Any, Final
 from langchain_core.documents import Document
 
 from langchain_localllm.errors import LocalLLMError
-from langchain_localllm.rag import LocalRAG
+from langchain_localllm.rag import LocalRAG, is_refusal
+from langchain_localllm.rag.answer.citations import marker_of
 
 _TURNS: Final = 6
 """Earlier turns that the model sees."""
+_LISTS: Final = ("citations", "passages", "left_out", "rejected", "unsupported")
 _PLACE: Final = ("source", "page", "heading", "line")
 
 
@@ -24,15 +26,17 @@ class AnswerTurn:
         model: The name of the model.
 
     Attributes:
-        turn: The turn so far: `question`, `answer`, `citations`, `passages`, `left_out`, `rejected`, `timings`,
-            `tokens`, `tokens_per_second`, `model`, `asked` (seconds since 1970), `status` (`stopped`, `done`, `failed`), `fault`.
+        turn: The turn so far: `question`, `answer` (with the markers of its sources, and `[?]` after a sentence that no passage
+            supports), `plain` (without those), `citations`, `passages`, `left_out`, `rejected`, `unsupported`, `timings`,
+            `tokens`, `tokens_per_second`, `finish_reason`, `refused`, `model`, `asked` (seconds since 1970),
+            `status` (`stopped`, `done`, `failed`), `fault`.
     """
 
     def __init__(self, question: str, model: str) -> None:
-        lists: dict[str, Any] = {name: [] for name in ("citations", "passages", "left_out", "rejected")}
+        lists: dict[str, Any] = {name: [] for name in _LISTS}
         values: dict[str, Any] = {"timings": {}, "tokens": {}, "tokens_per_second": None, "status": "stopped", "fault": ""}
-        self.turn: dict[str, Any] = {"question": question, "answer": "", "model": model, "asked": time.time(), **lists, **values}
-        self._context: list[Document] = []
+        about = {"question": question, "model": model, "asked": time.time(), "finish_reason": None, "refused": False}
+        self.turn: dict[str, Any] = {**about, "answer": "", "plain": "", **lists, **values}
 
     async def events(self, rag: LocalRAG, turns: Sequence[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
         """Yield `{"answer": text}`, `{"citations": [...]}` and other parts of the turn, as they come.
@@ -50,21 +54,24 @@ class AnswerTurn:
             self.turn["status"] = "done"
         except LocalLLMError as error:
             self.turn |= {"status": "failed", "fault": str(error)}
-        yield {name: self.turn[name] for name in ("status", "fault")}
+        self.turn["refused"] = is_refusal(self.turn["plain"])
+        yield {name: self.turn[name] for name in ("status", "fault", "refused")}
 
     def _read(self, part: dict[str, Any]) -> dict[str, Any]:
         event: dict[str, Any] = {}
         if "context" in part:
-            self._context = part["context"]
             event["passages"] = [_passage(each) for each in part["context"]]
         if part.get("left_out"):
             event["left_out"] = [_passage(each) for each in part["left_out"]]
         if part.get("citations"):
-            event["citations"] = [{**asdict(each), "id": self._id_of(each.source, each.passage)} for each in part["citations"]]
+            event["citations"] = [{**asdict(each), "id": each.passage_id or ""} for each in part["citations"]]
         if part.get("rejected"):
             event["rejected"] = [asdict(each) for each in part["rejected"]]
-        if part.get("answer"):
-            event["answer"] = part["answer"]
+        if unsupported := [each for each in part.get("statements", ()) if not each.supported]:
+            event["unsupported"] = [{"text": each.text, "missing": list(each.missing)} for each in unsupported]
+        self.turn["plain"] += part.get("answer", "")
+        if shown := part.get("answer", "") + "".join(map(marker_of, part.get("statements", ()))):
+            event["answer"] = shown
         for name, value in event.items():
             self.turn[name] = self.turn[name] + value
         if "timings" in part:
@@ -72,16 +79,14 @@ class AnswerTurn:
             rest["tokens_per_second"] = _speed(**rest)
             self.turn |= rest
             event |= rest
+        if reason := part.get("finish_reason"):
+            self.turn["finish_reason"] = event["finish_reason"] = reason
         return event
-
-    def _id_of(self, source: str, text: str) -> str:
-        found = (each.id for each in self._context if each.page_content == text and each.metadata.get("source") == source)
-        return next(found, None) or ""
 
 
 def _messages(turns: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
-    said = [turn for turn in turns if turn.get("answer")][-_TURNS:]
-    return [message for turn in said for message in (("human", str(turn["question"])), ("ai", str(turn["answer"])))]
+    said = [(str(turn["question"]), str(turn.get("plain") or turn["answer"])) for turn in turns if turn.get("answer")]
+    return [message for asked, answer in said[-_TURNS:] for message in (("human", asked), ("ai", answer))]
 
 
 def _passage(document: Document) -> dict[str, Any]:

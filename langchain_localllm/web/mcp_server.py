@@ -46,9 +46,10 @@ class SearchResult(BaseModel):
 class AskResult(BaseModel):
     """An answer from the documents."""
 
-    answer: str = Field(description="The text. [3] is the marker of a citation.")
+    answer: str = Field(description="The text. [3] is the marker of a citation; [?] follows a sentence that no passage supports.")
     citations: list[Citation] = Field(description="The sources of its statements, each checked against the passages.")
     rejected: list[InvalidCitation] = Field(description="Citations that the passages do not support; do not rely on them.")
+    unsupported: list[str] = Field(description="Sentences of the answer that no passage supports.")
     passages: list[Passage] = Field(description="What the model was given.")
     note: str | None = Field(None, description="Why the answer may be incomplete.")
 
@@ -108,18 +109,21 @@ class DocumentServer(MCPServer[None]):
         return SearchResult(passages=await _in_thread(lambda: self._documents.search(query, limit)), note=note)
 
     async def ask(self, question: Annotated[str, Field(description="One question.")]) -> AskResult:
-        """Let a local model answer a question from the user's documents, with checked citations."""
+        """Let a local model answer a question from the user's documents, with checked citations. Cancelling stops the model."""
         note = self._documents.indexing_note
         if not self._documents.rag.store.exists:
-            return AskResult(answer="", citations=[], rejected=[], passages=[], note=note)
+            return AskResult(answer="", citations=[], rejected=[], unsupported=[], passages=[], note=note)
         try:
             found = await self._documents.rag.aask(question)
         except LocalLLMError as error:
             raise ToolError(str(error)) from error
+        if found.finish_reason in {"length", "repetition"}:
+            note = " ".join(filter(None, [note, "The answer was cut before its end."]))
         return AskResult(
-            answer=found.answer,
+            answer=found.text_with_markers,
             citations=found.citations,
             rejected=found.rejected,
+            unsupported=[each.text for each in found.statements if not each.supported],
             passages=[Passage.of(each) for each in found.passages],
             note=note,
         )

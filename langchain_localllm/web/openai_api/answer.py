@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from langchain_localllm.base.stop_sequences import StopFilter
 from langchain_localllm.rag import Citation, LocalRAG
+from langchain_localllm.rag.answer.citations import marker_of
 from langchain_localllm.web.openai_api.requests import SOURCES, ChatRequest
 
 _MARKERS: Final = re.compile(r"\[(\d{1,9}(?:\s*[,;]\s*\d{1,9})*)\]")
@@ -45,9 +46,9 @@ class DocumentAnswer:
             async for part in parts:
                 self._citations += part.get("citations", [])
                 self._tokens = part.get("tokens") or self._tokens
-                if part.get("finish_reason") == "length":
+                if part.get("finish_reason") in {"length", "repetition"}:  # OpenAI has one word for both
                     self._finish_reason = "length"
-                if text := part.get("answer"):
+                if text := part.get("answer", "") + "".join(map(marker_of, part.get("statements", ()))):
                     self._pieces += 1
                     if shown := stops.feed(text):
                         self._text += shown

@@ -9,6 +9,8 @@ from langchain_localllm.web.openai_api.errors import APIError
 
 SOURCES: Final = "\n\nSources:\n"
 """What begins the list of sources after an answer; it is cut from the answers that a client sends back."""
+UNSUPPORTED: Final = " [?]"
+"""What follows a sentence that the documents do not support; it is cut from them too."""
 MOST_TEXTS: Final = 2048
 """Texts in one request for embeddings, as with OpenAI."""
 _SOURCES_LIST: Final = re.compile(rf"{re.escape(SOURCES)}(?:\[\d+\] [^\n]*\n?)+\Z")
@@ -132,10 +134,10 @@ def _valid(text: str) -> str:
 
 
 def _without_sources(answer: str) -> str:
-    r"""Return an answer without its list of sources.
+    r"""Return an answer without its list of sources, and without the marks of unsupported sentences.
 
     Example:
-        >>> _without_sources("It is blue [1].\n\nSources:\n[1] boats.md, line 3")
-        'It is blue [1].'
+        >>> _without_sources("It is blue [1]. It flies. [?]\n\nSources:\n[1] boats.md, line 3")
+        'It is blue [1]. It flies.'
     """
-    return _SOURCES_LIST.sub("", answer)
+    return _SOURCES_LIST.sub("", answer).replace(UNSUPPORTED, "")

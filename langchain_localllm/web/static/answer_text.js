@@ -1,8 +1,9 @@
-// An answer as elements: paragraphs, lists, code, bold and italic text, and its citations as buttons. Links and pictures stay text.
+// An answer as elements: paragraphs, lists, code, bold and italic text, its citations as buttons, and a mark after each sentence
+// that no passage supports. Links and pictures stay text.
 
 import { el } from "./dom.js";
 
-const INLINE = /(`[^`\n]+`)|\*\*([^*\n]+)\*\*|\*([^*\s][^*\n]*)\*|\[(\d{1,9}(?:\s*[,;]\s*\d{1,9})*)\]/g;
+const INLINE = /(`[^`\n]+`)|\*\*([^*\n]+)\*\*|\*([^*\s][^*\n]*)\*|\[(\d{1,9}(?:\s*[,;]\s*\d{1,9})*)\]|\[\?\]/g;
 const ITEM = /^\s*(?:([-*+•])|(\d{1,3})[.)])\s+(.*)$/;
 
 /** Fill an element with an answer. `cite(number)` returns the button for a citation, or null where the number has no source. */
@@ -52,8 +53,12 @@ function inline(text, cite) {
     if (match[1]) found.push(el("code", { textContent: match[1].slice(1, -1) }));
     else if (match[2]) found.push(el("strong", {}, ...inline(match[2], cite)));
     else if (match[3]) found.push(el("em", {}, ...inline(match[3], cite)));
+    else if (match[0] === "[?]") found.push(unsupported());
     else found.push(...match[4].split(/\D+/).map((number) => cite(Number(number)) ?? `[${number}]`));
   }
   found.push(text.slice(end));
   return found;
 }
+
+const UNSUPPORTED = "No passage supports this sentence";
+const unsupported = () => el("span", { className: "unsupported", role: "img", title: UNSUPPORTED, "aria-label": UNSUPPORTED, textContent: "?" });

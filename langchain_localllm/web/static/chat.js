@@ -40,7 +40,7 @@ export async function ask(question) {
   byId("empty").hidden = true;
   setBusy(true);
   const view = new TurnView(question);
-  const turn = { question, answer: "", citations: [], passages: [], left_out: [], rejected: [], status: "stopped", fault: "" };
+  const turn = { question, answer: "", citations: [], passages: [], left_out: [], rejected: [], unsupported: [], status: "stopped", fault: "" };
   try {
     for await (const event of api.stream("/api/ask", { question, conversation: asked }, mine.signal)) {
       if (event.conversation && conversation === asked) {
@@ -146,6 +146,8 @@ function sourceButton(cited, text, number = "") {
   return button;
 }
 
+const CUTS = { length: "Cut: the answer reached its longest length", repetition: "Cut: the answer repeated itself" };
+
 /** Return the line under an answer: model, tokens, speed, time, and whether it was stopped. */
 function below(turn) {
   const facts = [
@@ -154,15 +156,20 @@ function below(turn) {
     turn.tokens?.completion ? count(turn.tokens.completion, "token", "tokens") : null,
     turn.tokens_per_second ? `${turn.tokens_per_second} tokens per second` : null,
     turn.timings?.total ? `${turn.timings.total.toFixed(1)} s` : null,
-    turn.status === "done" && turn.answer && !turn.citations.length && turn.passages.length ? "No citation: this answer was not checked" : null,
+    CUTS[turn.finish_reason],
+    turn.status === "done" && turn.answer && !turn.refused && !turn.citations.length ? "No passage supports this answer" : null,
   ];
   return el("p", { className: "below" }, ...facts.filter(Boolean).map((fact) => el("span", { textContent: fact })));
 }
 
-/** Return what can be opened under an answer: rejected citations, and passages that the model had or that did not fit. */
+/** Return what can be opened under an answer: what is not supported, and passages that the model had or that did not fit. */
 function details(turn) {
   const rejected = turn.rejected.map((each) => el("li", { textContent: `[${each.marker}] ${each.reason}` }));
+  const doubtful = (turn.unsupported ?? []).map(({ text, missing }) =>
+    el("li", { textContent: missing.length ? `${text} The passages do not contain ${missing.join(", ")}.` : text }),
+  );
   const lists = [
+    [doubtful, `${count(doubtful.length, "sentence", "sentences")} without support`],
     [rejected, `${count(rejected.length, "citation", "citations")} rejected`],
     [turn.passages.map(passageItem), `${count(turn.passages.length, "passage", "passages")} given to the model`],
     [turn.left_out.map(passageItem), `${count(turn.left_out.length, "passage", "passages")} left out: the model's context is too small`],

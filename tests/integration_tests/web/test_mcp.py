@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from langchain_core.language_models import FakeListChatModel
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
@@ -62,6 +63,17 @@ async def test_ask_answers_with_checked_citations_and_read_passage_reads_on(serv
         assert read["passage"]["text"] == passage["text"]
         assert read["before"] == []
         assert [each["source"] for each in read["after"]] == ["people.md"]
+
+
+async def test_ask_marks_what_the_model_did_not_cite_and_what_no_passage_supports(rag: LocalRAG) -> None:
+    llm = FakeListChatModel(responses=["Odalys Fenn is the warden. She has 3 boats."])
+    with LocalRAG(llm, rag.store.embeddings, rag.store.folder) as silent:
+        async with Client(DocumentServer(Documents(silent))) as client:
+            found = await call(client, "ask", question="Who is the warden?")
+            (citation,) = found["citations"]
+            assert found["answer"] == f"Odalys Fenn is the warden. [{citation['marker']}] She has 3 boats. [?]"
+            assert citation["inferred"]
+            assert found["unsupported"] == ["She has 3 boats."]
 
 
 async def test_search_returns_so_many_passages_with_their_places(server: DocumentServer) -> None:

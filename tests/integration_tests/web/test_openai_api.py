@@ -12,6 +12,7 @@ import openai
 import pytest
 import requests
 import uvicorn
+from langchain_core.language_models import FakeListChatModel
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from pydantic import SecretStr
 
@@ -104,6 +105,26 @@ def test_stream_has_the_same_answer_then_the_citations_and_the_usage(client: ope
     assert end.delta.annotations[0]["url_citation"]["title"] == "people.md, line 3"
     assert chunks[-1].usage == whole.usage
     assert len({chunk.id for chunk in chunks}) == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_sentences_that_the_model_does_not_cite_get_their_source_or_a_mark(rag: LocalRAG, stream: bool) -> None:
+    llm = FakeListChatModel(responses=["Odalys Fenn is the warden. She has 3 boats."])
+    with (
+        LocalRAG(llm, rag.store.embeddings, rag.store.folder) as silent,
+        served(silent) as address,
+        openai.OpenAI(base_url=address, api_key=KEY, max_retries=0) as client,
+    ):
+        if stream:
+            deltas = [each.choices[0].delta for each in client.chat.completions.create(model=MODEL, messages=ask(), stream=True)]
+            text, last = "".join(delta.content or "" for delta in deltas), deltas[-1]
+        else:
+            last = client.chat.completions.create(model=MODEL, messages=ask()).choices[0].message  # type: ignore[assignment]
+            text = last.content or ""
+    (annotation,) = last.annotations  # type: ignore[attr-defined]  # a field of this server
+    about = annotation["url_citation"] if stream else annotation.url_citation.model_dump()
+    marker = text[about["start_index"] : about["end_index"]]
+    assert text == f"Odalys Fenn is the warden. {marker} She has 3 boats. [?]\n\nSources:\n{marker} people.md, line 3"
 
 
 def test_question_that_the_documents_do_not_answer_has_no_sources(client: openai.OpenAI) -> None:
