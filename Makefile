@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-c
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help chromium demo test unit coverage lint docs outputs bench soak compare dist release-check clean
+.PHONY: help chromium demo test unit coverage lint docs outputs bench soak fuzz compare dist release-check clean
 
 help:  ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench: .venv/test.stamp  ## Run every benchmark; XQUAD=xquad.en.json adds those 
 
 soak: .venv/test.stamp  ## Run models for ten minutes while servers are killed, clients leave and the disk is full; SOAK_ARGS adds options
 	$(BIN)/python -m tools.soak $(SOAK_ARGS)
+
+fuzz: .venv/test.stamp  ## Damage model files and documents at random for a minute, and save those that do harm; FUZZ_ARGS adds options
+	$(BIN)/python -m tools.fuzz $(FUZZ_ARGS)
 
 compare: .venv/test.stamp .engines/ollama/done  ## Run the standard suite on what this package replaces; writes docs/comparison.md
 	$(BIN)/python -m tools.comparison

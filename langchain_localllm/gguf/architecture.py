@@ -3,6 +3,7 @@
 Source: `llama-hparams.cpp`, `llama_model::create_memory` and `src/models/` in llama.cpp; keys are named in GGUF's specification.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -47,6 +48,8 @@ _NO_CACHE: Final = frozenset(
 )
 """Encoder architectures, which have no KV cache and no logits."""
 _GEMMA3N_CACHES: Final = 20
+_MOST_LAYERS: Final = 1024
+"""Layers that are looked at; llama.cpp refuses files with more than 512."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class Architecture:
         self._info = info
         self.name = info.architecture
         self.width = self.number("embedding_length")
-        self.count = self.number("block_count")
+        self.count = min(self.number("block_count"), _MOST_LAYERS)
         self.latent = bool(self.number("attention.key_length_mla") and self.number("attention.value_length_mla"))
         self.windowed = self._windowed_layers()
         self.window = self._window() if any(self.windowed) else 0
@@ -92,7 +95,7 @@ class Architecture:
         name = f"{self.name}.{key}"
         each = self._info.lists.get(name)
         value: Any = self._info.metadata.get(name, default) if each is None else each[min(layer, len(each) - 1)]
-        return int(value) if isinstance(value, (int, float)) else default
+        return int(value) if isinstance(value, (int, float)) and math.isfinite(value) else default
 
     @property
     def words(self) -> int:
@@ -124,7 +127,7 @@ class Architecture:
             return [bool(each) for each in pattern]
         if self.name not in _EVERY or self._info.metadata.get(key, self.name in _WINDOWS) == 0 or not self._window():
             return [False] * self.count
-        every = int(self._info.metadata.get(f"{key}_pattern", abs(_EVERY[self.name])))
+        every = max(1, self.number("attention.sliding_window_pattern", abs(_EVERY[self.name])))
         full = 0 if _EVERY[self.name] < 0 else every - 1
         return [layer % every != full for layer in range(self.count)]
 
@@ -160,7 +163,7 @@ class Architecture:
             return True
         recurrent = self._info.lists.get(f"{self.name}.attention.recurrent_layers")
         if recurrent:
-            return bool(recurrent[layer])
+            return bool(recurrent[min(layer, len(recurrent) - 1)])
         if interval := self.number("full_attention_interval"):
             return (layer + 1) % interval != 0
         if f"{self.name}.attention.head_count_kv" not in self._info.lists:

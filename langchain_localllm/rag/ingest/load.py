@@ -28,7 +28,9 @@ _MOST: Final = 500_000_000
 """Bytes above which a file is refused that can only be read as a whole."""
 _PIECE: Final = 1_000_000
 """Characters of a piece."""
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_CONTROL: Final = re.compile("\r\n?|[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters, and halves of surrogate pairs, which JSON can hold and UTF-8 cannot."""
+_LINE_BREAKS: Final = "\x0b\x0c\r\x85"
 _MOST_ATTACHED: Final = 10
 """How deep files may be attached to attached files."""
 _LOGGER: Final = logging.getLogger(__name__)
@@ -126,10 +128,10 @@ def iterate_file(path: str | Path) -> Iterator[Document]:
         for document in _documents(path):
             if document.page_content:
                 empty = False
-                document.page_content = _without_surrogates(document.page_content)
+                document.page_content = _without_controls(document.page_content)
                 document.metadata = {"source": readable(path), **document.metadata}
                 if heading := document.metadata.get("heading"):
-                    document.metadata["heading"] = _without_surrogates(heading)
+                    document.metadata["heading"] = _without_controls(heading)
                 yield document
     except OSError as error:
         raise DocumentError(f"{readable(path)}: {unreadable_reason(path, error)}") from error
@@ -146,9 +148,13 @@ def iterate_file(path: str | Path) -> Iterator[Document]:
         raise DocumentError(f"{readable(path)}: it holds no text.")
 
 
-def _without_surrogates(text: str) -> str:
-    """Return a text without halves of surrogate pairs, which JSON can hold and UTF-8 cannot."""
-    return _SURROGATE.sub("\ufffd", text) if not text.isascii() else text
+def _without_controls(text: str) -> str:
+    """Return a text without control characters, which markup, mails and JSON can hold as codes."""
+    return _CONTROL.sub(_replacement, text)
+
+
+def _replacement(control: re.Match[str]) -> str:
+    return "\n" if control[0][0] in _LINE_BREAKS else "\ufffd" if control[0] >= "\ud800" else ""
 
 
 def _documents(path: Path) -> Iterator[Document]:

@@ -143,6 +143,7 @@ class ServerEmbedder:
         check_companions(settings, embeds=True)
         self.n_ctx = text_length(settings.n_ctx, self.info.context_length)
         batch = max(self.n_ctx, int(settings.context.get("n_batch", 0)))  # a text is embedded in one batch or not at all
+        batch += -batch % _SLOTS  # llama.cpp aborts the process at other lengths
         more = {
             "cache_ram_mib": 0,
             "embd_normalize": _RAW,

@@ -1,6 +1,8 @@
 """LlamaCppEmbeddings, what is particular about it."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 import warnings
 from pathlib import Path
@@ -41,6 +43,18 @@ def test_a_model_for_text_warns_and_gives_the_mean_of_its_tokens() -> None:
     assert len(tokens) > 2
     assert [len(vector) for vector in vectors] == [192, 192]
     assert 0.5 < cosine(*vectors) < 0.999
+
+
+@pytest.mark.parametrize("n_ctx", [33, 257, 510])
+def test_contexts_of_any_length_do_not_end_the_process(n_ctx: int) -> None:
+    code = (
+        "from langchain_localllm import LlamaCppEmbeddings\n"
+        "from langchain_localllm.models import tiny_embedding_model\n"
+        f"with LlamaCppEmbeddings(model_path=tiny_embedding_model(), n_ctx={n_ctx}, backend='xllamacpp', truncate=True) as each:\n"
+        f"    print(len(each.embed_documents(['a ' * {n_ctx - 2}, 'a ' * {n_ctx}])))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "2\n", done.stderr
 
 
 def test_weights_are_shared_with_the_text_class() -> None:

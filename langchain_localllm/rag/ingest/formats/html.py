@@ -27,6 +27,9 @@ _BLOCKS = (
 )
 _LAID_OUT: Final = frozenset(["table", "h1", "h2", "h3", "h4", "h5", "h6", "pre"])
 """What the cells of a table hold that only places parts of a page."""
+_DEEPEST: Final = 20
+"""Tables within tables that are looked at as such, which takes a look at all that they hold."""
+_TABLE_END: Final = object()
 _OF_ROWS: Final = ["tr", "td", "th"]
 _LONGEST_CELL: Final = 2000
 _COVERED: Final = "\0"
@@ -66,18 +69,24 @@ def _markdown(soup: "Tag", not_text: frozenset[str]) -> str:
     from bs4.element import CData, NavigableString, Tag
 
     pieces: list[str] = []
+    depth = 0  # of tables within tables
     waiting: list[object] = [soup]  # nodes still to write, and plain texts to put after a node; the next one is last
     while waiting:
         node = waiting.pop()
         if isinstance(node, Tag):
             if node.name in not_text or _HIDDEN.search(str(node.get("style", ""))):
                 continue
-            if node.name == "table" and (table := _table(node, not_text)):
+            is_table = node.name == "table"
+            if is_table and depth < _DEEPEST and (table := _table(node, not_text)):
                 pieces.append(f"\n\n{table}\n\n")
             else:
+                depth += is_table
                 before, after = _AROUND.get(node.name, ("", ""))
                 pieces.append(before)
-                waiting += [after, *([node.get_text()] if node.name == "pre" else reversed(node.contents))]
+                waiting += [after, *([_TABLE_END] if is_table else [])]
+                waiting += [node.get_text()] if node.name == "pre" else reversed(node.contents)
+        elif node is _TABLE_END:
+            depth -= 1
         elif isinstance(node, CData):  # a feed holds its HTML so
             waiting.append(parse_markup(node.encode()) if "<" in node else NavigableString(node))
         elif type(node) is NavigableString:  # comments and the doctype are other types

@@ -80,6 +80,7 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
     "archive.zip": (docx({"a.txt": b"The boat."}), "a ZIP archive"),
     "deep.json": (b"[" * 100_000, "not valid JSON"),
     "deep.html": (b"<div>" * 20_000, "holds no text"),
+    "tables.html": (b"<table>" * 20_000, "holds no text"),
     "table.xlsx": (docx({"xl/workbook.xml": b"<x/>"}), r"broken \.xlsx"),
     "picture.pdf": (b"\xff\xd8\xff" + bytes(400), "it is an image"),
     "notes.pdf": (b"The boat is blue.", "not a PDF file: it does not begin with %PDF"),
@@ -445,6 +446,24 @@ def test_load_file_control_characters_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_bytes(b"\x01\x02\x03" * 10 + b"text")
     with pytest.raises(DocumentError, match="binary"):
         load_file(tmp_path / "a.log")
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.html", b"<h1>Bo\x0fats</h1><p>The \x1bboat\x04 is blue.</p>"),
+        ("a.xml", b"<?xml version='1.0'?><d><section><title>Bo\x0fats</title><p>The boat \x1dis\x0cblue.</p></section></d>"),
+        ("a.eml", b"Subject: Bo\x04ats\nMessage-ID: <a>\nReceived: x\n\nThe \x0eboat is blue."),
+        ("a.json", b'{"Bo\\u000fats": "The \\u0000boat is\\u000bblue.\\ud800"}'),
+    ],
+)
+def test_load_file_control_characters_of_any_format_are_left_out(tmp_path: Path, name: str, data: bytes) -> None:
+    (tmp_path / name).write_bytes(data)
+    [document] = load_file(tmp_path / name)
+    words = " ".join(document.page_content.split()).replace("\ufffd", "")
+    assert words.endswith("The boat is blue.")
+    assert "Boats" in document.metadata["heading"]
+    assert all(letter.isprintable() or letter == "\n" for letter in document.page_content + document.metadata["heading"])
 
 
 @pytest.mark.parametrize("unit", ["word and another ", "x", "0x3f,"])
