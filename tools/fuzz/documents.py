@@ -97,7 +97,7 @@ def _read(case: DocumentCase) -> str:
 
 
 def _check(passages: list[Document], seconds: float) -> None:
-    """Raise for a text that nobody can read, and for a file that took long."""
+    """Raise for a text that cannot be read, and for a file that took long."""
     if seconds > SLOW:
         raise AssertionError(f"it took {seconds:.0f} seconds")
     text = "".join(each.page_content for each in passages)
