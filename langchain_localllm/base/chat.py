@@ -94,7 +94,7 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
     @property
     @override
     def _identifying_params(self) -> dict[str, Any]:
-        return self.set_options(self.NOT_IN_KEY)
+        return self._options_in_key()
 
     @override
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:

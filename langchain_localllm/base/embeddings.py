@@ -10,26 +10,16 @@ from pydantic import AfterValidator, PrivateAttr
 from typing_extensions import override
 
 from langchain_localllm.base.embedding_batches import EmbeddingJob, Plan, VectorPostprocessor, Vectors, split
+from langchain_localllm.base.option_roles import NotSent
 from langchain_localllm.base.prefixes import prefixes_of
 from langchain_localllm.base.progress import ProgressBar
 from langchain_localllm.base.text_batches import TextBatches
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 
-OURS: Final = frozenset(
-    {
-        "batch_size",
-        "dimensions",
-        "document_prefix",
-        "max_concurrency",
-        "normalize",
-        "query_prefix",
-        "show_progress",
-        "truncate",
-    }
-)
-"""Options that this side applies."""
 NO_POOLING: Final = "was not made for embeddings: it names no pooling. The mean of its tokens' vectors is used."
 """What a warning says about a model."""
+_NAMED_OTHERWISE: Final = frozenset({"base_url", "document_prefix", "model", "model_path", "query_prefix"})
+"""Options for which the cache's namespace has the model's names, and the prefixes as they are used."""
 _NAME_LENGTH: Final = 64
 _DIGEST_LENGTH: Final = 12
 
@@ -46,18 +36,16 @@ class LocalEmbeddings(TextBatches, Embeddings):
     A model that wants prefixes before queries and documents gets them by its name, unless others are given.
     """
 
-    NOT_IN_CACHE_KEY: ClassVar[frozenset[str]] = frozenset({"base_url", "batch_size", "max_concurrency", "show_progress"})
-    """Options that do not change a vector, in addition to those of `NOT_IN_KEY`."""
     BATCH_TOKENS: ClassVar[int] = 8192
     """Tokens sent to the engine at a time, about."""
 
-    normalize: bool = True
+    normalize: Annotated[bool, NotSent] = True
     """Whether vectors are scaled to length 1, so that their dot product is the cosine."""
-    query_prefix: str | None = None
+    query_prefix: Annotated[str | None, NotSent] = None
     """Put before a query, such as `query: `. Default: what the model wants, if its name is known; `""` is nothing."""
-    document_prefix: str | None = None
+    document_prefix: Annotated[str | None, NotSent] = None
     """Put before a document, in the same way."""
-    dimensions: Annotated[int | None, AfterValidator(_positive)] = None
+    dimensions: Annotated[int | None, AfterValidator(_positive), NotSent] = None
     """Numbers of a vector that are kept, for models whose vectors may be cut (Matryoshka). They are scaled again. Default: all."""
 
     _lengths: dict[Any, int] = PrivateAttr(default_factory=dict)  # of the engine's vectors; copies share it
@@ -129,9 +117,7 @@ class LocalEmbeddings(TextBatches, Embeddings):
         Prefixes, `dimensions`, `normalize` and `truncate` are in the hash. It fits into a file's name.
         """
         names = self._run(self._names())
-        chosen = self.set_options(
-            self.NOT_IN_KEY | self.NOT_IN_CACHE_KEY | {"model", "model_path", "query_prefix", "document_prefix"}
-        )
+        chosen = self._options_in_key(_NAMED_OTHERWISE)
         digest = hashlib.sha256(repr([names, self.prefixes(), sorted(chosen.items())]).encode()).hexdigest()
         readable = re.sub(r"[^a-zA-Z0-9_.-]+", "-", re.split(r"[/\\]", names[0])[-1] if names else "model")
         return f"{readable[:_NAME_LENGTH]}-{digest[:_DIGEST_LENGTH]}"

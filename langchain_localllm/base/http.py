@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 from typing_extensions import override
 
 from langchain_localllm._deprecated import renamed_attribute
 from langchain_localllm.base.closing import Closing
+from langchain_localllm.base.option_roles import Connects, NotSent
 from langchain_localllm.base.options import Options
 from langchain_localllm.base.token_stream import StreamEvent
 from langchain_localllm.errors import InvalidOptionError
@@ -19,36 +20,32 @@ from langchain_localllm.transport.operations import Plan
 from langchain_localllm.transport.retry import RetryPolicy
 from langchain_localllm.transport.tls import trusted
 
-CONNECTION_OPTIONS: Final = frozenset({"api_key", "headers", "max_retries", "timeout", "verify", "wait_until_ready"})
-"""Options that change how the server is reached, but not what it answers."""
-
 
 class ServerOptions(Options, Closing):
     """How to reach a server."""
 
-    NOT_IN_KEY: ClassVar[frozenset[str]] = CONNECTION_OPTIONS
     START_HINT: ClassVar[str]
     """What an error suggests when no server is there."""
 
     CREDENTIALS: ClassVar[tuple[str, ...]] = ("api_key", "headers")
     """Options with secrets, which are sent to this object's server only."""
 
-    base_url: str | list[str] | tuple[str, ...]
+    base_url: Annotated[str | list[str] | tuple[str, ...], NotSent]
     """The server's address. A user and password in it become an `Authorization` header. A call's own address is asked without this
     object's `api_key` and `headers`, unless the call gives them too."""
-    api_key: SecretStr | None = None
+    api_key: Annotated[SecretStr | None, Connects] = None
     """Sent as a bearer token."""
-    headers: dict[str, str] | None = Field(default=None, repr=False, exclude=True)
+    headers: Annotated[dict[str, str] | None, Connects] = Field(default=None, repr=False, exclude=True)
     """Headers to send with each request."""
-    verify: bool | str | None = None
+    verify: Annotated[bool | str | None, Connects] = None
     """Which certificates of an `https` server are trusted: `True` for those of public authorities, a path for those in a PEM file
     or in a folder, `False` for any, which does not keep others from reading along. Default: what `REQUESTS_CA_BUNDLE`,
     `CURL_CA_BUNDLE`, `SSL_CERT_FILE` or `SSL_CERT_DIR` names, else `True`."""
-    timeout: float | None = Field(default=None, gt=0)
+    timeout: Annotated[float | None, Connects] = Field(default=None, gt=0)
     """Seconds of silence from the server after which a call fails. The default waits, since a prompt may take long to read."""
-    max_retries: int = Field(default=1, ge=0)
+    max_retries: Annotated[int, Connects] = Field(default=1, ge=0)
     """How often a connection that fails before anything was answered is tried again."""
-    wait_until_ready: float = Field(default=60.0, ge=0)
+    wait_until_ready: Annotated[float, Connects] = Field(default=60.0, ge=0)
     """Seconds to wait for a server that is still loading its model."""
 
     _clients: dict[Address, HttpClient] = PrivateAttr(default_factory=dict)  # copies share it, and so the connections

@@ -55,7 +55,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
     @property
     @override
     def _identifying_params(self) -> dict[str, Any]:
-        return self.set_options(self.NOT_IN_KEY)
+        return self._options_in_key()
 
     @override
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:

@@ -14,6 +14,7 @@ from langchain_core.load.serializable import SerializedConstructor, SerializedNo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from langchain_localllm._deprecated import renamed_attribute
+from langchain_localllm.base.option_roles import NotInKey, NotSent, options_marked
 from langchain_localllm.base.token_stream import CompletionInfo
 from langchain_localllm.base.trace_names import short_name
 from langchain_localllm.errors import InvalidOptionError
@@ -73,9 +74,6 @@ class Options(BaseModel):
     NOT_PER_CALL: ClassVar[frozenset[str]] = frozenset()
     """Fields that belong to the object and not to a call: LangChain's own."""
 
-    NOT_IN_KEY: ClassVar[frozenset[str]] = frozenset()
-    """Options that do not change the answer."""
-
     def __init__(self, **kwargs: Any) -> None:
         try:
             super().__init__(**kwargs)
@@ -134,6 +132,12 @@ class Options(BaseModel):
         values = ((name, getattr(self, name)) for name in type(self).model_fields if name not in self.NOT_PER_CALL | ignored)
         return {name: value for name, value in values if value is not None}
 
+    def _options_in_key(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
+        return self.set_options(options_marked(type(self), NotInKey) | ignored)
+
+    def _options_to_send(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
+        return self.set_options(options_marked(type(self), NotSent) | ignored)
+
     chosen = renamed_attribute("chosen", "set_options")
 
     def with_options(self, options: Mapping[str, Any]) -> Self:
@@ -189,7 +193,7 @@ class SamplingOptions(Options):
     """Tokens to generate at most, at least 1; -1 means until the model ends or its context is full."""
     seed: int | None = None
     """Makes random choices repeat; -1 draws a new seed for each call."""
-    stop: Annotated[list[str] | None, AfterValidator(_no_empty_stop)] = None
+    stop: Annotated[list[str] | None, AfterValidator(_no_empty_stop), NotInKey, NotSent] = None
     """Texts at which generation ends; they are not part of the answer. A call's own `stop` is added to these."""
     top_k: int | None = Field(default=None, ge=0)
     """Choose among this many most probable tokens; 0 means all."""

@@ -3,22 +3,23 @@
 import asyncio
 from abc import abstractmethod
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from langchain_localllm.base.embedding_batches import Plan, T
+from langchain_localllm.base.option_roles import NotInKey, NotSent, SpeedsUp
 from langchain_localllm.base.options import Options
 
 
 class TextBatches(Options):
     """Batches of texts, and the plans that send them to an engine, from sync and async code."""
 
-    truncate: bool = False
+    truncate: Annotated[bool, NotSent] = False
     """Cut a text that is longer than the model takes at its end. Otherwise such a text raises `ContextLengthError`."""
-    batch_size: int = Field(default=256, ge=1)
+    batch_size: Annotated[int, NotSent, SpeedsUp] = Field(default=256, ge=1)
     """Texts sent to the engine at a time, at most; long ones are fewer."""
-    show_progress: bool = False
+    show_progress: Annotated[bool, NotSent, NotInKey] = False
     """Show a progress bar on stderr, or in the notebook, for a list of texts."""
 
     @abstractmethod

@@ -1,19 +1,20 @@
 """Send batches of texts to a server."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 from typing_extensions import override
 
 from langchain_localllm.base.embedding_batches import Plan, T
 from langchain_localllm.base.http import ServerOptions
+from langchain_localllm.base.option_roles import NotSent, SpeedsUp
 from langchain_localllm.base.text_batches import TextBatches
 
 
 class ServedBatches(ServerOptions, TextBatches):
     """Batches over HTTP: some at a time, so that the server works while an answer is read."""
 
-    max_concurrency: int = Field(default=2, ge=1)
+    max_concurrency: Annotated[int, NotSent, SpeedsUp] = Field(default=2, ge=1)
     """Requests to a server at a time."""
 
     @override

@@ -12,7 +12,8 @@ from langchain_core.runnables import RunnableLambda
 from pydantic import SecretStr
 
 from langchain_localllm import ChatLlamafile, LlamaCpp, Llamafile, LocalServer
-from langchain_localllm.base.http import CONNECTION_OPTIONS
+from langchain_localllm.base.http import ServerOptions
+from langchain_localllm.base.option_roles import NotSent, options_marked
 from langchain_localllm.base.trace_names import short_name
 from langchain_localllm.errors import AuthenticationError, ConnectionFailedError, InvalidRequestError
 from langchain_localllm.models import tiny_chat_model
@@ -103,7 +104,7 @@ def test_each_option_of_an_object_and_of_a_call_is_in_the_request_over_http(kind
     wanted, sent = {}, {}
     with ScriptedServer(lambda request: answers[request.method]) as server:
         plain = kind(base_url=server.base_url)
-        for name in subject.options.keys() - CONNECTION_OPTIONS - {"base_url"}:
+        for name in subject.options.keys() - options_marked(ServerOptions, NotSent):
             option = {name: subject.options[name].value}
             server.requests.clear()
             kind(base_url=server.base_url, **option).invoke("Hi")

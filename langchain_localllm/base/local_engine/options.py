@@ -4,13 +4,14 @@ import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
-from typing import Any, ClassVar, Final, NoReturn, Protocol
+from typing import Annotated, Any, Final, NoReturn, Protocol
 from weakref import WeakValueDictionary
 
 from pydantic import Field, PrivateAttr, SecretStr
 from typing_extensions import override
 
 from langchain_localllm.base.closing import Closing
+from langchain_localllm.base.option_roles import Connects, Loads, options_marked
 from langchain_localllm.base.options import Options
 
 
@@ -49,15 +50,11 @@ class _Held(dict[Hashable, Any]):
 class InProcessOptions(Options, Closing, ABC):
     """Options of classes whose engine is a library. The model is loaded when the object is made."""
 
-    LOADING: ClassVar[frozenset[str]]
-    """The options with which the engine is loaded; all others belong to a call."""
-    NOT_IN_KEY: ClassVar[frozenset[str]] = frozenset({"api_key", "max_retries", "timeout"})
-
-    timeout: float | None = Field(default=None, gt=0)
+    timeout: Annotated[float | None, Connects] = Field(default=None, gt=0)
     """Seconds that a whole call may take."""
-    max_retries: int = Field(default=1, ge=0)
+    max_retries: Annotated[int, Connects] = Field(default=1, ge=0)
     """Without effect, since no connection is made; here so that runtimes can be exchanged."""
-    api_key: SecretStr | None = None
+    api_key: Annotated[SecretStr | None, Connects] = None
     """Without effect, as above."""
 
     _engines: _Held = PrivateAttr(default_factory=_Held)
@@ -89,7 +86,8 @@ class InProcessOptions(Options, Closing, ABC):
 
     def loading_key(self) -> Hashable:
         """Return what decides whether two objects can share an engine."""
-        return tuple((name, repr(getattr(self, name))) for name in sorted(self.LOADING))
+        names = sorted(options_marked(type(self), Loads))
+        return tuple((name, repr(getattr(self, name))) for name in names)
 
     @override
     def close(self) -> None:

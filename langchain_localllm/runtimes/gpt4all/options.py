@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from langchain_localllm.base.local_engine.options import InProcessOptions
 from langchain_localllm.base.logits import LogitBias, enable_logprobs, normalize_logit_bias
+from langchain_localllm.base.option_roles import Loads, NotInKey, SpeedsUp
 from langchain_localllm.base.options import SamplingOptions, warn_once
 from langchain_localllm.base.type_schema import JsonSchema
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, MissingDependencyError, ModelFileError
@@ -56,8 +57,6 @@ def as_text(path: Any) -> Any:
 class ModelOptions(InProcessOptions):
     """The model file and how it is computed, for classes of every kind."""
 
-    LOADING: ClassVar[frozenset[str]] = frozenset({"device", "model", "n_ctx", "ngl"})
-    NOT_IN_KEY: ClassVar[frozenset[str]] = InProcessOptions.NOT_IN_KEY | {"allow_download", "device", "n_threads", "ngl"}
     EMBEDS: ClassVar[bool] = False
     """Whether the class makes embeddings, and no text."""
     LLAMACPP: ClassVar[str]
@@ -65,20 +64,20 @@ class ModelOptions(InProcessOptions):
 
     model: Annotated[str | Path, BeforeValidator(as_text)]
     """Path of a GGUF file, or the name of one in `~/.cache/gpt4all`."""
-    backend: Annotated[Backend | None, BeforeValidator(_known_backend)] = None
+    backend: Annotated[Backend | None, BeforeValidator(_known_backend), Loads] = None
     """What runs the model: `gpt4all`, the package; `llamacpp`, llama.cpp by the better package that is installed; or such a package
     by name, `llama-cpp-python` or `xllamacpp`. Default: `gpt4all` where it is installed and can load the file; else `llamacpp`,
     with a warning."""
-    allow_download: bool = False
+    allow_download: Annotated[bool, NotInKey] = False
     """Whether a model that is not there is fetched from gpt4all.io. Otherwise nothing reaches the network."""
-    device: str | None = "cpu"
+    device: Annotated[str | None, Loads, SpeedsUp] = "cpu"
     """`cpu`, `gpu`, `cuda`, `kompute`, `nvidia`, `amd`, or a name that `gpt4all.GPT4All.list_gpus()` gives; `None` is Metal on
     a Mac, else `cpu`."""
-    ngl: int = Field(default=100, ge=0)
+    ngl: Annotated[int, Loads, SpeedsUp] = Field(default=100, ge=0)
     """Layers on the GPU."""
-    n_ctx: int | None = Field(default=None, ge=8, le=2**20)
+    n_ctx: Annotated[int | None, Loads] = Field(default=None, ge=8, le=2**20)
     """Context in tokens. Default: the model's own, at most 8,192."""
-    n_threads: int | None = Field(default=None, ge=1)
+    n_threads: Annotated[int | None, SpeedsUp] = Field(default=None, ge=1)
     """Threads to compute with; no more than the machine has are used. Default: 1 for a file below 100 MB (more are slower there),
     else one per physical core."""
 
@@ -101,7 +100,7 @@ class ModelOptions(InProcessOptions):
 
     @override
     def loading_key(self) -> Hashable:
-        return (self.path.resolve(), self.n_ctx, self.ngl, self.device, self.EMBEDS, self.backend)
+        return (self.path.resolve(), self.EMBEDS, super().loading_key())
 
     @override
     def set_options(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
@@ -171,7 +170,6 @@ class ModelOptions(InProcessOptions):
 class GPT4AllOptions(ModelOptions, SamplingOptions):
     """What the text and the chat class share."""
 
-    NOT_IN_KEY: ClassVar[frozenset[str]] = ModelOptions.NOT_IN_KEY | {"n_batch", "stop"}
     _NEVER: ClassVar[str] = "the gpt4all package has no such setting, and never read it."
     REMOVED: ClassVar[Mapping[str, str]] = {
         "client": "the model is loaded by itself, and shared by the objects that use it.",
@@ -193,7 +191,7 @@ class GPT4AllOptions(ModelOptions, SamplingOptions):
         "response_format": _FORM,
     }
 
-    n_batch: int | None = Field(default=None, ge=1)
+    n_batch: Annotated[int | None, SpeedsUp] = Field(default=None, ge=1)
     """Tokens of the prompt that are read at a time; the package reads 128 at most, which is the default. llama.cpp reads 512."""
     min_p: float | None = Field(default=None, ge=0, le=1)
     """Drop tokens less probable than this share of the most probable one. Default 0, which is off."""

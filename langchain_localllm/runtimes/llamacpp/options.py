@@ -15,6 +15,7 @@ from typing_extensions import TypedDict, override
 
 from langchain_localllm.base.local_engine.options import InProcessOptions
 from langchain_localllm.base.logits import LogitBias, enable_logprobs, normalize_logit_bias
+from langchain_localllm.base.option_roles import Loads, NotInKey, SpeedsUp, options_marked
 from langchain_localllm.base.options import MaxTokens
 from langchain_localllm.base.sampler_options import SAMPLER_FIELDS, SamplerOptions
 from langchain_localllm.base.type_schema import JsonSchema
@@ -24,51 +25,8 @@ from langchain_localllm.gguf.threads import default_threads
 from langchain_localllm.runtimes.llamacpp.backend import Backend, check_options, choose_backend
 from langchain_localllm.runtimes.llamacpp.settings import Adapters, EngineSettings, SpecType, Speculation
 
-"""Types that the cache can have, and llama.cpp's numbers for them."""
-
-_CONTEXT: Final = frozenset(
-    [
-        "attention_type",
-        "n_batch",
-        "n_ubatch",
-        "offload_kqv",
-        "op_offload",
-        "rope_freq_base",
-        "rope_freq_scale",
-        "rope_scaling_type",
-        "swa_full",
-        "yarn_attn_factor",
-        "yarn_beta_fast",
-        "yarn_beta_slow",
-        "yarn_ext_factor",
-        "yarn_orig_ctx",
-    ]
-)
-_MODEL: Final = frozenset({"kv_overrides", "main_gpu", "n_gpu_layers", "split_mode", "tensor_split"})
-_SPEED: Final = frozenset(
-    [
-        "draft_model",
-        "main_gpu",
-        "n_batch",
-        "n_gpu_layers",
-        "n_parallel",
-        "n_threads",
-        "n_threads_batch",
-        "n_ubatch",
-        "numa",
-        "offload_kqv",
-        "op_offload",
-        "split_mode",
-        "tensor_split",
-        "use_mlock",
-        "use_mmap",
-    ]
-)
-"""Options that change how fast an answer comes, but not which."""
 _SAMPLING: Final = ("temperature", "top_k", "top_p", "seed", *SAMPLER_FIELDS)
 
-_CACHE: Final = frozenset({"cache_dir", "cache_dir_mib", "cache_ram_mib"})
-_SPECULATION: Final = frozenset({"draft_model_path", "spec_draft_n_max", "spec_ngram_size_n", "spec_type"})
 _OF_SERVER: Final = ("n_cache_reuse", "n_indent", "post_sampling_probs", "return_progress", "t_max_predict_ms")
 """Options of a request that only llama.cpp's server has."""
 _ALL: Final = -1
@@ -123,109 +81,93 @@ PathText = Annotated[str | Path, BeforeValidator(_path_text)]
 CacheType = Annotated[int | str, BeforeValidator(_cache_type)]
 
 
+class ModelParam(Loads):
+    """It is in llama.cpp's `llama_model_params` under its own name."""
+
+
+class ContextParam(Loads):
+    """It is in llama.cpp's `llama_context_params` under its own name."""
+
+
 class ModelOptions(InProcessOptions):
     """The model file and how it is loaded, for classes of every kind."""
 
     PREFERRED_BACKEND: ClassVar[Backend] = "llama-cpp-python"
     """The one that is used where both are installed and support the options; docs/design.md says why."""
 
-    LOADING: ClassVar[frozenset[str]] = (
-        _CONTEXT
-        | _MODEL
-        | frozenset(
-            [
-                "backend",
-                "flash_attn",
-                "lora_adapters",
-                "lora_path",
-                "lora_scale",
-                "model_path",
-                "n_ctx",
-                "n_threads",
-                "n_threads_batch",
-                "numa",
-                "type_k",
-                "type_v",
-                "use_mlock",
-                "use_mmap",
-            ]
-        )
-    )
-    NOT_IN_KEY: ClassVar[frozenset[str]] = InProcessOptions.NOT_IN_KEY | _SPEED
-
-    model_path: PathText
+    model_path: Annotated[PathText, Loads]
     """The GGUF file; of a model in several parts, the first one."""
 
-    backend: Backend | None = None
+    backend: Annotated[Backend | None, Loads] = None
     """The binding of llama.cpp: `xllamacpp`, a prebuilt wheel, or `llama-cpp-python`, which is compiled. Default: the one that is
     installed; of both, the better one for the class that supports all options given. It is filled in when the object is made."""
-    n_ctx: Annotated[int, Field(ge=0)] | Literal["auto"] | None = None
+    n_ctx: Annotated[Annotated[int, Field(ge=0)] | Literal["auto"] | None, Loads] = None
     """Tokens that a prompt and its answer can have together; 0 is what the model was trained with, and `auto` as much of that as
     fits into the free memory. Default: the smallest of that, 8,192 and what fits into half of the free memory."""
-    n_batch: int = Field(default=512, ge=1)
+    n_batch: Annotated[int, ContextParam, SpeedsUp] = Field(default=512, ge=1)
     """Tokens that are computed together at most."""
-    n_ubatch: int | None = Field(default=None, ge=1)
+    n_ubatch: Annotated[int | None, ContextParam, SpeedsUp] = Field(default=None, ge=1)
     """Tokens that the device computes together at most. Default: `n_batch`."""
-    n_threads: int | None = Field(default=None, ge=1, le=512)
+    n_threads: Annotated[int | None, Loads, SpeedsUp] = Field(default=None, ge=1, le=512)
     """Threads. Default: one per physical core; for a file below 100 MB one or one per physical core, whichever the engine
     measures to be faster (for recurrent models one). On `xllamacpp`: one for a file below 25 MB, or below 100 MB where
     llama-cpp-python is imported too or OpenMP's threads spin for another reason."""
-    n_threads_batch: int | None = Field(default=None, ge=1, le=512)
+    n_threads_batch: Annotated[int | None, Loads, SpeedsUp] = Field(default=None, ge=1, le=512)
     """Threads for several tokens at once. Default: `n_threads`, or as described there."""
-    n_gpu_layers: Annotated[int, Field(ge=-1)] | Literal["auto"] | None = None
+    n_gpu_layers: Annotated[Annotated[int, Field(ge=-1)] | Literal["auto"] | None, ModelParam, SpeedsUp] = None
     """Layers on the GPU, where llama-cpp-python was built for one; -1 is all, and `auto` as many as fit into its free memory.
     Default: none."""
-    split_mode: int | None = None
+    split_mode: Annotated[int | None, ModelParam, SpeedsUp] = None
     """How to split the model over several GPUs: 0 not at all, 1 by layers, 2 by rows."""
-    main_gpu: int | None = None
+    main_gpu: Annotated[int | None, ModelParam, SpeedsUp] = None
     """The GPU to use where the model is not split."""
-    tensor_split: list[float] | None = None
+    tensor_split: Annotated[list[float] | None, ModelParam, SpeedsUp] = None
     """Each GPU's share of the model."""
-    use_mmap: bool = True
+    use_mmap: Annotated[bool, Loads, SpeedsUp] = True
     """Map the file into memory instead of reading it."""
-    use_mlock: bool = False
+    use_mlock: Annotated[bool, Loads, SpeedsUp] = False
     """Keep the model in memory."""
-    numa: bool | int = False
+    numa: Annotated[bool | int, Loads, SpeedsUp] = False
     """Use NUMA; a number is one of llama.cpp's strategies."""
-    kv_overrides: dict[str, bool | int | float | str] | None = None
+    kv_overrides: Annotated[dict[str, bool | int | float | str] | None, ModelParam] = None
     """Replaces values in the file's header."""
-    lora_path: PathText | None = None
+    lora_path: Annotated[PathText | None, Loads] = None
     """A LoRA adapter, as a GGUF file."""
-    lora_scale: float = 1.0
+    lora_scale: Annotated[float, Loads] = 1.0
     """Strength of the adapter."""
-    lora_adapters: Annotated[list[tuple[PathText, float]] | None, BeforeValidator(_lora_adapters)] = None
+    lora_adapters: Annotated[list[tuple[PathText, float]] | None, BeforeValidator(_lora_adapters), Loads] = None
     """Several LoRA adapters, whose scales a call can change by `lora`: a list of files, or of files and scales, as pairs or as
     `{"path": ..., "scale": ...}`. Their ids are their places in the list."""
-    type_k: CacheType | None = None
+    type_k: Annotated[CacheType | None, ContextParam] = None
     """Type of the cache's keys, such as `q8_0`, by name or llama.cpp's number. Default: f16."""
-    type_v: CacheType | None = None
+    type_v: Annotated[CacheType | None, ContextParam] = None
     """Type of the cache's values."""
-    flash_attn: bool | None = None
+    flash_attn: Annotated[bool | None, Loads] = None
     """Use flash attention. Default: with `xllamacpp` as llama.cpp decides, which is on wherever the device has it; off with
     `llama-cpp-python`, where a given `None` leaves it to llama.cpp too."""
-    offload_kqv: bool | None = None
+    offload_kqv: Annotated[bool | None, ContextParam, SpeedsUp] = None
     """Keep the cache on the GPU. Default: yes."""
-    op_offload: bool | None = None
+    op_offload: Annotated[bool | None, ContextParam, SpeedsUp] = None
     """Let the GPU compute with weights in main memory."""
-    swa_full: bool | None = None
+    swa_full: Annotated[bool | None, ContextParam] = None
     """Keep all tokens for layers with a sliding window, so that prompts can share them. Default: yes."""
-    attention_type: int | None = None
+    attention_type: Annotated[int | None, ContextParam] = None
     """Kind of attention. Default: the model's."""
-    rope_freq_base: float | None = None
+    rope_freq_base: Annotated[float | None, ContextParam] = None
     """Base frequency of RoPE. Default, and 0: the file's."""
-    rope_freq_scale: float | None = None
+    rope_freq_scale: Annotated[float | None, ContextParam] = None
     """Scale of RoPE's frequencies. Default, and 0: the file's."""
-    rope_scaling_type: int | None = None
+    rope_scaling_type: Annotated[int | None, ContextParam] = None
     """How RoPE is scaled: -1 the file's, 0 not at all, 1 linear, 2 YaRN."""
-    yarn_ext_factor: float | None = None
+    yarn_ext_factor: Annotated[float | None, ContextParam] = None
     """YaRN's extrapolation. Default: the file's."""
-    yarn_attn_factor: float | None = None
+    yarn_attn_factor: Annotated[float | None, ContextParam] = None
     """YaRN's magnitude."""
-    yarn_beta_fast: float | None = None
+    yarn_beta_fast: Annotated[float | None, ContextParam] = None
     """YaRN's low correction."""
-    yarn_beta_slow: float | None = None
+    yarn_beta_slow: Annotated[float | None, ContextParam] = None
     """YaRN's high correction."""
-    yarn_orig_ctx: int | None = None
+    yarn_orig_ctx: Annotated[int | None, ContextParam] = None
     """The context that YaRN extends."""
 
     @model_validator(mode="after")
@@ -253,8 +195,12 @@ class ModelOptions(InProcessOptions):
     def _path(self) -> Path:
         return Path(self.model_path).expanduser().absolute()
 
+    def _marked_options(self, mark: type) -> dict[str, Any]:
+        names = sorted(options_marked(type(self), mark))
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
     def _model_settings(self) -> dict[str, Any]:
-        settings = {name: value for name in _MODEL if (value := getattr(self, name)) is not None}
+        settings = self._marked_options(ModelParam)
         if (layers := settings.pop("n_gpu_layers", 0)) == "auto":
             layers = self._gpu_layers()
         mapped = self.use_mmap and not self._adapters()  # an adapter can change weights
@@ -271,7 +217,7 @@ class ModelOptions(InProcessOptions):
         return gpu_layers(self._path, self.n_ctx) if supports_gpu() else 0
 
     def _context_settings(self) -> dict[str, Any]:
-        settings = {name: value for name in (*_CONTEXT, "type_k", "type_v") if (value := getattr(self, name)) is not None}
+        settings = self._marked_options(ContextParam)
         threads = self.n_threads or self._default_threads(self._path)
         batch = self.n_threads_batch or self.n_threads or (threads if threads > 1 else None)
         return {
@@ -357,12 +303,8 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
         "tokenizer": "the model's own tokenizer is used.",
         "vocab_only": "a model without weights cannot answer.",
     }
-    LOADING: ClassVar[frozenset[str]] = ModelOptions.LOADING | {"n_parallel", *_CACHE, *_SPECULATION}
-    NOT_IN_KEY: ClassVar[frozenset[str]] = (
-        ModelOptions.NOT_IN_KEY | _CACHE | _SPECULATION | {"grammar_path", "return_progress", "stop"}
-    )
 
-    n_parallel: int | None = Field(default=None, ge=1, le=128)
+    n_parallel: Annotated[int | None, Loads, SpeedsUp] = Field(default=None, ge=1, le=128)
     """Requests that are answered together. Default: 8. The cache has room for that many whole contexts, or for as many as fit into
     a quarter of the free memory, at least one; requests that do not fit wait."""
     max_tokens: MaxTokens = 256
@@ -376,7 +318,7 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
     as llama.cpp's server takes, works too."""
     grammar: Annotated[str | None, BeforeValidator(_grammar_text)] = None
     """A GBNF grammar that the answer follows: its text, or a `llama_cpp.LlamaGrammar`."""
-    grammar_path: PathText | None = None
+    grammar_path: Annotated[PathText | None, NotInKey] = None
     """A file with such a grammar."""
     json_schema: JsonSchema | None = None
     """A JSON schema, or a pydantic class, that the answer follows."""
@@ -385,7 +327,7 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
     OpenAI's API, works too."""
     post_sampling_probs: bool | None = None
     """With `logprobs`, report probabilities as the samplers leave them (`prob`, `top_probs`); with `xllamacpp`."""
-    return_progress: bool | None = None
+    return_progress: Annotated[bool | None, NotInKey] = None
     """Report how much of the prompt was read, as LangChain's custom event `prompt_progress` with `total`, `cache` and `processed`
     tokens and `time_ms`, to the `on_custom_event` of callback handlers and in `astream_events`; with `xllamacpp`."""
     t_max_predict_ms: int | None = Field(default=None, ge=-1)
@@ -401,24 +343,24 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
     lora: list[LoraScale] | None = None
     """Scales of `lora_adapters`, as llama.cpp's server takes them: `[{"id": 0, "scale": 0.5}]`; those that are left out are off.
     Requests with different scales are not computed together. Default: the scales with which they were loaded."""
-    cache_ram_mib: int | None = Field(default=None, ge=0)
+    cache_ram_mib: Annotated[int | None, Loads, SpeedsUp] = Field(default=None, ge=0)
     """MiB of memory for what earlier requests read, which later ones then do not read again. Default: an eighth of what is free."""
-    cache_dir: PathText | None = None
+    cache_dir: Annotated[PathText | None, Loads, SpeedsUp] = None
     """Folder for the same on the disk, so that what was read is not read again after a restart. The files hold your prompts and
     answers; only your user can read them. Default: nothing is written."""
-    cache_dir_mib: int = Field(default=2048, ge=1)
+    cache_dir_mib: Annotated[int, Loads, SpeedsUp] = Field(default=2048, ge=1)
     """MiB that the files in `cache_dir` take at most; those that were not used for longest are deleted."""
-    draft_model: Any = Field(default=None, repr=False)
+    draft_model: Annotated[Any, SpeedsUp] = Field(default=None, repr=False)
     """Drafts the next tokens, which are then computed together: a `llama_cpp.llama_speculative.LlamaDraftModel`."""
-    spec_type: Annotated[SpecType | None, BeforeValidator(_spec_type)] = None
+    spec_type: Annotated[SpecType | None, BeforeValidator(_spec_type), Loads, SpeedsUp] = None
     """Drafts the next tokens from the text so far, which helps where an answer copies from its prompt: `ngram-simple` (or `ngram`),
     and with `xllamacpp` llama.cpp's other ways, such as `ngram-mod`. Then `flash_attn` is on unless it is given, so that greedy
     answers stay the same."""
-    draft_model_path: PathText | None = None
+    draft_model_path: Annotated[PathText | None, Loads, SpeedsUp] = None
     """A smaller model with the same vocabulary, which drafts the next tokens; with `xllamacpp`."""
-    spec_draft_n_max: int | None = Field(default=None, ge=1, le=64)
+    spec_draft_n_max: Annotated[int | None, Loads, SpeedsUp] = Field(default=None, ge=1, le=64)
     """Tokens to draft at most. Default: 4 from the text so far, 3 by a model; `ngram-mod` has 64."""
-    spec_ngram_size_n: int | None = Field(default=None, ge=1, le=64)
+    spec_ngram_size_n: Annotated[int | None, Loads, SpeedsUp] = Field(default=None, ge=1, le=64)
     """Tokens that have to repeat before what followed them is drafted. Default: 3; `ngram-mod` has 24."""
 
     @classmethod

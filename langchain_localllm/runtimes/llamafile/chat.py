@@ -4,7 +4,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import ModelProfile
@@ -18,6 +18,7 @@ from langchain_localllm.base.chat_templated import RawAnswer, ends_in_thoughts, 
 from langchain_localllm.base.content import PARTS, check_parts, hold_parts
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.messages import STANDARD_ROLES, check_roles, to_openai, with_role_probes
+from langchain_localllm.base.option_roles import Connects
 from langchain_localllm.base.reasoning import ALIASES as REASONING_ALIASES
 from langchain_localllm.base.reasoning import ReasoningBudgetOptions
 from langchain_localllm.base.request import enforced_schema
@@ -88,7 +89,7 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         'stop'
     """
 
-    validate_model_on_init: bool = False
+    validate_model_on_init: Annotated[bool, Connects] = False
     """Whether to ask the server at construction, which fails where no server answers. `profile` asks it when it is read first."""
 
     ALIASES: ClassVar[Mapping[str, str]] = {**LlamafileOptions.ALIASES, **REASONING_ALIASES}

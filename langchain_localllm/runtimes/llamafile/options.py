@@ -9,8 +9,9 @@ from typing import Annotated, Any, ClassVar, Final, Self
 from pydantic import BeforeValidator, Field, PrivateAttr
 from typing_extensions import override
 
-from langchain_localllm.base.http import CONNECTION_OPTIONS, ServerOptions
+from langchain_localllm.base.http import ServerOptions
 from langchain_localllm.base.logits import LogitBias, enable_logprobs, normalize_logit_bias
+from langchain_localllm.base.option_roles import NotInKey, NotSent, SpeedsUp
 from langchain_localllm.base.sampler_options import SamplerOptions
 from langchain_localllm.base.token_stream import CompletionInfo
 from langchain_localllm.base.trace_names import short_name
@@ -25,7 +26,6 @@ from langchain_localllm.transport.failover import Ask, T
 from langchain_localllm.transport.operations import Plan
 
 DEFAULT_URL: Final = "http://localhost:8080"
-_NOT_SENT: Final = CONNECTION_OPTIONS | {"base_url", "extra_body", "stop", "validate_model_on_init"}
 
 
 class ManyServers(ServerOptions):
@@ -105,14 +105,6 @@ class LlamafileOptions(ManyServers, SamplerOptions):
         "Start one, for example with `./model.llamafile --server`, or from Python with "
         "`langchain_localllm.LocalServer('model.gguf')`, and give its address as `base_url`."
     )
-    NOT_IN_KEY: ClassVar[frozenset[str]] = CONNECTION_OPTIONS | {
-        "cache_prompt",
-        "id_slot",
-        "return_progress",
-        "sse_ping_interval",
-        "stop",
-        "validate_model_on_init",
-    }
     ALIASES: ClassVar[Mapping[str, str]] = {**SamplerOptions.ALIASES, "max_completion_tokens": "max_tokens", "n_cmpl": "n"}
 
     n: int | None = Field(default=None, ge=1)
@@ -149,20 +141,20 @@ class LlamafileOptions(ManyServers, SamplerOptions):
     response_fields: list[str] | None = None
     """Fields of the server's last event to return in a result of the text class, such as `["generation_settings/seed"]`. What is
     left out is missing in the result: without `stop_type`, its `finish_reason` is `unknown`."""
-    return_progress: bool | None = None
+    return_progress: Annotated[bool | None, NotInKey] = None
     """Report how much of the prompt the server has read, as LangChain's custom event `prompt_progress` with `total`, `cache` and
     `processed` tokens and `time_ms`, to the `on_custom_event` of callback handlers and in `astream_events`."""
-    sse_ping_interval: int | None = Field(default=None, ge=-1)
+    sse_ping_interval: Annotated[int | None, SpeedsUp] = Field(default=None, ge=-1)
     """Seconds between keep-alive messages while the server is silent; -1 turns them off. Default: the server's."""
-    cache_prompt: bool | None = None
+    cache_prompt: Annotated[bool | None, SpeedsUp] = None
     """Keep the prompt in the server's cache and read only what is new; the server does so by default."""
     n_cache_reuse: int | None = Field(default=None, ge=0)
     """Tokens that a part of the cache has at least to be moved to another place of a prompt. Default: 0, which is off."""
-    id_slot: int | None = Field(default=None, ge=-1)
+    id_slot: Annotated[int | None, SpeedsUp] = Field(default=None, ge=-1)
     """The server's slot to use; -1 is any that is idle."""
     lora: list[dict[str, Any]] | None = None
     """LoRA adapters of the server and their scales: `[{"id": 0, "scale": 0.5}]`."""
-    extra_body: dict[str, Any] | None = None
+    extra_body: Annotated[dict[str, Any] | None, NotSent] = None
     """Fields to send with each request as they are, such as `{"min_tokens": 5}` for vLLM. They replace fields of the same name."""
 
     _facts: Known = PrivateAttr(default_factory=dict)  # copies share it
@@ -189,7 +181,7 @@ class LlamafileOptions(ManyServers, SamplerOptions):
 
     def payload(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
         """The options that are set, without those to ignore, as the server wants them."""
-        chosen = self.set_options(_NOT_SENT | ignored)
+        chosen = self._options_to_send(ignored)
         if order := self.sampler_order():
             chosen["samplers"] = order
         if "max_tokens" in chosen:

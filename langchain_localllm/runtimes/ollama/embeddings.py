@@ -10,7 +10,7 @@ from typing_extensions import override
 from langchain_localllm.base.answer_decoder import UNREADABLE
 from langchain_localllm.base.embedding_batches import Plan, Vectors
 from langchain_localllm.base.embedding_http import ServedEmbeddings
-from langchain_localllm.base.embeddings import OURS, always_normalized
+from langchain_localllm.base.embeddings import always_normalized
 from langchain_localllm.base.options import warn_once
 from langchain_localllm.errors import ContextLengthError, WrongServerError
 from langchain_localllm.runtimes.ollama.answer_decoder import token_count
@@ -20,8 +20,6 @@ from langchain_localllm.runtimes.ollama.client import OllamaModels
 from langchain_localllm.runtimes.ollama.context import with_context
 from langchain_localllm.runtimes.ollama.options import OllamaServer
 
-_SENT: Final = frozenset({"dimensions", "truncate"})
-"""Options of all embedding classes that Ollama knows too."""
 _ENDS: Final = 2
 """Tokens that a model may want around a text."""
 
@@ -92,4 +90,5 @@ class OllamaEmbeddings(OllamaModels, ServedEmbeddings):
             raise WrongServerError(f"The server at {self.client.address.url} gives no vectors at /api/embed.") from None
 
     def _body(self, num_ctx: int) -> dict[str, Any]:
-        return self.request_body(self.payload(OURS - _SENT), num_ctx)
+        cut = {} if self.dimensions is None else {"dimensions": self.dimensions}
+        return self.request_body({**self.payload(), "truncate": self.truncate, **cut}, num_ctx)

@@ -13,9 +13,10 @@ from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, field_valid
 from typing_extensions import override
 
 from langchain_localllm.base.grammar_schema import grammar_schema
-from langchain_localllm.base.http import CONNECTION_OPTIONS, ServerOptions
+from langchain_localllm.base.http import ServerOptions
 from langchain_localllm.base.json_schema import check_schema
 from langchain_localllm.base.logits import check_top_logprobs
+from langchain_localllm.base.option_roles import Connects, NotSent, SpeedsUp
 from langchain_localllm.base.options import SamplingOptions, advise, warn_once
 from langchain_localllm.base.reasoning import ReasoningOptions, no_budget
 from langchain_localllm.base.type_schema import as_json_schema
@@ -65,9 +66,6 @@ NOT_IN_A_COUNT: Final = frozenset(
 )
 """Options that have no part in the count of a text."""
 _CLIENT_KWARGS: Final = ("client_kwargs", "sync_client_kwargs", "async_client_kwargs")
-_OURS: Final = frozenset({"allow_remote", "auth", "base_url", "extra_body", "validate_model_on_init"})
-"""Options that are for this side."""
-
 
 _HOST_OR_PORT: Final = re.compile(r"[\w.-]+|:\d+", re.ASCII)
 """A `base_url` that names only a host or only a port, which Ollama's client completes."""
@@ -133,25 +131,18 @@ class OllamaServer(ServerOptions):
         "use_mlock": _LOADING,
     }
     CREDENTIALS: ClassVar[tuple[str, ...]] = (*ServerOptions.CREDENTIALS, "auth")
-    NOT_IN_KEY: ClassVar[frozenset[str]] = CONNECTION_OPTIONS | {
-        "allow_remote",
-        "auth",
-        "keep_alive",
-        "stop",
-        "validate_model_on_init",
-    }
 
     base_url: str = Field(default_factory=default_url)
     """The server's address. Default: `OLLAMA_HOST`, else `http://127.0.0.1:11434`."""
     model: str = Field(default="llama2", min_length=1)
     """The model's name, as `ollama list` shows it."""
-    auth: tuple[str, str] | None = Field(default=None, repr=False, exclude=True)
+    auth: Annotated[tuple[str, str] | None, Connects] = Field(default=None, repr=False, exclude=True)
     """User and password, for a server behind a proxy that wants them."""
-    validate_model_on_init: bool = False
+    validate_model_on_init: Annotated[bool, Connects] = False
     """Ask the server for the model at once, so that a missing one is found before the first call."""
-    allow_remote: bool = False
+    allow_remote: Annotated[bool, Connects] = False
     """Let Ollama hand prompts to a model on another machine, such as `gpt-oss:120b-cloud`. Otherwise such a model is refused."""
-    keep_alive: int | str | None = None
+    keep_alive: Annotated[int | str | None, SpeedsUp] = None
     """How long the model stays loaded: seconds, or a text such as `10m`; -1 is forever, 0 is not at all."""
 
     num_ctx: int | None = Field(default=None, ge=1)
@@ -167,7 +158,7 @@ class OllamaServer(ServerOptions):
     """Threads to compute with."""
     use_mmap: bool | None = None
     """Map the file into memory instead of reading it."""
-    extra_body: dict[str, Any] | None = None
+    extra_body: Annotated[dict[str, Any] | None, NotSent] = None
     """Fields of the request that are not known here, for newer Ollamas; they win over fields of the same name. `options` in it is
     added to the other options."""
 
@@ -255,7 +246,7 @@ class OllamaServer(ServerOptions):
 
     def payload(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
         """The options that are set, without those to ignore, as the server wants them."""
-        chosen = self.set_options(CONNECTION_OPTIONS | _OURS | ignored | {"stop", "num_ctx"})
+        chosen = self._options_to_send(ignored | {"num_ctx"})
         if "max_tokens" in chosen:
             chosen["num_predict"] = chosen.pop("max_tokens")
         if "reasoning" in chosen:

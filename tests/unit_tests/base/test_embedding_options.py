@@ -7,7 +7,8 @@ from langchain_core.embeddings import Embeddings
 from langchain_tests.unit_tests import EmbeddingsUnitTests
 
 from langchain_localllm import LlamafileEmbeddings, OllamaEmbeddings
-from langchain_localllm.base.http import CONNECTION_OPTIONS
+from langchain_localllm.base.http import ServerOptions
+from langchain_localllm.base.option_roles import NotSent, options_marked
 from tests.unit_tests.embedding_fakes import FakeLlamafile, FakeOllama, body_of
 from tests.unit_tests.option_cases import LLAMAFILE, OLLAMA
 
@@ -19,7 +20,7 @@ COMMON: Final[Moved] = {
     "batch_size": (1, {}),
     "show_progress": (True, {}),
     "max_concurrency": (1, {}),
-    **{name: (LLAMAFILE[name].value, {}) for name in CONNECTION_OPTIONS | {"base_url"}},
+    **{name: (LLAMAFILE[name].value, {}) for name in options_marked(ServerOptions, NotSent)},
 }
 LLAMAFILE_MOVED: Final[Moved] = {
     **COMMON,

@@ -11,13 +11,14 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 from weakref import WeakSet
 
 import pytest
 from typing_extensions import override
 
 from langchain_localllm.base.local_engine.options import Engine, InProcessOptions
+from langchain_localllm.base.option_roles import Loads
 from langchain_localllm.errors import InvalidOptionError, ModelFileError
 
 
@@ -41,9 +42,7 @@ class ToyEngine:
 class Toy(InProcessOptions):
     """Options with one that needs a load of its own, and one that does not."""
 
-    LOADING: ClassVar[frozenset[str]] = frozenset({"path"})
-
-    path: str = "a.gguf"
+    path: Annotated[str, Loads] = "a.gguf"
     heat: float = 0
 
     @override
