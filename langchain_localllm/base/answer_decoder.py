@@ -1,7 +1,8 @@
 """Decode the bytes of an answer to events, whatever carries them."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Final
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
 
 from langchain_localllm.base.options import warn_once
 from langchain_localllm.base.token_stream import StreamEvent
@@ -53,7 +54,9 @@ class AnswerDecoder(ABC):
             raise _unreadable(line) from None
         if event is not None:
             if not isinstance(event.text, str):
-                raise _unreadable(line)
+                raise wrong_kind("content", event.text)
+            if event.logprobs is not None and not isinstance(event.logprobs, list):
+                raise wrong_kind("logprobs", event.logprobs)
             self._keep(event)
         return event
 
@@ -86,6 +89,36 @@ class AnswerDecoder(ABC):
     @abstractmethod
     def _piece(self, line: bytes) -> StreamEvent | None:
         """Return the event for a line, if it holds one; raises the error that it reports."""
+
+
+def text_in(part: Mapping[str, Any], name: str) -> str:
+    """Return the text under a name, or an empty one where it is missing or null; raises `StreamBrokenError` for anything else."""
+    value = part.get(name)
+    if isinstance(value, str):
+        return value
+    if value is not None:
+        raise wrong_kind(name, value)
+    return ""
+
+
+def flag_in(part: Mapping[str, Any], name: str) -> bool:
+    """Return whether a name has the value true; raises `StreamBrokenError` where it has one that is neither true nor false."""
+    value = part.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise wrong_kind(name, value)
+    return value is True
+
+
+def check_not_number(part: Mapping[str, Any], name: str) -> None:
+    """Raise `StreamBrokenError` where a name that may have nothing has a number or a truth value, even 0 or false."""
+    if isinstance(value := part.get(name), int | float):
+        raise wrong_kind(name, value)
+
+
+def wrong_kind(name: str, value: Any) -> StreamBrokenError:
+    """Return the error for a field of an answer whose value is of a kind that it cannot have."""
+    shown = repr(value)[:_SHOWN]
+    return StreamBrokenError(f"The server sent {shown} as `{name}`, which cannot be read. Is another program answering there?")
 
 
 def warn_left_out(kind: str, url: str) -> None:

@@ -10,7 +10,14 @@ from typing import Any, Final
 
 from typing_extensions import override
 
-from langchain_localllm.base.answer_decoder import UNREADABLE, AnswerDecoder, warn_left_out
+from langchain_localllm.base.answer_decoder import (
+    UNREADABLE,
+    AnswerDecoder,
+    check_not_number,
+    flag_in,
+    text_in,
+    warn_left_out,
+)
 from langchain_localllm.base.thoughts import ThoughtCount, ThoughtTracker
 from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent, Timings
 from langchain_localllm.errors import (
@@ -227,6 +234,7 @@ class ChatDecoder(_EventDecoder):
         self._usage = event.get("usage") or self._usage
         self._timings = event.get("timings") or self._timings
         if not event.get("choices"):
+            check_not_number(event, "choices")
             return None
         if "prompt_progress" in event:
             return StreamEvent("", progress=event["prompt_progress"])
@@ -239,8 +247,8 @@ class ChatDecoder(_EventDecoder):
         if self._reason in _FAILURES:
             said = choice.get("error") or _mapping(reason).get("message")
             raise self.read_error.in_answer(said or f"it ended its answer with finish_reason '{self._reason}'")
-        delta = choice.get("delta") or choice.get("message") or {}  # the latter in an answer that is not streamed
-        content, reasoning = delta.get("content") or choice.get("text") or delta.get("refusal") or "", _reasoning_of(delta)
+        delta = choice.get("delta") or _message_of(choice)
+        content, reasoning = delta.get("content") or _other_content(delta, choice), _reasoning_of(delta)
         if isinstance(content, list | dict) or "audio" in delta or "images" in delta:
             content, thoughts = self._split_parts(delta, content)
             reasoning = reasoning or thoughts
@@ -308,6 +316,7 @@ class ChatDecoder(_EventDecoder):
     def _calls_of(self, delta: dict[str, Any]) -> list[dict[str, Any]] | None:
         if calls := delta.get("tool_calls"):
             return self._calls.read(calls) or None
+        check_not_number(delta, "tool_calls")
         if call := delta.get("function_call"):  # OpenAI's older API
             return self._calls.read(call) or None
         return None
@@ -379,7 +388,7 @@ class CompletionDecoder(ChatDecoder):
             self.tracker.add(event["content"])
         if self._tokens is not None:
             self._tokens += event.get("tokens") or ()
-        if not event.get("stop", self._fields is not None):
+        if not (flag_in(event, "stop") if "stop" in event else self._fields is not None):
             if self._fields is not None:
                 self._latest = event
             return StreamEvent(event["content"], logprobs=event.get("completion_probabilities"))
@@ -467,11 +476,27 @@ def _reason_name(reason: Any) -> str:
     return str(reason["type"] if isinstance(reason, dict) else reason)
 
 
+def _message_of(choice: dict[str, Any]) -> dict[str, Any]:
+    """Return the message of an answer that is not streamed; an empty one where a choice has neither a message nor a delta."""
+    for name in ("delta", "message"):
+        check_not_number(choice, name)
+    return choice.get("message") or {}
+
+
+def _other_content(delta: dict[str, Any], choice: dict[str, Any]) -> Any:
+    """Return the text of a choice whose delta has no `content`."""
+    check_not_number(delta, "content")
+    return choice.get("text") or delta.get("refusal") or text_in(choice, "text") or text_in(delta, "refusal")
+
+
 def _reasoning_of(delta: dict[str, Any]) -> str:
     """Return a delta's thoughts, under the first key that holds some; servers repeat them under several."""
     for key in _REASONING:
-        if value := delta.get(key):
-            return value if isinstance(value, str) else _text_of(value)
+        if key in delta:
+            value = delta[key]
+            check_not_number(delta, key)
+            if thoughts := value if isinstance(value, str) else _text_of(value):
+                return thoughts
     return ""
 
 

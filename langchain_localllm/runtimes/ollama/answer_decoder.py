@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
-from langchain_localllm.base.answer_decoder import AnswerDecoder, warn_left_out
+from langchain_localllm.base.answer_decoder import AnswerDecoder, check_not_number, flag_in, text_in, warn_left_out
 from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent, Timings
 from langchain_localllm.errors import (
     ContextLengthError,
@@ -24,6 +24,7 @@ from langchain_localllm.transport.decoding import parse_json
 
 _LOG: Final = logging.getLogger(__name__)
 _NANOSECONDS: Final = 1e9
+_THOUGHTS: Final = ("thinking", "reasoning_content", "reasoning")
 _NOT_METADATA: Final = frozenset({"context", "logprobs", "message", "response", "thinking"})
 """Fields of the last line that are part of the answer, or reported elsewhere."""
 
@@ -46,7 +47,7 @@ class GenerateDecoder(AnswerDecoder):
         event = parse_json(line)
         if event.get("error"):
             raise reader_for(self._options).in_stream(event)
-        if not event.get("done"):
+        if not flag_in(event, "done"):
             return self._part(event)
         last = self._part(event)
         if event.get("done_reason") == "load" and not last.text.strip():
@@ -72,7 +73,7 @@ class GenerateDecoder(AnswerDecoder):
             ) from None
 
     def _part(self, event: dict[str, Any]) -> StreamEvent:
-        return StreamEvent(event.get("response") or "", None, _thought(event), None, event.get("logprobs"))
+        return StreamEvent(text_in(event, "response"), None, _thought(event), None, event.get("logprobs"))
 
     def _check_context(self, event: dict[str, Any]) -> None:
         options, facts = self._options, self._options.facts
@@ -102,12 +103,14 @@ class ChatDecoder(GenerateDecoder):
 
     @override
     def _part(self, event: dict[str, Any]) -> StreamEvent:
+        check_not_number(event, "message")
         message = (event.get("message") if event.get("done") else event["message"]) or {}
+        check_not_number(message, "tool_calls")
         if message.get("images"):
             warn_left_out("images", self._options.client.address.url)
         calls = message.get("tool_calls")
         return StreamEvent(
-            message.get("content") or "",
+            text_in(message, "content"),
             None,
             _thought(message),
             self._new_calls(calls, last=bool(event.get("done"))) if calls else None,
@@ -134,7 +137,10 @@ class ChatDecoder(GenerateDecoder):
 
 def _thought(part: dict[str, Any]) -> str:
     """The thoughts of an event; gateways in front of other servers send them under other keys."""
-    return part.get("thinking") or part.get("reasoning_content") or part.get("reasoning") or ""
+    for name in _THOUGHTS:
+        if name in part and (thought := text_in(part, name)):
+            return thought
+    return ""
 
 
 def _finish(event: dict[str, Any], context: list[int] | None = None) -> CompletionInfo:
