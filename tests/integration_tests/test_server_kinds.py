@@ -14,8 +14,9 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 
-from langchain_localllm import ChatLlamafile, Llamafile, LlamafileEmbeddings, errors
+from langchain_localllm import ChatLlamafile, Llamafile, LlamafileEmbeddings, LocalServer, errors
 
 from .scripted import Answer, Request, ScriptedServer, as_json
 from .wires import HELLO, WIRES
@@ -185,4 +186,28 @@ def test_usage_and_reason_of_openais_completions_are_read() -> None:
 def test_a_schema_goes_by_openais_name() -> None:
     with ScriptedServer(KINDS["vLLM"]) as server:
         Llamafile(base_url=server.base_url, json_schema={"type": "object"}).invoke("a")
+        assert server.requests[-1].body["response_format"]["json_schema"]["schema"] == {"type": "object"}
+
+
+def test_schema_is_kept_to_by_llama_cpps_server_behind_a_gateway_for_openais_api(chat_server: LocalServer) -> None:
+    def gateway(request: Request) -> Answer:
+        if request.path != "/v1/completions":
+            return NOT_FOUND
+        answer = requests.post(chat_server.base_url + request.path, json=request.body, timeout=60)
+        return Answer([answer.content], answer.status_code, {"Content-Type": answer.headers["Content-Type"]})
+
+    with ScriptedServer(gateway) as server:
+        llm = Llamafile(base_url=server.base_url, temperature=0, max_tokens=16, json_schema={"enum": ["red", "blue"]})
+        assert json.loads(llm.invoke("The lamp is")) in {"red", "blue"}
+        assert server.requests[-1].path == "/v1/completions"
+
+
+def test_server_that_wants_another_kind_of_schema_gets_openais_only() -> None:
+    def sglang(request: Request) -> Answer:
+        if request.path == "/v1/completions" and isinstance(request.body.get("json_schema"), dict):
+            return as_json({"message": "[{'loc': ('body', 'json_schema'), 'msg': 'Input should be a valid string'}]"}, 400)
+        return KINDS["vLLM"](request)
+
+    with ScriptedServer(sglang) as server:
+        assert Llamafile(base_url=server.base_url, json_schema={"type": "object"}).invoke("a") == SAYS_HELLO
         assert server.requests[-1].body["response_format"]["json_schema"]["schema"] == {"type": "object"}

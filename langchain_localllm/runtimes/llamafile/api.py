@@ -52,6 +52,8 @@ def open_stream(options: ServerOptions, path: str, payload: dict[str, Any], read
             except (InvalidRequestError, ServerError) as error:
                 if "stream_options" in body and "stream_options" in str(error):
                     body = {name: value for name, value in body.items() if name != "stream_options"}
+                elif body.keys() >= {"json_schema", "response_format"} and "json_schema" in str(error):  # SGLang wants a text there
+                    body = {name: value for name, value in body.items() if name != "json_schema"}
                 elif _BARE_SCHEMA in str(error) and "schema" in (form := _json_schema(body)):
                     body = {**body, "response_format": {"type": "json_schema", "json_schema": form["schema"]}}
                 elif body["stream"] and _NO_STREAM.search(str(error)):  # llama.cpp of before May 2025, where there are tools

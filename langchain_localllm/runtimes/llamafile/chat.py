@@ -257,9 +257,7 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         answer.parse(raw.splitter(), raw.calls(), raw.begun)
         decoder.tracker = raw.tracker(self.budget)
         wanted = form["json_schema"]["schema"] if form else None
-        completion = completion_payload(self.payload(_NOT_RAW), prompt, payload["stop"], wanted)
-        schema = {"json_schema": completion.pop("json_schema")} if form else {}  # the server ignores `response_format` on this path
-        body = {**as_openai(completion), **schema}
+        body = as_openai(completion_payload(self.payload(_NOT_RAW), prompt, payload["stop"], wanted))
         body |= raw_answer_fields(raw.markers, self.budget, self.budget_message, thought_tags(facts.template))
         return (yield from open_stream(self, "/v1/completions", {**body, **(self.extra_body or {})}, decoder.read_error))
 

@@ -111,9 +111,12 @@ def completion_payload(
 
 
 def as_openai(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """A completion's payload under the names of OpenAI's API, together with the server's own."""
+    """A completion's payload under the names of OpenAI's API, together with the server's own.
+
+    A schema has both names, since llama.cpp's server ignores `response_format` at `/v1/completions`.
+    """
     renamed = {{"n_predict": "max_tokens", "n_probs": "logprobs"}.get(name, name): value for name, value in payload.items()}
-    if schema := renamed.pop("json_schema", None):
+    if schema := renamed.get("json_schema"):
         renamed["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
     if bias := renamed.pop("logit_bias", None):
         renamed["logit_bias"] = _openai_logit_bias(bias)
