@@ -283,17 +283,19 @@ def status(*, store: Store = STORE, model: Model = "", as_json: AsJson = False) 
         **{name: settings.get(name) for name in ("vectors", "embedding_model", "dimension")},
         **_fields(sizes),
     }
-    other_sizes = held.other_sizes()
+    other_sizes, old_words = held.other_sizes(), held.old_words()
     problems = [problem for _, _, problem in held.catalog.files() if problem]
     held.close()
     if as_json:
-        print(json.dumps(facts | {"other_sizes": other_sizes, "problems": problems}, ensure_ascii=False))
+        print(json.dumps(facts | {"other_sizes": other_sizes, "old_words": old_words, "problems": problems}, ensure_ascii=False))
         return
     for name, value in facts.items():
         shown = ", ".join(value) if isinstance(value, list) else value
         print(f"{name.replace('_', ' '):<16} {'' if shown is None else shown}")
     if other_sizes:
         print(f"{'other sizes':<16} {other_sizes}")
+    if old_words:
+        print(f"{'old words':<16} {old_words}")
     for problem in problems:
         print(f"{'unreadable file':<16} {problem}")
 

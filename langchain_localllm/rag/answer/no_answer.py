@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from langchain_localllm.rag.language import language_of
+
 NO_ANSWER: Final = "The documents don't say."
 """The answer to a question in English that the documents do not answer, and what a model is asked to say then."""
 
@@ -39,71 +41,6 @@ _CLOSING_SIGNS: Final = ".*_`\"'\u201c\u201d\u00bb"
 _OPENING: Final = re.compile(r"(?:[\s*_`\"'\u201c\u201d\u201e\u00ab\u00bb>#]|\[[\d\s,;]*\]?)*")
 _MARKUP: Final = re.compile(r"[*_`\"\u201c\u201d\u201e\u00ab\u00bb>#]|\[\d[\d\s,;]*\]")
 """Bold type, quotes and citations, which models put around a refusal."""
-
-_SCRIPTS: Final = {
-    "ja": re.compile(r"[\u3040-\u30ff]"),
-    "zh": re.compile(r"[\u3400-\u9fff\uf900-\ufaff]"),
-    "ko": re.compile(r"[\uac00-\ud7af]"),
-    "uk": re.compile(r"[іїєґ]", re.IGNORECASE),
-    "ru": re.compile(r"[\u0400-\u04ff]"),
-    "ar": re.compile(r"[\u0600-\u06ff]"),
-    "he": re.compile(r"[\u0590-\u05ff]"),
-    "el": re.compile(r"[\u0370-\u03ff]"),
-    "hi": re.compile(r"[\u0900-\u097f]"),
-    "th": re.compile(r"[\u0e00-\u0e7f]"),
-}
-"""Scripts that name the language, the special ones first."""
-_LEAST_SHARE: Final = {"ja": 0.1, "uk": 0.05}
-"""The share of a question's letters that must be of the script: others share most of theirs. Default: a half."""
-_LETTERS: Final = {
-    "de": "ßäöü",
-    "es": "¿¡ñ",
-    "pl": "ąęłżźśćń",
-    "pt": "ãõ",
-    "ro": "ăâîțșţ",
-    "tr": "ığş",
-    "vi": "đơưăạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ",
-}
-_WORDS: Final = {
-    language: frozenset(words.split())
-    for language, words in {
-        "en": "what who whom whose which when where why how the is are was were do does did of in to and many much has have can",
-        "de": "wer was wem wen wann wo wie woher wohin warum welche welcher welches welchen welchem der die das den dem "
-        "ein eine ist sind war waren hat haben wurde wurden viele viel und für von im nicht gibt",
-        "es": "qué quién quiénes cuál cuáles cuándo cuánto cuánta cuántos cuántas dónde cómo por el la los las un una es son fue "
-        "del de que en se para con hay",
-        "fr": "qui que quoi quel quelle quels quelles quand où comment pourquoi combien est le la les un une des du de dans sont "
-        "été au aux il elle a quand",
-        "it": "chi che cosa quale quali quando dove come perché quanto quanta quanti quante il lo la gli le un una è sono di del "
-        "della nel nella ha",
-        "nl": "wie wat wanneer waar hoe hoeveel waarom welke welk het de een is zijn was waren van voor en niet heeft kost",
-        "pl": "kto co kiedy gdzie jak jaki jaka jakie który która które dlaczego ile czy jest są był była było w na z i do",
-        "pt": "quem qual quais quando onde como porque quanto quanta quantos quantas o a os as um uma é são foi do da no na em",
-        "ro": "cine ce când unde cum care de câți câte cât este sunt era a al ale în din la cu pe un o fost",
-        "tr": "kim kimin ne nedir zaman nerede nereye nasıl neden niçin hangi kaç kadar mi mı mu mü bir ve ile için",
-        "vi": "ai gì nào khi đâu sao bao nhiêu là của và trong có được những các một",
-    }.items()
-}
-"""Frequent words of questions, in languages with Latin letters."""
-_WORD: Final = re.compile(r"[^\W\d_]+")
-
-
-def language_of(question: str) -> str:
-    """Return the language of a question, as an ISO 639-1 code of `NO_ANSWERS`; English for any other.
-
-    Example:
-        >>> language_of("Wie hoch ist der Berg?"), language_of("山有多高?"), language_of("How high is the hill?")
-        ('de', 'zh', 'en')
-    """
-    letters = _WORD.findall(question.lower())
-    for language, script in _SCRIPTS.items():
-        if len(script.findall(question)) >= _LEAST_SHARE.get(language, 0.5) * len("".join(letters)) > 0:
-            return language
-    words = set(letters)
-    scores = {language: len(words & known) for language, known in _WORDS.items()}
-    for language, special in _LETTERS.items():
-        scores[language] += sum(letter in question.lower() for letter in special)
-    return max(scores, key=lambda language: scores[language])  # the first, English, if none is known
 
 
 def no_answer(question: str) -> str:

@@ -18,7 +18,7 @@ from typing import Any, Final
 from langchain_core.documents import Document
 
 from langchain_localllm.rag.index.database import AT_ONCE, Database
-from langchain_localllm.rag.index.text_search import search_terms, separated
+from langchain_localllm.rag.index.text_search import VERSION, compound_parts, compounds_of, indexed_text, search_terms
 
 FORMAT: Final = 1
 """The version of the schema; an index with a higher one was made by a newer version of this package."""
@@ -32,8 +32,11 @@ CREATE TABLE passage (
 CREATE INDEX passage_of_file ON passage (path, place);
 CREATE TABLE draft (id TEXT PRIMARY KEY, path TEXT NOT NULL, place INTEGER NOT NULL, metadata TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE doomed (id TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE VIRTUAL TABLE word USING fts5 (text, tokenize = 'porter unicode61 remove_diacritics 2');
 """
+_WORD_TABLE: Final = """
+CREATE VIRTUAL TABLE word USING fts5 (text, tokenize = 'porter unicode61 remove_diacritics 2 categories ''L* N* Co M*''');
+"""
+"""The keyword index. Marks are parts of words: in Hindi and Thai they are vowels."""
 _DROP_COMMON_WORDS_FROM: Final = 2000
 """With this many passages, words that occur in most of them are left out of queries, since ranking by them is slow."""
 _REMOVED: Final = "path = :path AND id NOT IN (SELECT id FROM draft)"
@@ -95,8 +98,8 @@ class Catalog:
     """
 
     def __init__(self, path: Path | None, *, writable: bool = True) -> None:
-        self._db = Database(path, _SCHEMA, FORMAT, writable=writable)
-        self._db.connection.create_function("separated", 2, _words)
+        self._db = Database(path, _SCHEMA + _WORD_TABLE, FORMAT, writable=writable)
+        self._db.connection.create_function("indexed", 2, _words)
 
     def close(self) -> None:
         """Close the file."""
@@ -164,7 +167,29 @@ class Catalog:
         with self._db.transaction() as db:
             db.executemany("DELETE FROM doomed WHERE id = ?", [(key,) for key in ids])
 
+    def update_words(self) -> None:
+        """Make the keyword index again if it was made by other rules; the vectors stay."""
+        if self.word_rules == VERSION:
+            return
+        with self._db.transaction() as db:
+            db.execute("DROP TABLE word")
+            db.execute(_WORD_TABLE)
+            db.execute("INSERT INTO word (rowid, text) SELECT number, indexed(text, metadata) FROM passage WHERE live")
+            db.execute("INSERT OR REPLACE INTO setting VALUES ('word_rules', ?)", (json.dumps(VERSION),))
+
     # --- reading ---
+
+    @property
+    def word_rules(self) -> int:
+        """The version of the rules that the keyword index was made by."""
+        rows = self._db.all("SELECT value FROM setting WHERE name = 'word_rules'")
+        return int(rows[0][0]) if rows else 1
+
+    @property
+    def language(self) -> str:
+        """The language of most passages, as an ISO 639-1 code; empty if it is not known."""
+        rows = self._db.all("SELECT value FROM setting WHERE name = 'language'")
+        return str(json.loads(rows[0][0])) if rows else ""
 
     def file(self, path: str) -> FileEntry | None:
         """Return the record of a file, or `None`."""
@@ -242,9 +267,12 @@ class Catalog:
 
     def search(self, question: str, k: int, metadata: dict[str, Any] | None = None) -> list[str]:
         """Return the ids of live passages that contain words of the question, ranked by BM25."""
-        terms = search_terms(question)
+        language = self.language
+        terms = search_terms(question, language)
         if not terms:
             return []
+        for word in compounds_of(question, language):
+            terms += compound_parts(word, self._is_known)
         words = " OR ".join(self._without_common_words(terms))
         if metadata:
             conditions, values = _conditions(metadata)
@@ -265,6 +293,9 @@ class Catalog:
         count = "SELECT count(*) FROM (SELECT 1 FROM word WHERE word MATCH ? LIMIT ?)"
         return passages, {term: self._db.all(count, (term, passages // 2 + 1))[0][0] for term in dict.fromkeys(terms)}
 
+    def _is_known(self, term: str) -> bool:
+        return bool(self._db.all("SELECT 1 FROM word WHERE word MATCH ? LIMIT 1", (term,)))
+
     def _without_common_words(self, terms: list[str]) -> list[str]:
         """Drop terms that are in half of all passages: their BM25 weight is about zero, and ranking by them is slow."""
         passages, counts = self.frequencies(terms)
@@ -278,7 +309,7 @@ def _replace(db: sqlite3.Connection, path: str) -> None:
     db.execute(f"DELETE FROM word WHERE rowid IN (SELECT number FROM passage WHERE live AND {_REMOVED})", file)  # noqa: S608 - as above
     db.execute(f"DELETE FROM passage WHERE {_REMOVED}", file)  # noqa: S608 - as above
     db.execute(
-        "INSERT INTO word (rowid, text) SELECT number, separated(text, metadata) FROM passage WHERE path = :path AND NOT live", file
+        "INSERT INTO word (rowid, text) SELECT number, indexed(text, metadata) FROM passage WHERE path = :path AND NOT live", file
     )
     db.execute(
         "UPDATE passage SET live = 1, place = draft.place, metadata = draft.metadata FROM draft "
@@ -289,7 +320,7 @@ def _replace(db: sqlite3.Connection, path: str) -> None:
 
 
 def _words(text: str, metadata: str) -> str:
-    return separated(f"{json.loads(metadata).get('heading', '')}\n{text}")
+    return indexed_text(f"{json.loads(metadata).get('heading', '')}\n{text}")
 
 
 def _conditions(metadata: dict[str, Any]) -> tuple[str, list[Any]]:

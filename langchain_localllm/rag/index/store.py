@@ -42,6 +42,7 @@ from langchain_localllm.extras import pip_install
 from langchain_localllm.model_info.introspect import describe_model
 from langchain_localllm.rag.index.catalog import Catalog, StagedChunk
 from langchain_localllm.rag.index.database import has_tables
+from langchain_localllm.rag.index.text_search import VERSION
 from langchain_localllm.rag.ingest.file_keys import absolute, root_of
 from langchain_localllm.rag.ingest.sentences import SENTENCE_END
 from langchain_localllm.rag.ingest.split import JOINT
@@ -189,6 +190,15 @@ class Store:
         return (
             f"An earlier version made this index, with passages of {size} bytes that may end within a sentence. It keeps working. "
             f"Now they are {new} bytes of whole sentences, below their headings. Rebuild the index with these: {self._rebuild()}"
+        )
+
+    def old_words(self) -> str:
+        """Return a sentence that says how the words of an index of an earlier version are made again; else an empty text."""
+        if self.catalog.word_rules == VERSION:
+            return ""
+        return (
+            "An earlier version made this index: words in Thai, Korean, Hindi and other scripts, other forms of a word, and "
+            f"parts of German compounds are not found. The next run makes the words again, without embedding: {self._index()}"
         )
 
     def check_model(self) -> None:
@@ -377,6 +387,7 @@ class Store:
             self._catalog.write_settings(**new)
         if wanted:
             self._catalog.write_settings(sizes_given=sorted({*(settings.get("sizes_given") or ()), *wanted}))
+        self._catalog.update_words()
         self._catalog.forget_draft()
 
     def _defaults(self) -> dict[str, Any]:
@@ -407,9 +418,11 @@ class Store:
         with _faults(self.folder):
             return open_vectors(kind, self.folder, self._ahead or _NoEmbeddings())
 
+    def _index(self) -> str:
+        return "localllm rag index" + (f" --store {self.folder}" if self.folder and self.folder != Path.cwd() / STORE else "")
+
     def _rebuild(self) -> str:
-        where = f" --store {self.folder}" if self.folder and self.folder != Path.cwd() / STORE else ""
-        return f"localllm rag index{where} --rebuild"
+        return f"{self._index()} --rebuild"
 
 
 class _NoEmbeddings(Embeddings):

@@ -9,11 +9,14 @@ words that the passage contains, weighted by rarity; a word that no passage cont
 is for the passage itself, and half for the passage with its neighbors, since a passage is short and seldom repeats its subject. The
 weight of coverage depends on the spread of the cosines, so it suits any embedding model. At least one candidate must contain a
 quarter of the words, or have a clearly higher similarity than any off-topic question.
+
+A question in another language than the passages shares no words with them. Where none does, similarities alone are compared.
 """
 
 import itertools
 import math
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -23,7 +26,8 @@ from langchain_core.documents import Document
 from langchain_localllm.rag.index.candidates import nearest
 from langchain_localllm.rag.index.off_topic_questions import questions_like
 from langchain_localllm.rag.index.store import Store
-from langchain_localllm.rag.index.text_search import content_words, terms_by_stem
+from langchain_localllm.rag.index.text_search import content_words, stems_in, terms_by_stem
+from langchain_localllm.rag.language import known_language
 
 _LEAST_QUANTILE: Final = 0.5
 _MOST_QUANTILE: Final = 0.95
@@ -39,7 +43,7 @@ _FEW: Final = 30
 """The smallest number of passages in the formula: in a tiny index, a word of the only passage is not a common one."""
 _SAMPLE: Final = 48
 """How many passages are sampled to detect the language."""
-_VERSION: Final = 3
+_VERSION: Final = 4
 """The version of the calibration: an index with another version is calibrated again on its next update."""
 _CHANGED: Final = 0.2
 """Calibrate again when this share of the passages was added or removed."""
@@ -47,10 +51,11 @@ _CHANGED: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Hold the similarity and the coverage of each candidate for a question."""
+    """Hold the similarity and the coverage of each candidate for a question, and whether its language is another one."""
 
     similarities: Sequence[float]
     coverages: Sequence[float]
+    is_foreign: bool = False
 
     def score(self, weight: float) -> float:
         """Return the score of the best candidate."""
@@ -75,7 +80,9 @@ def find_evidence(
     live = [key for key in candidates if key in documents]
     weights = _word_weights(store, question)
     around = store.catalog.neighbors(live)
-    return Evidence([near.get(key, least) for key in live], [_coverage(weights, documents[key], around[key]) for key in live])
+    of_index, asked = store.catalog.language, known_language(question)
+    coverages = [_coverage(weights, documents[key], around[key], asked or of_index) for key in live]
+    return Evidence([near.get(key, least) for key in live], coverages, is_foreign=bool(of_index and asked and asked != of_index))
 
 
 def default_quantile(passages: int) -> float:
@@ -100,12 +107,19 @@ def is_answerable(store: Store, evidence: Evidence, quantile: float | None = Non
     measured: dict[str, Any] | None = store.setting("off_topic")
     if not measured or quantile == 0:
         return bool(evidence.similarities)
-    scores: list[float] = measured["scores"]
     quantile = default_quantile(measured["passages"]) if quantile is None else quantile
-    threshold = scores[min(math.floor(quantile * len(scores)), len(scores) - 1)]
-    if max(evidence.similarities, default=-math.inf) > least_similarity(store):  # as in other languages
+    similarity = max(evidence.similarities, default=-math.inf)
+    if similarity > least_similarity(store):
         return True
-    return max(evidence.coverages, default=0.0) >= _LEAST_COVERAGE and evidence.score(measured["weight"]) >= threshold
+    has_words = max(evidence.coverages, default=0.0) >= _LEAST_COVERAGE
+    if evidence.is_foreign and not has_words and "similarities" in measured:
+        return similarity >= _at(measured["similarities"], quantile)
+    return has_words and evidence.score(measured["weight"]) >= _at(measured["scores"], quantile)
+
+
+def _at(numbers: Sequence[float], quantile: float) -> float:
+    """Return the quantile of sorted numbers."""
+    return numbers[min(math.floor(quantile * len(numbers)), len(numbers) - 1)]
 
 
 def least_similarity(store: Store) -> float:
@@ -128,14 +142,29 @@ def calibrate(store: Store, changed: int) -> None:
         if changed:
             store.catalog.write_settings(off_topic_pending=pending)
         return
-    found = [_evidence_of(store, question) for question in questions_like(store.catalog.sample(_SAMPLE))]
+    sample = store.catalog.sample(_SAMPLE)
+    store.catalog.write_settings(language=_language_of(sample))
+    found = [_evidence_of(store, question) for question in questions_like(sample)]
     best = [max(each.similarities, default=0.0) for each in found]
     spread = statistics.pstdev(best)
     weight = _WEIGHT * spread
     scores = sorted(each.score(weight) for each in found)
     similarity = max(best) + spread  # so few questions have not met the most similar passage
-    about = {"version": _VERSION, "passages": passages, "weight": weight, "best_similarity": similarity, "scores": scores}
+    about = {
+        "version": _VERSION,
+        "passages": passages,
+        "weight": weight,
+        "best_similarity": similarity,
+        "scores": scores,
+        "similarities": sorted(best),
+    }
     store.catalog.write_settings(off_topic=about, off_topic_pending=0)
+
+
+def _language_of(texts: Sequence[str]) -> str:
+    """Return the language of most texts; empty if it is not known."""
+    known = Counter(language for language in map(known_language, texts) if language)
+    return known.most_common(1)[0][0] if known else ""
 
 
 def _evidence_of(store: Store, question: str) -> Evidence:
@@ -146,7 +175,7 @@ def _evidence_of(store: Store, question: str) -> Evidence:
 
 def _word_weights(store: Store, question: str) -> dict[str, float]:
     """Return the weights of the stems of a question's words: the rarer, the larger; their sum is 1."""
-    terms = terms_by_stem(question)
+    terms = terms_by_stem(question, store.catalog.language)
     passages, counts = store.catalog.frequencies(terms.values())
     passages = max(passages, _FEW)
     weights = {stem: math.log1p((passages - counts[term] + 0.5) / (counts[term] + 0.5)) ** _RARITY for stem, term in terms.items()}
@@ -154,9 +183,10 @@ def _word_weights(store: Store, question: str) -> dict[str, float]:
     return {stem: weight / total for stem, weight in weights.items()} if total else {}
 
 
-def _coverage(weights: Mapping[str, float], passage: Document, around: Sequence[str]) -> float:
+def _coverage(weights: Mapping[str, float], passage: Document, around: Sequence[str], language: str) -> float:
     """Return the coverage of a question: the mean of that by the passage, and by the passage with its neighbors."""
     words = content_words(f"{passage.metadata.get('heading', '')}\n{passage.page_content}")
-    missing = [stem for stem in weights if stem not in words]
-    nearby = set().union(*map(content_words, around)) if missing else set()
-    return sum(weight * (1.0 if stem in words else 0.5 * (stem in nearby)) for stem, weight in weights.items())
+    own = stems_in(weights, words, language)
+    missing = weights.keys() - own
+    nearby = stems_in(missing, set().union(*map(content_words, around)), language) if missing else set()
+    return sum(weight * (1.0 if stem in own else 0.5 * (stem in nearby)) for stem, weight in weights.items())

@@ -2,7 +2,8 @@
 
 import pytest
 
-from langchain_localllm.rag.answer.no_answer import NO_ANSWERS, RefusalReader, is_refusal, language_of, no_answer
+from langchain_localllm.rag.answer.no_answer import NO_ANSWERS, RefusalReader, is_refusal, no_answer
+from langchain_localllm.rag.language import language_of
 
 QUESTIONS = {
     "en": "How high is the hill?",
