@@ -48,6 +48,8 @@ _LIST: Final = (
 )
 _COMMON: Final = frozenset(_LIST.split())
 """Stop words."""
+_WHOLE_WORDS: Final = frozenset({"", "en", "zh", "ja", "ko"})
+"""Languages in whose questions a Latin word is searched for as it is: the stemmer removes the endings of English."""
 _COMPOUNDING: Final = frozenset({"de", "nl"})
 """Languages whose long words are made of others."""
 _SHORTEST_PART: Final = 4
@@ -179,15 +181,13 @@ def stems_in(stems: Iterable[str], words: set[str], language: str) -> set[str]:
         language: The language of the question.
 
     Example:
-        >>> sorted(stems_in({"boot", "segel"}, content_words("Das Ruderboot ist alt."), "de"))
+        >>> sorted(stems_in({"boot", "segel"}, content_words("Das Ruderboot leckt."), "de"))
         ['boot']
     """
     stems = set(stems)
     found = stems & words
-    if language in {"", "en"}:
-        return found
     for stem in stems - found:
-        if len(stem) < _SHORTEST_PART or not stem.isalpha():
+        if len(stem) < _SHORTEST_PART or not stem.isalpha() or (stem.isascii() and language in _WHOLE_WORDS):
             continue
         beginning = _beginning(stem)
         compounding = language in _COMPOUNDING
@@ -203,7 +203,7 @@ def _stem(term: str) -> str:
 
 def _term(word: str, language: str) -> str:
     """Return a word as a term for FTS5; the word itself counts more than other forms of it."""
-    if language in {"", "en"} or len(word) < _SHORTEST_PART or not word.isalpha():
+    if len(word) < _SHORTEST_PART or not word.isalpha() or (word.isascii() and language in _WHOLE_WORDS):
         return f'"{word}"'
     forms = [f'"{word}"', f'"{_beginning(word)}"*']
     if language in _COMPOUNDING:
@@ -217,9 +217,17 @@ def _beginning(word: str) -> str:
 
 
 def _terms(text: str) -> Iterator[str]:
+    single: list[str] = []
+    has_terms = False
     for run in _WORD.findall(plain_letters(text)):
         parts = (run,) if run.isascii() else separated(run).split()
+        found = [run] if run not in _COMMON else []
         if len(parts) > 1:  # pairs of characters are more specific than single ones
-            yield from (f"{first} {second}" for first, second in pairwise(parts))
-        elif (len(run) > 1 or not run.isalpha() or _UNSPACED.match(run)) and run not in _COMMON:
-            yield run
+            found = [f"{first} {second}" for first, second in pairwise(parts)]
+        elif len(run) == 1 and run.isalpha():
+            single += found if _UNSPACED.match(run) else []
+            continue
+        has_terms = has_terms or bool(found)
+        yield from found
+    if not has_terms:
+        yield from single
