@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-c
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help chromium demo test unit coverage lint docs outputs bench soak fuzz compare dist release-check clean
+.PHONY: help chromium tesseract demo test unit coverage lint docs outputs bench soak fuzz compare dist release-check clean
 
 help:  ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,7 +16,7 @@ help:  ## Show these targets
 demo: .venv/demo.stamp  ## Ask the tiny models about the handbook in docs/handbook
 	$(BIN)/python tools/demo.py
 
-test: .venv/test.stamp .engines/ollama/done .engines/models/done .engines/packages/done chromium  ## Run all tests, those with real engines too; PYTEST_ARGS adds options
+test: .venv/test.stamp .engines/ollama/done .engines/models/done .engines/packages/done chromium tesseract  ## Run all tests, those with real engines too; PYTEST_ARGS adds options
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 unit: .venv/test.stamp  ## Run the unit tests and the examples in docstrings: no server is started
@@ -82,7 +82,11 @@ clean:  ## Remove what these targets made
 
 # The page is tested in a browser. Where Chromium is missing and cannot be installed, those tests are skipped.
 chromium:
-	@command -v chromium || command -v chromium-browser || command -v google-chrome || .ci/install_chromium || echo "Chromium is not installed: the tests of the page are skipped."
+	@command -v chromium || command -v chromium-browser || command -v google-chrome || .ci/apt_install chromium fonts-dejavu-core || echo "Chromium is not installed: the tests of the page are skipped."
+
+# Scans are recognized by Tesseract. Where it is missing and cannot be installed, those tests are skipped.
+tesseract:
+	@command -v tesseract || .ci/apt_install tesseract-ocr tesseract-ocr-eng tesseract-ocr-osd || echo "Tesseract is not installed: the tests of OCR are skipped."
 
 .engines/packages/done: .venv/test.stamp tools/engines/separate_packages.py
 	$(BIN)/python -m tools.engines.separate_packages

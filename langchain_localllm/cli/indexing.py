@@ -21,6 +21,7 @@ def index_paths(
     rebuild: bool = False,
     exclude: Sequence[str] | None = None,
     gitignore: bool | None = None,
+    ocr: str | None = None,
     may_be_empty: bool = False,
 ) -> "Report":
     """Index files and folders, and show the progress.
@@ -31,6 +32,7 @@ def index_paths(
         rebuild: Whether the index is made from scratch.
         exclude: Patterns of files that are left out; an empty one forgets those of before.
         gitignore: Whether `.gitignore` files count.
+        ocr: Languages of scans and pictures, as Tesseract names them.
         may_be_empty: Whether an index without passages is fine.
 
     Raises:
@@ -42,7 +44,7 @@ def index_paths(
             progress(now.bytes, now.all_bytes, files=now.files, all_files=now.all_files, passages=now.passages)
 
         patterns = None if exclude is None else [pattern for pattern in exclude if pattern.strip()]
-        report = rag.index(paths, rebuild=rebuild, exclude=patterns, gitignore=gitignore, on_progress=show)
+        report = rag.index(paths, rebuild=rebuild, exclude=patterns, gitignore=gitignore, ocr=ocr, on_progress=show)
     if not may_be_empty and not rag.store.catalog.counts().passages:
         if len(report.problems) == 1:
             raise DocumentError(report.problems[0])

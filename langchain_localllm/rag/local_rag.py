@@ -142,11 +142,20 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
         rebuild: bool = False,
         exclude: Sequence[str] | None = None,
         gitignore: bool | None = None,
+        ocr: str | None = None,
         on_progress: OnProgress | None = None,
     ) -> Report:
         """Update the index with files and folders; see `rag.index.update`. Default: the paths indexed before."""
         paths = [paths] if isinstance(paths, str | Path) else paths
-        return update(self.store, paths, rebuild=rebuild, exclude=exclude, gitignore=gitignore, on_progress=on_progress)
+        return update(
+            self.store,
+            paths,
+            rebuild=rebuild,
+            exclude=exclude,
+            gitignore=gitignore,
+            ocr=ocr,
+            on_progress=on_progress,
+        )
 
     def watch(
         self,

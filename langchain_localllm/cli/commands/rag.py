@@ -55,6 +55,16 @@ Gitignore = Annotated[
         show_default=False,
     ),
 ]
+Ocr = Annotated[
+    str | None,
+    typer.Option(
+        "--ocr",
+        metavar="LANGUAGES",
+        help="Recognize the text of scans and pictures in these languages, with the program Tesseract: eng, deu+eng. "
+        "It is kept for later runs; '' forgets it. Default: as before, at first none.",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -86,6 +96,7 @@ def index(
     ] = None,
     exclude: Exclude = None,
     gitignore: Gitignore = None,
+    ocr: Ocr = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Make the index from scratch, with its paths and settings.")] = False,
     allow_remote: Remote = False,
     as_json: AsJson = False,
@@ -100,7 +111,7 @@ def index(
         _with_options(given),
         open_rag(store, None, embedding_model, allow_remote=allow_remote, rebuild=rebuild, **options) as rag,
     ):
-        report = index_paths(rag, paths or [], rebuild=rebuild, exclude=exclude, gitignore=gitignore)
+        report = index_paths(rag, paths or [], rebuild=rebuild, exclude=exclude, gitignore=gitignore, ocr=ocr)
         counts = rag.store.catalog.counts()
     note_problems(report.problems, f"localllm rag list{_store_option(store)} --problems")
     if as_json:
@@ -120,6 +131,7 @@ def watch(
     embedding_model: EmbeddingModel = "",
     exclude: Exclude = None,
     gitignore: Gitignore = None,
+    ocr: Ocr = None,
     poll: Annotated[bool, typer.Option("--poll", help="Look at all files again and again, for network drives.")] = False,
     allow_remote: Remote = False,
     as_json: AsJson = False,
@@ -129,7 +141,7 @@ def watch(
     It is updated now, and within about two seconds after each change. Other commands can use the index meanwhile.
     """
     with open_rag(store, None, embedding_model, allow_remote=allow_remote) as rag:
-        index_paths(rag, paths or [], exclude=exclude, gitignore=gitignore, may_be_empty=True)
+        index_paths(rag, paths or [], exclude=exclude, gitignore=gitignore, ocr=ocr, may_be_empty=True)
         print_stderr("Watching the files of the index. Ctrl-C ends it.")
         seen: list[str] = []
 

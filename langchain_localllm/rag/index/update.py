@@ -21,6 +21,7 @@ from langchain_localllm.rag.index.threshold import calibrate
 from langchain_localllm.rag.ingest.discover import check_path, find_files, unreadable_reason
 from langchain_localllm.rag.ingest.file_keys import FileKeys, from_root, readable, relative_key
 from langchain_localllm.rag.ingest.formats import READERS_VERSION
+from langchain_localllm.rag.ingest.formats.ocr import NEEDS_OCR, require_languages
 from langchain_localllm.rag.ingest.formats.partly import PartlyReadError
 from langchain_localllm.rag.ingest.ignore import IgnoreRules
 from langchain_localllm.rag.ingest.load import iterate_file
@@ -77,6 +78,7 @@ def update(
     rebuild: bool = False,
     exclude: Sequence[str] | None = None,
     gitignore: bool | None = None,
+    ocr: str | None = None,
     on_progress: OnProgress | None = None,
     digests: "Digests | None" = None,
 ) -> Report:
@@ -90,6 +92,8 @@ def update(
         exclude: Patterns of files and folders that are left out, and removed if the index has them; see `find_files`. They are kept
             for later updates. Default: those of the last update that was given some; `[]` forgets them.
         gitignore: Whether `.gitignore` files count. It is kept, too. Default: as before, and true for a new index.
+        ocr: Languages of scans and pictures, as of `load_documents`; they are kept for later updates, and files that were refused
+            for the lack of it are read again. Default: as before, and none for a new index; `""` forgets them.
         on_progress: Called with the progress after each file and each batch of passages.
         digests: What earlier updates of this process know of files, so that unchanged ones are not read again.
 
@@ -104,6 +108,7 @@ def update(
     report = Report()
     given, away = _existing(store, paths, report, rebuild=rebuild)
     rules = _ignore_options(store, exclude, gitignore)
+    ocr = require_languages(_kept(store, "ocr", ocr, ""))
     with store.writing(rebuild=rebuild):
         store.check_model()
         store.purge()
@@ -119,7 +124,7 @@ def update(
         roots = dict.fromkeys([*(store.setting("roots") or ()), *(relative_key(store.root, path) for path in given)])
         elsewhere = [path for path in map(keys.path, store.setting("mounts") or ()) if not _is_in(path, given)]
         mounts = dict.fromkeys(relative_key(store.root, path) for path in [*elsewhere, *_mounts(given, files), *away])
-        store.catalog.write_settings(roots=list(roots), mounts=list(mounts), **rules)
+        store.catalog.write_settings(roots=list(roots), mounts=list(mounts), ocr=ocr, **rules)
         before = store.catalog.counts().passages
         present = {*map(keys.key, files), *(key for path in away for key in keys.below(path))}
         others = [path for path in map(keys.path, roots) if path not in given]
@@ -274,7 +279,7 @@ def _read(store: Store, writer: "_Writer", path: Path, key: str, report: Report)
         writer.count_file(path)
         return problem if os.path.lexists(path) else None
     known = store.catalog.file(key)
-    if known and known.hash == digest:
+    if known and known.hash == digest and not _is_readable_now(store, known):
         report.unchanged += not known.problem
         if known.problem:
             report.problems.append(known.problem)
@@ -302,10 +307,17 @@ def _read(store: Store, writer: "_Writer", path: Path, key: str, report: Report)
     return None
 
 
+def _is_readable_now(store: Store, known: FileEntry) -> bool:
+    """Return whether a file was refused as a scan, while scans are read now."""
+    return NEEDS_OCR in (known.problem or "") and bool(store.setting("ocr"))
+
+
 def _passages(store: Store, path: Path, key: str) -> Iterator[StagedChunk]:
     settings = store.catalog.settings()
     longest = settings.get("longest_sentence", 0)
-    chunks = iterate_passages(iterate_file(path), settings["chunk_size"], settings["chunk_overlap"], longest)
+    chunks = iterate_passages(
+        iterate_file(path, settings.get("ocr", "")), settings["chunk_size"], settings["chunk_overlap"], longest
+    )
     try:
         for place, chunk in enumerate(chunks):
             metadata = {**chunk.metadata, "source": key}
@@ -340,11 +352,17 @@ class _IsGone:
 
 def _ignore_options(store: Store, exclude: Sequence[str] | None, gitignore: bool | None) -> dict[str, Any]:
     """Return which files are left out: as asked for, else as the index keeps it."""
-    settings = store.readable_settings() if store.exists else {}
     return {
-        "exclude": list(exclude if exclude is not None else settings.get("exclude") or ()),
-        "gitignore": gitignore if gitignore is not None else settings.get("gitignore", True),
+        "exclude": list(_kept(store, "exclude", exclude, ()) or ()),
+        "gitignore": _kept(store, "gitignore", gitignore, default=True),
     }
+
+
+def _kept(store: Store, name: str, given: Any, default: Any) -> Any:
+    """Return a setting of updates: as asked for, else as the index keeps it."""
+    if given is not None:
+        return given
+    return (store.readable_settings() if store.exists else {}).get(name, default)
 
 
 def _remove_gone(store: Store, keys: FileKeys, given: Iterable[Path], present: set[str], is_gone: Callable[[Path], bool]) -> int:

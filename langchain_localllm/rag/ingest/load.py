@@ -5,6 +5,7 @@ import logging
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Final
@@ -19,7 +20,9 @@ from langchain_localllm.rag.ingest.formats.attachment import Attachment
 from langchain_localllm.rag.ingest.formats.code import code_reader
 from langchain_localllm.rag.ingest.formats.located import as_it_is
 from langchain_localllm.rag.ingest.formats.markdown import read_markdown
+from langchain_localllm.rag.ingest.formats.ocr import is_image, read_image, require_languages
 from langchain_localllm.rag.ingest.formats.partly import PartlyReadError
+from langchain_localllm.rag.ingest.formats.pdf import read_pdf
 from langchain_localllm.rag.ingest.formats.text import encoding_of, read_text, tidied, without_controls
 
 _LARGE: Final = 16_000_000
@@ -42,6 +45,8 @@ def load_documents(
     paths: Iterable[str | Path],
     on_unreadable: OnUnreadable | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    *,
+    ocr: str = "",
 ) -> list[Document]:
     r"""Read documents of all formats that `load_file` reads, folders recursively.
 
@@ -50,6 +55,8 @@ def load_documents(
         on_unreadable: Called with the error for each file or folder that cannot be read; the others are still read.
             Default: the first such error is raised.
         on_progress: Called before each file with the number of files read so far and the number of all.
+        ocr: Languages of scans and pictures, by the names of the program Tesseract: `"eng"`, `"deu+eng"`. Default: these are
+            not read, and named with the reason.
 
     Returns:
         A Document for each page of a PDF, slide, row of a table, section of a text with headings, and each other file. The metadata
@@ -58,6 +65,8 @@ def load_documents(
     Raises:
         DocumentError: A path does not exist, nothing readable is there, or a file cannot be read and no `on_unreadable`
             is given.
+        InvalidOptionError: Tesseract does not have a language of `ocr`.
+        MissingDependencyError: A library, or the program Tesseract, is not installed.
 
     Example:
         >>> import tempfile
@@ -67,6 +76,7 @@ def load_documents(
         >>> document.page_content, document.metadata["heading"]
         ('A day costs 14 marks.', 'Boats')
     """
+    require_languages(ocr)
     paths = list(paths)
     documents: list[Document] = []
     files = find_files(paths, on_unreadable)
@@ -75,7 +85,7 @@ def load_documents(
             on_progress(number, len(files))
         found: list[Document] = []
         try:
-            for document in iterate_file(file):
+            for document in iterate_file(file, ocr):
                 found.append(document)  # noqa: PERF402 - they are kept when the rest of the file cannot be read
         except PartlyReadError as error:
             if on_unreadable:
@@ -92,12 +102,13 @@ def load_documents(
     return documents
 
 
-def load_file(path: str | Path) -> list[Document]:
+def load_file(path: str | Path, *, ocr: str = "") -> list[Document]:
     """Read one file. Its format is detected by its extension and its first bytes.
 
     Args:
         path: A text, Markdown, HTML, XML, PDF, Office, OpenDocument, EPUB, RTF, mail, CSV, JSON or notebook file, or source code.
             Any other file is read as plain text unless it looks binary.
+        ocr: Languages of scans and pictures, as of `load_documents`.
 
     Returns:
         Documents with metadata `source`, and `page`, `heading`, `cell` or `language` where there is one; at least one.
@@ -115,17 +126,17 @@ def load_file(path: str | Path) -> list[Document]:
     """
     found: list[Document] = []
     with contextlib.suppress(PartlyReadError):  # pages that cannot be read; `load_documents` and an index name them
-        for document in iterate_file(path):
+        for document in iterate_file(path, ocr):
             found.append(document)  # noqa: PERF402 - they are kept when the rest of the file cannot be read
     return found
 
 
-def iterate_file(path: str | Path) -> Iterator[Document]:
+def iterate_file(path: str | Path, ocr: str = "") -> Iterator[Document]:
     """Work like `load_file`, one by one: a large text is never in memory as a whole."""
     path = Path(path)
     empty = True
     try:
-        for document in _documents(path):
+        for document in _documents(path, ocr):
             if document.page_content:
                 empty = False
                 document.page_content = _without_controls(document.page_content)
@@ -157,7 +168,7 @@ def _replacement(control: re.Match[str]) -> str:
     return "\n" if control[0][0] in _LINE_BREAKS else "\ufffd" if control[0] >= "\ud800" else ""
 
 
-def _documents(path: Path) -> Iterator[Document]:
+def _documents(path: Path, ocr: str) -> Iterator[Document]:
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise DocumentError("it is not a regular file.")  # reading a pipe or a device could wait forever
@@ -165,17 +176,25 @@ def _documents(path: Path) -> Iterator[Document]:
         raise DocumentError("it is empty.")
     with path.open("rb") as file:
         start = file.read(_PIECE)
-        reader = reader_for(path, start)
+        reader = _reader(path, start, ocr)
         if status.st_size > _LARGE and _is_text(reader):
             file.seek(0)
             yield from _pieces(file, encoding_of(start), keep_lines=reader is not read_text)
         elif status.st_size > _MOST:
             raise DocumentError(f"it has {status.st_size / 1e6:.0f} MB, which is too much to read at once. Split it.")
         else:
-            yield from _opened(reader(start + file.read()))
+            yield from _opened(reader(start + file.read()), ocr)
 
 
-def _opened(documents: Iterable[Document], depth: int = 0) -> Iterator[Document]:
+def _reader(path: Path, start: bytes, ocr: str) -> Reader:
+    """Return the reader of a file, with the languages of its scans."""
+    if ocr and is_image(start):
+        return partial(read_image, languages=ocr)
+    reader = reader_for(path, start)
+    return partial(read_pdf, ocr=ocr) if ocr and reader is read_pdf else reader
+
+
+def _opened(documents: Iterable[Document], ocr: str, depth: int = 0) -> Iterator[Document]:
     """Yield documents, and those of attached files in their place. An attached file that cannot be read is left out."""
     for document in documents:
         if not isinstance(document, Attachment):
@@ -184,7 +203,7 @@ def _opened(documents: Iterable[Document], depth: int = 0) -> Iterator[Document]
         if depth >= _MOST_ATTACHED:
             continue
         try:
-            for each in _opened(reader_for(Path(document.name), document.data)(document.data), depth + 1):
+            for each in _opened(_reader(Path(document.name), document.data, ocr)(document.data), ocr, depth + 1):
                 heading = " > ".join(filter(None, [document.metadata.get("heading"), each.metadata.get("heading")]))
                 each.metadata = {**each.metadata, **({"heading": heading} if heading else {})}
                 yield each
@@ -196,7 +215,7 @@ def _opened(documents: Iterable[Document], depth: int = 0) -> Iterator[Document]
 
 def _is_text(reader: Reader) -> bool:
     """Return whether any part of such a file can be read alone; of a large Markdown file, headings are read as text."""
-    return reader in {read_text, read_markdown} or reader.__qualname__ == code_reader("").__qualname__
+    return reader in {read_text, read_markdown} or getattr(reader, "__qualname__", "") == code_reader("").__qualname__
 
 
 def _pieces(file: IO[bytes], encoding: str, *, keep_lines: bool) -> Iterator[Document]:

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Final
 
 from langchain_localllm.errors import DocumentError
+from langchain_localllm.rag.ingest.formats.ocr import NEEDS_OCR
 
 _OFFICE: Final = "Save it as .docx, .pdf or .txt."
 _UNPACK: Final = "Unpack it and index the files."
-_OCR: Final = "Run text recognition (OCR) on it first."
 _AUDIO: Final = "Index a transcript of it."
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _SIGNATURES: Final[list[tuple[bytes, str]]] = [
@@ -21,11 +21,11 @@ _SIGNATURES: Final[list[tuple[bytes, str]]] = [
     (b"7z\xbc\xaf\x27\x1c", f"a 7-Zip archive. {_UNPACK}"),
     (b"Rar!\x1a\x07", f"a RAR archive. {_UNPACK}"),
     (b"PK\x03\x04", f"a ZIP archive. {_UNPACK}"),
-    (b"\x89PNG\r\n", f"an image. {_OCR}"),
-    (b"\xff\xd8\xff", f"an image. {_OCR}"),
-    (b"GIF8", f"an image. {_OCR}"),
-    (b"II*\0", f"an image. {_OCR}"),
-    (b"MM\0*", f"an image. {_OCR}"),
+    (b"\x89PNG\r\n", f"an image. {NEEDS_OCR}"),
+    (b"\xff\xd8\xff", f"an image. {NEEDS_OCR}"),
+    (b"GIF8", f"an image. {NEEDS_OCR}"),
+    (b"II*\0", f"an image. {NEEDS_OCR}"),
+    (b"MM\0*", f"an image. {NEEDS_OCR}"),
     (b"ID3", f"an audio file. {_AUDIO}"),
     (b"OggS", f"an audio or video file. {_AUDIO}"),
     (b"RIFF", f"an image, audio or video file. {_AUDIO}"),
@@ -37,7 +37,7 @@ _SIGNATURES: Final[list[tuple[bytes, str]]] = [
     (b"wOF2", "a font."),
     (b"\0\1\0\0\0", "a font."),
     (b"OTTO", "a font."),
-    (b"AT&TFORM", f"a DjVu document. {_OCR}"),
+    (b"AT&TFORM", "a DjVu document. Convert it to PDF."),
     (b"ITSF", "a compiled help file. Unpack it and index the HTML files."),
     (b"GGUF", "a language model."),
     (b"SQLite format 3\0", "an SQLite database. Export its tables as CSV."),
@@ -80,9 +80,13 @@ def refuse_unsupported(path: Path, start: bytes) -> None:
         raise DocumentError("it is an encrypted Office file. Save a copy without a password.")
     if start[4:8] == b"ftyp":
         is_image = start[8:12] in {b"heic", b"heix", b"mif1", b"msf1", b"avif"}
-        raise DocumentError(f"it is an image. {_OCR}" if is_image else f"it is an audio or video file. {_AUDIO}")
+        raise DocumentError(
+            "it is an image of a format that cannot be read. Save it as PNG or JPEG."
+            if is_image
+            else f"it is an audio or video file. {_AUDIO}"
+        )
     if start.startswith(b"RIFF") and start[8:12] == b"WEBP":
-        raise DocumentError(f"it is an image. {_OCR}")
+        raise DocumentError(f"it is an image. {NEEDS_OCR}")
     for signature, what in _SIGNATURES:
         if start.startswith(signature):
             raise DocumentError(f"it is {_ENDINGS.get(path.suffix.lower(), what)}")

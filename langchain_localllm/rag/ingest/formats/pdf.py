@@ -10,6 +10,7 @@ from langchain_core.documents import Document
 
 from langchain_localllm.errors import DocumentError, MissingDependencyError
 from langchain_localllm.extras import pip_install
+from langchain_localllm.rag.ingest.formats.ocr import NEEDS_OCR, recognize_page
 from langchain_localllm.rag.ingest.formats.partly import PartlyReadError
 from langchain_localllm.rag.ingest.formats.pdf_layout import ordered_text
 from langchain_localllm.rag.ingest.formats.text import tidy
@@ -26,22 +27,25 @@ _MOST_UNKNOWN: Final = 0.3
 """Share of the characters of a page."""
 _SAMPLE: Final = 2000
 _MOST_OBJECTS: Final = 100
-_OCR: Final = "Run text recognition (OCR) on it first, for example with `ocrmypdf --force-ocr IN.pdf OUT.pdf`."
 _PASSWORD: Final = 4  # FPDF_ERR_PASSWORD
 
 
-def read_pdf(data: bytes) -> Iterator[Document]:
+def read_pdf(data: bytes, ocr: str = "") -> Iterator[Document]:
     """Yield the pages of a PDF file, numbered from 1 in `page`. An encrypted file is read where it needs no password.
 
-    Columns that the file mixes are read one after the other, and tables row by row. Pages of unknown characters are left out.
+    Columns that the file mixes are read one after the other, and tables row by row. Pages of unknown characters, and
+    pictures of pages, are read by Tesseract where `ocr` names languages, else left out.
     """
     file, count, fault = _open(data)
+    advice = "No text was recognized there." if ocr else NEEDS_OCR
     empty, broken, garbled, pictures = True, 0, 0, 0
     left_out: list[int] = []
     try:
         for number in range(count):
             try:
                 text, is_garbled, is_picture = _page_text(file, number)
+                if ocr and (is_garbled or is_picture) and (recognized := _recognized(file, number, ocr)):
+                    text, is_garbled, is_picture = recognized, False, False
             except fault:
                 broken += 1  # the other pages may be whole
                 left_out.append(number + 1)
@@ -60,14 +64,14 @@ def read_pdf(data: bytes) -> Iterator[Document]:
     if broken == count:
         raise DocumentError("it is a broken or truncated PDF without a readable page. Get a whole copy.")
     if empty and garbled:
-        raise DocumentError(f"its fonts do not say which characters they show, so its text cannot be read. {_OCR}")
+        raise DocumentError(f"its fonts do not say which characters they show, so its text cannot be read. {advice}")
     if empty:
-        raise DocumentError(f"it is a PDF without text, perhaps a scan. {_OCR}")
+        raise DocumentError(f"it is a PDF without text, perhaps a scan. {advice}")
     if left_out:
         reasons = {"damaged": broken, "without readable characters": garbled, "pictures without text": pictures}
         pages = f"{len(left_out)} of its {count} pages {'is' if len(left_out) == 1 else 'are'} left out ({_numbers(left_out)})"
         why = ", ".join(f"{number} {reason}" for reason, number in reasons.items() if number)
-        raise PartlyReadError(f"{pages}: {why}.{f' {_OCR}' if garbled or pictures else ''}")
+        raise PartlyReadError(f"{pages}: {why}.{f' {advice}' if garbled or pictures else ''}")
 
 
 def _open(data: bytes) -> tuple[Any, int, type[Exception]]:
@@ -112,6 +116,19 @@ def _page_text(file: Any, number: int) -> tuple[str, bool, bool]:
         page.close()
     text = _SYMBOL.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", ""))
     return text, is_garbled, is_picture
+
+
+def _recognized(file: Any, number: int, languages: str) -> str:
+    """Return the text that Tesseract sees on a page; empty where it sees none or fails."""
+    with _LOCK:
+        page = file[number]
+    try:
+        return recognize_page(page, _LOCK, languages)
+    except DocumentError:
+        return ""  # the other pages may be readable
+    finally:
+        with _LOCK:
+            page.close()
 
 
 def _has_picture(page: Any, raw: Any) -> bool:

@@ -129,7 +129,10 @@ def test_update_pdf_with_pages_of_pictures_is_read_and_they_are_named(
         report = update(store, [notes])
         assert report.added == added
         assert len(report.problems) == 1
-        assert "mixed.pdf: 3 of its 5 pages are left out (2, 4-5): 3 pictures without text. Run text recog" in report.problems[0]
+        assert (
+            "mixed.pdf: 3 of its 5 pages are left out (2, 4-5): 3 pictures without text. Recognize its text (OCR)"
+            in report.problems[0]
+        )
         assert texts(store) == {"The boat is blue.", "The ferry costs 3 marks.", "The jetty is new."}
         assert store.catalog.counts().files == 2
     assert [each.metadata["page"] for each in load_file(notes / "mixed.pdf")] == [1, 3]
