@@ -32,8 +32,10 @@ def scan(*lines: str) -> Image.Image:
 def saved(folder: Path, name: str, *pages: Image.Image) -> Path:
     file = folder / name
     file.parent.mkdir(exist_ok=True)
-    more = {"save_all": True, "append_images": pages[1:]} if pages[1:] else {}
-    pages[0].save(file, **more)
+    if len(pages) > 1:
+        pages[0].save(file, save_all=True, append_images=pages[1:])
+    else:
+        pages[0].save(file)
     return file
 
 
