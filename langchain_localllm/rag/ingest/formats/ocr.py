@@ -98,7 +98,7 @@ def recognize(image: bytes, languages: str) -> list[str]:
         DocumentError: It is damaged, or takes longer than five minutes.
         MissingDependencyError: Tesseract is not installed.
     """
-    mode = "1" if "osd" in _installed() else "3"  # 1 also turns pages that lie on their side
+    mode = "1" if "osd" in _installed() else "3"  # 1 also turns pages that are turned sideways
     command = [_program(), "-", "-", "-l", languages, "--psm", mode, "tsv"]
     # several threads for a page take more time in all
     setting = {**os.environ, "OMP_THREAD_LIMIT": "1"}
