@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-c
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help chromium tesseract demo test unit coverage lint docs outputs bench soak fuzz compare dist release-check clean
+.PHONY: help chromium tesseract demo test unit coverage lint docs outputs bench speed soak fuzz compare dist release-check clean
 
 help:  ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,9 +42,13 @@ outputs: .venv/test.stamp .engines/ollama/done  ## Write into the docs and noteb
 	$(BIN)/python -m tools.engines.notebooks
 
 bench: .venv/test.stamp  ## Run every benchmark; XQUAD=xquad.en.json adds those on its questions
-	set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; questions=; \
+	set -e; for file in $(filter-out benchmarks/speed.py,$(wildcard benchmarks/[a-z]*.py)); do echo "== $$file"; questions=; \
 	if grep -q '"xquad", type=Path)' "$$file"; then questions='$(XQUAD)'; [ -n "$$questions" ] || { echo "XQUAD is not set: left out"; continue; }; fi; \
 	$(BIN)/python -m "benchmarks.$$(basename "$$file" .py)" $$questions; done
+	$(MAKE) speed
+
+speed: .venv/test.stamp .engines/ollama/done .engines/models/done  ## Measure real models against other packages; writes docs/speed.md; SPEED_ARGS=--busy does so on busy cores
+	$(BIN)/python -m benchmarks.speed $(SPEED_ARGS)
 
 soak: .venv/test.stamp  ## Run models for ten minutes while servers are killed, clients leave and the disk is full; SOAK_ARGS adds options
 	$(BIN)/python -m tools.soak $(SOAK_ARGS)

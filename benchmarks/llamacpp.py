@@ -25,10 +25,11 @@ import tempfile
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, get_args
 
+from benchmarks._busy import busy_cores
 from benchmarks._random_models import LARGE, SMALL, random_model, text
 from langchain_localllm import LlamaCpp, LlamaCppEmbeddings
 from langchain_localllm.gguf.header import check_gguf
@@ -412,26 +413,6 @@ def describe(name: str, ratios: list[float]) -> str:
     """A line of the table."""
     spread = f"{min(ratios):.2f} to {max(ratios):.2f}, {len(ratios)} pairs"
     return f"{name:<58}{statistics.median(ratios):>7.2f}   ({spread})"
-
-
-@contextlib.contextmanager
-def busy_cores() -> Iterator[None]:
-    """Keep all cores busy by other processes."""
-    spawn = multiprocessing.get_context("spawn")
-    others = [spawn.Process(target=_spin, daemon=True) for _ in range(os.cpu_count() or 1)]
-    for other in others:
-        other.start()
-    try:
-        yield
-    finally:
-        for other in others:
-            other.kill()
-            other.join()
-
-
-def _spin() -> None:
-    while True:
-        pass
 
 
 def _passages(xquad: Path | None) -> list[str]:

@@ -20,7 +20,7 @@ COMMON: Final[Moved] = {
     "batch_size": (1, {}),
     "show_progress": (True, {}),
     "max_concurrency": (1, {}),
-    **{name: (LLAMAFILE[name].value, {}) for name in options_marked(ServerOptions, NotSent)},
+    **{name: (LLAMAFILE[name].value, {}) for name in sorted(options_marked(ServerOptions, NotSent))},
 }
 LLAMAFILE_MOVED: Final[Moved] = {
     **COMMON,
