@@ -249,7 +249,8 @@ def _is_unmounted(path: Path, keys: FileKeys) -> bool:
 def _away_reason(path: Path, keys: FileKeys) -> str:
     """Return why a path is unavailable, such as a disk that is not mounted; an empty string if it is available."""
     try:
-        is_empty = not any(os.scandir(path))
+        with os.scandir(path) as entries:
+            is_empty = not any(entries)
     except NotADirectoryError:
         return "was a folder and is a file now" if _holds_others(path, keys) else ""
     except OSError:  # it is missing, or it cannot be opened, which `find_files` reports

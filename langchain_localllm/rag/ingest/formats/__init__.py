@@ -95,6 +95,8 @@ _PDF_HEAD = 1024
 _ZIP_START = b"PK\x03\x04"
 _PARTS: dict[bytes, Reader] = {b"word/document.xml": read_docx, b"xl/workbook.xml": read_xlsx, b"ppt/presentation.xml": read_pptx}
 """The part that each kind of Office file has."""
+_FOLDERS: dict[Reader, bytes] = {read_docx: b"word/", read_xlsx: b"xl/", read_pptx: b"ppt/"}
+"""The folder of its parts. One of another kind can hold such a file, as slides hold an Excel table."""
 _ARCHIVED = {read_docx, read_epub, read_opendocument, read_pptx, read_xlsx}
 _SHEETS = {read_xls, read_xlsx}
 
@@ -138,5 +140,7 @@ def _archive_reader(path: Path, start: bytes, reader: Reader | None) -> Reader |
         return read_opendocument
     if path.suffix.lower() == ".zip":  # it may hold documents
         return None
+    if reader in _FOLDERS and _FOLDERS[reader] in start:
+        return reader
     found = next((each for part, each in _PARTS.items() if part in start), None)
     return found or (reader if reader in _ARCHIVED else None)

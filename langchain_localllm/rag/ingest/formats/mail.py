@@ -1,6 +1,7 @@
 """Mails, mailboxes and saved web pages (MHTML): their text, decoded, and that of attached documents."""
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -33,7 +34,9 @@ def read_mail(data: bytes) -> Iterator[Document]:
     Of a text that is there as plain text and as HTML, the plain one is read. Attached documents are read with their name in
     `heading`; those that cannot be read are only named.
     """
-    message = message_from_bytes(data, policy=policy.default)
+    if b"\0" in data[:4]:  # saved as UTF-16
+        data = decode(data).encode()
+    message = message_from_bytes(data.removeprefix(BOM_UTF8), policy=policy.default)
     if not message.keys():
         raise DocumentError("it is not a mail: it has no header.")
     yield from _sections(message, 0)

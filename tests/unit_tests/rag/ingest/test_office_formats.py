@@ -250,6 +250,16 @@ def test_load_file_office_document_that_cannot_be_read(tmp_path: Path, name: str
         load(tmp_path, name, content)
 
 
+@pytest.mark.parametrize("stored", [ZIP_STORED, ZIP_DEFLATED])
+def test_load_file_slides_that_hold_a_table_are_slides(tmp_path: Path, stored: int) -> None:
+    out = BytesIO()
+    with ZipFile(BytesIO(slides())) as given, ZipFile(out, "w") as made:
+        made.writestr("ppt/embeddings/table.xlsx", workbook(two_sheets), stored)
+        for name in given.namelist():
+            made.writestr(name, given.read(name), ZIP_STORED)
+    assert load(tmp_path, "a.pptx", out.getvalue()) == load(tmp_path, "b.pptx", slides())
+
+
 def test_read_html_tables_stay_tables(tmp_path: Path) -> None:
     html = (
         "<p>Prices of all boats in the harbor of the island, for a day:</p><table><caption>Day</caption>"

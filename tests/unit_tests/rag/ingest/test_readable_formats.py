@@ -56,6 +56,12 @@ def test_mail_is_decoded_and_its_attachments_are_named(tmp_path: Path, name: str
     assert heading == "Schlüssel"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_mail_saved_in_another_encoding_is_read(tmp_path: Path, encoding: str) -> None:
+    content = "From: a@example.org\nSubject: Boats\nMIME-Version: 1.0\n\nThe boat is blue.\n"
+    assert load(tmp_path, "a.eml", content.encode(encoding)) == load(tmp_path, "b.eml", content)
+
+
 def test_mail_of_html_and_a_forwarded_mail_are_read(tmp_path: Path) -> None:
     message = EmailMessage()
     message["Subject"] = "Fwd"
