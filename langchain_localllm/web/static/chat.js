@@ -148,13 +148,15 @@ function sourceButton(cited, text, number = "") {
 
 const CUTS = { length: "Cut: the answer reached its longest length", repetition: "Cut: the answer repeated itself" };
 
+const speed = (number) => (number < 100 ? number : Math.round(number).toLocaleString("en"));
+
 /** Return the line under an answer: model, tokens, speed, time, and whether it was stopped. */
 function below(turn) {
   const facts = [
     turn.status === "stopped" ? "Stopped" : null,
     turn.model,
     turn.tokens?.completion ? count(turn.tokens.completion, "token", "tokens") : null,
-    turn.tokens_per_second ? `${turn.tokens_per_second} tokens per second` : null,
+    turn.tokens_per_second ? `${speed(turn.tokens_per_second)} tokens per second` : null,
     turn.timings?.total ? `${turn.timings.total.toFixed(1)} s` : null,
     CUTS[turn.finish_reason],
     turn.status === "done" && turn.answer && !turn.refused && !turn.citations.length ? "No passage supports this answer" : null,

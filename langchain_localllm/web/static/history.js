@@ -8,6 +8,7 @@ import { byId, confirmed, CROSS, el, icon } from "./dom.js";
 export async function showConversations() {
   const found = await api.get("/api/conversations");
   byId("conversations").replaceChildren(...found.map(row));
+  byId("no-conversations").hidden = Boolean(found.length);
   byId("delete-all").hidden = !found.length;
 }
 

@@ -78,8 +78,9 @@ wait_for_all_tracers()
 
 SERVE_SCRIPT = """
 import asyncio, json, os, subprocess, sys
-import requests
+import httpx2, requests
 from mcp import Client, StdioServerParameters
+from mcp.client.streamable_http import streamable_http_client
 
 command = [sys.executable, "-m", "langchain_localllm.cli"]
 question = "How high is the hill?"
@@ -93,7 +94,19 @@ async def over_mcp():
             await client.read_resource(resource.uri)
         return (await client.call_tool("ask", {"question": question})).structured_content["answer"]
 
+async def over_http(about):
+    headers = {"Authorization": "Bearer " + about["api_key"]}
+    async with (
+        httpx2.AsyncClient(headers=headers, timeout=60) as http,
+        Client(streamable_http_client(about["address"], http_client=http)) as client,
+    ):
+        return (await client.call_tool("ask", {"question": question})).structured_content["answer"]
+
 print(asyncio.run(over_mcp()))
+serve = [*command, "mcp", "--store", "notes/.localllm", "--http", "--json"]
+with subprocess.Popen(serve, stdout=subprocess.PIPE) as server:
+    print(asyncio.run(over_http(json.loads(server.stdout.readline()))))
+    server.terminate()
 serve = [*command, "rag", "serve", "--store", "notes/.localllm", "--port", "0", "--json"]
 with subprocess.Popen(serve, stdout=subprocess.PIPE) as server:
     about = json.loads(server.stdout.readline())
@@ -193,7 +206,7 @@ def test_the_class_connects_to_this_machine_only_though_tracing_is_on(recorder: 
 
 def test_the_servers_for_other_programs_connect_to_this_machine_only(recorder: Path, notes: Path) -> None:
     printed, places = attempts(recorder, notes, "-c", SERVE_SCRIPT)
-    assert printed.count("143") == 2
+    assert printed.count("143") == 3  # over stdio, over HTTP, and by OpenAI's API
     links = [line for line in printed.splitlines() if "://" in line and line.startswith(("http", "file"))]
     assert links
     assert all(link.startswith("file:///") for link in links)  # no address out of a document

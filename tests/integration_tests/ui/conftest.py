@@ -33,6 +33,7 @@ from langchain_localllm.web.app import ui_app
 from langchain_localllm.web.history import History
 from langchain_localllm.web.library import Library, ModelOpeners
 from langchain_localllm.web.security import LOOPBACK, address_of, listen
+from langchain_localllm.web.serving import server_config
 from tests.integration_tests.cli.command import COMMAND
 
 TOKEN: Final = "the-token"  # noqa: S105 - of a test
@@ -45,10 +46,19 @@ EMBEDDINGS: Final = ListedModel("/models/stand-in-embed.gguf", "a test", embeddi
 
 
 class WordVectors(Embeddings):
-    """Vectors that count words, so that a question finds the passages with its words."""
+    """Vectors that count words, so that a question finds the passages with its words.
+
+    Args:
+        gate: What documents about lamps wait for.
+    """
+
+    def __init__(self, gate: threading.Event | None = None) -> None:
+        self._gate = gate
 
     @override
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        if self._gate and re.search("Lamp . is green", " ".join(texts)):
+            self._gate.wait(PATIENCE / 1000)
         return [self.embed_query(text) for text in texts]
 
     @override
@@ -118,10 +128,12 @@ class Running:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.speaker = Speaker(gate=threading.Event(), ended=threading.Event())
+        self.indexing = threading.Event()
+        self.indexing.set()
         openers = ModelOpeners(
-            lambda _, kind: CHAT if kind == "chat" else EMBEDDINGS,
+            lambda reference, _: ListedModel(reference, "a test"),
             lambda _: nullcontext(self.speaker),
-            lambda _: nullcontext(WordVectors()),
+            lambda _: nullcontext(WordVectors(self.indexing)),
         )
         self.library = Library(folder / ".localllm", openers, chat=CHAT, embeddings=EMBEDDINGS)
         self.library.start([])
@@ -132,10 +144,15 @@ class Running:
         """Serve the page, at the same address as before."""
         sock = listen(LOOPBACK, self._port)
         self.address = f"{address_of(sock)}/?token={token}"
-        app = ui_app(self.library, History(self.folder / ".localllm" / "conversations"), token=token)
-        self._server = uvicorn.Server(uvicorn.Config(app, http="h11", log_config=None, timeout_graceful_shutdown=1))
+        app = ui_app(self.library, self.history, token=token)
+        self._server = uvicorn.Server(server_config(app))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [sock]})
         self._thread.start()
+
+    @property
+    def history(self) -> History:
+        """The conversations."""
+        return History(self.folder / ".localllm" / "conversations")
 
     def stop(self) -> None:
         """End the server."""
@@ -159,6 +176,16 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         rag.index(folder / "notes")
     running = Running(folder)
     yield running
+    running.stop()
+    running.library.close()
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Running]:
+    """A server without documents, for one test."""
+    running = Running(tmp_path)
+    yield running
+    running.indexing.set()
     running.stop()
     running.library.close()
 

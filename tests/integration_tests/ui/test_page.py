@@ -1,5 +1,6 @@
 """The page in a real browser: asking, stopping, citations, adding files, other tabs, restarts, accessibility."""
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -38,7 +39,9 @@ def test_an_answer_streams_and_its_citation_opens_the_passage(tab: Tab, running:
     expect(page.locator(".answer")).to_have_attribute("aria-busy", "false")
     expect(page.locator(".answer")).to_contain_text("The boat is blue 1. It flies.")
     expect(page.locator(".below")).to_contain_text("stand-in.gguf")
-    expect(page.locator("summary").first).to_have_text("1 citation rejected")
+    expect(page.get_by_role("img", name="No passage supports this sentence")).to_have_count(2)
+    expect(page.locator("summary").nth(0)).to_have_text("2 sentences without support")
+    expect(page.locator("summary").nth(1)).to_have_text("1 citation rejected")
     page.locator(".cite").click()
     expect(page.locator("#viewer mark")).to_have_text("The boat is blue.")
     expect(page.locator("#viewer")).to_contain_text("Boats > Small ones")
@@ -114,6 +117,125 @@ def test_dropped_and_chosen_files_are_indexed_and_can_be_removed(tab: Tab, runni
     expect(page.locator("#documents .name")).to_have_text(["blob-lamp.bin", "green-lamp.md", "safety-lamp.pdf"])
     assert not (running.library.uploads.folder / "red-lamp.md").exists()
     assert (running.library.uploads.folder / "lamps" / "deep" / "green-lamp.md").exists()
+
+
+def test_indexing_is_watched_in_a_page_that_had_no_documents(tab: Tab, empty: Running, tmp_path: Path) -> None:
+    page = tab.page
+    page.goto(empty.address)
+    expect(page.locator("#empty-add button").first).to_be_visible()
+    expect(page.locator("#counts")).to_have_text("No documents yet.")
+    tab.shoot("first-run")
+    (tmp_path / "lamps").mkdir()
+    for number in range(3):
+        (tmp_path / "lamps" / f"lamp-{number}.md").write_text(f"Lamp {number} is green.", encoding="utf-8")
+    empty.indexing.clear()
+    drop(page, tmp_path / "lamps")
+    expect(page.locator("#job")).to_be_visible()
+    expect(page.locator("#job-text")).to_contain_text(re.compile(r"Indexing: \d of 3 files"))
+    expect(page.get_by_role("progressbar", name=re.compile("Indexing"))).to_be_visible()
+    tab.shoot("indexing")
+    empty.indexing.set()
+    expect(page.locator("#job")).to_be_hidden()
+    expect(page.locator("#counts")).to_have_text("3 files, 3 passages")
+    expect(page.locator("#documents .name")).to_have_text([f"lamp-{number}.md" for number in range(3)])
+    ask(page, "Is lamp 2 green?")
+    expect(page.locator(".answer[aria-busy=false]")).to_be_visible()
+
+
+def test_models_of_this_machine_are_chosen_with_what_fit_says(tab: Tab, empty: Running, tmp_path: Path) -> None:
+    (tmp_path / "boats.md").write_text("The boat is blue. Lamp 1 is green.", encoding="utf-8")
+    empty.library.start([tmp_path / "boats.md"])
+    page = opened(tab, empty)
+    page.click("#open-models")
+    answers, search = page.get_by_role("radiogroup", name="Answers"), page.get_by_role("radiogroup", name="Search")
+    expect(answers.locator(".choice", has_text="tiny-chat.gguf")).to_contain_text("It runs here")
+    expect(answers.get_by_role("radio", name=re.compile("stand-in.gguf"))).to_be_checked()
+    tab.shoot("models")
+    answers.locator(".choice", has_text="tiny-chat.gguf").click()
+    expect(page.locator("#models")).to_be_hidden()
+    expect(page.locator("#model-name")).to_have_text("tiny-chat.gguf")
+    page.click("#open-models")
+    search.locator(".choice", has_text="tiny-embed.gguf").click()
+    expect(page.locator("#confirm-text")).to_contain_text("The index is rebuilt")
+    page.click("#confirm-no")
+    expect(search.get_by_role("radio", name=re.compile("stand-in-embed.gguf"))).to_be_checked()
+    empty.indexing.clear()
+    search.locator(".choice", has_text="tiny-embed.gguf").click()
+    page.click("#confirm-yes")
+    expect(page.locator("#job")).to_be_visible()
+    empty.indexing.set()
+    expect(page.locator("#job")).to_be_hidden()
+    assert empty.library.embeddings.short_name == "tiny-embed.gguf"
+    ask(page, "Is the boat blue?")
+    expect(page.locator(".answer[aria-busy=false]")).to_contain_text("The boat is blue")
+
+
+PASSAGE = {"source": "notes/boats.md", "page": None, "heading": "Boats", "line": 1, "passage": "It leaks.", "id": ""}
+TURN = {
+    "question": "Is the boat blue?",
+    "answer": "It has 3 masts. [?] It flies [9].",
+    "model": "stand-in.gguf",
+    "citations": [],
+    "passages": [PASSAGE],
+    "left_out": [PASSAGE, PASSAGE],
+    "rejected": [{"marker": 9, "reason": "There is no sentence 9."}],
+    "unsupported": [{"text": "It has 3 masts.", "missing": ["3"]}],
+    "timings": {"total": 2.5},
+    "tokens": {"completion": 21},
+    "tokens_per_second": 10.0,
+    "status": "done",
+    "finish_reason": "length",
+    "refused": False,
+    "fault": "",
+}
+
+
+def test_what_was_left_out_rejected_or_cut_is_shown(tab: Tab, running: Running) -> None:
+    key = running.history.begin("Is the boat blue?")
+    running.history.add(key, TURN)
+    page = tab.page
+    page.goto(f"{running.address}#{key}")
+    expect(page.locator(".below")).to_contain_text("10 tokens per second")
+    expect(page.locator(".below")).to_contain_text("Cut: the answer reached its longest length")
+    expect(page.locator(".below")).to_contain_text("No passage supports this answer")
+    expected = ["1 sentence without support", "1 citation rejected", "1 passage given", "2 passages left out: the model's context"]
+    expect(page.locator("summary")).to_contain_text(expected)
+    for summary in page.locator("summary").all():
+        summary.click()
+    expect(page.locator("details").first).to_contain_text("The passages do not contain 3.")
+    expect(page.locator("details").nth(1)).to_contain_text("There is no sentence 9.")
+    check_accessible(page)
+    tab.shoot("left-out")
+    page.get_by_label("Delete the conversation: Is the boat blue?").first.click()
+    page.click("#confirm-yes")
+    expect(page.locator("#empty")).to_be_visible()
+    assert key not in [each["id"] for each in running.history.list()]
+
+
+def test_keyboard_alone_asks_stops_and_opens_a_citation(tab: Tab, running: Running) -> None:
+    page = opened(tab, running)
+    running.speaker.ended.clear()
+    page.keyboard.type("Is the boat endless?")  # the question has the focus at first
+    page.keyboard.press("Enter")
+    expect(page.locator(".answer")).to_contain_text("0 and 1 and")
+    page.keyboard.press("Tab")
+    expect(page.locator("#stop")).to_be_focused()
+    page.keyboard.press("Enter")
+    assert running.speaker.ended.wait(PATIENCE / 1000)
+    expect(page.locator("#question")).to_be_focused()
+    page.keyboard.type("Is the boat blue?")
+    page.keyboard.press("Enter")
+    expect(page.locator(".answer[aria-busy=false]")).to_have_count(2)
+    cited = page.locator(".cite").last
+    for _ in range(20):
+        page.keyboard.press("Shift+Tab")
+        if cited.evaluate("node => node === document.activeElement"):
+            break
+    expect(cited).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#viewer mark")).to_have_text("The boat is blue.")
+    page.keyboard.press("Escape")
+    expect(cited).to_be_focused()
 
 
 def drop(page: Page, *paths: Path) -> None:
@@ -195,9 +317,14 @@ def test_the_command_shows_the_handbook_with_the_tiny_models(tab: Tab, tmp_path:
         page.locator(".cite").first.click()
         expect(page.locator("#viewer mark")).to_have_text("Odalys Fenn is the warden.")
         tab.shoot("ui-dark")
+        page.click("#theme")
         page.click("#open-models")
         expect(page.locator(".choice", has_text="tiny-chat.gguf")).to_contain_text("It runs here")
+        tab.shoot("ui-models")
         page.click("#close-models")
+        page.click("#close-viewer")
+        page.set_viewport_size({"width": 390, "height": 720})
+        tab.shoot("ui-phone")
 
 
 def test_a_wrong_token_opens_nothing(tab: Tab, running: Running) -> None:
@@ -206,36 +333,59 @@ def test_a_wrong_token_opens_nothing(tab: Tab, running: Running) -> None:
     assert response.status == 401
     expect(tab.page.locator("main")).to_contain_text("Open the whole address")
     assert tab.page.locator("#question").count() == 0
+    check_accessible(tab.page)
     tab.shoot("wrong-token")
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_people_with_assistive_technology_can_use_it(
     browser: Browser, running: Running, tmp_path: Path, width: int, scheme: Literal["light", "dark"]
 ) -> None:
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    tab = Tab(context.new_page(), tmp_path)
+    tab = Tab(context.new_page(), Path(os.environ.get("UI_PICTURES") or tmp_path))
     page = opened(tab, running)
+    look = f"{scheme}-{width}"
     check_accessible(page)
+    tab.shoot(f"empty-{look}")
     page.keyboard.press("/")
     expect(page.locator("#question")).to_be_focused()
-    ask(page, "Is the boat blue?")
+    running.speaker.gate.clear()
+    ask(page, "Is the boat gated?")
+    expect(page.locator(".answer")).to_contain_text("The first half.")
+    check_accessible(page)
+    running.speaker.gate.set()
     expect(page.locator(".answer[aria-busy=false]")).to_be_visible()
+    check_accessible(page)
+    tab.shoot(f"answer-{look}")
     page.locator(".sources .source").first.click()
     expect(page.locator("#viewer mark")).to_be_visible()
     check_accessible(page)
+    tab.shoot(f"viewer-{look}")
     page.keyboard.press("Escape")
     if width < 760:
         page.click("#menu")
         expect(page.locator("#sidebar")).to_be_visible()
         check_accessible(page)
+        tab.shoot(f"menu-{look}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.click("#delete-all")
+    check_accessible(page)
+    tab.shoot(f"confirm-{look}")
+    page.keyboard.press("Escape")
+    expect(page.locator("#confirm")).to_be_hidden()
+    if width < 760:
         page.keyboard.press("Escape")
         expect(page.locator("#sidebar")).to_be_hidden()
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.click("#open-models")
     expect(page.locator(".choice").first).to_contain_text("stand-in.gguf")
     check_accessible(page)
-    tab.shoot(f"models-{scheme}-{width}")
+    tab.shoot(f"models-{look}")
+    page.click("#close-models")
+    context.set_offline(True)
+    expect(page.locator("#connection")).to_be_visible()
+    check_accessible(page)
+    tab.shoot(f"lost-{look}")
     context.close()
 
 

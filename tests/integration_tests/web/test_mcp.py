@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.integration_tests.cli.command import check_fault, in_process
 from tests.integration_tests.web.conftest import COMMAND, serving
 from tools.engines.separate_packages import MCP_ADAPTERS
 
+PAGE = Path(__file__).parents[3] / "docs" / "mcp.md"
 TOOLS = ["ask", "index", "list_documents", "read_passage", "search"]
 
 
@@ -207,6 +209,37 @@ async def test_command_over_stdio_indexes_the_folder_and_answers(own: Path) -> N
         assert found["note"] is None
         assert "Odalys Fenn" in found["passages"][0]["text"]
         assert "Odalys Fenn" in (await call(client, "ask", question="Who is the warden?"))["answer"]
+
+
+def configurations() -> dict[str, list[dict[str, Any]]]:
+    """The servers in the configurations of docs/mcp.md, by `stdio` and `http`."""
+    found: dict[str, list[dict[str, Any]]] = {"stdio": [], "http": []}
+    for text in re.findall(r"```json\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL):
+        whole = json.loads(text)
+        for server in (whole.get("mcpServers") or whole["servers"]).values():
+            found["stdio" if "command" in server else "http"].append(server)
+    return found
+
+
+async def test_configurations_of_the_docs_start_the_server_or_reach_it(own: Path) -> None:
+    servers = configurations()
+    assert (len(servers["stdio"]), len(servers["http"])) == (2, 2)
+    for server in servers["stdio"]:
+        assert Path(server["command"]).name == "localllm"
+        arguments = [re.sub(r"^/home/me/notes$|^\$\{workspaceFolder\}/docs$", str(own), each) for each in server["args"]]
+        assert str(own) in arguments
+        parameters = StdioServerParameters(command=COMMAND[0], args=[*COMMAND[1:], *arguments], env={**os.environ})
+        async with Client(parameters) as client:
+            assert sorted(tool.name for tool in (await client.list_tools()).tools) == TOOLS
+    with serving("mcp", own, "--http", LOCALLLM_API_KEY="choose-a-long-one") as (about, _):
+        for server in servers["http"]:
+            headers = {name: value.replace("${input:key}", "choose-a-long-one") for name, value in server["headers"].items()}
+            url = server["url"].replace("http://127.0.0.1:8765", about["address"].removesuffix("/mcp"))
+            async with (
+                httpx2.AsyncClient(headers=headers, timeout=60) as http,
+                Client(streamable_http_client(url, http_client=http)) as client,
+            ):
+                assert sorted(tool.name for tool in (await client.list_tools()).tools) == TOOLS
 
 
 def test_stdout_has_protocol_messages_only_although_everything_is_logged(own: Path, tmp_path: Path) -> None:

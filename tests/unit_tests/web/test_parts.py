@@ -23,7 +23,6 @@ from langchain_localllm.web.library import Library, ModelOpeners
 from langchain_localllm.web.openai_api.errors import error_content
 from langchain_localllm.web.replaceable import Replaceable
 from langchain_localllm.web.streaming import JSONLinesResponse
-from langchain_localllm.web.uploads import Uploads
 from tests.unit_tests.web.conftest import CHAT, EMBEDDINGS, embeddings, idle, resolve
 
 
@@ -161,17 +160,6 @@ def test_an_update_waits_for_the_one_in_progress_and_reports_it(tmp_path: Path) 
         second = documents.index(on_progress=lambda _: reported.set())
         assert (first.result().added, second.unchanged) == (1, 1)
         assert documents.indexing_note is None
-
-
-def test_a_removed_upload_leaves_the_folder_of_uploads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    uploads = Uploads(Path("uploads"))
-    (tmp_path / "uploads" / "notes").mkdir(parents=True)
-    path = tmp_path / "uploads" / "notes" / "a.md"  # absolute, as the index has it
-    path.touch()
-    uploads.delete(path)
-    assert [*tmp_path.rglob("*")] == [tmp_path / "uploads"]
-    uploads.delete(path)  # a file that is deleted already can still be removed from the index
 
 
 def test_models_that_cannot_be_opened_are_the_fault_that_is_shown(tmp_path: Path) -> None:
