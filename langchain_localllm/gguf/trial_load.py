@@ -12,17 +12,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from langchain_localllm.errors import ModelFileError
+from langchain_localllm.errors import ChatTemplateError, ModelFileError
 from langchain_localllm.gguf.header import GGUFInfo
 from langchain_localllm.gguf.unusual_values import unusual_values
 
-__all__ = ["EVERY_BYTE", "require_loadable", "require_usable"]
+__all__ = ["EVERY_BYTE", "require_loadable", "require_renderable", "require_usable"]
 
 EVERY_BYTE: Final = "".join(map(chr, range(1, 0x800))) + "中文 日本語 🙂 12345 it's"
 """A text with every byte that UTF-8 can have, to try every branch of a tokenizer."""
-_VERSION: Final = 2
+_VERSION: Final = 3
 """Part of the records' names; raise it when the checks change."""
 _SECONDS: Final = 120
+_TEMPLATE_SECONDS: Final = 20
 _BYTES_PER_SECOND: Final = 20e6
 """Seconds that a trial may take, and how many more per byte of a large file on a slow disk."""
 _FAILED: Final = 1
@@ -87,6 +88,32 @@ def require_usable(companion: Path, model: Path, engine: str, module: str, **opt
     _remember(record)
 
 
+def require_renderable(template: str, unusual: str, model: Path, engine: str, module: str) -> None:
+    """Make sure that an engine's own Jinja does not end this process at an unusual chat template.
+
+    The template is rendered once in a child process, with a small model. A success is recorded as in `require_loadable`.
+
+    Args:
+        template: The template.
+        unusual: What is unusual in it.
+        model: A small model file that works.
+        engine: Name and version of the engine.
+        module: The module whose `load_once(model, chat_template=template)` renders it.
+
+    Raises:
+        ChatTemplateError: The child process crashed or hung.
+    """
+    options = {"chat_template": template}
+    record = _record([model], engine, options)
+    if record and record.exists():
+        return
+    if fault := _trial_fault(model, engine, module, options, _TEMPLATE_SECONDS):
+        raise ChatTemplateError(
+            f"The model's chat template cannot be used: {unusual}. {fault}. Pass another one as `chat_template`."
+        )
+    _remember(record)
+
+
 def _remember(record: Path | None) -> None:
     if record:
         with contextlib.suppress(OSError):  # a read-only home directory: the file is tried again next time
@@ -104,16 +131,16 @@ def _record(paths: Sequence[Path], engine: str, options: dict[str, Any]) -> Path
     return None
 
 
-def _trial_fault(path: Path, engine: str, module: str, options: dict[str, Any]) -> str | None:
+def _trial_fault(path: Path, engine: str, module: str, options: dict[str, Any], seconds: float = _SECONDS) -> str | None:
     """Load a file in a child process, and return how that crashed or hung; `None` if it ended normally."""
-    code = f"import json, sys\nfrom {module} import load_once\nload_once(sys.argv[1], **json.loads(sys.argv[2]))"
+    code = f"import json, sys\nfrom {module} import load_once\nload_once(sys.argv[1], **json.load(sys.stdin))"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "GGML_NO_BACKTRACE": "1"}
-    seconds = _SECONDS + path.stat().st_size / _BYTES_PER_SECOND
+    seconds += path.stat().st_size / _BYTES_PER_SECOND
     try:
         done = subprocess.run(  # noqa: S603 - our own code in this Python
-            [sys.executable, "-c", code, str(path), json.dumps(options)],
+            [sys.executable, "-c", code, str(path)],
             env=environment,
-            stdin=subprocess.DEVNULL,
+            input=json.dumps(options).encode(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             timeout=seconds,

@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from langchain_localllm.gguf.architecture import RECURRENT
 from langchain_localllm.gguf.header import BLOCKS, GGUFInfo, read_lists
+from langchain_localllm.gguf.value_types import wrong_types
 
 __all__ = ["unusual_values"]
 
-_LARGEST_INTEGER: Final = 1 << 31
+_LARGEST_NUMBER: Final = 1 << 24
 _RANGES: Final = {
     "block_count": (1, 1024),
     "context_length": (1, 1 << 28),
@@ -51,7 +52,7 @@ def unusual_values(path: Path, info: GGUFInfo) -> list[str]:
         path: The file; of a model in several parts, the first one.
         info: Its header.
     """
-    return [*_metadata(info), *_heads(info), *_vocabulary(path, info), *_tensors(info)]
+    return [*_metadata(info), *_heads(info), *_vocabulary(path, info), *_tensors(info), *wrong_types(info)]
 
 
 def _metadata(info: GGUFInfo) -> Iterator[str]:
@@ -84,7 +85,7 @@ def _numbers(key: str, name: str, values: Sequence[Any]) -> Iterator[str]:
 def _limits(key: str) -> tuple[float, float]:
     if key.endswith("epsilon"):
         return 1e-20, 0.1
-    return _RANGES.get(key, (-1, _LARGEST_INTEGER))
+    return _RANGES.get(key, (-1, _LARGEST_NUMBER))
 
 
 def _heads(info: GGUFInfo) -> Iterator[str]:

@@ -133,7 +133,7 @@ def _compiled(source: str) -> "Template":
         ) from None
     try:
         return sandbox.ENVIRONMENT.from_string(source)
-    except (jinja2.TemplateError, RecursionError, ValueError) as error:
+    except (jinja2.TemplateError, MemoryError, RecursionError, SyntaxError, ValueError) as error:  # Python's, too
         place = f" (line {error.lineno})" if isinstance(error, jinja2.TemplateSyntaxError) else ""
         raise ChatTemplateError(
             f"The model's chat template has a mistake{place}: {error}. Name another one, such as chat_format='chatml'."

@@ -108,5 +108,5 @@ def _variables(template: str) -> frozenset[str]:
 
     try:
         return frozenset(jinja2.meta.find_undeclared_variables(sandbox.ENVIRONMENT.parse(template)))
-    except jinja2.TemplateError:
+    except (jinja2.TemplateError, RecursionError, ValueError):
         return frozenset()

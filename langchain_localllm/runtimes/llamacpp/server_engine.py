@@ -45,7 +45,8 @@ from langchain_localllm.errors import (
 )
 from langchain_localllm.gguf.header import GGUFInfo, check_all_parts, read_lists, tokens_with_nul
 from langchain_localllm.gguf.load_errors import load_error
-from langchain_localllm.gguf.trial_load import require_loadable
+from langchain_localllm.gguf.trial_load import require_loadable, require_renderable
+from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
 from langchain_localllm.runtimes.llamacpp.prompt_files import prompt_files
 from langchain_localllm.runtimes.llamacpp.server_admission import Turns
@@ -56,6 +57,7 @@ from langchain_localllm.runtimes.llamacpp.sizing import bytes_per_token, cache_l
 from langchain_localllm.runtimes.llamacpp.unread_answers import UnreadAnswerError
 from langchain_localllm.runtimes.llamafile.answer_decoder import ChatDecoder, CompletionDecoder
 from langchain_localllm.runtimes.llamafile.error_reader import ErrorReader
+from langchain_localllm.templates.unusual_template import unusual_template
 from langchain_localllm.transport.decoding import parse_json
 
 PARALLEL: Final = 8
@@ -82,6 +84,8 @@ _MEBIBYTE: Final = 1 << 20
 _LOGGER: Final = logging.getLogger(__name__)
 _ENGINE: Final = f"llama.cpp ({VERSION})"
 _LOAD_ONCE: Final = "langchain_localllm.runtimes.llamacpp.server_load_once"
+_RENDER_ONCE: Final = "langchain_localllm.runtimes.llamacpp.server_render_once"
+_TEMPLATE: Final = "tokenizer.chat_template"
 _LOAD: Final = Path(__file__).with_name("_load_in_child.py")
 _LOADING_SECONDS: Final = 60
 _REFUSED: Final = frozenset({400, 501})
@@ -109,7 +113,7 @@ class ServerEngine:
         refuse_fork()
         started = time.perf_counter()
         path, context = settings.path, settings.context
-        info = checked_model(path)
+        info = checked_model(path, settings.chat_template)
         draft = settings.speculation and settings.speculation.model
         if draft:
             checked_model(draft)
@@ -410,13 +414,22 @@ def _signal_handlers_kept() -> Iterator[None]:
             library.sigaction(number, action, None)
 
 
-def checked_model(path: Path) -> GGUFInfo:
+def checked_model(path: Path, chat_template: str | None = None) -> GGUFInfo:
     """The header of a model file that was checked, and loaded in another process first where it is unusual.
 
+    Args:
+        path: The file.
+        chat_template: A template to use instead of the file's.
+
     Raises:
+        ChatTemplateError: llama.cpp would end the process at the chat template.
         ModelFileError: The file is damaged, or llama.cpp would end the process at it.
     """
     info = check_all_parts(path)
+    own = [value for key, value in info.metadata.items() if key.startswith(_TEMPLATE) and isinstance(value, str)]
+    for template in [chat_template] if chat_template else own:
+        if unusual := unusual_template(template):
+            require_renderable(template, unusual, Path(tiny_chat_model()), _ENGINE, _RENDER_ONCE)
     require_loadable(path, info, _ENGINE, _LOAD_ONCE, embeds=info.embeds)
     return info
 
