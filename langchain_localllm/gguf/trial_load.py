@@ -131,11 +131,11 @@ def _record(paths: Sequence[Path], engine: str, options: dict[str, Any]) -> Path
     return None
 
 
-def _trial_fault(path: Path, engine: str, module: str, options: dict[str, Any], seconds: float = _SECONDS) -> str | None:
+def _trial_fault(path: Path, engine: str, module: str, options: dict[str, Any], seconds: float | None = None) -> str | None:
     """Load a file in a child process, and return how that crashed or hung; `None` if it ended normally."""
     code = f"import json, sys\nfrom {module} import load_once\nload_once(sys.argv[1], **json.load(sys.stdin))"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "GGML_NO_BACKTRACE": "1"}
-    seconds += path.stat().st_size / _BYTES_PER_SECOND
+    seconds = (seconds or _SECONDS) + path.stat().st_size / _BYTES_PER_SECOND
     try:
         done = subprocess.run(  # noqa: S603 - our own code in this Python
             [sys.executable, "-c", code, str(path)],

@@ -188,8 +188,8 @@ def _use(case: ModelCase, path: Path) -> str:
         return f"{type(error).__name__}: {error}".replace(str(path), "FILE")
 
 
-def _trial_fault(path: Path, engine: str, module: str, options: dict[str, Any], seconds: float = _TRIAL_SECONDS) -> str | None:
-    outcome = run_isolated(partial(_load_once, path, module, options), seconds)
+def _trial_fault(path: Path, engine: str, module: str, options: dict[str, Any], seconds: float | None = None) -> str | None:
+    outcome = run_isolated(partial(_load_once, path, module, options), seconds or _TRIAL_SECONDS)
     return f"{engine} {outcome.fault}" if outcome.fault and outcome.fault != "raises" else None
 
 
