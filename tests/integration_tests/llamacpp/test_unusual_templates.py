@@ -61,4 +61,4 @@ def test_unusual_template_that_renders_is_tried_once(monkeypatch: pytest.MonkeyP
             model_path=tiny_chat_model(), chat_template=template, backend="xllamacpp", n_ctx=64, max_tokens=2
         ) as chat:
             assert chat.invoke("Hello").content
-        monkeypatch.setattr(trial_load.subprocess, "run", lambda *_, **__: pytest.fail("it was tried again"))
+        monkeypatch.setattr("langchain_localllm.gguf.trial_load.subprocess.run", lambda *_, **__: pytest.fail("it was tried again"))
