@@ -101,9 +101,11 @@ class ModelCallError(LocalLLMError, ModelError):
         failed_text: Of texts to embed, the index of the one that failed; `None` where it is not about one of them.
         done: The vectors of the texts that were embedded before, by index.
         blames_server: Whether the server refused a plain text as well, so that none of the texts is the reason.
+        other_servers: How many other servers could give the answer that one of a pool broke off.
     """
 
     blames_server: bool = False
+    other_servers: int = 0
     failed_text: int | None = None
     done: Mapping[int, list[float]] = MappingProxyType({})
 

@@ -375,7 +375,7 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        for attempt in attempts(self.other_servers, run_manager):
+        for attempt in attempts(run_manager):
             with attempt:
                 result = generate_from_stream(self._stream(messages, stop, run_manager, all_answers=True, **kwargs))
         return without_numbers(result)
@@ -388,7 +388,7 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        for attempt in attempts(self.other_servers, run_manager):
+        for attempt in attempts(run_manager):
             with attempt:
                 async with aclosing(self._astream(messages, stop, run_manager, all_answers=True, **kwargs)) as chunks:
                     result = await agenerate_from_stream(chunks)

@@ -4,33 +4,40 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
-from langchain_localllm.errors import CallTimeoutError, StreamBrokenError
+from langchain_localllm.errors import ModelCallError
 
 
 class Attempt:
-    """A `with` block that takes in the end of an answer that was broken off, unless it is the last attempt."""
+    """A `with` block that suppresses an error after which the answer can be tried again.
 
-    def __init__(self, *, last: bool) -> None:
-        self._last = last
-        self.ended = False
+    Attributes:
+        is_over: Whether no other attempt follows.
+    """
+
+    def __init__(self, number: int, *, is_seen: bool) -> None:
+        self._number = number
+        self._is_seen = is_seen
+        self.is_over = True
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
-        self.ended = error is None
-        return isinstance(error, (CallTimeoutError, StreamBrokenError)) and not self._last
+        others = error.other_servers if isinstance(error, ModelCallError) else 0
+        self.is_over = self._is_seen or self._number >= others
+        return not self.is_over
 
 
-def attempts(others: int, run: Any) -> Iterator[Attempt]:
+def attempts(run: Any) -> Iterator[Attempt]:
     """Yield what a loop goes through around a `with` block that makes a whole answer.
 
     Args:
-        others: How many other servers could give the answer.
         run: LangChain's run manager, or `None`. Its handlers see tokens as they come, and must not see them twice.
     """
-    for left in reversed(range(1 if run and run.handlers else others + 1)):
-        attempt = Attempt(last=not left)
+    number = 0
+    while True:
+        attempt = Attempt(number, is_seen=bool(run and run.handlers))
         yield attempt
-        if attempt.ended:
+        if attempt.is_over:
             return
+        number += 1

@@ -15,7 +15,8 @@ from langchain_localllm.base.token_stream import StreamEvent
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.transport.address import Address
 from langchain_localllm.transport.client import Decoder, HttpClient
-from langchain_localllm.transport.failover import Ask, BackendPool, T, run_with_failover
+from langchain_localllm.transport.connections import Connections
+from langchain_localllm.transport.failover import Backend
 from langchain_localllm.transport.operations import Plan
 from langchain_localllm.transport.retry import RetryPolicy
 from langchain_localllm.transport.tls import trusted
@@ -48,8 +49,7 @@ class ServerOptions(Options, Closing):
     wait_until_ready: Annotated[float, Connects] = Field(default=60.0, ge=0)
     """Seconds to wait for a server that is still loading its model."""
 
-    _clients: dict[Address, HttpClient] = PrivateAttr(default_factory=dict)  # copies share it, and so the connections
-    _fleets: dict[tuple[HttpClient, ...], BackendPool] = PrivateAttr(default_factory=dict)  # as above
+    _connections: Connections = PrivateAttr(default_factory=Connections)  # copies share it
 
     @property
     def lc_secrets(self) -> dict[str, str]:
@@ -98,35 +98,12 @@ class ServerOptions(Options, Closing):
     @property
     def client(self) -> HttpClient:
         """The connections to the server, or to the first of several. Objects made by `bind` or per-call options share them."""
-        return self._client_of(self._addresses()[0])
-
-    def _client_of(self, address: Address) -> HttpClient:
-        if (client := self._clients.get(address)) is None:
-            client = self._clients.setdefault(address, HttpClient(address, self.START_HINT))
-        return client
-
-    def on_server(self, ask: Ask[T], *, streamed: bool = False) -> Plan[T]:
-        """Return what to do to ask the server; of several the least busy one, and another where that one fails.
-
-        Args:
-            ask: Makes the plan for a server's client.
-            streamed: Whether the result is a reply whose body is still to be read.
-        """
-        if isinstance(self.base_url, str):
-            return ask(self.client, self.retry_policy)
-        clients = tuple(map(self._client_of, self._addresses()))
-        if (servers := self._fleets.get(clients)) is None:
-            servers = self._fleets.setdefault(clients, BackendPool(clients))
-        return run_with_failover(servers, self._identify, ask, self.retry_policy, streamed=streamed)
-
-    def _identify(self, client: HttpClient) -> Plan[str | None]:
-        """Ask a server which model it runs; a runtime that takes several addresses says how."""
-        raise NotImplementedError
+        return self._connections.client(self._addresses()[0], self.START_HINT)
 
     @property
-    def other_servers(self) -> int:
-        """How many servers could give an answer that one of them broke off."""
-        return len(_each(self.base_url)) - 1
+    def pool(self) -> Backend:
+        """Where requests go that any of several servers may answer."""
+        return self._connections.pool(self._addresses(), self.START_HINT)
 
     @property
     def retry_policy(self) -> RetryPolicy:
@@ -138,14 +115,12 @@ class ServerOptions(Options, Closing):
     @override
     def close(self) -> None:
         """Close idle connections. The object can be used again."""
-        for client in list(self._clients.values()):
-            client.close()
+        self._connections.close()
 
     @override
     async def aclose(self) -> None:
         """Close the connections of this event loop, and those of sync code."""
-        for client in list(self._clients.values()):
-            await client.aclose()
+        await self._connections.aclose()
 
 
 def _each(urls: str | Sequence[str]) -> Sequence[str]:

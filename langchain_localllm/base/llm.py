@@ -238,7 +238,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
 
         def work(prompt: str, run: CallbackManagerForLLMRun | None) -> LLMResult:
             try:
-                for attempt in attempts(self.other_servers, run):
+                for attempt in attempts(run):
                     with attempt:
                         result = joined(_unless(failures, self._read(prompt, stop, run, {})))
             except BaseException as error:
@@ -271,7 +271,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
 
         async def work(prompt: str, run: AsyncCallbackManagerForLLMRun | None) -> LLMResult:
             try:
-                for attempt in attempts(self.other_servers, run):
+                for attempt in attempts(run):
                     with attempt:
                         async with places, aclosing(self._aread(prompt, stop, run, {})) as events:
                             result = joined([event async for event in events])

@@ -277,11 +277,6 @@ class SamplingOptions(Options):
     def answered(self, finish: CompletionInfo) -> None:
         """Learn from how an answer ended, such as the name of a server's model."""
 
-    @property
-    def other_servers(self) -> int:
-        """How many other servers could give an answer that one broke off; engines that are not servers have none."""
-        return 0
-
     def with_model_name(self) -> Self:
         """Return this object with its model named, for the cache key, where only the engine knows the name."""
         return self

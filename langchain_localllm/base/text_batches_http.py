@@ -19,7 +19,7 @@ class ServedBatches(ServerOptions, TextBatches):
 
     @override
     def _lanes(self) -> int:
-        return self.max_concurrency * (1 if isinstance(self.base_url, str) else len(self.base_url))
+        return self.max_concurrency * len(self.pool)
 
     @override
     def _source(self) -> Any:

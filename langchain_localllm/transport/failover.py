@@ -1,6 +1,6 @@
 """Balance requests over several servers with the same model, eject those that fail, and retry on another one.
 
-All but the watch is without I/O: `run_with_failover` is a plan, so it is written once for sync and async code.
+All but the watch is without I/O: `BackendPool.send` makes a plan, so it is written once for sync and async code.
 """
 
 import logging
@@ -8,7 +8,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from langchain_localllm.errors import (
     CallTimeoutError,
@@ -28,11 +28,24 @@ T = TypeVar("T")
 
 Ask = Callable[[HttpClient, RetryPolicy], Plan[T]]
 """Makes the plan of a request to the server of this client."""
-Identify = Callable[[HttpClient], Plan[str | None]]
+Identify = Callable[[HttpClient, RetryPolicy], Plan[str | None]]
 """Makes the plan that asks a server which model it runs; `None` from a server that does not report it."""
+
+
+class Backend(Protocol):
+    """Where requests go."""
+
+    def __len__(self) -> int:
+        """Return how many servers there are."""
+
+    def send(self, ask: Ask[T], retry_policy: RetryPolicy, identify: Identify, *, streamed: bool = False) -> Plan[T]:
+        """Return what to do to have a request answered."""
+
 
 _SERVERS_OWN: Final = (CallTimeoutError, ConnectionFailedError, RateLimitError, ServerError)
 """Errors that another server may not have; all others are the request's own."""
+_BROKEN_OFF: Final = (CallTimeoutError, StreamBrokenError)
+"""Errors in the middle of an answer after which another server may give a whole one."""
 _LOGGER: Final = logging.getLogger(__name__)
 _LOOK_EVERY: Final = 1.0
 _PROBE_SECONDS: Final = 5.0
@@ -82,11 +95,17 @@ class Server:
         if isinstance(error, _SERVERS_OWN):
             self.eject()
 
-    def track(self, reply: Any) -> None:
-        """Count a request until its reply has ended."""
+    def track(self, reply: Any, *, others: int) -> None:
+        """Count a request until its reply has ended; an error then says how many others could answer it."""
         with self._lock:
             self.busy += 1
-        reply.on_close = self.release
+
+        def ended(error: Exception | None) -> None:
+            if isinstance(error, _BROKEN_OFF):
+                error.other_servers = others
+            self.release(error)
+
+        reply.on_close = ended
 
     def eject(self) -> None:
         """Leave it out for a while: a second at first, and longer each time that it fails again soon."""
@@ -161,7 +180,7 @@ def _watch(server: Server, owner: "weakref.ref[BackendPool]") -> None:
 
 
 class BackendPool:
-    """Several servers with the same model."""
+    """One server, or several with the same model: it picks one, ejects those that fail, and retries."""
 
     def __init__(self, clients: Sequence[HttpClient]) -> None:
         self._servers = [Server(client) for client in clients]
@@ -174,6 +193,53 @@ class BackendPool:
     def __len__(self) -> int:
         return len(self._servers)
 
+    def send(self, ask: Ask[T], retry_policy: RetryPolicy, identify: Identify, *, streamed: bool = False) -> Plan[T]:
+        """Return what to do to ask the least busy server, and another one if that fails at once.
+
+        Args:
+            ask: What is asked.
+            retry_policy: How long to retry; of several servers only the last one is waited for while it loads its model.
+            identify: How one of several servers is asked for its model.
+            streamed: Whether the result is a reply whose body is still to be read. Of several servers, the first bytes are
+                waited for.
+
+        Raises:
+            ConnectionFailedError: None of them answers.
+            InvalidOptionError: They run different models.
+        """
+        if len(self) == 1:
+            return ask(self._servers[0].client, retry_policy)
+        return self._send_to_any(ask, retry_policy, identify, streamed=streamed)
+
+    def _send_to_any(self, ask: Ask[T], retry_policy: RetryPolicy, identify: Identify, *, streamed: bool) -> Plan[T]:
+        tried: set[Server] = set()
+        while True:
+            server = self.take(tried)
+            tried.add(server)
+            last = len(tried) == len(self)
+            try:
+                yield from self.compare(server, identify, retry_policy)
+                # A connection that was kept open may be closed by now, so each server is tried as often as a single one.
+                policy = retry_policy if last else RetryPolicy(retry_policy.max_retries, 0)
+                result: Any = yield from ask(server.client, policy)
+                if streamed:
+                    server.track(result, others=len(self) - 1)
+                    yield FirstBytes(result)
+                    if not result.first:
+                        result.close()
+                        raise StreamBrokenError(f"The server at {server.client.address.url} sent nothing.")
+            except WrongServerError:
+                raise  # no fault that passes
+            except _SERVERS_OWN as error:
+                server.eject()
+                if last:
+                    raise self.all_failed_error(error) from error
+            else:
+                server.succeeded()
+                return result  # type: ignore[no-any-return]  # it is `ask`'s
+            finally:
+                server.release()
+
     def take(self, tried: set[Server]) -> Server:
         """Return the server to ask next: not tried yet, well, least busy, longest not asked; to be released."""
         with self._lock:
@@ -183,7 +249,7 @@ class BackendPool:
             server.take(self)
             return server
 
-    def compare(self, server: Server, identify: Identify) -> Plan[None]:
+    def compare(self, server: Server, identify: Identify, retry_policy: RetryPolicy) -> Plan[None]:
         """Ask a server that is new, or back, for its model.
 
         Raises:
@@ -191,7 +257,7 @@ class BackendPool:
         """
         if server.verified:
             return
-        model = yield from identify(server.client)
+        model = yield from identify(server.client, retry_policy)
         for other in self._servers:
             if other.verified and model is not None and other.model is not None and other.model != model:
                 raise InvalidOptionError(
@@ -206,47 +272,3 @@ class BackendPool:
             return error
         urls = ", ".join(server.client.address.url for server in self._servers)
         return ConnectionFailedError(f"None of the {len(self)} servers answers ({urls}). The last one: {error}")
-
-
-def run_with_failover(
-    servers: BackendPool, identify: Identify, ask: Ask[T], retry_policy: RetryPolicy, *, streamed: bool
-) -> Plan[T]:
-    """Ask the least busy server, and another one if that fails before any part of its answer was passed on.
-
-    Args:
-        servers: The servers.
-        identify: How a server is asked for its model.
-        ask: What is asked.
-        retry_policy: How long to retry; only the last server is waited for while it loads its model.
-        streamed: Whether the result is a reply whose body is still to be read; its first bytes are waited for.
-
-    Raises:
-        ConnectionFailedError: None of them answers.
-        InvalidOptionError: They run different models.
-    """
-    tried: set[Server] = set()
-    while True:
-        server = servers.take(tried)
-        tried.add(server)
-        last = len(tried) == len(servers)
-        try:
-            yield from servers.compare(server, identify)
-            # A connection that was kept open may be closed by now, so each server is tried as often as a single one.
-            result: Any = yield from ask(server.client, retry_policy if last else RetryPolicy(retry_policy.max_retries, 0))
-            if streamed:
-                server.track(result)
-                yield FirstBytes(result)
-                if not result.first:
-                    result.close()
-                    raise StreamBrokenError(f"The server at {server.client.address.url} sent nothing.")
-        except WrongServerError:
-            raise  # no fault that passes
-        except _SERVERS_OWN as error:
-            server.eject()
-            if last:
-                raise servers.all_failed_error(error) from error
-        else:
-            server.succeeded()
-            return result  # type: ignore[no-any-return]  # it is `ask`'s
-        finally:
-            server.release()

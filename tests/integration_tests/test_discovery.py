@@ -17,7 +17,7 @@ from langchain_localllm.cli.diagnosis.running import running_servers as diagnose
 from langchain_localllm.cli.model_args import chat_model
 from langchain_localllm.errors import ConnectionFailedError, ModelMissingError
 from langchain_localllm.manage import inventory, probe, resolve
-from langchain_localllm.runtimes.llamafile import options
+from langchain_localllm.runtimes.llamafile import default_server
 from langchain_localllm.transport import discovery
 from langchain_localllm.transport.address import Address
 from langchain_localllm.transport.client import HttpClient
@@ -117,7 +117,7 @@ def places(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Makes some servers the only ones that are looked at."""
 
     def only(*urls: str) -> None:
-        for module in (options, probe):
+        for module in (default_server, probe):
             monkeypatch.setattr(module, "DEFAULT_ADDRESSES", at(*urls))
 
     monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
@@ -280,8 +280,8 @@ def test_chat_without_an_address_says_what_was_looked_at(places: Any, lm_studio:
 
 def test_chat_without_an_address_uses_any_server_at_8080(monkeypatch: pytest.MonkeyPatch, lm_studio: ScriptedServer) -> None:
     (place,) = at(lm_studio.base_url)[1:]
-    monkeypatch.setattr(options, "DEFAULT_ADDRESSES", (place,))
-    monkeypatch.setattr(options, "DEFAULT_URL", lm_studio.base_url)
+    monkeypatch.setattr(default_server, "DEFAULT_ADDRESSES", (place,))
+    monkeypatch.setattr(default_server, "DEFAULT_URL", lm_studio.base_url)
     assert ChatLlamafile(model="a").invoke("Hello!").text == "a"
 
 

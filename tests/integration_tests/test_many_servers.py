@@ -97,8 +97,7 @@ async def test_requests_outlive_a_killed_and_a_frozen_server_in_async_code(
 
 
 def fleet(model: Any) -> balance.BackendPool:
-    (servers,) = model._fleets.values()
-    return servers  # type: ignore[no-any-return]  # a private attribute
+    return model.pool  # type: ignore[no-any-return]  # of any class
 
 
 def models(*names: str, **meta: Any) -> Answer:
@@ -347,6 +346,13 @@ def test_a_model_that_is_dropped_while_a_server_is_down_is_not_watched_for_ever(
     del llm
     gc.collect()
     assert soon(lambda: not watches() - before)
+
+
+def test_list_of_one_address_is_a_server_like_any_other(pair: Pair) -> None:
+    one, _ = pair
+    one.asides = {}
+    assert over(one).invoke("a") == SAYS_HELLO
+    assert [request.path for request in one.requests] == ["/completion"], "it has no other to be compared with"
 
 
 def test_two_requests_are_counted_apart(pair: Pair) -> None:

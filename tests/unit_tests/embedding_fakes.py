@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from langchain_localllm import LlamafileEmbeddings, OllamaEmbeddings
 from langchain_localllm.base.embedding_batches import Plan, T
-from langchain_localllm.runtimes.llamafile.options import DEFAULT_URL
+from langchain_localllm.runtimes.llamafile.default_server import DEFAULT_URL
 from langchain_localllm.transport.operations import Read, Send, Sleep
 
 Answer = tuple[int, Any]

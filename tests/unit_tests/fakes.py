@@ -9,7 +9,7 @@ from langchain_localllm import ChatLlamafile, ChatOllama, Llamafile, Ollama
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.response_parser import ReadHandle
 from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent, TokenStream
-from langchain_localllm.runtimes.llamafile.options import DEFAULT_URL
+from langchain_localllm.runtimes.llamafile.default_server import DEFAULT_URL
 from langchain_localllm.runtimes.llamafile.server_info import Known, ServerFacts
 from langchain_localllm.runtimes.ollama.api_show import ModelFacts
 from langchain_localllm.transport.operations import Send

@@ -17,7 +17,7 @@ from langchain_localllm.errors import (
     ServerError,
     WrongServerError,
 )
-from langchain_localllm.runtimes.llamafile.options import DEFAULT_URL
+from langchain_localllm.runtimes.llamafile.default_server import DEFAULT_URL
 from langchain_localllm.transport.operations import Send
 from tests.unit_tests.embedding_fakes import Answer, Answered, body_of
 

@@ -5,6 +5,7 @@ Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from langchain_localllm.base.answer_decoder import UNREADABLE
@@ -39,6 +40,18 @@ _SECONDS: Final = 10.0
 """Seconds of silence after which a request for information is aborted."""
 
 
+def send_to_pool(options: ServerOptions, request: Ask[T], *, streamed: bool = False) -> Plan[T]:
+    """Return what to do to have a request answered, by the server or by one of several.
+
+    Args:
+        options: The servers.
+        request: Makes the plan for a server's client.
+        streamed: Whether the result is a reply whose body is still to be read.
+    """
+    identify = partial(model_at, model=getattr(options, "model", None))
+    return options.pool.send(request, options.retry_policy, identify, streamed=streamed)
+
+
 def open_stream(options: ServerOptions, path: str, payload: dict[str, Any], read_error: ErrorReader) -> Plan[Any]:
     """Ask for an answer that is streamed; a server that cannot stream it is asked for the whole answer."""
 
@@ -48,7 +61,7 @@ def open_stream(options: ServerOptions, path: str, payload: dict[str, Any], read
             body["model"] = model
         while True:
             try:
-                return (yield from options.on_server(_opening(options, path, body, read_error), streamed=True))
+                return (yield from send_to_pool(options, _opening(options, path, body, read_error), streamed=True))
             except (InvalidRequestError, ServerError) as error:
                 if "stream_options" in body and "stream_options" in str(error):
                     body = {name: value for name, value in body.items() if name != "stream_options"}
@@ -148,7 +161,7 @@ def ask(options: ServerOptions, method: str, path: str, payload: dict[str, Any] 
                 raise read_error.in_answer(answer)
             return answer
 
-        return options.on_server(plan)
+        return send_to_pool(options, plan)
 
     return asking(None) if payload is None else naming_model(options, asking)
 

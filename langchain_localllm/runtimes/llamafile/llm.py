@@ -76,8 +76,8 @@ class Llamafile(LlamafileOptions, LlamaServerClient, LocalLLM):
                 asked = self.with_options({"base_url": read_error.url})  # of several servers the one that refused
                 name = yield from name_if_told(asked)
                 facts = yield from server_facts(asked, self._facts)
-                if facts.llama_cpp or (name is None and self.other_servers):  # another server must not hide a wrong address
-                    raise
+                if facts.llama_cpp or (name is None and len(self.pool) > 1):
+                    raise  # another server must not hide a wrong address
                 facts = replace(facts, model=name)
                 if name:
                     self._facts[place] = facts

@@ -16,6 +16,7 @@ from langchain_localllm.errors import (
     ServerError,
     WrongServerError,
 )
+from langchain_localllm.runtimes.llamafile.api import send_to_pool
 from langchain_localllm.runtimes.llamafile.error_reader import ErrorReader
 from langchain_localllm.runtimes.llamafile.model_types import LoraAdapter, ServedModel, Slot
 from langchain_localllm.runtimes.llamafile.options import ManyServers
@@ -178,7 +179,7 @@ def _ask(options: ManyServers, method: str, path: str, body: Any = None) -> Plan
             raise read_error.in_answer(answer)
         return answer
 
-    return (yield from options.on_server(plan))
+    return (yield from send_to_pool(options, plan))
 
 
 def _rows(options: ManyServers, path: str, read: Callable[[dict[str, Any]], Row], key: str | None = None) -> Plan[list[Row]]:

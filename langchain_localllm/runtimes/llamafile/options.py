@@ -4,7 +4,7 @@ Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server ("POST /c
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr
 from typing_extensions import override
@@ -16,16 +16,12 @@ from langchain_localllm.base.sampler_options import SamplerOptions
 from langchain_localllm.base.token_stream import CompletionInfo
 from langchain_localllm.base.trace_names import short_name
 from langchain_localllm.base.type_schema import JsonSchema
-from langchain_localllm.errors import ConnectionFailedError, WrongServerError
-from langchain_localllm.runtimes.llamafile.api import model_at, name_if_told, token_ids, tokenize
+from langchain_localllm.runtimes.llamafile.api import name_if_told, token_ids, tokenize
+from langchain_localllm.runtimes.llamafile.default_server import DEFAULT_URL, DefaultServer
 from langchain_localllm.runtimes.llamafile.server_info import Known
 from langchain_localllm.transport.address import Address
 from langchain_localllm.transport.client import HttpClient
-from langchain_localllm.transport.discovery import DEFAULT_ADDRESSES, LLAMA_CPP, FoundServer, find_servers
-from langchain_localllm.transport.failover import Ask, T
-from langchain_localllm.transport.operations import Plan
-
-DEFAULT_URL: Final = "http://localhost:8080"
+from langchain_localllm.transport.failover import Backend
 
 
 class ManyServers(ServerOptions):
@@ -42,60 +38,20 @@ class ManyServers(ServerOptions):
     _default_server: dict[str, str] = PrivateAttr(default_factory=dict)
     """The server that was found where no address was given; copies share it."""
 
+    @property
     @override
-    def on_server(self, ask: Ask[T], *, streamed: bool = False) -> Plan[T]:
+    def pool(self) -> Backend:
         if "base_url" in self.model_fields_set:
-            return super().on_server(ask, streamed=streamed)
-        return self._on_default_server(ask)
+            return super().pool
+        return DefaultServer(self._default_server, self._client_of, self.START_HINT)
+
+    def _client_of(self, url: str) -> HttpClient:
+        address = Address.parse(url, self.sent_headers(), self.verify)
+        return self._connections.client(address, self.START_HINT)
 
     @override
     def _known_urls(self) -> set[str]:
         return super()._known_urls() | set(self._default_server.values())
-
-    def _on_default_server(self, ask: Ask[T]) -> Plan[T]:
-        known = self._default_server
-        if DEFAULT_URL not in known:
-            known[DEFAULT_URL] = yield from _find_server(self.START_HINT)
-        address = Address.parse(known[DEFAULT_URL], self.sent_headers(), self.verify)
-        try:
-            return (yield from ask(self._client_of(address), self.retry_policy))
-        except ConnectionFailedError as error:
-            if not isinstance(error, WrongServerError):
-                known.pop(DEFAULT_URL, None)  # the next call looks for one that was started since
-            raise
-
-    @override
-    def _identify(self, client: HttpClient) -> Plan[str | None]:
-        return model_at(client, self.retry_policy, self.model)
-
-
-def _find_server(hint: str) -> Plan[str]:
-    """The address of the first llama.cpp server on this machine; else that of another server at our default address.
-
-    Raises:
-        ConnectionFailedError: There is neither.
-    """
-    found = yield from find_servers(DEFAULT_ADDRESSES, is_enough=lambda first: any(map(_is_llama_cpp, first)))
-    others = [each for each in found if each is not None]
-    if llama_cpp := next(filter(_is_llama_cpp, others), None):
-        return DEFAULT_URL if llama_cpp.url == DEFAULT_ADDRESSES[0].url else llama_cpp.url
-    if others and others[0].url == DEFAULT_ADDRESSES[0].url:
-        return DEFAULT_URL
-    ports = ", ".join(str(place.port) for place in DEFAULT_ADDRESSES)
-    running = "".join(
-        f" {each.program or 'Another server'} answers at {each.url}: to use it, pass this as `base_url`."
-        for each in others
-        if not each.is_silent
-    )
-    silent = "".join(f" What listens at {each.url} does not answer." for each in others if each.is_silent)
-    raise ConnectionFailedError(
-        f"No llama.cpp server answers at {DEFAULT_URL} or at the other usual ports of this machine ({ports})."
-        f"{running}{silent} {hint}"
-    )
-
-
-def _is_llama_cpp(found: FoundServer | None) -> bool:
-    return found is not None and found.program == LLAMA_CPP
 
 
 class LlamafileOptions(ManyServers, SamplerOptions):

@@ -13,9 +13,9 @@ from langchain_localllm import LlamafileEmbeddings, errors
 from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent, Timings
 from langchain_localllm.runtimes.llamafile.answer_decoder import ChatDecoder, CompletionDecoder
 from langchain_localllm.runtimes.llamafile.api import model_name, name_if_told, token_ids, tokenize
+from langchain_localllm.runtimes.llamafile.default_server import DEFAULT_URL
 from langchain_localllm.runtimes.llamafile.embedding_api import embed_openai
 from langchain_localllm.runtimes.llamafile.error_reader import ErrorReader
-from langchain_localllm.runtimes.llamafile.options import DEFAULT_URL
 from langchain_localllm.runtimes.llamafile.server_info import ServerFacts
 from langchain_localllm.transport.operations import Plan
 from tests.unit_tests.fakes import FakeText
