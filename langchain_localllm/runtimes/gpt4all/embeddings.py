@@ -10,8 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from typing_extensions import override
 
 from langchain_localllm.base.embedding_batches import Plan, Vectors
-from langchain_localllm.base.embedding_inprocess import InProcessEmbeddings
-from langchain_localllm.base.embeddings import always_normalized
+from langchain_localllm.base.embeddings import LocalEmbeddings, always_normalized
+from langchain_localllm.base.text_batches_inprocess import InProcessBatches
 from langchain_localllm.gguf.header import check_gguf
 from langchain_localllm.runtimes.gpt4all.embedder import embed
 from langchain_localllm.runtimes.gpt4all.options import ModelOptions, as_text
@@ -23,7 +23,7 @@ def _or_default(model: Any) -> Any:
     return DEFAULT_MODEL if model is None else as_text(model)
 
 
-class GPT4AllEmbeddings(ModelOptions, InProcessEmbeddings):
+class GPT4AllEmbeddings(ModelOptions, InProcessBatches, LocalEmbeddings):
     """Embeddings in this process, by the gpt4all package, or by llama.cpp where the package cannot load the file (see `backend`).
 
     The package embeds with models of the architectures bert and nomic-bert. A model that wants prefixes before queries and

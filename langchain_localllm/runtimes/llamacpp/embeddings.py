@@ -8,14 +8,14 @@ from pydantic import Field
 from typing_extensions import override
 
 from langchain_localllm.base.embedding_batches import Plan, Vectors
-from langchain_localllm.base.embedding_inprocess import InProcessEmbeddings
-from langchain_localllm.base.embeddings import NO_POOLING
+from langchain_localllm.base.embeddings import NO_POOLING, LocalEmbeddings
 from langchain_localllm.base.options import warn_once
+from langchain_localllm.base.text_batches_inprocess import InProcessBatches
 from langchain_localllm.gguf.header import GGUFInfo
 from langchain_localllm.runtimes.llamacpp.options import ModelOptions
 
 
-class LlamaCppEmbeddings(ModelOptions, InProcessEmbeddings):
+class LlamaCppEmbeddings(ModelOptions, InProcessBatches, LocalEmbeddings):
     """Embeddings from a GGUF file, by llama.cpp in this process.
 
     The file is loaded when the object is made; its weights are shared with `LlamaCpp` and `ChatLlamaCpp` of the same file and

@@ -8,9 +8,9 @@ from pydantic import PrivateAttr
 from typing_extensions import override
 
 from langchain_localllm.base.embedding_batches import Plan, Vectors, shortened
-from langchain_localllm.base.embedding_http import ServedEmbeddings
-from langchain_localllm.base.embeddings import NO_POOLING
+from langchain_localllm.base.embeddings import NO_POOLING, LocalEmbeddings
 from langchain_localllm.base.options import warn_once
+from langchain_localllm.base.text_batches_http import ServedBatches
 from langchain_localllm.errors import (
     ContextLengthError,
     InvalidRequestError,
@@ -50,7 +50,7 @@ _HOW_TO_SERVE: Final = (
 )
 
 
-class LlamafileEmbeddings(ManyServers, ServedEmbeddings):
+class LlamafileEmbeddings(ManyServers, ServedBatches, LocalEmbeddings):
     """Embeddings by a llamafile, or by any server that offers `/v1/embeddings` or llama.cpp's `/embedding`.
 
     The server must be started for embeddings: `--embedding`, or `LocalServer(path, embedding=True)`. A model that wants prefixes

@@ -9,9 +9,9 @@ from typing_extensions import override
 
 from langchain_localllm.base.answer_decoder import UNREADABLE
 from langchain_localllm.base.embedding_batches import Plan, Vectors
-from langchain_localllm.base.embedding_http import ServedEmbeddings
-from langchain_localllm.base.embeddings import always_normalized
+from langchain_localllm.base.embeddings import LocalEmbeddings, always_normalized
 from langchain_localllm.base.options import warn_once
+from langchain_localllm.base.text_batches_http import ServedBatches
 from langchain_localllm.errors import ContextLengthError, WrongServerError
 from langchain_localllm.runtimes.ollama.answer_decoder import token_count
 from langchain_localllm.runtimes.ollama.api import fetch, model_facts
@@ -24,7 +24,7 @@ _ENDS: Final = 2
 """Tokens that a model may want around a text."""
 
 
-class OllamaEmbeddings(OllamaModels, ServedEmbeddings):
+class OllamaEmbeddings(OllamaModels, ServedBatches, LocalEmbeddings):
     """Embeddings by Ollama, which always gives vectors of length 1.
 
     A model that wants prefixes before queries and documents gets them by its name, unless others are given.

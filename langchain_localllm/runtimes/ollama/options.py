@@ -22,7 +22,7 @@ from langchain_localllm.base.reasoning import ReasoningOptions, no_budget
 from langchain_localllm.base.type_schema import as_json_schema
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 from langchain_localllm.runtimes.ollama.api_show import UNKNOWN_CONTEXT, ModelFacts
-from langchain_localllm.transport.address import Address, basic_auth
+from langchain_localllm.transport.address import basic_auth
 
 _PORT: Final = 11434
 _PORTS: Final = {"http": 80, "https": 443}
@@ -193,16 +193,9 @@ class OllamaServer(ServerOptions):
     def model_post_init(self, context: Any, /) -> None:
         super().model_post_init(context)
         self.refuse_remote()
-        if (
-            self.api_key is None
-            and self.auth is None
-            and "Authorization" not in dict(Address.parse(self.base_url, self.headers).headers)
-        ):
+        if self.api_key is None and "Authorization" not in dict(self._addresses()[0].headers):
             key = os.environ.get("OLLAMA_API_KEY", "").strip()
             self.__dict__["api_key"] = SecretStr(key) if key else None
-
-    def _has_credentials(self) -> bool:
-        return self.auth is not None or "Authorization" in dict(Address.parse(self.base_url, self.headers).headers)
 
     @override
     def sent_headers(self) -> dict[str, str]:
