@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from langchain_localllm.errors import DocumentError, InvalidOptionError, StoreError
 from langchain_localllm.rag import LocalRAG, Progress, Report
 from langchain_localllm.rag.ingest.file_keys import readable
-from langchain_localllm.web.outside_links import is_in_any, outside_links
+from langchain_localllm.web.outside_links import exclude_outside_links, is_in_any
 
 OnProgress = Callable[[Progress], None]
 _SECONDS_BETWEEN_REPORTS: Final = 0.2
@@ -161,9 +161,7 @@ class Documents:
 
     def _update(self, paths: list[Path], on_progress: OnProgress) -> Report:
         store = self.rag.store
-        links, patterns = outside_links(self.folders)
-        kept = (store.setting("exclude") or []) if store.exists else []
-        exclude = [*(pattern for pattern in kept if pattern not in patterns), *patterns]  # the last one that matches counts
+        links, exclude = exclude_outside_links(store, self.folders)
         if store.folder is None:
             report = self.rag.index(paths, exclude=exclude, on_progress=on_progress)
         else:

@@ -15,10 +15,13 @@ from langchain_core.runnables import Runnable
 from langchain_localllm.errors import InvalidOptionError, LocalLLMError
 from langchain_localllm.manage.inventory import ListedModel
 from langchain_localllm.rag import LocalRAG, Progress, Store
+from langchain_localllm.rag.ingest.file_keys import readable
+from langchain_localllm.web.outside_links import exclude_outside_links
 from langchain_localllm.web.replaceable import Replaceable
 from langchain_localllm.web.uploads import Uploads
 
 _LOADING: Final = "The model is loading. Try again in a moment."
+_MOST_NAMED: Final = 100
 _NO_DOCUMENTS: Final = "There are no documents yet. Add files first."
 
 
@@ -152,7 +155,10 @@ class Library:
         self._begin("Loading the models", run)
 
     def index(self, *, uploads: bool) -> None:
-        """Bring the index up to date with the uploaded files, or with all paths indexed before."""
+        """Bring the index up to date with the uploaded files, or with all paths indexed before.
+
+        Links that lead out of the folders are left out, and named in the report.
+        """
         self._begin("Indexing", lambda: self._index_paths([self.uploads.folder] if uploads else []))
 
     def remove(self, source: str) -> None:
@@ -216,9 +222,11 @@ class Library:
 
     def _index_paths(self, paths: Sequence[Path], *, rebuild: bool = False) -> None:
         with self._embedding_model.use() as embeddings, self._open_index(embeddings) as rag:
-            report = rag.index(paths, rebuild=rebuild, on_progress=self._show)
+            links, exclude = exclude_outside_links(rag.store, paths)
+            report = rag.index(paths, rebuild=rebuild, exclude=exclude, on_progress=self._show)
+        shown = {"problems": report.problems[:_MOST_NAMED], "problem_count": len(report.problems)}
         with self._lock:
-            self._report = {**asdict(report), "problems": report.problems[:100], "problem_count": len(report.problems)}
+            self._report = {**asdict(report), **shown, "outside_links": [readable(link) for link in links[:_MOST_NAMED]]}
         self._rag.replace(self._open_rag())
 
     def _choose_chat(self, model: ListedModel) -> None:

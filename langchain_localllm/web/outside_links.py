@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from langchain_localllm.rag import Store
+
 _SPECIAL: Final = re.compile(r"([\\*?\[\]!# ])")
 _WHITESPACE: Final = re.compile(r"[^\S ]")
 """Characters that are cut from the end of a pattern unless they are in brackets."""
@@ -41,6 +43,19 @@ def outside_links(folders: Sequence[Path]) -> tuple[list[Path], list[str]]:
         rest = [link for link in rest if link not in done]
         found = [link for link in rest if _identity(link.target) in holders]
     return sorted({link.path for link in outside}), patterns
+
+
+def exclude_outside_links(store: Store, folders: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """Return the links that lead out of some folders, and the patterns with which an index leaves them out.
+
+    Args:
+        store: The index, whose own patterns are kept.
+        folders: The folders to index. Those that the index has are added.
+    """
+    known = (store.setting("roots") or []) if store.exists else []
+    links, patterns = outside_links(list(dict.fromkeys([*folders, *(store.root / root for root in known)])))
+    kept = (store.setting("exclude") or []) if store.exists else []
+    return links, [*(pattern for pattern in kept if pattern not in patterns), *patterns]  # the last one that matches counts
 
 
 def is_in_any(path: str, folders: Sequence[str]) -> bool:

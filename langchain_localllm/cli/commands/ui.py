@@ -4,6 +4,8 @@ import os
 import sys
 import tempfile
 import webbrowser
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
@@ -77,7 +79,8 @@ def ui(
     openers = ModelOpeners(_resolve, open_chat, opened_embedding_model)
     library = Library(store, openers, chat=chat, embeddings=embeddings, allow_remote=allow_remote)
     token = api_key or new_key()
-    with listen(host, port) as sock:
+    with ExitStack() as parts:
+        sock = parts.enter_context(listen(host, port))
         address = page_address(address_of(sock), token)
 
         def on_ready() -> None:
@@ -85,16 +88,11 @@ def ui(
             print(address, flush=True)
             print_stderr("Open this address in a browser on this machine. Ctrl-C ends it.")
             if open_page and sys.stdout.isatty() and _has_display():
-                _open(address)
+                parts.enter_context(opened_in_browser(address, store))
 
-        try:
-            serve_app(
-                ui_app(library, History(store / "conversations"), token=token, host=host, allow_remote=allow_remote),
-                sock,
-                on_ready=on_ready,
-            )
-        finally:
-            library.close()
+        parts.callback(library.close)
+        app = ui_app(library, History(store / "conversations"), token=token, host=host, allow_remote=allow_remote)
+        serve_app(app, sock, on_ready=on_ready)
 
 
 def _check_packages() -> None:
@@ -124,8 +122,16 @@ def _has_display() -> bool:
     return sys.platform in {"darwin", "win32"} or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _open(address: str) -> None:
-    """Open the page by a file that leads to it, since other users can see the arguments of a browser's process."""
-    with tempfile.NamedTemporaryFile("w", suffix=".html", prefix="localllm-", delete=False) as file:
+@contextmanager
+def opened_in_browser(address: str, folder: Path) -> Iterator[None]:
+    """Open an address in the browser, by a file that leads to it and is deleted at the end of the block.
+
+    Other users can see the arguments of a browser's process, and only the owner can read the file. It is not in the folder for
+    temporary files, which browsers that are installed as a snap cannot read.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", suffix=".html", prefix="open-", dir=folder) as file:
         file.write(f'<!doctype html><meta http-equiv="refresh" content="0;url={escape(address)}">')
-    webbrowser.open(Path(file.name).as_uri())
+        file.flush()
+        webbrowser.open(Path(file.name).absolute().as_uri())
+        yield

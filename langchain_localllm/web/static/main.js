@@ -15,6 +15,7 @@ const TINY = "tiny-chat.gguf";
 let timer = null;
 let before = "";
 let faultBefore = "";
+let linksBefore = "";
 
 // --- what the server is doing ---
 
@@ -48,6 +49,9 @@ function showState({ job, documents, models, fault, report }) {
   showJob(job);
   if (fault && fault !== faultBefore) showFault(fault);
   faultBefore = fault;
+  const links = (report?.outside_links ?? []).join(", ");
+  if (links && links !== linksBefore) showFault(`Left out, since they are links that lead out of your folders: ${links}.`);
+  linksBefore = links;
   const isLarge = documents.files > 500; // its list is shown again only when the job is done
   const now = JSON.stringify([job && isLarge ? "" : documents, report?.seconds]);
   if (now !== before) showDocuments().catch(() => {});

@@ -142,6 +142,20 @@ def test_indexing_is_watched_in_a_page_that_had_no_documents(tab: Tab, empty: Ru
     expect(page.locator(".answer[aria-busy=false]")).to_be_visible()
 
 
+def test_links_that_lead_out_of_a_folder_are_named(tab: Tab, empty: Running, tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "boats.md").write_text("The boat is blue.", encoding="utf-8")
+    (tmp_path / "secret.txt").write_text("The password is swordfish.", encoding="utf-8")
+    (tmp_path / "notes" / "link.txt").symlink_to(tmp_path / "secret.txt")
+    empty.library.start([tmp_path / "notes"])
+    page = opened(tab, empty)
+    expect(page.locator("#fault")).to_contain_text("links that lead out of your folders")
+    expect(page.locator("#fault")).to_contain_text("link.txt")
+    expect(page.locator("#documents .name")).to_have_text(["boats.md"])
+    page.get_by_role("button", name="Close", exact=True).first.click()
+    expect(page.locator("#fault")).to_be_hidden()
+
+
 def test_models_of_this_machine_are_chosen_with_what_fit_says(tab: Tab, empty: Running, tmp_path: Path) -> None:
     (tmp_path / "boats.md").write_text("The boat is blue. Lamp 1 is green.", encoding="utf-8")
     empty.library.start([tmp_path / "boats.md"])

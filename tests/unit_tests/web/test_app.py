@@ -172,6 +172,19 @@ def test_an_uploaded_file_is_indexed_answers_and_can_be_removed(library: Library
     assert library.path("notes/boats.md").exists()
 
 
+def test_links_that_lead_out_of_a_folder_are_left_out_and_named(library: Library, tmp_path: Path) -> None:
+    api = client(library)
+    (tmp_path / "notes" / "link.txt").symlink_to(tmp_path / "secret.txt")
+    (tmp_path / "notes" / "inside.md").symlink_to(tmp_path / "notes" / "boats.md")
+    assert api.post("/api/index", json={}).status_code == 202
+    assert idle(library)["report"]["outside_links"] == [str(tmp_path / "notes" / "link.txt")]
+    assert api.get("/api/files", params={"words": "link"}).json()["total"] == 0
+    assert "swordfish" not in str(events_of(api, "What is the password?"))
+    (tmp_path / "notes" / "link.txt").unlink()
+    api.post("/api/index", json={})
+    assert idle(library)["report"]["outside_links"] == []
+
+
 @pytest.mark.parametrize(
     "name",
     [
