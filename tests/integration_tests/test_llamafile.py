@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 import requests
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.messages import convert_to_messages
+from langchain_core.messages import BaseMessage, HumanMessage, convert_to_messages
 from langchain_core.runnables import RunnableLambda
 from pydantic import SecretStr
 
@@ -19,6 +19,7 @@ from langchain_localllm.errors import AuthenticationError, ConnectionFailedError
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.testing.paths import PATHS
 from tests.unit_tests.option_cases import LLAMAFILE, SUBJECTS
+from tools.engines.images import block, png, projector
 from tools.engines.models import with_control_tokens
 
 from .scripted import ScriptedServer, as_json
@@ -88,6 +89,18 @@ def test_get_num_tokens_from_messages_returns_the_tokens_of_the_prompt(
     usage = chat.invoke(messages, tools=tools).usage_metadata
     assert usage
     assert chat.get_num_tokens_from_messages(convert_to_messages(messages), tools=tools) == usage["input_tokens"]
+
+
+def test_get_num_tokens_from_messages_counts_images_without_an_answer(tmp_path: Path) -> None:
+    with LocalServer(tiny_chat_model(), n_ctx=512, mmproj=projector(tmp_path / "mmproj.gguf"), metrics=True) as server:
+        chat = ChatLlamafile(base_url=server.base_url, max_tokens=1)
+        messages: list[BaseMessage] = [HumanMessage([{"type": "text", "text": "What is this?"}, block(png(255, 0, 0))])]
+        count = chat.get_num_tokens_from_messages(messages)
+        metrics = requests.get(f"{server.base_url}/metrics", timeout=60).text
+        assert "llamacpp:tokens_predicted_total 0\n" in metrics
+        usage = chat.invoke(messages).usage_metadata
+        assert usage
+        assert count == usage["input_tokens"] > chat.get_num_tokens_from_messages([HumanMessage("What is this?")])
 
 
 @pytest.mark.parametrize("kind", [Llamafile, ChatLlamafile])

@@ -206,6 +206,7 @@ class ChatDecoder(_EventDecoder):
 
     Attributes:
         tracker: Counts the thoughts of an answer whose thoughts the server leaves in the text.
+        completion_id: The answer's id, when the first event has come; empty where the server gives none.
     """
 
     def __init__(self, read_error: ErrorReader, tracker: ThoughtTracker | None = None, *, answer_count: int = 1) -> None:
@@ -218,6 +219,7 @@ class ChatDecoder(_EventDecoder):
         """
         super().__init__(read_error)
         self.tracker = tracker
+        self.completion_id = ""
         self._answer_count = answer_count
         self._others: dict[int, tuple[ChatDecoder, list[StreamEvent]]] = {}
         self._reason: str | None = None
@@ -229,6 +231,8 @@ class ChatDecoder(_EventDecoder):
 
     @override
     def _event(self, event: dict[str, Any]) -> StreamEvent | None:
+        if self._model is None:
+            self.completion_id = str(event.get("id") or "")
         if model := event.get("model"):
             self._model = str(model)
         self._usage = event.get("usage") or self._usage

@@ -1,6 +1,7 @@
 """The chat model on llama.cpp's server; the server applies the model's own chat template."""
 
 import functools
+import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
@@ -10,6 +11,7 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackMana
 from langchain_core.language_models import ModelProfile
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatResult
+from pydantic import PrivateAttr
 from typing_extensions import override
 
 from langchain_localllm.base.answer_decoder import UNREADABLE
@@ -48,6 +50,7 @@ from langchain_localllm.runtimes.llamafile.payload import (
     thinking_fields,
     with_enforced_call,
 )
+from langchain_localllm.runtimes.llamafile.reasoning_control import end_reasoning, note_running
 from langchain_localllm.runtimes.llamafile.server_info import ServerFacts, server_facts
 from langchain_localllm.templates.server_parser import is_misparsed_by_server
 from langchain_localllm.templates.thinking import ThinkSplitter, answer_markers
@@ -99,7 +102,7 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
     reasoning_format: str | None = None
     """How llama.cpp's server returns thoughts: `none` leaves them in the text, `deepseek` and `auto` take them out."""
     reasoning_control: bool | None = None
-    """Let another request end the thoughts of this one, by llama.cpp's `/v1/chat/completions/control`."""
+    """Let `end_reasoning` end the thoughts of an answer while it is streamed. For llama.cpp's server, from 2026 on."""
     continue_final_message: bool | Literal["content", "reasoning_content"] | None = None  # type: ignore[assignment]  # wider here
     """Whether to continue the last message, an AI message, instead of answering after it: its text, or (`reasoning_content`) its
     thoughts. The result holds what comes new."""
@@ -109,6 +112,9 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
     """Begin the answer with the text of the message that is continued."""
     parallel_tool_calls: bool | None = None
     """Whether an answer may hold several tool calls. Default: the server's; llama.cpp's allows one unless this is `True`."""
+
+    _owner: str = PrivateAttr(default_factory=lambda: uuid.uuid4().hex)
+    """Whose answers are its own; copies share it."""
 
     @override
     def model_post_init(self, context: Any, /) -> None:
@@ -147,6 +153,8 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         if (events := _REPLAYED.get()) is not None:
             return ReadHandle(Replay(events), answer)
         decoder = ChatDecoder(ErrorReader(client.address.url), answer_count=self.n or 1)
+        if self.reasoning_control:
+            note_running(decoder, self._owner)
         return ReadHandle(HttpHandle(client, self._opening(payload, schema, answer, decoder), decoder), answer)
 
     @override
@@ -289,12 +297,29 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
             )
         return {**payload, **fields, **(self.extra_body or {})}
 
+    def end_reasoning(self) -> int:
+        """End the thoughts of the answers that this object is being sent, so that they go on with their text.
+
+        Call it between two chunks of a stream, or from another thread. The calls need `reasoning_control=True`.
+
+        Returns:
+            Of how many answers the server ended the thoughts. It is 0 where none is thinking any more.
+
+        Raises:
+            WrongServerError: The server has no such path: it is older, or not llama.cpp's.
+        """
+        return self.client.run(end_reasoning(self, self._owner))
+
+    async def aend_reasoning(self) -> int:
+        """As `end_reasoning`, without blocking the event loop."""
+        return await self.client.arun(end_reasoning(self, self._owner))
+
     @override
     def count_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None) -> int:
         """Return how many tokens the prompt has that the model's template makes of the messages and tools.
 
-        llama.cpp's server shows this prompt. Where images are part of it, and on other servers, it is counted by vLLM's `/tokenize`
-        or by a call for one token, which reads the prompt. With `custom_get_token_ids`, and on a server that reports no counts, the
+        llama.cpp's server shows this prompt, and counts one with images. Other servers count it by vLLM's `/tokenize`, or, as older
+        ones, in a call for one token, which reads the prompt. With `custom_get_token_ids`, and on a server that reports no counts, the
         texts are counted without the template, and LangChain warns that it ignores `tools`.
         """
         if not self.custom_get_token_ids:
@@ -310,7 +335,12 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         """Ask the server how many tokens the prompt of a body has; `None` where it does not report that."""
         facts = yield from server_facts(self, self._facts)
         body = self._with_thinking(payload, facts) if self._switches_thinking else payload
-        if not facts.llama_cpp:
+        if facts.llama_cpp:  # since 2026 it counts a prompt with images, and generates nothing
+            with suppress(ModelCallError):
+                counted = yield from ask(self, "POST", "/v1/chat/completions/input_tokens", body)
+                if isinstance(counted, dict) and isinstance(count := counted.get("input_tokens"), int) and count > 0:
+                    return count
+        else:
             asked: dict[str, Any] = {name: body[name] for name in ("messages", "tools", "chat_template_kwargs") if name in body}
             with suppress(ModelCallError):
                 counted = yield from ask(self, "POST", "/tokenize", {**asked, "add_generation_prompt": True})
