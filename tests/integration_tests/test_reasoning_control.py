@@ -3,7 +3,6 @@
 import asyncio
 import gc
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -78,5 +77,5 @@ def test_server_without_the_path_is_named() -> None:
         chat = ChatLlamafile(base_url=server.base_url, reasoning_control=True)
         stream = chat.stream("Hi")
         assert next(stream).text == "a"
-        with pytest.raises(WrongServerError, match="/control|no such path|404"):
+        with pytest.raises(WrongServerError, match=r"/control|404"):
             chat.end_reasoning()

@@ -318,9 +318,9 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
     def count_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None) -> int:
         """Return how many tokens the prompt has that the model's template makes of the messages and tools.
 
-        llama.cpp's server shows this prompt, and counts one with images. Other servers count it by vLLM's `/tokenize`, or, as older
-        ones, in a call for one token, which reads the prompt. With `custom_get_token_ids`, and on a server that reports no counts, the
-        texts are counted without the template, and LangChain warns that it ignores `tools`.
+        llama.cpp's server shows this prompt, and counts one with images. Other servers count it by vLLM's `/tokenize`, or, as
+        older ones, in a call for one token, which reads the prompt. With `custom_get_token_ids`, and on a server that reports no
+        counts, the texts are counted without the template, and LangChain warns that it ignores `tools`.
         """
         if not self.custom_get_token_ids:
             conversation = to_openai(messages, continue_final=self.continue_final_message or False)
