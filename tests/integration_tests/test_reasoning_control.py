@@ -61,7 +61,7 @@ async def test_thoughts_of_an_async_call_are_ended(server: LocalServer) -> None:
 
 def test_thoughts_of_a_call_without_control_are_not_ended(server: LocalServer) -> None:
     chat = ChatLlamafile(base_url=server.base_url, temperature=0, reasoning=True, max_tokens=40)
-    stream = chat.stream("Two and two?")
+    stream: Any = chat.stream("Two and two?")
     next(stream)
     assert chat.end_reasoning() == 0
     stream.close()
