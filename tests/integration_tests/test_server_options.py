@@ -90,6 +90,45 @@ def test_options_are_in_effect_on_the_real_server(tmp_path: Path, files: Path) -
         assert "llamacpp:" in requests.get(f"{server.base_url}/metrics", timeout=60).text
 
 
+def test_options_of_2026_are_in_effect_on_the_real_server(tmp_path: Path) -> None:
+    drafts: Any = {name: 2 for name in OPTIONS if name.startswith("spec_ngram_")}
+    with LocalServer(
+        tiny_chat_model(),
+        n_ctx=256,
+        parallel=2,
+        launcher="xllamacpp",
+        lazy_mode="on",
+        check_tensors=True,
+        repack=False,
+        fit_ctx=128,
+        kv_unified_per_slot=64,
+        keep=3,
+        mtmd_batch_max_tokens=64,
+        video_fps=2,
+        video_timestamp_interval=100,
+        video_ffmpeg_dir=tmp_path,
+        spec_draft_model=tiny_chat_model(),
+        spec_draft_p_split=0.2,
+        spec_draft_sampling="probabilistic",
+        spec_draft_backend_sampling=False,
+        spec_draft_threads=1,
+        spec_draft_threads_batch=1,
+        tags="small,local",
+        special=True,
+        backend_sampling=True,
+        sse_ping_interval=5,
+        **drafts,
+    ) as server:
+        assert get(server, "/v1/models")["data"][0]["tags"] == ["local", "small"]
+        assert get(server, "/slots")[0]["n_ctx"] == 64
+        prompt = "<|im_start|>user\nHello!<|im_end|>\n<|im_start|>assistant\n"
+        answer = post(server, "/completion", prompt=prompt, temperature=0, n_predict=30)
+        settings = answer["generation_settings"]
+        assert (settings["n_keep"], settings["backend_sampling"]) == (3, True)
+        assert answer["content"].endswith("<|im_end|>")
+        assert answer["timings"]["draft_n"] > 0
+
+
 def test_adapters_and_a_projector_are_loaded(files: Path) -> None:
     with LocalServer(tiny_chat_model(), n_ctx=256, lora={str(files / "a.gguf"): 0.5}, mmproj=files / "mmproj.gguf") as server:
         (adapter,) = get(server, "/lora-adapters")
@@ -193,6 +232,12 @@ EVERY: Final[dict[str, tuple[Any, list[str]]]] = {
     "chat_template": (TEMPLATE, ["--chat-template", TEMPLATE]),
     "chat_template_kwargs": ({"extra": True}, ["--chat-template-kwargs", '{"extra": true}']),
     "reasoning_budget": (0, ["--reasoning-budget", "0"]),
+    "reasoning_effort": ("high", ["--reasoning-effort", "high"]),
+    "reasoning_preserve": (False, ["--no-reasoning-preserve"]),
+    "repack": (False, ["--no-repack"]),
+    "moe_cache_mib": (64, ["--moe-cache-mib", "64"]),
+    "spec_ngram_map_k4v_size_n": (8, ["--spec-ngram-map-k4v-size-n", "8"]),
+    "spec_draft_cpu_moe": (True, ["--spec-draft-cpu-moe"]),
     "rerank": (True, ["--rerank"]),
     "timeout": (9, ["--timeout", "9"]),
 }

@@ -298,7 +298,7 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         return {**payload, **fields, **(self.extra_body or {})}
 
     def end_reasoning(self) -> int:
-        """End the thoughts of the answers that this object is being sent, so that they go on with their text.
+        """End the thoughts of the answers that this object is being sent, so that they continue with their text.
 
         Call it between two chunks of a stream, or from another thread. The calls need `reasoning_control=True`.
 

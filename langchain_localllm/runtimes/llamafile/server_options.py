@@ -42,19 +42,27 @@ class ServerFlags(TypedDict, total=False):
     override_tensor: str
     cpu_moe: bool
     n_cpu_moe: int
+    moe_cache_mib: int
+    n_cpu_ffn: int
     flash_attn: Switch | bool
     kv_offload: bool
     op_offload: bool
     load_mode: Literal["auto", "none", "mmap", "mlock", "mmap+mlock", "dio"]
+    lazy_mode: Literal["auto", "on", "off"]
+    check_tensors: bool
+    repack: bool
     numa: Literal["distribute", "isolate", "numactl"]
     fit: Literal["on", "off"] | bool
+    fit_ctx: int
     threads_batch: int
     threads_http: int
     batch_size: int
     ubatch_size: int
     kv_unified: bool
+    kv_unified_per_slot: int
     swa_full: bool
     context_shift: bool
+    keep: int
     cache_type_k: CacheWord
     cache_type_v: CacheWord
     cache_ram: int
@@ -76,6 +84,11 @@ class ServerFlags(TypedDict, total=False):
     yarn_beta_fast: float
     mmproj: File
     mmproj_offload: bool
+    mmproj_device: str
+    mtmd_batch_max_tokens: int
+    video_fps: float
+    video_timestamp_interval: int
+    video_ffmpeg_dir: File
     image_min_tokens: int
     image_max_tokens: int
     lora: File | Sequence[File | tuple[File, float]] | Mapping[str, float]
@@ -85,29 +98,56 @@ class ServerFlags(TypedDict, total=False):
     spec_draft_n_max: int
     spec_draft_n_min: int
     spec_draft_p_min: float
+    spec_draft_p_split: float
+    spec_draft_sampling: Literal["greedy", "probabilistic"]
+    spec_draft_backend_sampling: bool
+    spec_draft_threads: int
+    spec_draft_threads_batch: int
+    spec_draft_device: str
+    spec_draft_cpu_moe: bool
+    spec_draft_n_cpu_moe: int
     spec_draft_ngl: int | Literal["auto", "all"]
     spec_draft_type_k: CacheWord
     spec_draft_type_v: CacheWord
+    spec_ngram_mod_n_min: int
+    spec_ngram_mod_n_max: int
+    spec_ngram_mod_n_match: int
+    spec_ngram_simple_size_n: int
+    spec_ngram_simple_size_m: int
+    spec_ngram_simple_min_hits: int
+    spec_ngram_map_k_size_n: int
+    spec_ngram_map_k_size_m: int
+    spec_ngram_map_k_min_hits: int
+    spec_ngram_map_k4v_size_n: int
+    spec_ngram_map_k4v_size_m: int
+    spec_ngram_map_k4v_min_hits: int
     jinja: bool
     chat_template: str
     chat_template_file: File
     chat_template_kwargs: Mapping[str, Any]
     reasoning: Switch | bool
+    reasoning_effort: str
     reasoning_format: Literal["none", "auto", "deepseek", "deepseek-legacy"]
     reasoning_budget: int
     reasoning_budget_message: str
+    reasoning_preserve: bool
     prefill_assistant: bool
     skip_chat_parsing: bool
     rerank: bool
     pooling: Literal["none", "mean", "cls", "last", "rank"]
     embd_normalize: int
     alias: str
+    tags: str
+    special: bool
+    spm_infill: bool
+    backend_sampling: bool
     metrics: bool
     props: bool
     slots: bool
     slot_save_path: File
     media_path: File
     timeout: int
+    sse_ping_interval: int
     sleep_idle_seconds: int
     warmup: bool
     models_dir: File
@@ -188,6 +228,8 @@ _ENUM_WORDS: Final = {
 """Words of the command line that the enumerations name otherwise."""
 _TO_PARAMETERS: Final[dict[str, Callable[[Any], Any]]] = {
     "alias": lambda names: {"set": names.split(",")},
+    "tags": lambda names: {"set": names.split(",")},
+    "spec_draft_sampling": lambda word: word == "probabilistic",
     "chat_template_file": lambda path: Path(path).read_text("utf-8"),
     "fit": lambda word: word == "on",
     "folder": lambda path: f"{path}/",
@@ -203,6 +245,22 @@ _SPEC_TYPES: Final = (
     *("none", "draft-simple", "draft-eagle3", "draft-mtp", "draft-dflash", "draft-dspark"),
     *("ngram-simple", "ngram-map-k", "ngram-map-k4v", "ngram-mod", "ngram-cache"),
 )
+
+_NGRAMS: Final = (
+    ("mod", "n_min", "tokens to draft at least."),
+    ("mod", "n_max", "tokens to draft at most."),
+    ("mod", "n_match", "tokens that have to repeat."),
+    *(
+        (kind, name, about)
+        for kind in ("simple", "map_k", "map_k4v")
+        for name, about in (
+            ("size_n", "tokens that have to repeat."),
+            ("size_m", "tokens to draft."),
+            ("min_hits", "how often they have to repeat."),
+        )
+    ),
+)
+"""Options of drafts from text that repeats: the kind, the name and what it is."""
 
 _ALL: Final = (
     # the machine
@@ -221,6 +279,10 @@ _ALL: Final = (
     ServerOption("override_tensor", "text", "Where tensors are kept: `PATTERN=BUFFER,...`.", "tensor_buft_overrides"),
     ServerOption("cpu_moe", "switch", "Keep the experts' weights in the processor's memory."),
     ServerOption("n_cpu_moe", "int", "Keep the experts' weights of the first layers there.", least=0),
+    ServerOption("moe_cache_mib", "int", "MiB of GPU memory as a cache for them.", least=0),
+    ServerOption(
+        "n_cpu_ffn", "int", "Keep the feed-forward weights of the first layers there, of models without experts.", least=0
+    ),
     ServerOption(
         "flash_attn",
         "word",
@@ -242,6 +304,16 @@ _ALL: Final = (
         ("llama_load_mode", "LLAMA_LOAD_MODE_"),
     ),
     ServerOption(
+        "lazy_mode",
+        "word",
+        "Read large tables of embeddings from the disk when they are needed.",
+        "lazy_mode",
+        ("auto", "on", "off"),
+        ("llama_lazy_mode", "LLAMA_LAZY_MODE_"),
+    ),
+    ServerOption("check_tensors", "switch", "Check the file's weights for invalid values.", "check_tensors"),
+    ServerOption("repack", "pair", "Rearrange weights for the processor.", "no_extra_bufts", inverted=True),
+    ServerOption(
         "numa",
         "word",
         "The strategy for several memory nodes.",
@@ -250,16 +322,19 @@ _ALL: Final = (
         ("ggml_numa_strategy", "GGML_NUMA_STRATEGY_"),
     ),
     ServerOption("fit", "word", "Change what is not set so that it fits the GPU's memory.", "fit_params", ("on", "off")),
+    ServerOption("fit_ctx", "int", "The smallest context that this may choose.", "fit_params_min_ctx", least=1),
     ServerOption("threads_batch", "int", "Threads that read prompts. Default: `threads`.", "cpuparams_batch.n_threads", least=1),
     ServerOption("threads_http", "int", "Threads that handle requests.", "n_threads_http", least=1),
     # the context and its cache
     ServerOption("batch_size", "int", "Tokens of a prompt that are read at a time.", "n_batch", least=1),
     ServerOption("ubatch_size", "int", "Tokens that are computed at a time.", "n_ubatch", least=1),
     ServerOption("kv_unified", "pair", "One cache for all slots, so that one request can use all of it.", "kv_unified"),
+    ServerOption("kv_unified_per_slot", "int", "Tokens of it that a slot can use at most.", "kv_unified_per_slot", least=1),
     ServerOption("swa_full", "switch", "Keep the whole context of models with a sliding window.", "swa_full"),
     ServerOption(
         "context_shift", "pair", "Drop the oldest tokens when the context is full. Answers that did so raise.", "ctx_shift"
     ),
+    ServerOption("keep", "int", "Tokens of the prompt that this keeps; -1 is all.", "n_keep", least=-1),
     ServerOption("cache_type_k", "word", "The type of the cache's keys.", "cache_type_k", _CACHE_TYPES, _GGML),
     ServerOption("cache_type_v", "word", "The type of the cache's values.", "cache_type_v", _CACHE_TYPES, _GGML),
     ServerOption("cache_ram", "int", "MiB of memory for prompts of earlier requests; -1 is no limit.", "cache_ram_mib", least=-1),
@@ -297,6 +372,13 @@ _ALL: Final = (
     # more files
     ServerOption("mmproj", "file", "The projector that turns images or audio into tokens.", "mmproj.path"),
     ServerOption("mmproj_offload", "pair", "Compute it on the GPU.", "mmproj_use_gpu"),
+    ServerOption("mmproj_device", "text", "The device that computes it; `none` is the processor.", "mmproj_device"),
+    ServerOption("mtmd_batch_max_tokens", "int", "Tokens of images that are computed at a time.", "mtmd_batch_max_tokens", least=1),
+    ServerOption("video_fps", "float", "Pictures of a video for each second.", "video_fps", least=0),
+    ServerOption(
+        "video_timestamp_interval", "int", "Milliseconds between times of a video.", "video_timestamp_interval_ms", least=0
+    ),
+    ServerOption("video_ffmpeg_dir", "folder", "The folder with ffmpeg and ffprobe, for videos.", "video_ffmpeg_bin_dir"),
     ServerOption("image_min_tokens", "int", "Tokens of an image at least.", "image_min_tokens", least=1),
     ServerOption("image_max_tokens", "int", "Tokens of an image at most.", "image_max_tokens", least=1),
     ServerOption("lora", "lora", "LoRA adapters: a file, a list of files or of pairs with a scale, or a dict.", "lora_adapters"),
@@ -318,6 +400,26 @@ _ALL: Final = (
     ServerOption("spec_draft_n_max", "int", "Tokens to draft at most.", "speculative.draft.n_max", least=0),
     ServerOption("spec_draft_n_min", "int", "Tokens to draft at least.", "speculative.draft.n_min", least=0),
     ServerOption("spec_draft_p_min", "float", "The probability at which drafting ends.", "speculative.draft.p_min", least=0),
+    ServerOption("spec_draft_p_split", "float", "The probability at which drafts branch.", "speculative.draft.p_split", least=0),
+    ServerOption(
+        "spec_draft_sampling",
+        "word",
+        "How drafted tokens are chosen.",
+        "speculative.draft.probabilistic",
+        ("greedy", "probabilistic"),
+    ),
+    ServerOption("spec_draft_backend_sampling", "pair", "Choose them on the GPU.", "speculative.draft.backend_sampling"),
+    ServerOption("spec_draft_threads", "int", "Threads of the draft model.", "speculative.draft.cpuparams.n_threads", least=1),
+    ServerOption(
+        "spec_draft_threads_batch",
+        "int",
+        "Its threads that read prompts.",
+        "speculative.draft.cpuparams_batch.n_threads",
+        least=1,
+    ),
+    ServerOption("spec_draft_device", "text", "Its devices, with commas between; `none` is the processor."),
+    ServerOption("spec_draft_cpu_moe", "switch", "Keep its experts' weights in the processor's memory."),
+    ServerOption("spec_draft_n_cpu_moe", "int", "Keep its experts' weights of the first layers there.", least=0),
     ServerOption(
         "spec_draft_ngl",
         "layers",
@@ -344,12 +446,23 @@ _ALL: Final = (
         _GGML,
         flag="--cache-type-v-draft",
     ),
+    *(
+        ServerOption(
+            f"spec_ngram_{kind}_{name}",
+            "int",
+            f"For `ngram-{kind.replace('_', '-')}`: {about}",
+            f"speculative.ngram_{kind}.{name}",
+            least=1,
+        )
+        for kind, name, about in _NGRAMS
+    ),
     # chats
     ServerOption("jinja", "pair", "Use the model's own chat template.", "use_jinja"),
     ServerOption("chat_template", "text", "Another chat template: Jinja, or a name that llama.cpp has.", "chat_template"),
     ServerOption("chat_template_file", "file", "As above, from a file.", "chat_template"),
     ServerOption("chat_template_kwargs", "json", "Variables of the template.", "default_template_kwargs"),
     ServerOption("reasoning", "word", "Thinking: `on`, `off`, or `auto` as the template has it.", "enable_reasoning", _SWITCH),
+    ServerOption("reasoning_effort", "text", "How hard models think that have levels, such as `low` or `high`."),
     ServerOption(
         "reasoning_format",
         "word",
@@ -364,6 +477,7 @@ _ALL: Final = (
     ServerOption(
         "reasoning_budget_message", "text", "What ends thoughts that reach the limit.", "sampling.reasoning_budget_message"
     ),
+    ServerOption("reasoning_preserve", "pair", "Keep the thoughts of earlier answers, where the template can."),
     ServerOption("prefill_assistant", "pair", "Continue a last message of the assistant.", "prefill_assistant"),
     ServerOption("skip_chat_parsing", "pair", "Leave thoughts and calls in the text.", "force_pure_content_parser"),
     # what is served
@@ -380,12 +494,19 @@ _ALL: Final = (
         "embd_normalize", "int", "The norm of vectors: -1 none, 0 largest, 1 taxicab, 2 euclidean.", "embd_normalize", least=-1
     ),
     ServerOption("alias", "text", "The model's name, or several with commas between.", "model_alias"),
+    ServerOption("tags", "text", "Words about the model for its list, with commas between.", "model_tags"),
+    ServerOption("special", "switch", "Write special tokens into answers.", "special"),
+    ServerOption("spm_infill", "switch", "Fill gaps by suffix, prefix, middle, for models that prefer it."),
+    ServerOption("backend_sampling", "switch", "Choose tokens on the GPU.", "sampling.backend_sampling"),
     ServerOption("metrics", "switch", "Serve `/metrics`.", "endpoint_metrics"),
     ServerOption("props", "switch", "Let requests change `/props`.", "endpoint_props"),
     ServerOption("slots", "pair", "Serve `/slots`.", "endpoint_slots"),
     ServerOption("slot_save_path", "folder", "The folder in which requests may save slots.", "slot_save_path"),
     ServerOption("media_path", "folder", "The folder from which requests may load files.", "media_path"),
     ServerOption("timeout", "int", "Seconds for reading or writing a request.", "timeout_read|timeout_write", least=1),
+    ServerOption(
+        "sse_ping_interval", "int", "Seconds between keep-alive messages of a silent stream; -1 turns them off.", "sse_ping_interval", least=-1
+    ),
     ServerOption(
         "sleep_idle_seconds", "int", "Free the model's memory after so many idle seconds.", "sleep_idle_seconds", least=-1
     ),
