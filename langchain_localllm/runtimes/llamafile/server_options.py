@@ -504,9 +504,7 @@ _ALL: Final = (
     ServerOption("slot_save_path", "folder", "The folder in which requests may save slots.", "slot_save_path"),
     ServerOption("media_path", "folder", "The folder from which requests may load files.", "media_path"),
     ServerOption("timeout", "int", "Seconds for reading or writing a request.", "timeout_read|timeout_write", least=1),
-    ServerOption(
-        "sse_ping_interval", "int", "Seconds between keep-alives of a silent stream; -1 is off.", "sse_ping_interval", least=-1
-    ),
+    ServerOption("sse_ping_interval", "int", "Seconds between pings of a silent stream; -1 is off.", "sse_ping_interval", least=-1),
     ServerOption(
         "sleep_idle_seconds", "int", "Free the model's memory after so many idle seconds.", "sleep_idle_seconds", least=-1
     ),
