@@ -161,15 +161,19 @@ def _as_fields(statement: "Statement") -> dict[str, Any]:
 
 
 def _as_json(answer: str, sources: list[tuple[int, dict[str, Any]]], found: dict[str, Any]) -> dict[str, Any]:
+    omitted = [{**passage.metadata, "text": passage.page_content} for passage in found["left_out"]]
+    invalid = [asdict(each) for each in found["rejected"]]
     return {
         "question": found["question"],
         "answer": answer,
         "sources": [{**metadata, "marker": number} for number, metadata in sources],
-        "rejected": [asdict(each) for each in found["rejected"]],
+        "invalid_citations": invalid,
         "statements": [_as_fields(each) for each in found["statements"]],
         "finish_reason": found.get("finish_reason"),
         "passages": [{**passage.metadata, "text": passage.page_content} for passage in found["context"]],
-        "left_out": [{**passage.metadata, "text": passage.page_content} for passage in found["left_out"]],
+        "omitted": omitted,
         "timings": found["timings"],
         "tokens": found["tokens"],
+        "rejected": invalid,  # the names of earlier versions
+        "left_out": omitted,
     }

@@ -122,7 +122,7 @@ class DocumentServer(MCPServer[None]):
         return AskResult(
             answer=found.text_with_markers,
             citations=found.citations,
-            rejected=found.rejected,
+            rejected=found.invalid_citations,
             unsupported=[each.text for each in found.statements if not each.supported],
             passages=[Passage.of(each) for each in found.passages],
             note=note,

@@ -1,10 +1,11 @@
 """The result of a question."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from langchain_core.documents import Document
 
+from langchain_localllm._deprecated import renamed_attribute
 from langchain_localllm.rag.answer.citations import Citation, InvalidCitation, Statement, with_markers
 from langchain_localllm.rag.answer.no_answer import is_refusal
 
@@ -18,8 +19,8 @@ class Answer:
         answer: The text.
         citations: The sources of its statements.
         passages: The passages that the model was given, best first.
-        left_out: Retrieved passages that did not fit into the model's context.
-        rejected: Citations that the passages do not support.
+        omitted: Retrieved passages that did not fit into the model's context.
+        invalid_citations: Citations that the passages do not support.
         statements: The sentences of the answer, and whether the passages support them.
         finish_reason: `"stop"`, `"length"` if the answer was cut at `max_tokens`, or `"repetition"` if it repeated itself and was
             cut; `None` if the model was not called, or does not report it.
@@ -32,12 +33,15 @@ class Answer:
     answer: str = ""
     citations: list[Citation] = field(default_factory=list)
     passages: list[Document] = field(default_factory=list)
-    left_out: list[Document] = field(default_factory=list)
-    rejected: list[InvalidCitation] = field(default_factory=list)
+    omitted: list[Document] = field(default_factory=list)
+    invalid_citations: list[InvalidCitation] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
     finish_reason: str | None = None
     timings: dict[str, float] = field(default_factory=dict)
     tokens: dict[str, int] = field(default_factory=dict)
+
+    left_out = renamed_attribute("left_out", "omitted")
+    rejected = renamed_attribute("rejected", "invalid_citations")
 
     @property
     def refused(self) -> bool:
@@ -52,5 +56,6 @@ class Answer:
 
 def answer_of(found: dict[str, Any]) -> Answer:
     """Return the output of a `LocalRAG` as an `Answer`."""
-    names = ("question", "answer", "citations", "left_out", "rejected", "statements", "finish_reason", "timings", "tokens")
-    return Answer(passages=found["context"], **{name: found[name] for name in names if name in found})
+    renamed = {"context": "passages", "left_out": "omitted", "rejected": "invalid_citations"}
+    named = {renamed.get(name, name): value for name, value in found.items()}
+    return Answer(**{each.name: named[each.name] for each in fields(Answer) if each.name in named})

@@ -89,7 +89,7 @@ def evaluate(rag: LocalRAG, questions: Sequence[Question], on_progress: Callable
         if on_progress:
             on_progress(number, len(questions))
     known = [(question, answer) for question, answer in asked if question.answers or question.quote]
-    places = [_place(question, answer.passages + answer.left_out) for question, answer in known]
+    places = [_place(question, answer.passages + answer.omitted) for question, answer in known]
     cited = [(question, citation) for question, answer in known for citation in answer.citations]
     unknown = [answer for question, answer in asked if not (question.answers or question.quote)]
     texts = [(question, _words(answer.answer)) for question, answer in known if question.answers]
