@@ -71,7 +71,7 @@ def capabilities() -> str:
             "JSON schema enforced while decoding": field(runtime, kinds["text"], "json_schema", "format"),
             "grammar": field(runtime, kinds["text"], "grammar"),
             "log probabilities": field(runtime, kinds["text"], "logprobs", "n_probs"),
-            "counts tokens before a call": "no" if runtime in NO_TOKENIZER else "yes",
+            "counts tokens before a call": "yes, by a call for one token" if runtime in NO_TOKENIZER else "yes",
             "pulls and lists models": "yes" if hasattr(text, "pull") else "no",
         }
         for row, cell in cells.items():
