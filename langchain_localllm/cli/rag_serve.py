@@ -40,7 +40,9 @@ def serve(
     """
     require_modules("ui", "starlette", "uvicorn")
     from langchain_localllm.web.openai_api.app import PUBLIC, DocumentAPI
+    from langchain_localllm.web.security import check_host
 
+    check_host(host, api_key)  # before the models are loaded
     with open_rag(
         store,
         model,

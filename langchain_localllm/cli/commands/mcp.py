@@ -50,7 +50,10 @@ def mcp(
     from langchain_localllm.web.background import BackgroundIndexing
     from langchain_localllm.web.documents import Documents
     from langchain_localllm.web.mcp_server import DocumentServer
+    from langchain_localllm.web.security import check_host
 
+    if http:
+        check_host(host, api_key)  # before the models are loaded
     if folder is not None and not folder.is_dir():
         raise InvalidOptionError(f"{folder} is not a folder.")
     with ExitStack() as parts:

@@ -66,11 +66,11 @@ def ui(
     from langchain_localllm.web.security import address_of, check_host, listen, new_key
     from langchain_localllm.web.serving import serve_app
 
+    check_host(host, api_key)
     silence_process()
     given = [path.expanduser().absolute() for path in paths or []]
     for path in given:
         check_path(path)
-    check_host(host, api_key)
     chat, embeddings = _models(store, model, embedding_model)
 
     def open_chat(chosen: "ListedModel") -> Any:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 import requests
@@ -17,6 +18,7 @@ from starlette.routing import Route
 
 from langchain_localllm.web import serving
 from langchain_localllm.web.security import Guard, listen
+from tests.integration_tests.cli.command import check_fault, in_process
 
 KEY = "sesame"
 MOST = 8
@@ -103,3 +105,13 @@ def test_connections_that_wait_make_room_for_requests(port: int, monkeypatch: py
         response = requests.get(f"http://127.0.0.1:{port}/", params={"token": KEY}, timeout=60)
         assert response.status_code == 200
         assert read_until_closed(waiting[0]) == b""
+
+
+@pytest.mark.parametrize("command", [["ui"], ["mcp", "--http"], ["rag", "serve"]], ids=" ".join)
+def test_commands_listen_for_other_machines_only_with_a_key(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LOCALLLM_API_KEY", raising=False)
+    check_fault(in_process(*command, "--host", "0.0.0.0"), 2, "--api-key")  # noqa: S104 - it is refused
+    assert list(tmp_path.iterdir()) == []
