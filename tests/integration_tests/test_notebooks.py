@@ -9,6 +9,8 @@ import pytest
 
 from tools.engines import notebooks, pages, real_models
 
+PICTURES = {"image/png", "image/svg+xml", "text/html"}
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pages.Place]:
@@ -46,6 +48,11 @@ def test_its_outputs_are_committed(notebook: Path) -> None:
     written = notebook.read_text(encoding="utf-8")
     assert str(pages.ROOT) not in written, "a path of the machine on which it ran"
     assert '"stderr"' not in written, "a warning"
+
+
+def test_it_has_a_picture(notebook: Path) -> None:
+    outputs = [output for cell in code_cells(notebook) for output in cell["outputs"]]
+    assert PICTURES & {kind for output in outputs for kind in output.get("data", {})}
 
 
 def test_its_plots_have_a_text_for_those_who_cannot_see_them(notebook: Path) -> None:
