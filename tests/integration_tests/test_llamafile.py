@@ -200,6 +200,20 @@ def test_lines_and_time_end_an_answer(llm: Llamafile) -> None:
     assert about(llm, grammar='root ::= "\\n"+', t_max_predict_ms=1, max_tokens=400)["usage"]["completion_tokens"] < 400
 
 
+def test_drafted_tokens_are_counted_in_every_result() -> None:
+    with LocalServer(tiny_chat_model(), n_ctx=256, spec_draft_model=tiny_chat_model()) as server:
+        options: dict[str, Any] = {"base_url": server.base_url, "temperature": 0, "max_tokens": 20}
+        chat = ChatLlamafile(**options)
+        chunks = list(chat.stream("Hello!"))
+        results = [
+            about(Llamafile(**options)),
+            chat.invoke("Hello!").response_metadata,
+            sum(chunks[1:], chunks[0]).response_metadata,
+        ]
+    for result in results:
+        assert result["timings"]["draft_n"] >= result["timings"]["draft_n_accepted"] > 0
+
+
 class Listener(BaseCallbackHandler):
     def __init__(self) -> None:
         self.events: list[tuple[str, dict[str, int]]] = []
