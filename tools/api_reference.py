@@ -23,6 +23,7 @@ PUBLIC_MODULES: Final = {
     "langchain_localllm.prompts.files": "Prompts in files.",
     "langchain_localllm.prompts.hub": "Prompts on LangChain's hub.",
     "langchain_localllm.rag": "Questions about your own documents.",
+    "langchain_localllm.migrate": "Rewriting code that uses local models of other packages.",
     "langchain_localllm.scale": "Many machines.",
     "langchain_localllm.testing": "The standard test suite for text LLMs.",
     "langchain_localllm.errors": "Every error that the package raises on purpose.",

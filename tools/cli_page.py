@@ -43,6 +43,7 @@ localllm serve model.gguf                         # OpenAI's API at http://127.0
 localllm bench model.gguf --plot speed.svg        # on every runtime that is installed
 localllm ask notes/ "When does the library close?"
 localllm ui notes/                                # the same in a page of the browser
+localllm migrate src/                             # from langchain_community and langchain_ollama to this package
 localllm mcp notes/                               # for Claude Desktop, VS Code, LM Studio and other MCP clients
 ```
 
@@ -54,7 +55,8 @@ Answers go to stdout; notes and progress go to stderr, one line each. Every comm
 | code | when |
 |---|---|
 | 0 | the command did what you asked |
-| 1 | it failed: no such model, no server, a full disk; a problem that `doctor` found; a model of `compare` that failed; a "no" |
+| 1 | it failed: no such model, no server, a full disk; a problem that `doctor` found; a model of `compare` that failed; \
+a file that `migrate` skipped; a "no" |
 | 2 | wrong usage: an option, a reference that cannot be read, a model of another kind |
 | 130 | you pressed Ctrl-C |
 | 141 | the program that reads the output closed it, as in `localllm models list \\| head -1` |

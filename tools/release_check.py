@@ -37,6 +37,8 @@ TRIED: Final = {
     + _CHAT,
     "llamacpp": _MODEL + "from langchain_localllm import ChatLlamaCpp; chat = ChatLlamaCpp(model_path=tiny_chat_model()); " + _CHAT,
     "mcp": "import langchain_localllm.web.mcp_server, langchain_localllm.web.openai_api.app, langchain_localllm.web.serving",
+    "migrate": "from langchain_localllm.migrate import migrate_code; "
+    "assert 'localllm' in migrate_code('from langchain.llms import Ollama').code",
     "notebooks": "import ipykernel, matplotlib.pyplot; from langchain_localllm.extras import require; require('notebooks')",
     "qdrant": "import langchain_qdrant, langchain_localllm.rag",
     "rag": "from langchain_localllm.rag import load_documents, split_documents; assert split_documents(load_documents(['{docs}']))",

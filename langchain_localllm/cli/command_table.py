@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "ui": "Open a page in the browser, to ask questions about your documents, until Ctrl-C.",
     "mcp": "Offer your documents to an MCP client, such as Claude Desktop, VS Code or LM Studio.",
     "bench": "Measure the tokens per second of one model on every runtime installed here, side by side.",
+    "migrate": "Change code for langchain_community, langchain_ollama and old LangChain to this package.",
     "prompt": "Show the exact text that a model receives for a message, and its tokens.",
 }
 

@@ -19,7 +19,7 @@ LAYERS: Final = (
     ("runtimes",),
     ("__init__", "chat_models", "embeddings", "llms", "prompts", "testing"),
     ("factory", "manage", "rag"),
-    ("scale", "web"),
+    ("migrate", "scale", "web"),
     ("cli",),
 )
 """From the bottom up. A package imports from those below its own layer."""

@@ -1,0 +1,112 @@
+"""Change calls that LangChain 1 took out: `llm("...")`, `llm.predict("...")` and `chat([...])`.
+
+A call is changed where the name can only be a model of ours: every assignment to it in the file makes one.
+"""
+
+from typing import Final
+
+import libcst as cst
+
+from langchain_localllm.migrate.arguments import made_class
+from langchain_localllm.migrate.parsed import Parsed
+from langchain_localllm.registry import RUNTIMES
+
+_KIND: Final = {name: kind for kinds in RUNTIMES.values() for kind, name in kinds.items()}
+"""Our class to its kind."""
+_METHODS: Final = {
+    ("text", "predict"): ("invoke", ""),
+    ("text", "apredict"): ("ainvoke", ""),
+    ("chat", "predict"): ("invoke", ".text"),
+    ("chat", "predict_messages"): ("invoke", ""),
+    ("chat", "apredict_messages"): ("ainvoke", ""),
+}
+"""Kind of model and a method that is gone, to the new one and what has to be read from its result."""
+_GONE: Final = frozenset({"predict", "apredict", "predict_messages", "apredict_messages", "call_as_llm"})
+
+
+def change_calls(parsed: Parsed) -> None:
+    """Change the calls of models in a file."""
+    kinds = _model_names(parsed)
+    for call in parsed.nodes(cst.Call):
+        if (name := _plain(call.func)) in kinds:
+            _change(parsed, call, kinds[name], "")
+        elif isinstance(call.func, cst.Attribute) and (name := _plain(call.func.value)) in kinds:
+            method = call.func.attr.value
+            if method in _GONE:
+                _change(parsed, call, kinds[name], method)
+
+
+def _model_names(parsed: Parsed) -> dict[str, set[str | None]]:
+    """Return the names and attributes that models are assigned to, and which kinds; `None` for other things."""
+    found: dict[str, set[str | None]] = {}
+    for target, value in _assignments(parsed):
+        found.setdefault(_plain(target), set()).add(_kind_of(parsed, value))
+    for parameter in parsed.nodes(cst.Param):
+        found.setdefault(parameter.name.value, set()).add(None)
+    definitions: list[cst.FunctionDef | cst.ClassDef] = [*parsed.nodes(cst.FunctionDef), *parsed.nodes(cst.ClassDef)]
+    for definition in definitions:
+        found.setdefault(definition.name.value, set()).add(None)
+    return {name: kinds for name, kinds in found.items() if name and kinds & {"text", "chat"}}
+
+
+def _assignments(parsed: Parsed) -> list[tuple[cst.CSTNode, cst.CSTNode | None]]:
+    """Return what is assigned to, and the value where there is one for it alone."""
+    pairs: list[tuple[cst.CSTNode, cst.CSTNode | None]] = []
+    for assign in parsed.nodes(cst.Assign):
+        pairs += [(target.target, assign.value) for target in assign.targets]
+    pairs += [(each.target, each.value) for each in parsed.nodes(cst.AnnAssign) if each.value]
+    pairs += [(named.target, named.value) for named in parsed.nodes(cst.NamedExpr)]
+    pairs += [(item.asname.name, item.item) for item in parsed.nodes(cst.WithItem) if item.asname]
+    loops: list[cst.For | cst.CompFor] = [*parsed.nodes(cst.For), *parsed.nodes(cst.CompFor)]
+    several: list[cst.CSTNode] = [loop.target for loop in loops]
+    several += [target for target, _ in pairs if _plain(target) == ""]
+    for target in several:
+        if isinstance(target, cst.Tuple | cst.List):
+            pairs += [(element.value, None) for element in target.elements]
+        elif _plain(target):
+            pairs.append((target, None))
+    return pairs
+
+
+def _kind_of(parsed: Parsed, value: cst.CSTNode | None) -> str | None:
+    if not isinstance(value, cst.Call) or not isinstance(value.func, cst.Name | cst.Attribute):
+        return None
+    if ("functools", "partial") in parsed.imported_names(value.func):
+        return None
+    made = made_class(parsed, value)
+    return _KIND[made[1]] if made else None
+
+
+def _change(parsed: Parsed, call: cst.Call, kinds: set[str | None], method: str) -> None:
+    said = f"{_plain(call.func) or parsed.text(call.func)}(...)"
+    first = call.args[0] if call.args else None
+    known = kinds <= {"text", "chat"} and first is not None and not first.keyword and not first.star
+    new = {("invoke", "")} if not method else {_METHODS.get((kind or "", method)) for kind in kinds}
+    found = new.pop() if len(new) == 1 else None
+    if not known or found is None or not _only_keywords(call):
+        text = f"LangChain 1 has no `{said}` of models: use `.invoke(...)`, or `.ainvoke(...)`, if this is one."
+        parsed.note(call, text, by_hand=True)
+        return
+    name, result = found
+    if isinstance(call.func, cst.Attribute) and method:
+        parsed.replace(*parsed.span(call.func.attr), name)
+    else:
+        end = parsed.span(call.func)[1]
+        parsed.replace(end, end, f".{name}")
+    if result:
+        end = parsed.span(call)[1]
+        parsed.replace(end, end, result)
+
+
+def _only_keywords(call: cst.Call) -> bool:
+    """Return whether all arguments but the first are given by name."""
+    return all(arg.keyword and not arg.star for arg in call.args[1:])
+
+
+def _plain(node: cst.CSTNode) -> str:
+    """Return a name, or an attribute of a name such as `self.llm`; an empty string for anything else."""
+    if isinstance(node, cst.Name):
+        return str(node.value)
+    if isinstance(node, cst.Attribute) and isinstance(node.value, cst.Name):
+        return f"{node.value.value}.{node.attr.value}"
+    return ""

@@ -1,0 +1,53 @@
+"""Calls that LangChain 1 took out are changed where the name can only be a model."""
+
+import pytest
+
+from langchain_localllm.migrate import migrate_code
+
+HEAD = "from langchain_localllm import ChatOllama, Ollama, OllamaEmbeddings\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("llm = Ollama()\nllm('x')\n", "llm = Ollama()\nllm.invoke('x')\n"),
+        ("llm: Ollama = Ollama()\nllm('x')\n", "llm: Ollama = Ollama()\nllm.invoke('x')\n"),
+        ("with Ollama() as llm:\n    llm('x', stop=['a'])\n", "with Ollama() as llm:\n    llm.invoke('x', stop=['a'])\n"),
+        ("a = b = Ollama()\nb.predict(a('x'))\n", "a = b = Ollama()\nb.invoke(a.invoke('x'))\n"),
+        ("chat = ChatOllama()\nchat.predict('x')\n", "chat = ChatOllama()\nchat.invoke('x').text\n"),
+        ("llm = Ollama()\nllm = ChatOllama()\nllm('x')\n", "llm = Ollama()\nllm = ChatOllama()\nllm.invoke('x')\n"),
+    ],
+)
+def test_a_call_of_a_model_is_changed(before: str, after: str) -> None:
+    done = migrate_code(HEAD + before)
+    assert done.code == HEAD + after
+    assert done.notes == ()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "llm = Ollama()\nllm = print\nllm('x')\n",
+        "llm = Ollama()\nfor llm in []:\n    llm('x')\n",
+        "llm, other = 1, 2\nllm = Ollama()\nllm('x')\n",
+        "llm = Ollama()\ndef f(llm): llm('x')\n",
+        "llm = Ollama()\ndef llm(): pass\nllm('x')\n",
+        "llm = Ollama()\nllm(prompt='x')\n",
+        "llm = Ollama()\nllm('x', ['stop'])\n",
+        "llm = Ollama()\nllm(*arguments)\n",
+        "llm = Ollama()\nllm.predict_messages([])\n",
+        "llm = Ollama()\nllm = ChatOllama()\nllm.predict('x')\n",
+        "async def f():\n    chat = ChatOllama()\n    await chat.apredict('x')\n",
+    ],
+)
+def test_a_call_that_is_not_known_is_noted_and_left(code: str) -> None:
+    done = migrate_code(HEAD + code)
+    assert done.code == HEAD + code
+    assert [note.by_hand for note in done.notes] == [True]
+    assert ".invoke(...)" in done.notes[0].text
+
+
+@pytest.mark.parametrize("code", ["v = OllamaEmbeddings()\nv('x')\n", "other('x')\n", "llm = Ollama()\nllm.invoke('x')\n"])
+def test_other_calls_are_left(code: str) -> None:
+    done = migrate_code(HEAD + code)
+    assert (done.code, done.notes) == (HEAD + code, ())

@@ -1,0 +1,122 @@
+"""Imports and the uses of modules, where the shapes do not show them."""
+
+import pytest
+
+from langchain_localllm.migrate import migrate_code
+
+
+def migrated(code: str) -> str:
+    return migrate_code(code).code
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        # names of one package, in two
+        (
+            "from langchain import hub, LLMChain",
+            "from langchain_localllm.prompts import hub\nfrom langchain_classic.chains import LLMChain",
+        ),
+        # comments stay
+        (
+            "from langchain.llms import (  # models\n    # local\n    Ollama,  # mine\n    OpenAI,  # not mine\n)  # end",
+            "from langchain_localllm.llms import Ollama  # mine\nfrom langchain_community.llms import OpenAI  # not mine  # end",
+        ),
+        # a dotted import whose root is used for something else
+        (
+            "import langchain_community.llms\nlangchain_community.llms.Ollama()\nlangchain_community.__version__",
+            """\
+import langchain_localllm.llms
+import langchain_community.llms
+langchain_localllm.llms.Ollama()
+langchain_community.__version__""",
+        ),
+        # the same module again, in a block of its own and in the same one
+        (
+            """\
+import langchain.llms
+try:
+    import langchain.llms as a
+except E: pass
+langchain.llms.Ollama
+a.OpenAI, a.Ollama
+""",
+            """\
+import langchain_localllm.llms
+try:
+    import langchain_community.llms
+    import langchain_localllm.llms
+except E: pass
+langchain_localllm.llms.Ollama
+langchain_community.llms.OpenAI, langchain_localllm.llms.Ollama
+""",
+        ),
+        (
+            "import langchain_community.llms\nimport langchain_community.llms\nlangchain_community.llms.Ollama",
+            "import langchain_localllm.llms\nimport langchain_localllm.llms\nlangchain_localllm.llms.Ollama",
+        ),
+        # several modules in one statement
+        (
+            "import os, langchain_community.llms as llms, langchain_ollama as lo\nllms.Ollama(), lo.ChatOllama()",
+            "import os, langchain_localllm.llms as llms, langchain_localllm as lo\nllms.Ollama(), lo.ChatOllama()",
+        ),
+        ("import langchain_ollama\nlangchain_ollama.ChatOllama", "import langchain_localllm\nlangchain_localllm.ChatOllama"),
+        # not used, as far as can be seen
+        ("import langchain_community.llms as llms", "import langchain_localllm.llms as llms"),
+        ("import langchain_community.llms", "import langchain_community.llms"),
+        ("import langchain", "import langchain"),
+        # a module that is handed on as an object
+        ("import langchain_community.llms as llms\nf(llms)", "import langchain_community.llms as llms\nf(llms)"),
+        # a local name of the same spelling
+        (
+            "import langchain\ndef f(langchain):\n    return langchain.llms.Ollama\n",
+            "import langchain\ndef f(langchain):\n    return langchain.llms.Ollama\n",
+        ),
+        (
+            "import langchain\nlangchain.hub.pull('a')",
+            "import langchain_localllm.prompts.hub\nlangchain_localllm.prompts.hub.pull('a')",
+        ),
+        (
+            "if x:\n\tfrom langchain.llms import Ollama, OpenAI\n",
+            "if x:\n\tfrom langchain_localllm.llms import Ollama\n\tfrom langchain_community.llms import OpenAI\n",
+        ),
+        (
+            "from langchain_community.llms import OpenAI, Ollama as O, Llamafile",
+            "from langchain_localllm.llms import Ollama as O, Llamafile\nfrom langchain_community.llms import OpenAI",
+        ),
+        (
+            "from langchain_community.llms import OpenAI, \\\n    Ollama, \\\n    Anthropic",
+            "from langchain_localllm.llms import Ollama\nfrom langchain_community.llms import OpenAI, \\\n    Anthropic",
+        ),
+        (
+            "from langchain_community.llms import OpenAI, \\\n    Ollama",
+            "from langchain_localllm.llms import Ollama\nfrom langchain_community.llms import OpenAI",
+        ),
+    ],
+)
+def test_imports(before: str, after: str) -> None:
+    assert migrated(before) == after
+    assert migrated(after) == after
+
+
+@pytest.mark.parametrize(
+    ("code", "note"),
+    [
+        ("from langchain_ollama import Nothing", "1: by hand: `Nothing` of langchain_ollama has no counterpart here."),
+        (
+            "from langchain import NoSuchName",
+            "1: by hand: LangChain 1 has no `langchain.NoSuchName`, and where",
+        ),
+        ("from langchain.pydantic_v1 import BaseModel", "1: by hand: LangChain 1 has no `langchain.pydantic_v1.BaseModel`, and"),
+        ("import langchain\nlangchain.verbose = True", "2: by hand: `langchain.verbose` is gone: call `set_verbose(True)`"),
+        (
+            "import langchain_community.llms as llms\nf(llms)",
+            "2: by hand: `langchain_community.llms` is used as an object, so what it means is not known.",
+        ),
+    ],
+)
+def test_what_is_not_changed_is_noted(code: str, note: str) -> None:
+    done = migrate_code(code)
+    assert done.code == code
+    assert str(done.notes[0]).startswith(note)
+    assert len(done.notes) == 1
