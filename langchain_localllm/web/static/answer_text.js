@@ -49,7 +49,7 @@ function inline(text, cite) {
   let end = 0;
   for (const match of text.matchAll(INLINE)) {
     const before = text.slice(end, match.index);
-    found.push(match[0].startsWith("[") ? before.replace(/ $/, "\u00a0") : before); // a mark stays on the line of its sentence
+    found.push(match[0].startsWith("[") ? before.replace(/ +$/, "\u00a0") : before); // a mark stays on the line of its sentence
     end = match.index + match[0].length;
     if (match[1]) found.push(el("code", { textContent: match[1].slice(1, -1) }));
     else if (match[2]) found.push(el("strong", {}, ...inline(match[2], cite)));
