@@ -17,6 +17,8 @@ PLOTTED: Final = ("stream", "batch", "texts")
 _LOST: Final = 0.95
 """A median ratio below this is a loss, and so is one with each of several rounds below 1."""
 _SEVERAL: Final = 3
+_IDLE: Final = 0.5
+"""Load up to which a machine counts as idle."""
 
 Model = dict[str, Any]
 
@@ -97,6 +99,8 @@ def _section(condition: str, run: dict[str, Any]) -> Iterator[str]:
     yield f"### {TITLES[condition]}"
     versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
     yield (f"Made by `{run['command']}` on {run['date']}: {run['machine']}; load before {run['load']}.\n{versions}.")
+    if condition == "quiet" and run["load"] > _IDLE:
+        yield "**Other programs were running, so these figures are provisional.**"
     yield f"![Ratios of speed with their spread](speed-{condition}.svg)"
     for model in run["models"]:
         yield from _model(model)

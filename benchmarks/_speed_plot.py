@@ -16,7 +16,7 @@ _STYLE: Final = """<style>
 </style>"""
 _OPEN: Final = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">'
 _CAPTION: Final = "times as fast as the other, right is better; dot: median, line: lowest to highest round"
-_LEFT, _WIDTH, _RIGHT, _TOP, _ROW = 400, 380, 40, 74, 26
+_LEFT, _WIDTH, _RIGHT, _TOP, _ROW = 500, 380, 40, 74, 26
 _TICKS: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 
 

@@ -374,7 +374,7 @@ def main() -> None:
     """Measure, keep the results, and write the page."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     arguments.add_argument("--busy", action="store_true", help="keep all cores busy meanwhile")
-    arguments.add_argument("--minutes", type=float, default=9.0, help="for all models together")
+    arguments.add_argument("--minutes", type=float, default=8.5, help="for all models together")
     arguments.add_argument("--rounds", type=int, default=3, help="at least, whatever the time")
     arguments.add_argument("--models", default=",".join(SHARES), help="with commas between")
     arguments.add_argument("--page", action="store_true", help="write the page only")

@@ -74,6 +74,13 @@ def test_page_names_command_date_machine_versions_and_what_was_not_measured() ->
     assert "nowhere in this run" in text
 
 
+@pytest.mark.parametrize(("load", "provisional"), [(0.1, False), (5.0, True)])
+def test_page_says_that_a_run_beside_other_programs_is_provisional(load: float, provisional: bool) -> None:
+    run_beside = {**run({}), "load": load}
+    assert ("provisional" in page({"quiet": run_beside})) is provisional
+    assert "provisional" not in page({"busy": run_beside})
+
+
 def test_page_lists_a_loss_without_explanation_as_not_explained() -> None:
     text = page({"quiet": run({"batch": [45.0, 45.0, 45.0]})})
     assert f"{OURS} / {OTHER}, batch of 8: 0.50 (0.50 to 0.50): not explained yet." in text
