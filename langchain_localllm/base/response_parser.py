@@ -171,15 +171,23 @@ def without_unreadable_end(args: str) -> str:
     return next((args[:end] for end in ends if end >= 0 and _unreadable_end(args[:end]) == args[end:]), args)
 
 
-def reader(tools: Sequence[dict[str, Any]], choice: str | None, *, keeps_thoughts: bool = True) -> AnswerReader:
+def reader(
+    tools: Sequence[dict[str, Any]], choice: str | None, *, keeps_thoughts: bool = True, splits_thoughts: bool = True
+) -> AnswerReader:
     """Return a reader for the answers of a server, which usually parses calls and thoughts itself.
 
     A forced call comes as JSON; calls that the server could not read, or did not try to, come as text.
+
+    Args:
+        tools: The tools of the call.
+        choice: Its `tool_choice`.
+        keeps_thoughts: Whether thoughts are returned.
+        splits_thoughts: Whether thoughts in the text are taken out of it.
     """
     names = [tool["function"]["name"] for tool in tools]
     form = JSON if choice == "required" else HERMES
     calls = ToolCallParser(form, names) if names and choice != "none" else None
-    return AnswerReader(ThinkSplitter(), calls, keeps_thoughts=keeps_thoughts)
+    return AnswerReader(ThinkSplitter() if splits_thoughts else None, calls, keeps_thoughts=keeps_thoughts)
 
 
 @dataclass(frozen=True, slots=True)

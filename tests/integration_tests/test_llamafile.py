@@ -20,7 +20,8 @@ from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.testing.paths import PATHS
 from tests.unit_tests.option_cases import LLAMAFILE, SUBJECTS
 from tools.engines.images import block, png, projector
-from tools.engines.models import with_control_tokens
+from tools.engines.models import lora_adapter, with_control_tokens
+from tools.engines.thinking_model import ANSWER, THOUGHT, thinking_model
 
 from .scripted import ScriptedServer, as_json
 
@@ -322,3 +323,42 @@ def test_the_profile_comes_from_the_server(chat_server: LocalServer) -> None:
     }
     with pytest.raises(ConnectionFailedError):
         ChatLlamafile(base_url="http://127.0.0.1:9", validate_model_on_init=True)
+
+
+def test_adapters_have_the_scale_of_the_call(tmp_path: Path) -> None:
+    adapter = lora_adapter(tiny_chat_model(), tmp_path / "a.gguf")
+    with LocalServer(tiny_chat_model(), n_ctx=256, lora=adapter, lora_init_without_apply=True) as server:
+        llm = Llamafile(
+            base_url=server.base_url, temperature=0, max_tokens=1, n_probs=1, response_fields=["generation_settings/lora"]
+        )
+        plain, scaled = about(llm), about(llm, lora=[{"id": 0, "scale": 1.0}])
+        field = "generation_settings/lora"
+        assert [each["response_fields"][field] for each in (plain, scaled)] == [[], [{"id": 0, "scale": 1.0}]]
+        logprobs = [each["logprobs"][0]["logprob"] for each in (plain, scaled)]
+        assert logprobs[0] != logprobs[1]
+
+
+def test_variables_reach_the_template() -> None:
+    template = "{% for message in messages %}<{{ message.role }}>{{ message.content }}{{ tone }}{% endfor %}"
+    with LocalServer(tiny_chat_model(), n_ctx=256, chat_template=template) as server:
+        chat = ChatLlamafile(base_url=server.base_url, max_tokens=1)
+        plain, longer = (
+            chat.invoke("Hello!", chat_template_kwargs=variables).usage_metadata
+            for variables in (None, {"tone": "very dry indeed"})
+        )
+        assert plain
+        assert longer
+        assert longer["input_tokens"] > plain["input_tokens"] + 3
+        counted = chat.with_options({"chat_template_kwargs": {"tone": "very dry indeed"}})
+        assert counted.get_num_tokens_from_messages([HumanMessage("Hello!")]) == longer["input_tokens"]
+
+
+def test_thoughts_are_where_reasoning_format_says(tmp_path: Path) -> None:
+    with LocalServer(thinking_model(tmp_path / "thinks.gguf"), n_ctx=512) as server:
+        chat = ChatLlamafile(base_url=server.base_url, temperature=0, max_tokens=60)
+        apart = chat.invoke("2 + 2?", reasoning_format="deepseek")
+        assert (apart.text, apart.additional_kwargs["reasoning_content"]) == ("".join(ANSWER), "".join(THOUGHT))
+        within = f"<think>{''.join(THOUGHT)}</think>{''.join(ANSWER)}"
+        assert chat.invoke("2 + 2?", reasoning_format="none").text == within
+        assert "".join(chunk.text for chunk in chat.stream("2 + 2?", reasoning_format="none")) == within
+        assert chat.invoke("2 + 2?", reasoning_format="none", reasoning=False).text == "".join(ANSWER)

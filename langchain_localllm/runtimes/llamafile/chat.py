@@ -149,7 +149,9 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         client = self.client
         forced = request.get("tool_choice") == "required"
         schema = enforced_schema(request, several=payload.get("parallel_tool_calls") is True) if forced else None
-        answer = reader(request.get("tools", ()), request.get("tool_choice"), keeps_thoughts=self.keeps_thoughts)
+        keeps = self.keeps_thoughts
+        splits = self.reasoning_format != "none" or not keeps
+        answer = reader(request.get("tools", ()), request.get("tool_choice"), keeps_thoughts=keeps, splits_thoughts=splits)
         if (events := _REPLAYED.get()) is not None:
             return ReadHandle(Replay(events), answer)
         decoder = ChatDecoder(ErrorReader(client.address.url), answer_count=self.n or 1)
