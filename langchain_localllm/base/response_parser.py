@@ -182,7 +182,7 @@ def reader(
         tools: The tools of the call.
         choice: Its `tool_choice`.
         keeps_thoughts: Whether thoughts are returned.
-        splits_thoughts: Whether thoughts in the text are taken out of it.
+        splits_thoughts: Whether thoughts in the text are returned apart from it.
     """
     names = [tool["function"]["name"] for tool in tools]
     form = JSON if choice == "required" else HERMES
