@@ -90,9 +90,9 @@ def default_quantile(passages: int) -> float:
 
     Example:
         >>> round(default_quantile(100), 2), round(default_quantile(10_000), 2)
-        (0.75, 0.6)
+        (0.77, 0.67)
     """
-    return min(_MOST_QUANTILE, max(_LEAST_QUANTILE, 0.90 - 0.075 * math.log10(max(passages, 1))))
+    return min(_MOST_QUANTILE, max(_LEAST_QUANTILE, 0.87 - 0.05 * math.log10(max(passages, 1))))
 
 
 def is_answerable(store: Store, evidence: Evidence, quantile: float | None = None) -> bool:
