@@ -26,7 +26,8 @@ from langchain_localllm.gguf.threads import sleeping_environment
 from langchain_localllm.runtimes.llamafile._child import Child
 from langchain_localllm.runtimes.llamafile._start_errors import is_unknown_argument, log_reason, port_in_use, start_error
 from langchain_localllm.runtimes.llamafile.launchers import NO_BROWSER, SERVE, LauncherName, find_launcher
-from langchain_localllm.runtimes.llamafile.server_options import ROUTER, ServerFlags, read_options
+from langchain_localllm.runtimes.llamafile.server_flags import ServerFlags
+from langchain_localllm.runtimes.llamafile.server_options import ROUTER, read_options
 
 __all__ = ["LocalServer"]
 
