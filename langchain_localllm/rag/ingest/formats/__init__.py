@@ -34,7 +34,7 @@ from langchain_localllm.rag.ingest.formats.xml import read_xml
 
 Reader = Callable[[bytes], Iterable[Document]]
 
-READERS_VERSION = 6
+READERS_VERSION = 7
 """Raise this when a reader changes: existing indexes then read all files again, and embed only changed passages."""
 
 READERS: dict[str, Reader] = {

@@ -55,6 +55,7 @@ class _Reader:
 
     def __init__(self, document: "WordDocument") -> None:
         self._document = document
+        self._styles: dict[str | None, str] = {}  # the name of each style that was looked up, which is slow
         self._notes: dict[str, dict[str, str]] = {element: {} for element in _NOTES}
         self._notes |= {element: self._notes_in(part) for element, part in _NOTES.items()}  # no note holds a note
 
@@ -74,18 +75,25 @@ class _Reader:
                 yield from self._blocks(child)
 
     def _paragraph(self, paragraph: Any) -> Iterator[str]:
-        from docx.text.paragraph import Paragraph
-
         boxes: list[Any] = []
         text = "".join(self._pieces(paragraph, boxes))
-        style = Paragraph(paragraph, self._document._body).style  # noqa: SLF001 - any parent gives access to the styles
-        name = (style.name if style else None) or ""
+        name = self._style(paragraph) if text.strip() else ""
         if match := _HEADING.match(name):
             yield f"{'#' * int(match[1] or 1)} {text}"
         else:
             yield f"- {text}" if name.startswith("List") else text
         for box in boxes:
             yield from self._blocks(box)
+
+    def _style(self, paragraph: Any) -> str:
+        """Return the name of a paragraph's style."""
+        from docx.text.paragraph import Paragraph
+
+        key = paragraph.style
+        if key not in self._styles:
+            style = Paragraph(paragraph, self._document._body).style  # noqa: SLF001 - any parent gives access to the styles
+            self._styles[key] = (style.name if style else None) or ""
+        return self._styles[key]
 
     def _pieces(self, element: Any, boxes: list[Any]) -> Iterator[str]:
         """Yield the texts of an element; text boxes go into `boxes`."""

@@ -35,6 +35,7 @@ _LONGEST_CELL: Final = 2000
 _COVERED: Final = "\0"
 """The column of a cell that the one before it spans."""
 _MOST_SPANNED: Final = 1000
+_MOST_COLUMNS: Final = 5000
 _HIDDEN: Final = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 _AROUND = {**_HEADINGS, **_ROWS, **dict.fromkeys(_BLOCKS, ("\n\n", "\n\n"))}  # what a tag puts before and after its text
 
@@ -117,6 +118,8 @@ def _table(table: "Tag", not_text: frozenset[str]) -> str:
             if down > 1:
                 spanned[len(cells)] = (down, text)
             cells += [text, *[_COVERED] * (right - 1)]
+            if len(cells) > _MOST_COLUMNS:
+                return ""
         _fill(cells, spanned)
         spanned = {column: (rows - 1, text) for column, (rows, text) in spanned.items() if rows > 1}
         rows.append(cells)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from langchain_core.documents import Document
 
@@ -10,6 +10,8 @@ from langchain_localllm.errors import DocumentError
 from langchain_localllm.rag.ingest.formats.located import located
 from langchain_localllm.rag.ingest.formats.text import decode
 from langchain_localllm.rag.ingest.normalize import normalize
+
+_DEEPEST: Final = 100
 
 
 def read_json(data: bytes) -> Iterator[Document]:
@@ -22,6 +24,8 @@ def read_json(data: bytes) -> Iterator[Document]:
     text = normalize(decode(data))
     try:
         yield from _parts(json.loads(text))
+    except DocumentError:
+        raise
     except (ValueError, RecursionError) as error:
         if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data" and error.lineno > 1:  # a value in each line
             yield from read_json_lines(data)
@@ -42,6 +46,8 @@ def read_json_lines(data: bytes) -> Iterator[Document]:
         if line.strip():
             try:
                 text = plain(json.loads(line))
+            except DocumentError:
+                raise
             except (ValueError, RecursionError) as error:
                 raise DocumentError(f"line {number} is not valid JSON ({error}). Correct it, or save it as a .txt file.") from error
             yield located(text, [(0, number)])
@@ -57,13 +63,15 @@ def plain(value: Any) -> str:
     return "; ".join(f"{path}: {text}" if path else text for path, text in _leaves("", value))
 
 
-def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:
+def _leaves(path: str, value: Any, depth: int = 0) -> Iterator[tuple[str, str]]:
+    if depth > _DEEPEST:  # each value is written with all keys that lead to it
+        raise DocumentError(f"its values are more than {_DEEPEST} levels deep. Save its text as a .txt file.")
     if isinstance(value, dict):
         for name, part in value.items():
-            yield from _leaves(f"{path}.{name}" if path else str(name), part)
+            yield from _leaves(f"{path}.{name}" if path else str(name), part, depth + 1)
     elif isinstance(value, list) and any(isinstance(part, dict | list) for part in value):
         for number, part in enumerate(value, 1):
-            yield from _leaves(f"{path}.{number}" if path else str(number), part)
+            yield from _leaves(f"{path}.{number}" if path else str(number), part, depth + 1)
     elif isinstance(value, list):
         yield path, ", ".join(map(str, value))
     elif value not in (None, ""):

@@ -38,6 +38,8 @@ _SKIPPED: Final = frozenset(
 """Elements whose text is not shown, or is elsewhere too."""
 _ROW_PARENTS: Final = frozenset(f"{_TABLE}{name}" for name in ("table-header-rows", "table-rows", "table-row-group"))
 _MOST_REPEATED: Final = 50
+_MOST_REPEATED_TEXT: Final = 10_000
+"""Cells, and characters, to which a repeated cell is expanded."""
 _DEEPEST: Final = 6
 _MOST_SPACES: Final = 100
 
@@ -173,7 +175,7 @@ def _cells(row: Any) -> Iterable[tuple[int, str]]:
     for cell in row.iterchildren(f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell"):
         repeated = _count(cell, "columns")
         if text := normalize("\n".join(_blocks(cell))).strip():
-            for place in range(min(repeated, _MOST_REPEATED)):
+            for place in range(min(repeated, _MOST_REPEATED, 1 + _MOST_REPEATED_TEXT // len(text))):
                 yield column + place, text
         column += repeated
 

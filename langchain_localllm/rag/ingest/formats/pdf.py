@@ -26,6 +26,8 @@ _NOT_TEXT: Final = frozenset({"Cc", "Cn", "Co"})
 _MOST_UNKNOWN: Final = 0.3
 """Share of the characters of a page."""
 _SAMPLE: Final = 2000
+_MOST_PAGES: Final = 50_000
+"""A file of some kilobytes can name the same page a million times."""
 _MOST_OBJECTS: Final = 100
 _PASSWORD: Final = 4  # FPDF_ERR_PASSWORD
 
@@ -84,6 +86,8 @@ def _open(data: bytes) -> tuple[Any, int, type[Exception]]:
         try:
             file = pypdfium2.PdfDocument(data)
             count = len(file)
+            if count > _MOST_PAGES:
+                raise DocumentError(f"it has {count:,} pages, which is more than is read of one file ({_MOST_PAGES:,}). Split it.")
         except pypdfium2.PdfiumError as error:
             if getattr(error, "err_code", None) == _PASSWORD:
                 raise DocumentError("it is encrypted. Save a copy without a password and give that.") from None

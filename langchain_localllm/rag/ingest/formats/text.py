@@ -63,7 +63,7 @@ _KEEPS_HYPHEN = frozenset(["ex", "half", "non", "self", "well"])
 _COMPOUND = re.compile(r"[^\W\d_]-(?:an?|and|at|by|for|in|of|on|out|the|to|up).$")
 _CONJUNCTION = re.compile(r"(?:and|or|und|oder|bzw|et|ou|e|o|y|i|en|of|och|og)\b")
 _DATA_ADDRESS = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=.-]+)*;base64,[A-Za-z0-9+/=]*")
-_ENCODED_LINE = re.compile(r"\s*(?=.*[A-Z])(?=.*[a-z])(?=.*[0-9+/])[A-Za-z0-9+/]{56,}={0,2}\s*")
+_ENCODED_LINE = re.compile(r"\s*+(?=.*[A-Z])(?=.*[a-z])(?=.*[0-9+/])[A-Za-z0-9+/]{56,}={0,2}\s*")
 _UUENCODED = re.compile(r"begin [0-7]{3,4} \S")
 _ENCODED_LINES = 4  # so many in a row are an encoded file
 _ENCODED_LENGTH = 56

@@ -24,10 +24,15 @@ def read_xml(data: bytes) -> Iterator[Document]:
 
     soup = parse_markup(_DECLARATIONS.sub(b"", data))
     depths: dict[int, int] = {}  # of chapters within each other; the tree comes from above
-    for tag in soup.find_all():
-        depth = depths.get(id(tag.parent), 0) + (tag.name in {"section", "chapter"})
+    in_titles: set[int] = set()  # what a title holds is its text
+    for tag, parent in [(tag, id(tag.parent)) for tag in soup.find_all()]:
+        if parent in in_titles:
+            in_titles.add(id(tag))
+            continue
+        depth = depths.get(parent, 0) + (tag.name in {"section", "chapter"})
         depths[id(tag)] = depth
         if tag.name == "title" and depth:
+            in_titles.add(id(tag))
             tag.string = tag.get_text(" ", strip=True)
             tag.name = f"h{min(depth, _DEEPEST)}"
         elif not _has_text(tag):

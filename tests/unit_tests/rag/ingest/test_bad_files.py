@@ -63,6 +63,19 @@ def blank_pdf(password: str | None = None) -> bytes:
     return out.getvalue()
 
 
+def many_pages() -> bytes:
+    """A PDF of some kilobytes that names one page a million times."""
+    kids = b"<< /Type /Pages /Kids [%s] /Count %d >>"
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        kids % (b"4 0 R " * 1000, 1_000_000),
+        b"<< /Type /Page /Parent 4 0 R /MediaBox [0 0 9 9] >>",
+        kids % (b"3 0 R " * 1000, 1000),
+    ]
+    body = b"".join(b"%d 0 obj\n%s\nendobj\n" % item for item in enumerate(objects, 1))
+    return b"%PDF-1.4\n" + body + b"trailer\n<< /Size 5 /Root 1 0 R >>\n%%EOF\n"
+
+
 BAD_FILES: dict[str, tuple[bytes, str]] = {
     "bomb.docx": (docx({"word/document.xml": b" " * 60_000_000}), r"far larger unpacked than a document is \(60 MB in 1 parts\)"),
     "parts.docx": (docx({f"{number}.xml": b"" for number in range(10_001)}), "10,001 parts"),
@@ -81,6 +94,10 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
     "deep.json": (b"[" * 100_000, "not valid JSON"),
     "deep.html": (b"<div>" * 20_000, "holds no text"),
     "tables.html": (b"<table>" * 20_000, "holds no text"),
+    "spaces.txt": (b" " * 400_000, "holds no text"),
+    "keys.json": (b'{"a":' * 150 + b"1" + b"}" * 150, "more than 100 levels deep"),
+    "lines.jsonl": (b'{"a":' * 150 + b"1" + b"}" * 150 + b"\n{}", "more than 100 levels deep"),
+    "pages.pdf": (many_pages(), r"it has 1,000,000 pages, which is more than is read of one file \(50,000\)"),
     "table.xlsx": (docx({"xl/workbook.xml": b"<x/>"}), r"broken \.xlsx"),
     "picture.pdf": (b"\xff\xd8\xff" + bytes(400), "it is an image"),
     "notes.pdf": (b"The boat is blue.", "not a PDF file: it does not begin with %PDF"),
@@ -467,6 +484,22 @@ def test_load_file_control_characters_of_any_format_are_left_out(tmp_path: Path,
     assert words.endswith("The boat is blue.")
     assert "Boats" in document.metadata["heading"]
     assert all(letter.isprintable() or letter == "\n" for letter in document.page_content + document.metadata["heading"])
+
+
+def test_load_file_line_of_spaces_takes_no_quadratic_time(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b" " * 400_000 + b"The boat is blue.")
+    assert load_file(tmp_path / "a.txt")[0].page_content == "The boat is blue."
+
+
+def test_load_file_titles_within_titles_take_no_quadratic_time(tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_bytes(b"<?xml version='1.0'?><d>" + b"<section><title>Boats " * 6000)
+    assert "Boats Boats" in load_file(tmp_path / "a.xml")[0].page_content
+
+
+def test_load_file_table_of_a_million_columns_is_read_as_text(tmp_path: Path) -> None:
+    row = b"<tr>" + b"<td colspan=1000>a</td>" * 1000 + b"</tr>"
+    (tmp_path / "a.html").write_bytes(b"<table>" + row * 20 + b"</table><p>The boat is blue.</p>")
+    assert load_file(tmp_path / "a.html")[0].page_content.endswith("The boat is blue.")
 
 
 @pytest.mark.parametrize("unit", ["word and another ", "x", "0x3f,"])
