@@ -69,9 +69,12 @@ def migrate_code(code: str) -> MigratedCode:
         parsed = Parsed(code)
         for step in (change_imports, change_arguments, change_calls, note_texts):
             step(parsed)
+        new = parsed.new_code()
     except RecursionError as error:
         raise InvalidRequestError(f"The code cannot be read: {_TOO_DEEP}.") from error
-    return MigratedCode(parsed.new_code(), tuple(sorted(set(parsed.notes), key=_place)), frozenset(parsed.needs))
+    if new != code and (error := parse_error(new)):
+        raise InvalidRequestError(f"The new code would not be valid Python at line {error[0]}: {error[1]}. Please report this.")
+    return MigratedCode(new, tuple(sorted(set(parsed.notes), key=_place)), frozenset(parsed.needs))
 
 
 def parse_error(code: str) -> tuple[int, str] | None:

@@ -10,6 +10,7 @@ from libcst.metadata import ImportAssignment
 from langchain_localllm.migrate.moved_names import (
     COMMUNITY,
     LANGCHAIN,
+    LANGCHAIN_1,
     OLLAMA,
     OURS,
     ROOTS,
@@ -39,9 +40,10 @@ def change_imports(parsed: Parsed) -> None:
     """Change all imports of old names in a file."""
     bindings = _bindings(parsed)
     added: set[tuple[cst.CSTNode, str]] = set()
+    changed = _changed_places(parsed, bindings)
     statements: list[cst.Import | cst.ImportFrom] = [*parsed.nodes(cst.Import), *parsed.nodes(cst.ImportFrom)]
     for node in sorted(statements, key=parsed.span):
-        statement = _Statement(parsed, node, bindings, added)
+        statement = _Statement(parsed, node, bindings, changed, added)
         if isinstance(node, cst.Import):
             _change_import(statement, node)
         else:
@@ -58,11 +60,23 @@ def _bindings(parsed: Parsed) -> _Bindings:
     return {key: sorted(uses, key=parsed.span) for key, uses in found.items()}
 
 
+def _changed_places(parsed: Parsed, bindings: _Bindings) -> set[tuple[int, int]]:
+    """Return where uses of modules are changed that were imported as `import a.b`."""
+    found = set()
+    for node in parsed.nodes(cst.Import):
+        for base in (_dotted(alias.name) for alias in node.names if not alias.asname):
+            if is_old_module(base):
+                uses = [_Use.of(parsed, use, base, base) for use in bindings.get((node, base), [])]
+                found |= {parsed.span(use.node) for use in uses if use.target}
+    return found
+
+
 @dataclass
 class _Statement:
     """An import statement, and what comes before it or in its place.
 
     Attributes:
+        changed: Where uses of modules that were imported with dots are changed, in the whole file.
         added: Blocks and the statements that were added to them.
         before: Statements to add before this one.
         gone: The numbers of the names that are not imported by it any more.
@@ -71,6 +85,7 @@ class _Statement:
     parsed: Parsed
     node: cst.Import | cst.ImportFrom
     bindings: _Bindings
+    changed: set[tuple[int, int]]
     added: set[tuple[cst.CSTNode, str]]
     before: list[str] = field(default_factory=list)
     gone: set[int] = field(default_factory=set)
@@ -183,24 +198,30 @@ def _change_module(statement: _Statement, alias: cst.ImportAlias, base: str) -> 
     for use in uses:
         _note_use(parsed, use, base)
     if not uses:
-        return _whole_module(node, base, dotted=dotted)
+        return _whole_module(statement, base, dotted=dotted)
     targets = {use.target for use in resolved if use.depth == 1}
     if not dotted and len(resolved) == len(uses) and len(targets) == 1 and all(use.depth == 1 for use in uses):
         return _import_of(node, base, targets.pop())
     for use in resolved:
         statement.add(f"import {use.target}")
         parsed.replace(*parsed.span(use.node), f"{use.target}.{use.name}")
-    if len(resolved) == len(uses) and not (dotted and _root_is_used(parsed, bound, resolved)):
+    if len(resolved) < len(uses):
+        return None
+    if not (dotted and _root_is_used(parsed, bound, statement.changed)):
         return ""
-    return None
+    return LANGCHAIN if base.startswith(f"{LANGCHAIN}.") else None  # LangChain 1 lacks the module, and has the package
 
 
-def _whole_module(node: cst.Import | cst.ImportFrom, base: str, *, dotted: bool) -> str | None:
+def _whole_module(statement: _Statement, base: str, *, dotted: bool) -> str | None:
     """Return what to import in place of a module that is not used in a way that can be seen."""
     target = same_module(base)
-    if target is None or dotted:
-        return None
-    return _import_of(node, base, target)
+    if target is not None and not dotted:
+        return _import_of(statement.node, base, target)
+    root, _, inner = base.partition(".")
+    if root == LANGCHAIN and inner and inner not in LANGCHAIN_1:
+        text = f"LangChain 1 has no `{base}`, and nothing here uses it by this name: take the import out."
+        statement.parsed.note(statement.node, text, by_hand=True)
+    return None
 
 
 def _import_of(node: cst.Import | cst.ImportFrom, base: str, target: str | None) -> str | None:
@@ -248,10 +269,9 @@ def _outer(parsed: Parsed, node: cst.CSTNode) -> cst.Attribute | None:
     return parent if isinstance(parent, cst.Attribute) and parent.value is node else None
 
 
-def _root_is_used(parsed: Parsed, bound: str, resolved: list[_Use]) -> bool:
-    """Return whether the first word of `import a.b` is used in another way than in these places."""
+def _root_is_used(parsed: Parsed, bound: str, changed: set[tuple[int, int]]) -> bool:
+    """Return whether the first word of `import a.b` is used in another way than in the places that are changed."""
     root = bound.partition(".")[0]
-    changed = [parsed.span(use.node) for use in resolved]
     for name in parsed.nodes(cst.Name):
         if name.value == root and not _in_import(parsed, name):
             start, end = parsed.span(name)

@@ -110,10 +110,12 @@ class Parsed:
 
     def new_code(self) -> str:
         """Return the code with all changes."""
-        changed = self._bytes
-        for start, end, text in sorted(self._edits, reverse=True):
-            changed = changed[:start] + text + changed[end:]
-        return changed.decode()
+        parts, place = [], 0
+        for start, end, text in sorted(self._edits, key=lambda edit: (edit[0], edit[1])):
+            if start >= place:  # else it is inside of what is deleted
+                parts += [self._bytes[place:start], text]
+                place = end
+        return b"".join([*parts, self._bytes[place:]]).decode()
 
     @property
     def newline(self) -> str:

@@ -91,6 +91,11 @@ def test_removed_arguments_take_their_commas_and_comments_along(before: str, aft
     assert code.rstrip(" ") == after or code.strip() == after, code
 
 
+def test_an_old_name_inside_of_a_removed_argument_goes_with_it() -> None:
+    code = "import langchain\nfrom langchain.llms import LlamaCpp\nLlamaCpp(f16_kv=langchain.llms.Ollama, n_ctx=1)\n"
+    assert migrate_code(code).code.endswith("\nLlamaCpp(n_ctx=1)\n")
+
+
 def test_an_argument_that_calls_something_stays() -> None:
     code, notes = migrated("f16_kv=count()")
     assert code == "f16_kv=count()"

@@ -55,6 +55,16 @@ langchain_community.llms.OpenAI, langchain_localllm.llms.Ollama
             "import langchain_community.llms\nimport langchain_community.llms\nlangchain_community.llms.Ollama",
             "import langchain_localllm.llms\nimport langchain_localllm.llms\nlangchain_localllm.llms.Ollama",
         ),
+        # modules of one package, each with its uses, and a use of the package
+        (
+            "import langchain.llms\nimport langchain.prompts\nlangchain.llms.Ollama, langchain.prompts.PromptTemplate\n",
+            "import langchain_localllm.llms\nimport langchain_core.prompts\n"
+            "langchain_localllm.llms.Ollama, langchain_core.prompts.PromptTemplate\n",
+        ),
+        (
+            "import langchain.llms\nlangchain.llms.Ollama\nprint(langchain.__version__)\n",
+            "import langchain_localllm.llms\nimport langchain\nlangchain_localllm.llms.Ollama\nprint(langchain.__version__)\n",
+        ),
         # several modules in one statement
         (
             "import os, langchain_community.llms as llms, langchain_ollama as lo\nllms.Ollama(), lo.ChatOllama()",
@@ -108,6 +118,7 @@ def test_imports(before: str, after: str) -> None:
             "1: by hand: LangChain 1 has no `langchain.NoSuchName`, and where",
         ),
         ("from langchain.pydantic_v1 import BaseModel", "1: by hand: LangChain 1 has no `langchain.pydantic_v1.BaseModel`, and"),
+        ("import langchain.chains\n", "1: by hand: LangChain 1 has no `langchain.chains`, and nothing here uses it by this name"),
         ("import langchain\nlangchain.verbose = True", "2: by hand: `langchain.verbose` is gone: call `set_verbose(True)`"),
         (
             "import langchain_community.llms as llms\nf(llms)",
