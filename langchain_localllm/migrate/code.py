@@ -72,8 +72,8 @@ def migrate_code(code: str) -> MigratedCode:
         new = parsed.new_code()
     except RecursionError as error:
         raise InvalidRequestError(f"The code cannot be read: {_TOO_DEEP}.") from error
-    if new != code and (error := parse_error(new)):
-        raise InvalidRequestError(f"The new code would not be valid Python at line {error[0]}: {error[1]}. Please report this.")
+    if new != code and (wrong := parse_error(new)):
+        raise InvalidRequestError(f"The new code would not be valid Python at line {wrong[0]}: {wrong[1]}. Please report this.")
     return MigratedCode(new, tuple(sorted(set(parsed.notes), key=_place)), frozenset(parsed.needs))
 
 

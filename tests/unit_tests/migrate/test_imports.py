@@ -58,8 +58,11 @@ langchain_community.llms.OpenAI, langchain_localllm.llms.Ollama
         # modules of one package, each with its uses, and a use of the package
         (
             "import langchain.llms\nimport langchain.prompts\nlangchain.llms.Ollama, langchain.prompts.PromptTemplate\n",
-            "import langchain_localllm.llms\nimport langchain_core.prompts\n"
-            "langchain_localllm.llms.Ollama, langchain_core.prompts.PromptTemplate\n",
+            """\
+import langchain_localllm.llms
+import langchain_core.prompts
+langchain_localllm.llms.Ollama, langchain_core.prompts.PromptTemplate
+""",
         ),
         (
             "import langchain.llms\nlangchain.llms.Ollama\nprint(langchain.__version__)\n",
