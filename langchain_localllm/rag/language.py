@@ -68,13 +68,14 @@ def known_language(text: str) -> str | None:
         >>> known_language("How high is the hill?"), known_language("Dunlin")
         ('en', None)
     """
-    letters = _WORD.findall(text.lower())
-    for language, script in _SCRIPTS.items():
+    text = text.lower()
+    letters = _WORD.findall(text)
+    for language, script in () if text.isascii() else _SCRIPTS.items():
         if len(script.findall(text)) >= _LEAST_SHARE.get(language, 0.5) * len("".join(letters)) > 0:
             return language
     words = set(letters)
     scores = {language: len(words & known) for language, known in _WORDS.items()}
     for language, special in _LETTERS.items():
-        scores[language] += sum(letter in text.lower() for letter in special)
+        scores[language] += sum(letter in text for letter in special)
     best = max(scores, key=lambda language: scores[language])  # the first, English, of equals
     return best if scores[best] else None

@@ -70,7 +70,7 @@ def indexed_text(text: str) -> str:
         ['the', '船', 'is', 'blue.']
     """
     plain = separated(plain_letters(text))
-    if text.isascii() or language_of(text) not in _COMPOUNDING:
+    if language_of(text) not in _COMPOUNDING:
         return plain
     long = dict.fromkeys(word for word in _WORD.findall(plain) if len(word) >= _SHORTEST_COMPOUND and word.isalpha())
     return " ".join([plain, *(_BACKWARD + word[::-1] for word in long)])

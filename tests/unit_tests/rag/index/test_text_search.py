@@ -35,7 +35,7 @@ FOUND = {  # what is searched for, the passage that has it, and one that shares 
     "German, end of a compound": ("Wo liegt das Boot?", "Ein Ruderboot liegt für die Gäste am Steg.", "Der Schlüssel ist alt."),
     "German, beginning of a compound": ("Was ist am Hafen?", "Die Hafenmauer ist für Gäste gesperrt.", "Er ist müde."),
     "German, parts of a compound": ("Was kostet ein Segelboot?", "Ein Boot mit Segel für zwei Gäste.", "Der Schlüssel ist alt."),
-    "Dutch, end of a compound": ("Waar ligt een boot?", "Een zeilboot is niet van hout.", "De sleutel hangt hier."),
+    "Dutch, end of a compound": ("Waar is onze boot?", "Wij huren een zeilboot van hout.", "Zij zoeken de sleutel."),
     "English, PDF ligature": ("efficient", "An e\ufb03cient boat.", "The key is old."),
     "wide letters": ("\uff22\uff2f\uff21\uff34", "The boat is blue.", "The key is old."),
 }
@@ -66,7 +66,7 @@ def test_catalog_search_exact_word_comes_before_other_forms() -> None:
 
 
 def test_catalog_frequencies_count_every_form_of_a_word() -> None:
-    catalog = catalog_of("Ein Boot für uns.", "Ein Ruderboot für uns.", "Die Boote für uns.", *["Der Schlüssel ist alt."] * 9)
+    catalog = catalog_of("Ein Boot ist hier.", "Ein Ruderboot ist hier.", "Die Boote für uns.", *["Der Schlüssel ist alt."] * 9)
     terms = terms_by_stem("Wo liegt das Boot?")
     assert catalog.frequencies(terms.values())[1][terms["boot"]] == 3
 
