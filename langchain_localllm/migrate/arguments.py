@@ -10,8 +10,8 @@ from langchain_localllm.migrate.moved_names import OURS, our_class
 from langchain_localllm.migrate.parsed import Parsed
 from langchain_localllm.runtimes.gpt4all.backend import FORMER_BACKENDS
 
-OTHER_MEANING: Final = {("GPT4All", "max_tokens"): "n_ctx"}
-"""Argument of a class of `langchain_community` to ours of the same meaning, where ours of that name means something else."""
+_OVERRULED: Final = "in langchain_community, `n_predict` limited the answer, and `max_tokens` had no effect."
+"""On `GPT4All`, which passes both to an engine that prefers `n_predict`, and has a default of 256 for it."""
 _OLD_NAME: Final = "callback_manager"
 """The one alias that LangChain itself took out; all other spellings stay as they are."""
 _DICTS: Final = frozenset({"model_kwargs", "options"})
@@ -49,7 +49,7 @@ def _change_call(parsed: Parsed, call: cst.Call, is_old: bool, name: str) -> Non
             _check_unpacked(parsed, arg, cls)
         elif arg.keyword is None:
             continue
-        elif reason := _reason_to_remove(arg, cls):
+        elif reason := _reason_to_remove(arg, cls, given if is_old else set()):
             if _is_harmless(arg.value):
                 gone.add(number)
                 parsed.note(arg, f"`{arg.keyword.value}` of {name} is removed: {reason}")
@@ -63,7 +63,7 @@ def _change_call(parsed: Parsed, call: cst.Call, is_old: bool, name: str) -> Non
         parsed.note(call, "A model that is not on this machine is downloaded only with allow_download=True.", by_hand=True)
 
 
-def _reason_to_remove(arg: cst.Arg, cls: Any) -> str | None:
+def _reason_to_remove(arg: cst.Arg, cls: Any, given: set[str]) -> str | None:
     """Return why an argument has no effect, or `None` if it has."""
     assert arg.keyword is not None  # noqa: S101 - only such arguments are asked about
     name = arg.keyword.value
@@ -72,15 +72,15 @@ def _reason_to_remove(arg: cst.Arg, cls: Any) -> str | None:
         return reason
     if name == "backend" and "GPT4All" in cls.__name__ and _text_of(arg.value) in FORMER_BACKENDS:
         return "the engine finds the architecture in the file."
+    if name == "max_tokens" and cls.__name__ == "GPT4All" and "n_predict" in given:
+        return _OVERRULED
     return None
 
 
 def _change_name(parsed: Parsed, arg: cst.Arg, keyword: cst.Name, cls: Any, given: set[str], *, is_old: bool) -> None:
     name = keyword.value
-    new = OTHER_MEANING.get((cls.__name__, name)) if is_old else None
-    if new and new not in given:
-        parsed.replace(*parsed.span(keyword), new)
-        parsed.note(arg, f"`{name}` of {cls.__name__} is `{new}` here: the context. `max_tokens` limits the answer.")
+    if name == "max_tokens" and cls.__name__ == "GPT4All" and is_old:
+        parsed.note(arg, f"`max_tokens` of GPT4All limits the answer here; {_OVERRULED}")
     elif name == _OLD_NAME and name in cls.ALIASES and cls.ALIASES[name] not in given:
         parsed.replace(*parsed.span(keyword), cls.ALIASES[name])
     elif not _is_known(cls, name):

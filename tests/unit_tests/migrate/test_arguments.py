@@ -104,9 +104,18 @@ def test_an_argument_that_calls_something_stays() -> None:
     ]
 
 
-def test_max_tokens_of_the_old_gpt4all_is_the_context_and_ours_is_not() -> None:
-    assert migrated("max_tokens=2048, n_predict=9", "GPT4All", "langchain_community.llms")[0] == "n_ctx=2048, n_predict=9"
-    assert migrated("max_tokens=2048", "GPT4All", "langchain_localllm.llms")[0] == "max_tokens=2048"
+def test_max_tokens_of_the_old_gpt4all_is_removed_where_n_predict_overruled_it() -> None:
+    old = "langchain_community.llms"
+    code, notes = migrated("max_tokens=2048, n_predict=9", "GPT4All", old)
+    assert code == "n_predict=9"
+    assert "`n_predict` limited the answer, and `max_tokens` had no effect" in notes[0]
+
+
+def test_max_tokens_of_the_old_gpt4all_alone_stays_with_a_note() -> None:
+    code, notes = migrated("max_tokens=2048", "GPT4All", "langchain_community.llms")
+    assert code == "max_tokens=2048"
+    assert "limits the answer here" in notes[0]
+    assert migrated("max_tokens=2048", "GPT4All", "langchain_localllm.llms") == ("max_tokens=2048", [])
 
 
 def test_callback_manager_is_not_renamed_beside_callbacks() -> None:
