@@ -104,6 +104,7 @@ MODULES: Final[dict[str, str]] = {
     "runtimes.llamacpp.library": "runtimes.llamacpp.ffi",
     "runtimes.llamacpp.memory": "runtimes.llamacpp.sizing",
     "runtimes.llamacpp.prompt_cache": "runtimes.llamacpp.host_cache",
+    "runtimes.llamacpp.schema_grammar": "runtimes.llamacpp.gbnf",
     "runtimes.llamacpp.sequences": "runtimes.llamacpp.slots",
     "runtimes.llamacpp.threads": "runtimes.llamacpp.thread_tuner",
     "runtimes.llamacpp.vectors": "runtimes.llamacpp.embedder",

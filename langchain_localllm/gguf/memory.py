@@ -1,4 +1,7 @@
-"""Estimate how much memory llama.cpp needs for a model and a context: weights, KV cache and buffers."""
+"""Estimate how much memory llama.cpp needs for a model and a context: weights, KV cache and buffers.
+
+What each layer of an architecture keeps in the cache is in `gguf.architecture`.
+"""
 
 import re
 from dataclasses import dataclass

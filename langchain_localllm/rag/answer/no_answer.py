@@ -31,7 +31,10 @@ NO_ANSWERS: Final = {
     "vi": "Tài liệu không nói về điều này.",
     "zh": "文档中没有提到这一点。",
 }
-"""ISO 639-1 codes of languages, each with what is said in it."""
+"""What is said in each language, by its ISO 639-1 code.
+
+A new one must also be known to `rag.language`, which finds the language of a question.
+"""
 
 _TRAINED: Final = ("The passages do not tell.", NO_ANSWER, "The documents do not say.", "The sentences do not tell.")
 """What models say: tiny-chat was trained on the first."""

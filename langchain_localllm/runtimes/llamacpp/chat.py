@@ -318,7 +318,7 @@ def _read(engine: Any, prepared: Prepared) -> tuple[list[int], Sequence[Any]]:
 
 def _begun_calls(frame: CallFrame, request: Mapping[str, Any]) -> dict[str, Any]:
     """Return what makes calls valid that the model begins by itself: the grammar of what follows their beginning."""
-    from langchain_localllm.runtimes.llamacpp.schema_grammar import begun_calls_grammar
+    from langchain_localllm.runtimes.llamacpp.gbnf import begun_calls_grammar
 
     functions = [tool["function"] for tool in request["tools"]]
     several = request.get("parallel_tool_calls") is not False
@@ -329,7 +329,7 @@ def _begun_calls(frame: CallFrame, request: Mapping[str, Any]) -> dict[str, Any]
 
 def _grammar(prepared: Prepared) -> str:
     """Return the grammar of an answer; a forced call is enclosed in the model's own markers."""
-    from langchain_localllm.runtimes.llamacpp.schema_grammar import call_grammar, grammar_text
+    from langchain_localllm.runtimes.llamacpp.gbnf import call_grammar, grammar_text
 
     schema, form = prepared.schema or {}, prepared.form
     if form is None:

@@ -533,7 +533,7 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
                 raise InvalidOptionError(f"The grammar file {self.grammar_path} cannot be read: {error}.") from None
         if self.json_schema is None:
             return self.grammar
-        from langchain_localllm.runtimes.llamacpp.schema_grammar import schema_grammar
+        from langchain_localllm.runtimes.llamacpp.gbnf import schema_grammar
 
         return schema_grammar(self.json_schema)
 

@@ -91,7 +91,8 @@ def _open(data: bytes) -> tuple[Any, int, type[Exception]]:
         except pypdfium2.PdfiumError as error:
             if getattr(error, "err_code", None) == _PASSWORD:
                 raise DocumentError("it is encrypted. Save a copy without a password and give that.") from None
-            raise DocumentError(f"it is a broken or truncated PDF ({error}) Get a whole copy.") from error
+            reason = str(error).rstrip(".")
+            raise DocumentError(f"it is a broken or truncated PDF ({reason}). Get a whole copy.") from error
     return file, count, pypdfium2.PdfiumError
 
 
