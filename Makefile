@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+WORKERS ?= 0
 PIP := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint .ci/constraints.txt
 
 # pip compiles nothing and Python keeps what it compiles on first use: that halves the time to the first answer.
@@ -16,8 +17,8 @@ help:  ## Show these targets
 demo: .venv/demo.stamp  ## Ask the tiny models about the handbook in docs/handbook
 	$(BIN)/python tools/demo.py
 
-test: .venv/test.stamp .engines/ollama/done .engines/models/done .engines/packages/done chromium tesseract  ## Run all tests, those with real engines too; PYTEST_ARGS adds options
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: .venv/test.stamp .engines/ollama/done .engines/models/done .engines/packages/done chromium tesseract  ## Run all tests, those with real engines too; PYTEST_ARGS adds options, WORKERS=2 runs two processes side by side
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 unit: .venv/test.stamp  ## Run the unit tests and the examples in docstrings: no server is started
 	$(BIN)/python -m pytest langchain_localllm tests/unit_tests $(PYTEST_ARGS)
